@@ -1,0 +1,111 @@
+"""What can go wrong, and whose fault it is.
+
+Every foreign exception (OpenSSL, h11, pydantic, the kernel) is translated into one of these once,
+at the edge of the package that owns the library. None of them carries payload data: `reason` names
+what was expected and where, never the value that was found there.
+
+`PROBLEMS` is the public table of problem codes: a code, once published, keeps its meaning.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+PROBLEMS: Final[dict[str, tuple[int, str]]] = {
+    "malformed-request": (400, "The request is not well-formed HTTP/1.1"),
+    "path-not-normal": (400, "The request path is not in normal form"),
+    "transfer-id-malformed": (400, "Transfer-Id is not a UUID"),
+    "transfer-id-required": (400, "This route requires a Transfer-Id"),
+    "digest-malformed": (400, "Content-Digest is not well-formed"),
+    "digest-required": (400, "This route requires a Content-Digest with sha-256 or sha-512"),
+    "digest-mismatch": (400, "The content does not match its Content-Digest"),
+    "request-incomplete": (400, "The request ended before its content was complete"),
+    "not-allowed": (403, "This peer may not use this route"),
+    "above-clearance": (403, "The content is labelled above the clearance of its destination"),
+    "no-route": (404, "No route matches this request"),
+    "request-timeout": (408, "The request did not arrive in time"),
+    "replayed": (409, "This Transfer-Id has been delivered already"),
+    "in-flight": (409, "This Transfer-Id is being transferred now"),
+    "content-too-large": (413, "The content is larger than this route admits"),
+    "content-not-allowed": (415, "This route does not admit content of this type or coding"),
+    "unparseable": (422, "The content does not parse as what this route demands"),
+    "finding-rejected": (422, "The content holds data that this route does not admit"),
+    "head-too-large": (431, "The request head is too large"),
+    "upgrade-refused": (501, "Lockgate does not switch protocols or open tunnels here"),
+    "answer-refused": (502, "The answer holds what this route does not admit"),
+    "upstream-unreachable": (502, "The upstream cannot be reached"),
+    "upstream-identity": (502, "The upstream is not who it should be"),
+    "upstream-malformed": (502, "The upstream did not answer in well-formed HTTP/1.1"),
+    "upstream-closed": (502, "The upstream closed the connection before it had answered"),
+    "overloaded": (503, "Lockgate is shedding load"),
+    "log-unavailable": (503, "The receipt log cannot be written"),
+    "upstream-timeout": (504, "The upstream did not answer in time"),
+    "loop": (508, "This request has passed this gateway before"),
+}
+"""Problem code -> (HTTP status, title). The `type` on the wire is `urn:lockgate:problem:CODE`."""
+
+
+class LockgateError(Exception):
+    """The root of everything that Lockgate raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One mistake in a configuration: where it is and what it is. Lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}"
+        return f"{where}: {self.path}: {self.message}" if self.path else f"{where}: {self.message}"
+
+
+class ConfigError(LockgateError):
+    """A configuration, or a file that it names, cannot be used. Holds every mistake at once."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class Refusal(LockgateError):
+    """A stop refuses the transfer.
+
+    `code` is a key of `PROBLEMS` and is all that the peer learns; `reason` is for our own log.
+    """
+
+    def __init__(self, code: str, reason: str, *, retry_after: int | None = None) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.reason = reason
+        self.retry_after = retry_after
+        self.status, self.title = PROBLEMS[code]
+
+
+class UpstreamFailure(Refusal):
+    """The upstream could not be reached, is not who it should be, or did not answer properly."""
+
+
+class LogFailure(Refusal):
+    """The notary cannot write: nothing may cross until it can."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("log-unavailable", reason, retry_after=1)
+
+
+class TlsFailure(LockgateError):
+    """A TLS handshake or record failed.
+
+    `reason` is one of a closed set, fit for a metric label: `no_certificate`, `untrusted`,
+    `expired`, `not_yet_valid`, `revoked`, `crl`, `usage`, `name`, `identity`, `pin`, `protocol`,
+    `group`, `cipher`, `timeout`, `closed`, `refused_by_peer`, `garbage`, `other`.
+    `detail` is for our own log and never for the peer.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
