@@ -96,6 +96,10 @@ class LogFailure(Refusal):
         super().__init__("log-unavailable", reason, retry_after=1)
 
 
+class CredentialError(LockgateError):
+    """A certificate, key, trust bundle or CRL cannot be used. Says why, never what is in it."""
+
+
 class TlsFailure(LockgateError):
     """A TLS handshake or record failed.
 

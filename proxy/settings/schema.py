@@ -38,7 +38,9 @@ def _secret(value: object) -> object:
 
 
 def _pin(value: object) -> object:
-    if not isinstance(value, str) or not re.fullmatch(r"sha256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", value):
+    if not isinstance(value, str) or not re.fullmatch(
+        r"sha256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", value
+    ):
         raise ValueError("expected sha256:<base64 of 32 octets>; `lockgate certs pin` prints it")
     return value
 
@@ -78,7 +80,12 @@ Patterns = Annotated[
     Field(min_length=1),
     BeforeValidator(_many),
     WithJsonSchema(
-        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            ]
+        }
     ),
 ]
 """One pattern or several, any of which may match. `*` is one segment or label, `**` any number."""
@@ -209,7 +216,9 @@ class Zone(Model):
 
 class Match(Model):
     path: str = Field(pattern="^/")
-    methods: list[Annotated[str, Field(pattern="^[A-Z]+$")]] | None = Field(default=None, min_length=1)
+    methods: list[Annotated[str, Field(pattern="^[A-Z]+$")]] | None = Field(
+        default=None, min_length=1
+    )
 
 
 class Partial(Model):
@@ -241,16 +250,26 @@ def _action(value: object) -> object:
 _ACTION_SCHEMA: dict[str, Any] = {
     "anyOf": [
         {"enum": ["drop", "redact"]},
-        {"type": "object", "required": ["partial"], "additionalProperties": False,
-         "properties": {"partial": Partial.model_json_schema()}},
-        {"type": "object", "required": ["hmac"], "additionalProperties": False,
-         "properties": {"hmac": Hmac.model_json_schema()}},
+        {
+            "type": "object",
+            "required": ["partial"],
+            "additionalProperties": False,
+            "properties": {"partial": Partial.model_json_schema()},
+        },
+        {
+            "type": "object",
+            "required": ["hmac"],
+            "additionalProperties": False,
+            "properties": {"hmac": Hmac.model_json_schema()},
+        },
     ]
 }
 
 
 class MaskRule(Model):
-    path: str = Field(description="RFC 9535 JSONPath: names, wildcards, indexes, unions, descendants")
+    path: str = Field(
+        description="RFC 9535 JSONPath: names, wildcards, indexes, unions, descendants"
+    )
     action: Annotated[Action, BeforeValidator(_action), WithJsonSchema(_ACTION_SCHEMA)]
 
 
@@ -260,7 +279,9 @@ DETECTED_TYPES = ("credit_card", "iban", "us_ssn", "email", "private_key", "aws_
 class DetectRule(Model):
     type: Literal["credit_card", "iban", "us_ssn", "email", "private_key", "aws_key", "jwt"]
     action: Literal["reject", "redact", "flag"]
-    label: Name | None = Field(default=None, description="flag raises to it; the highest if omitted")
+    label: Name | None = Field(
+        default=None, description="flag raises to it; the highest if omitted"
+    )
 
 
 class ContentPolicy(Model):
