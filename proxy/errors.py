@@ -50,7 +50,7 @@ class LockgateError(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake in a configuration: where it is and what it is. Lines and columns count from 1."""
+    """One mistake in a configuration: where and what it is. Lines and columns count from 1."""
 
     file: str
     line: int

@@ -163,7 +163,8 @@ class Digest:
     `hmac_sha256` is HMAC-SHA256 under the transfer's own key. Both None: only the size is recorded.
     """
 
-    bytes: int
+    size: int
+    """Octets."""
     sha256: bytes | None = None
     hmac_sha256: bytes | None = None
 
