@@ -7,10 +7,12 @@ arguments that returns the exit code: 0 done, 1 the answer is no, 2 usage.
 import argparse
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
+from proxy.cli import certs
 from proxy.errors import ConfigError
 
-MODULES = ()
+MODULES: tuple[ModuleType, ...] = (certs,)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,12 @@
+"""TLS without sockets: OpenSSL's memory buffers, and nothing of OpenSSL leaves this package.
+
+    credentials   a certificate chain and its key, proven to belong together
+    context       policy (versions, suites, trust, CRLs, pins) -> what engines are made from
+    verify        what is asked of a peer's certificate, and the reason when it fails
+    engine        ciphertext in, plaintext out, and back
+    identity      DER -> `proxy.model.Certificate`, SPIFFE IDs, pins
+    revocation    reading CRLs
+    pki           makes certificates and keys, for development and tests
+
+What is checked, in which order and why: `docs/identity.md`.
+"""

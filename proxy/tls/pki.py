@@ -1,0 +1,265 @@
+"""Makes certificates, CRLs and keys: for development, the demo and tests. Pure, no files.
+
+Everything here is made to pass Lockgate's own checks (RFC 5280 read strictly): key identifiers,
+critical basicConstraints and keyUsage, and extended key usages that are always written out.
+
+    authority = make_authority("Example CA")
+    gateway = issue(authority, "gateway", usages=BOTH)
+    crl = make_crl(authority, [gateway])
+"""
+
+import base64
+import ipaddress
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from proxy.tls.credentials import Credentials, TlsKey, parse_chain
+
+TRUST_DOMAIN = "lockgate.example"
+LIFETIME = timedelta(days=398)
+"""The longest that any certificate made here lives."""
+SKEW = timedelta(minutes=5)
+"""Certificates begin this much earlier, for peers whose clocks are slow."""
+
+CLIENT = (ExtendedKeyUsageOID.CLIENT_AUTH,)
+SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
+BOTH = CLIENT + SERVER
+
+Algorithm = Literal["p256", "p384", "ed25519", "rsa2048", "rsa1024"]
+SigningKey = ed25519.Ed25519PrivateKey | mldsa.MLDSA44PrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A certificate authority with its key. `chain` is what a leaf below it has to send along."""
+
+    certificate: x509.Certificate
+    signer: TlsKey = field(repr=False)
+    chain: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def pem(self) -> bytes:
+        """The certificate: what goes into a trust bundle."""
+        return self.certificate.public_bytes(Encoding.PEM)
+
+    @property
+    def key(self) -> bytes:
+        """The private key, PKCS #8 PEM."""
+        return private_pem(self.signer)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The subjectAltName of a certificate."""
+
+    uris: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    ips: tuple[str, ...] = ()
+
+
+def default_names(name: str, trust_domain: str = TRUST_DOMAIN) -> Names:
+    """A SPIFFE ID, a DNS name, and this machine, so that everything runs on one of them."""
+    return Names(
+        uris=(f"spiffe://{trust_domain}/{name}",),
+        dns=(f"{name}.{trust_domain}", "localhost"),
+        ips=("127.0.0.1", "::1"),
+    )
+
+
+def make_authority(
+    name: str = "Lockgate throwaway CA",
+    *,
+    issuer: Authority | None = None,
+    lifetime: timedelta = LIFETIME,
+    not_before: datetime | None = None,
+    algorithm: Algorithm = "p256",
+) -> Authority:
+    """A root, or an intermediate below `issuer`. `not_before` is `SKEW` ago by default."""
+    key = make_key(algorithm)
+    subject = _subject(name)
+    builder = _builder(subject, issuer, key, not_before, lifetime)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    builder = builder.add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+    certificate = builder.sign((issuer.signer if issuer else key), _hash(issuer, key))
+    return Authority(certificate, key, (certificate, *issuer.chain) if issuer else ())
+
+
+def issue(
+    authority: Authority,
+    name: str,
+    *,
+    usages: Sequence[x509.ObjectIdentifier] | None = BOTH,
+    names: Names | None = None,
+    lifetime: timedelta = LIFETIME,
+    not_before: datetime | None = None,
+    algorithm: Algorithm = "p256",
+    digital_signature: bool | None = True,
+) -> Credentials:
+    """An end-entity certificate with its key.
+
+    `usages` None leaves extendedKeyUsage out; `digital_signature` None leaves keyUsage out, False
+    writes one without it. `names` are `default_names(name)` unless given.
+    """
+    key = make_key(algorithm)
+    builder = _builder(_subject(name), authority, key, not_before, lifetime)
+    builder = builder.add_extension(
+        x509.BasicConstraints(ca=False, path_length=None), critical=True
+    )
+    if digital_signature is not None:
+        usage = _usage(digital_signature=digital_signature, key_agreement=not digital_signature)
+        builder = builder.add_extension(usage, critical=True)
+    if usages is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+    alternative = _alternative_names(names if names is not None else default_names(name))
+    if alternative:
+        builder = builder.add_extension(x509.SubjectAlternativeName(alternative), critical=False)
+    leaf = builder.sign(authority.signer, _hash(authority, key))
+    pem = b"".join(each.public_bytes(Encoding.PEM) for each in (leaf, *authority.chain))
+    return Credentials(pem, private_pem(key))
+
+
+def make_crl(
+    authority: Authority,
+    revoked: Sequence[Credentials | Authority] = (),
+    *,
+    this_update: datetime | None = None,
+    lifetime: timedelta = timedelta(days=30),
+) -> bytes:
+    """A PEM CRL of `authority` that revokes the leaves (or authorities) given."""
+    begin = this_update or datetime.now(UTC) - SKEW
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(authority.certificate.subject)
+        .last_update(begin)
+        .next_update(begin + lifetime)
+        .add_extension(x509.CRLNumber(1), critical=False)
+        .add_extension(_issuer_identifier(authority), critical=False)
+    )
+    for each in revoked:
+        leaf = each.certificate if isinstance(each, Authority) else parse_chain(each.certificate)[0]
+        entry = x509.RevokedCertificateBuilder().serial_number(leaf.serial_number)
+        builder = builder.add_revoked_certificate(entry.revocation_date(begin).build())
+    crl = builder.sign(authority.signer, _hash(authority, authority.signer))
+    return crl.public_bytes(Encoding.PEM)
+
+
+def make_key(algorithm: Algorithm = "p256") -> TlsKey:
+    """A fresh key. `rsa1024` is there for tests that expect it to be refused."""
+    if algorithm == "ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
+    if algorithm in ("rsa2048", "rsa1024"):
+        return rsa.generate_private_key(65537, int(algorithm.removeprefix("rsa")))
+    return ec.generate_private_key(ec.SECP384R1() if algorithm == "p384" else ec.SECP256R1())
+
+
+def make_ed25519() -> ed25519.Ed25519PrivateKey:
+    """Signs receipts (`receipts.key`) or checkpoints (`log.key`)."""
+    return ed25519.Ed25519PrivateKey.generate()
+
+
+def make_mldsa44() -> mldsa.MLDSA44PrivateKey:
+    """Signs checkpoints against a quantum adversary (`receipts.log_pq_key`)."""
+    return mldsa.MLDSA44PrivateKey.generate()
+
+
+def make_pseudonym() -> bytes:
+    """A masking key: 32 random octets as one line of base64."""
+    return base64.b64encode(secrets.token_bytes(32)) + b"\n"
+
+
+def private_pem(key: TlsKey | SigningKey) -> bytes:
+    """PKCS #8 PEM, not encrypted (RFC 5958; for ML-DSA the seed form of RFC 9881)."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def public_pem(key: TlsKey | SigningKey) -> bytes:
+    """The public half: SubjectPublicKeyInfo, PEM."""
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+# --- parts of a certificate ----------------------------------------------------------------------
+
+
+def _subject(name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Lockgate throwaway PKI"),
+            x509.NameAttribute(NameOID.COMMON_NAME, name),
+        ]
+    )
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: Authority | None,
+    key: TlsKey,
+    not_before: datetime | None,
+    lifetime: timedelta,
+) -> x509.CertificateBuilder:
+    begin = not_before or datetime.now(UTC) - SKEW
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.certificate.subject if issuer else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(begin + lifetime)
+    )
+    own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    identifier = (
+        _issuer_identifier(issuer)
+        if issuer
+        else x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
+    )
+    return builder.add_extension(own, critical=False).add_extension(identifier, critical=False)
+
+
+def _issuer_identifier(issuer: Authority) -> x509.AuthorityKeyIdentifier:
+    extension = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(extension.value)
+
+
+_USAGE_BITS = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
+
+def _usage(**granted: bool) -> x509.KeyUsage:
+    bits = dict.fromkeys(_USAGE_BITS, False)
+    return x509.KeyUsage(**(bits | granted))
+
+
+def _alternative_names(names: Names) -> list[x509.GeneralName]:
+    return [
+        *(x509.UniformResourceIdentifier(uri) for uri in names.uris),
+        *(x509.DNSName(name) for name in names.dns),
+        *(x509.IPAddress(ipaddress.ip_address(ip)) for ip in names.ips),
+    ]
+
+
+def _hash(issuer: Authority | None, key: TlsKey) -> hashes.SHA256 | None:
+    signer = issuer.signer if issuer else key
+    return None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256()
