@@ -100,6 +100,10 @@ class CredentialError(LockgateError):
     """A certificate, key, trust bundle or CRL cannot be used. Says why, never what is in it."""
 
 
+class EvidenceError(LockgateError):
+    """A receipt, proof, checkpoint or log does not hold. Says what is wrong and where."""
+
+
 class TlsFailure(LockgateError):
     """A TLS handshake or record failed.
 

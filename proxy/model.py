@@ -181,12 +181,17 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """Journalled before the first byte is forwarded; `outcome` closes it."""
+    """Journalled before the first byte is forwarded; the attempt's `Outcome` closes it.
+
+    The two belong together when all four fields agree with the outcome's `transfer_id`,
+    `sender.name`, `route` and `received_at`.
+    """
 
     transfer_id: str
     sender: str
     route: str
     started: datetime
+    """When the attempt's head was received: the very value of `Outcome.received_at`."""
 
 
 @dataclass(frozen=True, slots=True)
