@@ -2,94 +2,80 @@
 
 These models say what one value may be. What values may be *together* (a route naming a listener
 that exists, a label that is on the scale) is checked in `check.py`, so that all mistakes are told
-at once. Secrets are references (`file:` or `env:`), never values.
+at once. Routes are in `route.py`, one-word values in `values.py`; both are reached from here.
 """
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field
 
-_SIZES = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_SIZES |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
-_DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+from proxy.settings.route import (
+    DETECTED_TYPES,
+    Action,
+    ContentPolicy,
+    DetectRule,
+    Hmac,
+    Integrity,
+    Limits,
+    Local,
+    MaskRule,
+    Match,
+    Partial,
+    Principal,
+    Replay,
+    Route,
+)
+from proxy.settings.values import (
+    Duration,
+    Model,
+    Name,
+    Patterns,
+    Pin,
+    SecretRef,
+    Size,
+    require_version,
+)
 
-
-def _size(value: object) -> object:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    match = re.fullmatch(r"(\d+) ?([A-Za-z]*)", value) if isinstance(value, str) else None
-    if match is None or match[2] not in _SIZES:
-        raise ValueError("expected a size such as 64KiB, 8MiB or 1GiB")
-    return int(match[1]) * _SIZES[match[2]]
-
-
-def _duration(value: object) -> object:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([a-z]+)", value) if isinstance(value, str) else None
-    if match is None or match[2] not in _DURATIONS:
-        raise ValueError("expected a duration such as 500ms, 30s, 5m or 24h")
-    return float(match[1]) * _DURATIONS[match[2]]
-
-
-def _secret(value: object) -> object:
-    if not isinstance(value, str) or not re.fullmatch(r"(file|env):[^\x00-\x1f]+", value):
-        raise ValueError("expected a reference, file:PATH or env:NAME, never the secret itself")
-    return value
-
-
-def _pin(value: object) -> object:
-    if not isinstance(value, str) or not re.fullmatch(
-        r"sha256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", value
-    ):
-        raise ValueError("expected sha256:<base64 of 32 octets>; `lockgate certs pin` prints it")
-    return value
-
-
-def _many(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-Size = Annotated[
-    int,
-    Field(gt=0),
-    BeforeValidator(_size),
-    WithJsonSchema({"type": ["string", "integer"], "pattern": r"^\d+ ?(B|[kMGT]B|[KMGT]iB)?$"}),
+__all__ = [
+    "CIPHERS",
+    "DETECTED_TYPES",
+    "GROUPS",
+    "HYBRID_GROUPS",
+    "Action",
+    "Bind",
+    "ContentPolicy",
+    "DetectRule",
+    "Duration",
+    "Hmac",
+    "Identity",
+    "Integrity",
+    "Limits",
+    "Listener",
+    "ListenerLimits",
+    "ListenerTls",
+    "Local",
+    "Log",
+    "MaskRule",
+    "MaskingKey",
+    "Match",
+    "Model",
+    "Name",
+    "Partial",
+    "Patterns",
+    "Pin",
+    "Principal",
+    "Receipts",
+    "Replay",
+    "Route",
+    "SecretRef",
+    "Settings",
+    "Shutdown",
+    "Size",
+    "Tls",
+    "Upstream",
+    "UpstreamLimits",
+    "Zone",
 ]
-"""Octets."""
-Duration = Annotated[
-    float,
-    Field(gt=0),
-    BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)? ?(ms|s|m|h|d)$"}),
-]
-"""Seconds."""
-SecretRef = Annotated[
-    str,
-    BeforeValidator(_secret),
-    WithJsonSchema({"type": "string", "pattern": "^(file|env):"}),
-]
-"""`file:PATH` (relative to the configuration file) or `env:NAME`."""
-Pin = Annotated[
-    str,
-    BeforeValidator(_pin),
-    WithJsonSchema({"type": "string", "pattern": "^sha256:[A-Za-z0-9+/]{43}=$"}),
-]
-"""`sha256:` and the base64 of SHA-256 over the SubjectPublicKeyInfo."""
-Patterns = Annotated[
-    list[Annotated[str, Field(min_length=1)]],
-    Field(min_length=1),
-    BeforeValidator(_many),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string"},
-                {"type": "array", "items": {"type": "string"}, "minItems": 1},
-            ]
-        }
-    ),
-]
-"""One pattern or several, any of which may match. `*` is one segment or label, `**` any number."""
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 HYBRID_GROUPS = ["X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024"]
 GROUPS = [*HYBRID_GROUPS, "x25519", "secp256r1", "secp384r1"]
@@ -104,13 +90,6 @@ CIPHERS = [
     "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-RSA-AES128-GCM-SHA256",
 ]
-
-
-class Model(BaseModel):
-    """Frozen, and refuses keys that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
 
 # --- identity and TLS ----------------------------------------------------------------------------
 
@@ -141,29 +120,6 @@ class ListenerTls(Tls):
     pins: list[Pin] | None = Field(
         default=None, min_length=1, description="in addition to every other check, never instead"
     )
-
-
-class Principal(Model):
-    """Whom a grant or a denial names: every key of one entry must hold."""
-
-    spiffe: Patterns | None = None
-    uri: Patterns | None = None
-    dns: Patterns | None = None
-    pins: list[Pin] | None = Field(default=None, min_length=1)
-    networks: Patterns | None = Field(default=None, description="CIDR")
-    local: "Local | None" = None
-
-    @model_validator(mode="after")
-    def _require_a_key(self) -> "Principal":
-        if not self.model_fields_set:
-            raise ValueError("an empty entry would name everybody; name at least one key")
-        return self
-
-
-class Local(Model):
-    """A process on this machine, by SO_PEERCRED on a unix socket."""
-
-    uid: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
 
 
 # --- listeners and upstreams ---------------------------------------------------------------------
@@ -211,125 +167,6 @@ class Zone(Model):
     clearance: Name
 
 
-# --- routes --------------------------------------------------------------------------------------
-
-
-class Match(Model):
-    path: str = Field(pattern="^/")
-    methods: list[Annotated[str, Field(pattern="^[A-Z]+$")]] | None = Field(
-        default=None, min_length=1
-    )
-
-
-class Partial(Model):
-    keep_first: int = Field(default=0, ge=0)
-    keep_last: int = Field(default=0, ge=0)
-
-
-class Hmac(Model):
-    key: Name
-
-
-class Action(Model):
-    """Exactly one of them. `drop` and `redact` may be written as a bare word."""
-
-    drop: bool = False
-    redact: bool = False
-    partial: Partial | None = None
-    hmac: Hmac | None = None
-
-
-def _action(value: object) -> object:
-    if value in ("drop", "redact"):
-        return {value: True}
-    if isinstance(value, dict) and len(value) == 1 and set(value) <= {"partial", "hmac"}:
-        return value
-    raise ValueError("expected drop, redact, {partial: {keep_last: N}} or {hmac: {key: NAME}}")
-
-
-_ACTION_SCHEMA: dict[str, Any] = {
-    "anyOf": [
-        {"enum": ["drop", "redact"]},
-        {
-            "type": "object",
-            "required": ["partial"],
-            "additionalProperties": False,
-            "properties": {"partial": Partial.model_json_schema()},
-        },
-        {
-            "type": "object",
-            "required": ["hmac"],
-            "additionalProperties": False,
-            "properties": {"hmac": Hmac.model_json_schema()},
-        },
-    ]
-}
-
-
-class MaskRule(Model):
-    path: str = Field(
-        description="RFC 9535 JSONPath: names, wildcards, indexes, unions, descendants"
-    )
-    action: Annotated[Action, BeforeValidator(_action), WithJsonSchema(_ACTION_SCHEMA)]
-
-
-DETECTED_TYPES = ("credit_card", "iban", "us_ssn", "email", "private_key", "aws_key", "jwt")
-
-
-class DetectRule(Model):
-    type: Literal["credit_card", "iban", "us_ssn", "email", "private_key", "aws_key", "jwt"]
-    action: Literal["reject", "redact", "flag"]
-    label: Name | None = Field(
-        default=None, description="flag raises to it; the highest if omitted"
-    )
-
-
-class ContentPolicy(Model):
-    """What may cross in one direction. An empty `content` admits empty bodies only."""
-
-    content: list[Literal["json", "ndjson", "opaque"]] = []
-    label: Name | None = Field(default=None, description="missing means the highest")
-    label_from: str | None = Field(default=None, description="a header that names the label")
-    mask: list[MaskRule] = []
-    detect: list[DetectRule] = []
-    on_error: Literal["reject"] = "reject"
-
-
-class Replay(Model):
-    require: Literal["off", "transfer-id"] = "off"
-    window: Duration = 300.0
-
-
-class Integrity(Model):
-    require: Literal["off", "content-digest"] = "off"
-
-
-class Limits(Model):
-    """What one transfer may cost. `hold` is how much is kept back until it has been judged."""
-
-    body: Size = 2**30
-    document: Size = 8 * 2**20
-    record: Size = 2**20
-    hold: Size = 2**20
-    depth: int = Field(default=256, gt=0, le=1024)
-    stall_timeout: Duration = 60.0
-
-
-class Route(Model):
-    name: Name
-    listener: Name
-    match: Match
-    allow: list[Principal] = []
-    deny: list[Principal] = []
-    upstream: Name
-    request: ContentPolicy
-    response: ContentPolicy = ContentPolicy()
-    replay: Replay = Replay()
-    integrity: Integrity = Integrity()
-    limits: Limits = Limits()
-    receipt: Literal["auto", "header", "trailer", "log"] = "auto"
-
-
 # --- evidence and operation ----------------------------------------------------------------------
 
 
@@ -363,15 +200,15 @@ class Log(Model):
 class Settings(Model):
     """A whole configuration."""
 
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(require_version)]
     name: Name
     identity: Identity | None = None
-    keys: dict[Name, Annotated[list[MaskingKey], Field(min_length=1)]] = {}
+    keys: dict[Name, Annotated[list[MaskingKey], Field(min_length=1)]] = Field(default={})
     sensitivity: list[Name] = Field(min_length=1, description="lowest first")
     zones: dict[Name, Zone] = Field(min_length=1)
     listeners: dict[Name, Listener] = Field(min_length=1)
-    upstreams: dict[Name, Upstream] = {}
-    routes: list[Route] = []
+    upstreams: dict[Name, Upstream] = Field(default={})
+    routes: list[Route] = Field(default=[])
     receipts: Receipts
     admin: Bind
     metrics: Bind | None = None

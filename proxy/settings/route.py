@@ -1,0 +1,153 @@
+"""The shape of a route: whom it admits, what may cross, and what becomes of it on the way."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from proxy.settings.values import Duration, Model, Name, Patterns, Pin, Size
+
+
+class Principal(Model):
+    """Whom a grant or a denial names: every key of one entry must hold."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    spiffe: Patterns | None = None
+    uri: Patterns | None = None
+    dns: Patterns | None = None
+    pins: list[Pin] | None = Field(default=None, min_length=1)
+    networks: Patterns | None = Field(default=None, description="CIDR")
+    local: "Local | None" = None
+
+    @model_validator(mode="after")
+    def _require_a_key(self) -> "Principal":
+        if not self.model_fields_set:
+            raise ValueError("an empty entry would name everybody; name at least one key")
+        return self
+
+
+class Local(Model):
+    """A process on this machine, by SO_PEERCRED on a unix socket."""
+
+    uid: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+
+
+class Match(Model):
+    path: str = Field(pattern=r"^/", description="* is one segment, ** any number, none included")
+    methods: list[Annotated[str, Field(pattern=r"^[A-Z]+$")]] | None = Field(
+        default=None, min_length=1
+    )
+
+
+class Partial(Model):
+    keep_first: int = Field(default=0, ge=0)
+    keep_last: int = Field(default=0, ge=0)
+
+
+class Hmac(Model):
+    key: Name
+
+
+class Action(Model):
+    """Exactly one of them; `drop` and `redact` are written as a bare word."""
+
+    drop: bool = False
+    redact: bool = False
+    partial: Partial | None = None
+    hmac: Hmac | None = None
+
+
+def _action(value: object) -> object:
+    if isinstance(value, Action):
+        return value
+    if isinstance(value, str) and value in ("drop", "redact"):
+        return {value: True}
+    if isinstance(value, dict) and len(value) == 1 and set(value) <= {"partial", "hmac"}:
+        return value
+    raise ValueError("expected drop, redact, {partial: {keep_last: N}} or {hmac: {key: NAME}}")
+
+
+_ACTION_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"enum": ["drop", "redact"]},
+        {
+            "type": "object",
+            "required": ["partial"],
+            "additionalProperties": False,
+            "properties": {"partial": Partial.model_json_schema()},
+        },
+        {
+            "type": "object",
+            "required": ["hmac"],
+            "additionalProperties": False,
+            "properties": {"hmac": Hmac.model_json_schema()},
+        },
+    ]
+}
+
+
+class MaskRule(Model):
+    path: str = Field(
+        description="RFC 9535 JSONPath: names, wildcards, indexes, unions, descendants"
+    )
+    action: Annotated[Action, BeforeValidator(_action), WithJsonSchema(_ACTION_SCHEMA)]
+
+
+DETECTED_TYPES = ("credit_card", "iban", "us_ssn", "email", "private_key", "aws_key", "jwt")
+
+
+class DetectRule(Model):
+    type: Literal["credit_card", "iban", "us_ssn", "email", "private_key", "aws_key", "jwt"]
+    action: Literal["reject", "redact", "flag"]
+    label: Name | None = Field(
+        default=None, description="flag raises to it; the highest if omitted"
+    )
+
+
+class ContentPolicy(Model):
+    """What may cross in one direction. An empty `content` admits empty bodies only."""
+
+    content: list[Literal["json", "ndjson", "opaque"]] = Field(default=[])
+    label: Name | None = Field(default=None, description="missing means the highest")
+    label_from: str | None = Field(default=None, description="a header that names the label")
+    mask: list[MaskRule] = Field(default=[])
+    detect: list[DetectRule] = Field(default=[])
+    on_error: Literal["reject"] = "reject"
+
+
+class Replay(Model):
+    require: Literal["off", "transfer-id"] = "off"
+    window: Duration = 300.0
+    capacity: int = Field(
+        default=100_000, gt=0, description="ids remembered at once; a full window refuses"
+    )
+
+
+class Integrity(Model):
+    require: Literal["off", "content-digest"] = "off"
+
+
+class Limits(Model):
+    """What one transfer may cost. `hold` is how much is kept back until it has been judged."""
+
+    body: Size = 2**30
+    document: Size = 8 * 2**20
+    record: Size = 2**20
+    hold: Size = 2**20
+    depth: int = Field(default=256, gt=0, le=1024)
+    stall_timeout: Duration = 60.0
+
+
+class Route(Model):
+    name: Name
+    listener: Name
+    match: Match
+    allow: list[Principal] = Field(default=[])
+    deny: list[Principal] = Field(default=[])
+    upstream: Name
+    request: ContentPolicy
+    response: ContentPolicy = ContentPolicy()
+    replay: Replay = Replay()
+    integrity: Integrity = Integrity()
+    limits: Limits = Limits()
+    receipt: Literal["auto", "header", "trailer", "log"] = "auto"
