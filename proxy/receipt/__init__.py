@@ -1,0 +1,14 @@
+"""Evidence: what a receipt says, how it is signed, and how the log proves that it holds it.
+
+    statement   what happened to one attempt      (in-toto Statement v1)
+    dsse        the signature over it             (DSSE envelope: the leaf of the log)
+    merkle      the tree over all leaves          (RFC 6962)
+    tiles       the tree and its entries as files (c2sp.org/tlog-tiles)
+    note        the signed root                   (c2sp.org/signed-note, tlog-checkpoint)
+    proof       one leaf, its path and the root   (c2sp.org/tlog-proof)
+    header      receipts in HTTP answers          (RFC 9651)
+    words       what a receipt says, for people
+    audit       a whole log, checked from nothing
+
+Bytes in, bytes out. No files, no clocks, no trio; whatever reads files is handed in.
+"""
