@@ -1,0 +1,148 @@
+"""One connection to an upstream, as its client sees it, without a socket.
+
+    send_head · send_data… · send_end -> octets to write, in order
+    receive(octets) -> next_event() until NeedData    Informational… · ResponseHead · Data… · End
+
+An `UpstreamFailure` from `next_event` is final. Octets that nobody asked for make the connection
+unusable: they could be taken for the answer to the next request.
+"""
+
+import h11
+
+from proxy.errors import UpstreamFailure
+from proxy.model import Framing, Headers
+from proxy.wire.events import ClientEvent, Closed, Informational, NeedData, ResponseHead
+from proxy.wire.grammar import Ungrammatical, answer_head
+from proxy.wire.inbound import Inbound, Incomplete
+from proxy.wire.outbound import Fields, framed, send
+
+MAX_INTERIM = 16
+"""Interim answers to one request; more are refused."""
+_WITHOUT_CONTENT = frozenset(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE"])
+
+
+class ClientConnection:
+    """The protocol of one upstream connection. `max_head`: octets of a head or trailer section."""
+
+    def __init__(self, max_head: int) -> None:
+        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=max_head)
+        self._inbound = Inbound(self._h11, max_head)
+        self._method: str | None = None
+        self._failure: UpstreamFailure | None = None
+        self._begun = self._answered = False
+        self._interim = 0
+        self._keep_alive = True
+        self._chunked = False
+
+    # --- what goes ---
+
+    def send_head(self, method: str, target: str, headers: Fields, framing: Framing) -> bytes:
+        """The head of a request. `headers` holds Host; framing fields are made from `framing`.
+
+        Raises `UpstreamFailure` when the upstream closed, or spoke, before it was asked.
+        """
+        if len(self._inbound):
+            raise self._fail("upstream-malformed", "the upstream spoke before it was asked")
+        if self._inbound.eof:
+            raise self._fail("upstream-closed", "the upstream closed before it was asked")
+        told = not framing.empty or method not in _WITHOUT_CONTENT
+        fields = framed(headers, framing if told else None)
+        made = send(self._h11, h11.Request, method=method, target=target, headers=fields)
+        self._method = method
+        self._chunked = framing.length is None
+        return b"".join(made)
+
+    def send_data(self, data: bytes) -> list[bytes]:
+        """Pieces to write in order, `data` itself among them; none when it is empty."""
+        return send(self._h11, h11.Data, data=data) if data else []
+
+    def send_end(self, trailers: Headers = ()) -> bytes:
+        """The end of the request. Trailers are left out where the framing cannot carry them."""
+        fields = list(trailers) if self._chunked else []
+        return b"".join(send(self._h11, h11.EndOfMessage, headers=fields))
+
+    # --- what comes ---
+
+    @property
+    def heard(self) -> bool:
+        """True when any octet of an answer to this request has come."""
+        return self._begun or len(self._inbound) > 0
+
+    def receive(self, data: bytes) -> None:
+        """Take octets from the upstream; b"" is its end.
+
+        A stream that TLS did not end properly has no end: its driver must fail instead. Octets
+        that nobody waits for are not kept beyond the first.
+        """
+        waiting = self._method is not None and not self._inbound.complete
+        if waiting or not data:
+            self._inbound.receive(data)
+        elif not len(self._inbound):
+            self._inbound.receive(data[:1])
+
+    def next_event(self) -> ClientEvent:
+        """What comes next. Raises `UpstreamFailure`: upstream-malformed, upstream-closed."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return self._next_event()
+        except Ungrammatical as error:
+            failure = self._fail("upstream-malformed", error.reason)
+        except Incomplete as error:
+            failure = self._fail("upstream-closed", error.reason)
+        raise failure
+
+    def _next_event(self) -> ClientEvent:
+        if self._method is None or self._inbound.over:
+            return Closed() if self._inbound.eof else NeedData()
+        if self._answered:
+            return self._inbound.next_body()
+        raw = self._inbound.take_head(b"H")
+        if raw is None:
+            if self._inbound.eof:
+                raise Incomplete
+            return NeedData()
+        self._begun = True
+        return self._head(raw, self._method)
+
+    def _head(self, raw: bytes, method: str) -> ClientEvent:
+        head = answer_head(raw, method)
+        if head.status == 101:
+            raise Ungrammatical("the upstream switched protocols unasked")
+        if head.status < 200:
+            self._interim += 1
+            if self._interim > MAX_INTERIM:
+                raise Ungrammatical(f"more than {MAX_INTERIM} interim answers")
+            self._inbound.begin(raw, head)
+            return Informational(head.status, head.headers)
+        self._inbound.begin(raw, head)
+        self._answered = True
+        self._keep_alive = head.keep_alive and head.framing != Framing()
+        return ResponseHead(head)
+
+    def _fail(self, code: str, reason: str) -> UpstreamFailure:
+        self._failure = UpstreamFailure(code, reason)
+        return self._failure
+
+    # --- how it goes on ---
+
+    @property
+    def reusable(self) -> bool:
+        """True when nothing is in flight and the next request may be sent on this connection."""
+        quiet = not len(self._inbound) and not self._inbound.eof and self._failure is None
+        if self._method is None:
+            return quiet
+        done = self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE
+        return quiet and done and self._keep_alive
+
+    def next_cycle(self) -> bool:
+        """Make ready for the next request; False when this connection must be closed."""
+        if not self.reusable:
+            return False
+        if self._method is not None:
+            self._h11.start_next_cycle()
+            self._inbound.cycle()
+        self._method = None
+        self._begun = self._answered = False
+        self._interim = 0
+        return True

@@ -1,0 +1,226 @@
+r"""The strict grammar of HTTP/1.1 heads and trailers, over the raw octets, before h11.
+
+Two parsers that read one message differently are how requests are smuggled, so what two parsers
+could disagree about is not accepted at all. The rules, over RFC 9110 and RFC 9112:
+
+1. Lines end in CRLF. No other CR or LF, no NUL, no control but HTAB, no folding, no blank line
+   before the first line.
+2. METHOD SP origin-form SP HTTP/1.0 or 1.1. Methods are upper-case words. A target starts with
+   "/" and holds only characters of RFC 3986, and "[" and "]" in its query, because they are common.
+3. name ":" OWS value OWS. Names are tokens. Values are visible ASCII, SP, HTAB and octets from
+   0x80 up, which are opaque (RFC 9110 section 5.5). At most `MAX_FIELDS` of them.
+4. At most one Content-Length: digits without sign, list or leading zero. At most one
+   Transfer-Encoding, exactly `chunked`, on HTTP/1.1 only. Never both.
+5. Exactly one Host (HTTP/1.0 too), a name or an address with an optional port.
+6. Connection nominates no field that everybody is meant to read (`ESSENTIAL`).
+7. Trailers obey rule 3 and hold nothing that frames, routes, authenticates or describes content.
+
+    POST /orders?day=1 HTTP/1.1\r\n      method SP target SP version
+    Host: gate.example:8443\r\n          field line
+    Content-Length: 2\r\n
+    \r\n                                 the head ends here and is `raw` below
+
+Whatever passes is accepted by h11 too, with equal method, target, fields and framing: a property
+test says so, and `inbound` demands it of every message.
+"""
+
+import ipaddress
+import re
+from typing import Final
+
+from proxy.errors import Refusal
+from proxy.model import AnswerHead, Framing, Head, Headers
+
+MAX_FIELDS: Final = 100
+
+_TCHAR = rb"!#$%&'*+.^_`|~0-9A-Za-z-"
+_FIELD = re.compile(rb"([" + _TCHAR + rb"]++):([\t\x20-\x7e\x80-\xff]*+)\r\n")
+_FIELDS = re.compile(rb"(?:[" + _TCHAR + rb"]++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+")
+_UNRESERVED = rb"A-Za-z0-9._~!$&'()*+,;=:@/%-"
+_REQUEST_LINE = re.compile(
+    rb"([A-Z]+(?:-[A-Z]+)*) "
+    rb"((/[" + _UNRESERVED + rb"]*+)(?:\?([" + _UNRESERVED + rb"?\[\]]*+))?) "
+    rb"HTTP/(1\.[01])\r\n"
+)
+_STATUS_LINE = re.compile(rb"HTTP/(1\.[01]) ([1-5][0-9]{2}) ([\t\x20-\x7e\x80-\xff]*+)\r\n")
+_LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
+_HOST = re.compile(
+    rb"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,252}|\[([0-9A-Fa-f:.]{2,45})\])(?::([0-9]{1,5}))?"
+)
+_CONNECTION = re.compile(rb"[" + _TCHAR + rb"]++(?:[ \t]*+,[ \t]*+[" + _TCHAR + rb"]++)*+")
+
+ESSENTIAL: Final = frozenset(
+    b"age authorization cache-control client-cert client-cert-chain cookie data-sensitivity date "
+    b"expect expires forwarded host location max-forwards pragma range retry-after set-cookie "
+    b"trailer transfer-encoding transfer-id vary via www-authenticate "
+    b"x-forwarded-client-cert".split()
+)
+"""Fields that Connection may not nominate and trailers may not hold; `content-*` counts as well."""
+_ONLY_ONCE = frozenset(b"authorization content-range content-type".split())
+_NOT_IN_TRAILERS = frozenset(
+    b"authentication-info connection http2-settings keep-alive te upgrade".split()
+)
+_TRAILERS_OF_CONTENT = frozenset([b"content-digest"])
+
+
+class Ungrammatical(Exception):
+    """The peer wrote what the grammar does not admit. Says which rule, never what was written."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TooLarge(Ungrammatical):
+    """A head or trailer section is longer, or has more fields, than is kept."""
+
+
+def request_head(raw: bytes) -> Head:
+    """Parse a whole request head, its blank line included.
+
+    Raises `Ungrammatical`, or `Refusal` ("upgrade-refused") for what asks for another protocol.
+    """
+    if raw.startswith(b"CONNECT "):
+        raise Refusal("upgrade-refused", "the method is CONNECT")
+    line = _REQUEST_LINE.match(raw)
+    if line is None:
+        raise Ungrammatical("the request line is not METHOD /target HTTP/1.x")
+    method, target, path, query, version = line.groups()
+    headers = _fields(raw, line.end(), len(raw) - 2)
+    names = _require_unique(headers)
+    if b"upgrade" in names or b"http2-settings" in names:
+        raise Refusal("upgrade-refused", "the request asks for another protocol")
+    _require_host(names)
+    options = _connection_options(headers)
+    framing = _framing(names, version)
+    return Head(
+        method=method.decode("ascii"),
+        target=target.decode("ascii"),
+        path=path.decode("ascii"),
+        query=None if query is None else query.decode("ascii"),
+        headers=headers,
+        framing=framing or Framing(length=0),
+        http_version=version.decode("ascii"),
+        expect_continue=_expects_continue(headers, version) and framing not in (None, Framing(0)),
+        keep_alive=version == b"1.1" and b"close" not in options,
+    )
+
+
+def answer_head(raw: bytes, method: str) -> AnswerHead:
+    """Parse a whole answer head to a request of `method`; interim answers (1xx) as well.
+
+    `framing` says what follows on the wire: nothing after HEAD, 1xx, 204 and 304, whatever the
+    fields say (RFC 9112 section 6.3). Raises `Ungrammatical`.
+    """
+    line = _STATUS_LINE.match(raw)
+    if line is None:
+        raise Ungrammatical("the status line is not HTTP/1.x STATUS REASON")
+    version, status, reason = line[1], int(line[2]), line[3]
+    headers = _fields(raw, line.end(), len(raw) - 2)
+    names = _require_unique(headers)
+    options = _connection_options(headers)
+    framing = _framing(names, version) or Framing()
+    if status < 200 or status == 204:
+        if framing not in (Framing(), Framing(length=0)):
+            raise Ungrammatical("a 1xx or 204 answer announces content")
+        framing = Framing(length=0)
+    elif status == 304 or method == "HEAD":
+        framing = Framing(length=0)
+    return AnswerHead(
+        status=status,
+        reason=reason,
+        headers=headers,
+        framing=framing,
+        http_version=version.decode("ascii"),
+        keep_alive=version == b"1.1" and b"close" not in options,
+    )
+
+
+def trailers(raw: bytes) -> Headers:
+    """Parse a whole trailer section, its blank line included. Raises `Ungrammatical`."""
+    fields = _fields(raw, 0, len(raw) - 2)
+    for name, _ in fields:
+        if name in _NOT_IN_TRAILERS or (_is_essential(name) and name not in _TRAILERS_OF_CONTENT):
+            raise Ungrammatical("a trailer field that only a head may hold")
+    return fields
+
+
+def _fields(raw: bytes, start: int, end: int) -> Headers:
+    matched = _FIELDS.match(raw, start, end)
+    if matched is None or matched.end() != end:
+        good = raw.count(b"\r\n", start, matched.end() if matched else start)
+        raise Ungrammatical(f"field line {good + 1} is not `name: value`")
+    found = _FIELD.findall(raw, start, end)
+    if len(found) > MAX_FIELDS:
+        raise TooLarge(f"more than {MAX_FIELDS} fields")
+    return tuple((name.lower(), value.strip(b" \t")) for name, value in found)
+
+
+def _is_essential(name: bytes) -> bool:
+    return name in ESSENTIAL or name.startswith((b"content-", b"proxy-", b"if-"))
+
+
+def _require_unique(headers: Headers) -> dict[bytes, bytes]:
+    """Field name -> its (last) value; refuses what may come once and came twice."""
+    names = dict(headers)
+    if len(names) < len(headers):
+        once = _ONLY_ONCE | {b"host", b"content-length", b"transfer-encoding"}
+        seen: set[bytes] = set()
+        for name, _ in headers:
+            if name in once and name in seen:
+                raise Ungrammatical("a field that may come once came twice")
+            seen.add(name)
+    return names
+
+
+def _framing(names: dict[bytes, bytes], version: bytes) -> Framing | None:
+    """How the fields frame the body; None when no field does (RFC 9112 section 6)."""
+    length = names.get(b"content-length")
+    coding = names.get(b"transfer-encoding")
+    if coding is not None:
+        if length is not None:
+            raise Ungrammatical("both Content-Length and Transfer-Encoding")
+        if version != b"1.1":
+            raise Ungrammatical("Transfer-Encoding on HTTP/1.0")
+        if coding.lower() != b"chunked":
+            raise Ungrammatical("Transfer-Encoding is not exactly chunked")
+        return Framing(chunked=True)
+    if length is None:
+        return None
+    if _LENGTH.fullmatch(length) is None:
+        raise Ungrammatical("Content-Length is not a plain number")
+    return Framing(length=int(length))
+
+
+def _require_host(names: dict[bytes, bytes]) -> None:
+    host = names.get(b"host")
+    if host is None:
+        raise Ungrammatical("no Host")
+    matched = _HOST.fullmatch(host)
+    if matched is None or int(matched[2] or 0) > 65535:
+        raise Ungrammatical("Host is not a name or an address with an optional port")
+    if matched[1] is not None:
+        try:
+            ipaddress.IPv6Address(matched[1].decode("ascii"))
+        except ValueError:
+            raise Ungrammatical("Host is not a well-formed IPv6 address") from None
+
+
+def _connection_options(headers: Headers) -> set[bytes]:
+    options: set[bytes] = set()
+    for name, value in headers:
+        if name == b"connection":
+            if _CONNECTION.fullmatch(value) is None:
+                raise Ungrammatical("Connection is not a list of tokens")
+            options.update(option.strip(b" \t").lower() for option in value.split(b","))
+    if any(map(_is_essential, options)):
+        raise Ungrammatical("Connection nominates a field that is meant for everybody")
+    return options
+
+
+def _expects_continue(headers: Headers, version: bytes) -> bool:
+    """HTTP/1.0 expectations are ignored, unknown ones refused (RFC 9110 section 10.1.1)."""
+    expected = [value.lower() for name, value in headers if name == b"expect"]
+    if expected and version == b"1.1" and expected != [b"100-continue"]:
+        raise Ungrammatical("Expect is not exactly 100-continue")
+    return bool(expected) and version == b"1.1"
