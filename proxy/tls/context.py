@@ -1,0 +1,150 @@
+"""Policy -> what engines are made from: versions, suites, trust, CRLs, pins.
+
+OpenSSL refuses changes to a context that a connection has used, so every reload builds new ones;
+connections that are there keep theirs. Nothing is taken from the system: neither its trust store
+nor its defaults.
+
+What OpenSSL cannot be told through its public interface is held against the policy by the engine
+after the handshake: the group that was negotiated. The suite is both configured and checked.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cryptography import x509
+from OpenSSL import SSL, crypto
+
+from proxy.errors import CredentialError
+from proxy.settings.schema import CIPHERS, GROUPS, ListenerTls, Tls
+from proxy.tls.credentials import Credentials, load_credentials, parse_chain, parse_key
+from proxy.tls.identity import parse_pins
+from proxy.tls.revocation import read_crls
+from proxy.tls.verify import make_callback
+
+CA_NAMES_MAXIMUM = 8192
+"""Octets of authority names that a server tells its clients (RFC 8446, 4.2.4); beyond, none."""
+
+_OPTIONS = (
+    SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
+    | SSL.OP_CIPHER_SERVER_PREFERENCE
+)  # fmt: skip
+_OLDER = [name for name in CIPHERS if not name.startswith("TLS_")]
+_VERIFY = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
+
+
+@dataclass(frozen=True, slots=True)
+class TlsContext:
+    """A protocol policy with keys and trust, ready for use by any number of engines."""
+
+    openssl: SSL.Context
+    server: bool
+    groups: frozenset[str]
+    """Names that are allowed, lower case."""
+    ciphers: frozenset[str]
+
+
+def server_context(
+    credentials: Credentials, trust_pem: bytes, crl_pem: bytes | None, tls: ListenerTls
+) -> TlsContext:
+    """A listener's side: a client certificate is required. Raises `CredentialError`."""
+    context = _context(credentials, trust_pem, crl_pem, tls, tls.pins, server=True)
+    authorities = parse_chain(trust_pem)
+    if sum(len(each.subject.public_bytes()) + 2 for each in authorities) <= CA_NAMES_MAXIMUM:
+        for each in authorities:
+            context.openssl.add_client_ca(each)
+    return context
+
+
+def client_context(
+    credentials: Credentials | None,
+    trust_pem: bytes,
+    crl_pem: bytes | None,
+    tls: Tls,
+    pins: list[str] | None,
+) -> TlsContext:
+    """An upstream's side. Raises `CredentialError`."""
+    return _context(credentials, trust_pem, crl_pem, tls, pins, server=False)
+
+
+def _context(
+    credentials: Credentials | None,
+    trust_pem: bytes,
+    crl_pem: bytes | None,
+    tls: Tls,
+    pins: list[str] | None,
+    *,
+    server: bool,
+) -> TlsContext:
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.set_options(_OPTIONS)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_session_id(os.urandom(32))
+    _set_protocol(context, tls)
+    callback = make_callback(server, parse_pins(pins) if pins is not None else None)
+    context.set_verify(_VERIFY, callback)
+    _set_trust(context, trust_pem, crl_pem)
+    if credentials is not None:
+        _set_credentials(context, credentials)
+    groups = frozenset(group.lower() for group in tls.groups)
+    return TlsContext(context, server, groups, frozenset(tls.ciphers))
+
+
+def _set_protocol(context: SSL.Context, tls: Tls) -> None:
+    """Only what the schema knows: every suite is AEAD, and below TLS 1.3 every one is ECDHE."""
+    _require_known("group", tls.groups, GROUPS)
+    _require_known("cipher suite", tls.ciphers, CIPHERS)
+    modern = [name for name in tls.ciphers if name.startswith("TLS_")]
+    older = [name for name in tls.ciphers if not name.startswith("TLS_")]
+    if not modern and not (older and tls.minimum == "1.2"):
+        raise CredentialError("no cipher suite is left for this protocol version")
+    older_allowed = tls.minimum == "1.2" and bool(older)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION if older_allowed else SSL.TLS1_3_VERSION)
+    context.set_max_proto_version(SSL.TLS1_3_VERSION if modern else SSL.TLS1_2_VERSION)
+    # The version range is what excludes TLS 1.2; OpenSSL wants a list all the same.
+    context.set_cipher_list((":".join(older or _OLDER) + ":@SECLEVEL=2").encode())
+    context.set_tls13_ciphersuites(":".join(modern).encode())
+
+
+def _require_known(what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise CredentialError(f"unknown {what}: {', '.join(unknown)}")
+
+
+def _set_trust(context: SSL.Context, trust_pem: bytes, crl_pem: bytes | None) -> None:
+    store = context.get_cert_store()
+    if store is None:
+        raise CredentialError("no certificate store")
+    for authority in parse_chain(trust_pem):
+        _require_authority(authority)
+        store.add_cert(crypto.X509.from_cryptography(authority))
+    flags = crypto.X509StoreFlags.X509_STRICT
+    if crl_pem is not None:
+        for crl in read_crls(crl_pem):
+            store.add_crl(crl)
+        flags |= crypto.X509StoreFlags.CRL_CHECK | crypto.X509StoreFlags.CRL_CHECK_ALL
+    store.set_flags(flags)
+
+
+def _require_authority(certificate: x509.Certificate) -> None:
+    """A leaf in a trust bundle is a mistake: it would stand for itself, beyond any authority."""
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        raise CredentialError("a trusted certificate does not say that it is a CA") from None
+    if not constraints.value.ca:
+        raise CredentialError("a trusted certificate is not that of a CA")
+
+
+def _set_credentials(context: SSL.Context, credentials: Credentials) -> None:
+    proven = load_credentials(credentials.certificate, credentials.key)
+    leaf, *issuers = parse_chain(proven.certificate)
+    try:
+        context.use_certificate(leaf)
+        for issuer in issuers:
+            context.add_extra_chain_cert(issuer)
+        context.use_privatekey(parse_key(proven.key))
+        context.check_privatekey()
+    except (SSL.Error, crypto.Error):
+        raise CredentialError("the certificate or its key is too weak for TLS here") from None

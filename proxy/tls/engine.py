@@ -1,0 +1,217 @@
+"""One TLS connection without a socket: ciphertext in, plaintext out, and back.
+
+    engine = Engine(context, server_name="warehouse.internal")     # or Engine(context) for a server
+    while not engine.handshake():
+        send(engine.outgoing())
+        engine.receive(from_the_network())       # b"" when the transport has ended
+    send(engine.outgoing())
+
+Rules:
+
+1. After every call that may have made ciphertext (`handshake`, `read`, `write`, `close`), also
+   after one that raised, `outgoing()` has what is to be sent: the alert that tells the peer.
+2. `handshake()` is True only when every check has passed: chain, validity, usages, revocation,
+   name, pins, identity, group and suite. Nothing is read before.
+3. Application data may arrive in the same chunk as the end of the handshake: call `read()` before
+   waiting for the network.
+4. A failure is final: every later call raises the same one.
+5. An end without close_notify is a truncation and raises; it is never `b""`.
+"""
+
+from hashlib import sha256
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import SSL
+
+from proxy.errors import TlsFailure
+from proxy.model import Certificate, Channel
+from proxy.tls.context import TlsContext
+from proxy.tls.failures import translate
+from proxy.tls.identity import identify
+from proxy.tls.verify import Examination, is_ip
+
+RECORD = 16384
+"""Octets of plaintext that one TLS record holds at most (RFC 8446, 5.1)."""
+_OVERHEAD = 64
+"""More than header, content type, tag and (TLS 1.2) nonce of one record."""
+_FLIGHT = 16384
+"""Ciphertext that is asked for when nobody has written: handshake flights, alerts."""
+
+
+class Engine:
+    """A TLS connection over memory. Not safe for use by two tasks in the same instant."""
+
+    def __init__(self, context: TlsContext, *, server_name: str | None = None) -> None:
+        """`server_name` (DNS name or IP address, ASCII) is what a client demands of the server.
+
+        Raises ValueError when a client names no server, or one that cannot be a name.
+        """
+        if context.server == (server_name is not None):
+            raise ValueError("a client needs the name of its server; a server needs none")
+        self._context = context
+        self._examination = Examination(server_name)
+        self._connection = SSL.Connection(context.openssl)
+        self._connection.set_app_data(self._examination)
+        self._certificate: Certificate | None = None
+        self._channel: Channel | None = None
+        self._failure: TlsFailure | None = None
+        self._written = 0
+        if server_name is None:
+            self._connection.set_accept_state()
+        else:
+            self._connection.set_connect_state()
+            if not is_ip(server_name):
+                self._connection.set_tlsext_host_name(server_name.encode("ascii"))
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The peer's, verified; None before `handshake()` was True."""
+        return self._certificate
+
+    @property
+    def channel(self) -> Channel:
+        """What was negotiated. Raises RuntimeError before `handshake()` was True."""
+        if self._channel is None:
+            raise RuntimeError("the handshake is not complete")
+        return self._channel
+
+    def receive(self, ciphertext: bytes | bytearray | memoryview) -> None:
+        """Take what came from the transport; empty means that it has ended."""
+        if ciphertext:
+            self._connection.bio_write(ciphertext)
+        else:
+            self._connection.bio_shutdown()
+
+    def outgoing(self) -> bytes:
+        """All ciphertext that is to be sent, and forget it; empty when there is none."""
+        expected = self._written + _OVERHEAD * (self._written // RECORD + 1) + _FLIGHT
+        self._written = 0
+        pieces: list[bytes] = []
+        try:
+            while not pieces or len(pieces[-1]) == expected:
+                pieces.append(self._connection.bio_read(expected))
+        except SSL.WantReadError:
+            pass
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def handshake(self) -> bool:
+        """Go on with the handshake. True when it is complete and every check has passed.
+
+        Raises `TlsFailure`.
+        """
+        self._require_sound()
+        if self._channel is not None:
+            return True
+        try:
+            self._connection.do_handshake()
+        except SSL.WantReadError:
+            return False
+        except SSL.Error as error:
+            raise self._fail(self._examination.failure or translate(error)) from None
+        try:
+            self._channel = self._require_channel()
+            self._certificate = self._require_peer()
+        except TlsFailure as failure:
+            self._channel = None
+            self._shutdown()
+            raise self._fail(failure) from None
+        return True
+
+    def read(self, size: int = 65536) -> bytes | None:
+        """Up to `size` octets of plaintext; None: more ciphertext is needed; b"": close_notify.
+
+        Raises `TlsFailure`: `closed` when the transport ended first, and others.
+        """
+        self._require_complete()
+        pieces: list[bytes] = []
+        missing = size
+        try:
+            while missing > 0:
+                pieces.append(self._connection.recv(missing))
+                missing -= len(pieces[-1])
+        except SSL.WantReadError:
+            if not pieces:
+                return None
+        except SSL.ZeroReturnError:
+            pass
+        except SSL.Error as error:
+            failure = self._fail(translate(error))
+            if not pieces:
+                raise failure from None
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Encrypt all of `data`. Raises `TlsFailure`."""
+        self._require_complete()
+        with memoryview(data) as view:
+            self._written += view.nbytes
+            position = 0
+            try:
+                while position < view.nbytes:
+                    position += self._connection.send(view[position:])
+            except SSL.Error as error:
+                raise self._fail(translate(error)) from None
+
+    def close(self) -> None:
+        """Queue close_notify. Reading may go on. Does nothing after a failure or a first call."""
+        if self._failure is None:
+            self._shutdown()
+
+    # --- the checks after the handshake ----------------------------------------------------------
+
+    def _require_channel(self) -> Channel:
+        """RFC 9266 for the exporter. Fails closed on a group or suite that is not allowed."""
+        connection = self._connection
+        group, cipher = (
+            connection.get_group_name() or "none",
+            connection.get_cipher_name() or "none",
+        )
+        if group.lower() not in self._context.groups:
+            raise TlsFailure("group", f"{group} was negotiated, which is not allowed")
+        if cipher not in self._context.ciphers:
+            raise TlsFailure("cipher", f"{cipher} was negotiated, which is not allowed")
+        exported = connection.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")
+        return Channel(
+            version=connection.get_protocol_version_name(),
+            cipher=cipher,
+            group=group,
+            exporter_sha256=sha256(exported).digest(),
+            server_name=self._examination.server_name or _decode(connection.get_servername()),
+        )
+
+    def _require_peer(self) -> Certificate:
+        """Fails closed when there is no verified chain, as after a resumption."""
+        if self._examination.failure is not None:
+            raise self._examination.failure
+        verified = self._connection.get_verified_chain(as_cryptography=True)
+        if not verified:
+            raise TlsFailure("no_certificate", "the handshake verified no certificate")
+        leaf, *issuers = verified
+        return identify(leaf, tuple(each.public_bytes(Encoding.DER) for each in issuers))
+
+    # --- states ----------------------------------------------------------------------------------
+
+    def _require_sound(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _require_complete(self) -> None:
+        self._require_sound()
+        if self._channel is None:
+            raise RuntimeError("the handshake is not complete")
+
+    def _fail(self, failure: TlsFailure) -> TlsFailure:
+        self._failure = failure
+        return failure
+
+    def _shutdown(self) -> None:
+        try:
+            self._connection.shutdown()
+        except SSL.Error:
+            return  # in the midst of a handshake there is nothing to close
+
+
+def _decode(server_name: bytes | None) -> str | None:
+    """What a client asked for, for the log; its choice, so printable ASCII or nothing."""
+    text = (server_name or b"").decode("ascii", "replace")
+    return text if text and text.isprintable() and text.isascii() else None

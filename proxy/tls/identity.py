@@ -1,0 +1,136 @@
+"""Who a certificate says its holder is: subjectAltName, SPIFFE ID, pins (RFC 5280, RFC 7469).
+
+A name is only ever taken from subjectAltName; the subject is for people. Names are compared as
+text further on, and written into headers and logs, so one with white space, control characters or
+anything that is not ASCII refuses the whole certificate.
+
+A SPIFFE ID looks like `spiffe://lockgate.example/etl/orders`. Its rules (SPIFFE-ID 2, X509-SVID 2
+and 3.1): lower-case trust domain; a path with no empty, `.` or `..` segment; letters, digits and
+`.-_` only, so neither port, user, query, fragment nor percent-encoding; and the only URI of its
+certificate.
+"""
+
+import base64
+import re
+from hashlib import sha256
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
+
+from proxy.errors import CredentialError, TlsFailure
+from proxy.model import Certificate
+
+_SPIFFE = re.compile(r"spiffe://([a-z0-9._-]{1,255})((?:/[A-Za-z0-9._-]+)+)")
+_PIN = re.compile(r"sha256:([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+
+
+def read_certificate(der: bytes, chain: tuple[bytes, ...] = ()) -> Certificate:
+    """What Lockgate uses of an end-entity certificate, DER; `chain` is its verified issuers, DER.
+
+    Raises `TlsFailure` with reason `identity` when it does not parse or its names break a rule.
+    """
+    try:
+        leaf = x509.load_der_x509_certificate(der)
+    except ValueError:
+        raise TlsFailure("identity", "the certificate does not parse") from None
+    return identify(leaf, chain)
+
+
+def identify(leaf: x509.Certificate, chain: tuple[bytes, ...] = ()) -> Certificate:
+    """As `read_certificate`, of one that is parsed already."""
+    try:
+        uris, dns, ips = _names(leaf)
+        spki = leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        subject, issuer = printable(leaf.subject), printable(leaf.issuer)
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        raise TlsFailure("identity", "an extension or name does not parse") from None
+    der = leaf.public_bytes(Encoding.DER)
+    return Certificate(
+        der=der,
+        chain=chain,
+        sha256=sha256(der).digest(),
+        spki_sha256=sha256(spki).digest(),
+        subject=subject,
+        issuer=issuer,
+        serial=leaf.serial_number,
+        not_before=leaf.not_valid_before_utc,
+        not_after=leaf.not_valid_after_utc,
+        spiffe=require_one_spiffe_id(uris),
+        uris=uris,
+        dns=dns,
+        ips=ips,
+    )
+
+
+def require_one_spiffe_id(uris: tuple[str, ...]) -> str | None:
+    """The SPIFFE ID among the URIs of one certificate; None when it has none.
+
+    Fails closed: anything that looks like one and breaks a rule raises `TlsFailure("identity")`.
+    """
+    if not any(uri.lower().startswith("spiffe:") for uri in uris):
+        return None
+    if len(uris) != 1:
+        raise TlsFailure("identity", "a SPIFFE ID must be the only URI of its certificate")
+    match = _SPIFFE.fullmatch(uris[0])
+    if match is None or len(uris[0]) > 2048:
+        raise TlsFailure("identity", "the SPIFFE ID is not valid")
+    if not {".", ".."}.isdisjoint(match[2].split("/")):
+        raise TlsFailure("identity", "the SPIFFE ID has a dot segment")
+    return uris[0]
+
+
+def printable(name: x509.Name) -> str:
+    """RFC 4514 text of a name, with everything but printable ASCII escaped, for logs."""
+    text = name.rfc4514_string()
+    return _UNPRINTABLE.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", text)
+
+
+def _names(leaf: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """URIs, DNS names and IP addresses, in the order of the certificate."""
+    try:
+        extension = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return (), (), ()
+    names = extension.value
+    uris = tuple(names.get_values_for_type(x509.UniformResourceIdentifier))
+    dns = tuple(names.get_values_for_type(x509.DNSName))
+    if any(not name or re.search(r"[^\x21-\x7e]", name) for name in uris + dns):
+        raise TlsFailure("identity", "a name holds characters that no name may hold")
+    return uris, dns, tuple(str(ip) for ip in names.get_values_for_type(x509.IPAddress))
+
+
+# --- pins ----------------------------------------------------------------------------------------
+
+
+def parse_pins(pins: list[str]) -> frozenset[bytes]:
+    """`sha256:BASE64` -> 32 octets each. One bad pin refuses all of them: `CredentialError`."""
+    matches = [_PIN.fullmatch(pin) for pin in pins]
+    found = frozenset(base64.b64decode(match[1]) for match in matches if match is not None)
+    if not pins or None in matches:
+        raise CredentialError("a pin is not sha256:<base64 of 32 octets>")
+    return found
+
+
+def format_pin(spki_sha256: bytes) -> str:
+    """32 octets -> `sha256:BASE64`."""
+    return "sha256:" + base64.b64encode(spki_sha256).decode()
+
+
+def read_pins(content: bytes) -> list[str]:
+    """The pin of each certificate (PEM or DER), or of one public key (PEM); `CredentialError`."""
+    try:
+        if b"-----BEGIN PUBLIC KEY-----" in content:
+            keys = [load_pem_public_key(content)]
+        elif b"-----BEGIN" in content:
+            keys = [each.public_key() for each in x509.load_pem_x509_certificates(content)]
+        else:
+            keys = [x509.load_der_x509_certificate(content).public_key()]
+    except ValueError:
+        raise CredentialError("neither a certificate nor a public key") from None
+    encodings = [key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for key in keys]
+    return [format_pin(sha256(encoding).digest()) for encoding in encodings]

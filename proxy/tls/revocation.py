@@ -1,0 +1,34 @@
+"""Certificate revocation lists (RFC 5280, section 5): read here, judged by OpenSSL.
+
+A file holds one or several, PEM or DER. One that does not parse refuses the file. An expired one is
+loaded: it refuses every peer that it covers, with reason `crl`, until a fresh one is there.
+"""
+
+from datetime import datetime
+
+from cryptography import x509
+
+from proxy.errors import CredentialError
+
+_BEGIN, _END = b"-----BEGIN X509 CRL-----", b"-----END X509 CRL-----"
+
+
+def read_crls(content: bytes) -> list[x509.CertificateRevocationList]:
+    """Every CRL of the file, at least one; `CredentialError` otherwise."""
+    try:
+        if b"-----BEGIN" not in content:
+            return [x509.load_der_x509_crl(content)]
+        blocks = content.split(_BEGIN)[1:]
+        crls = [x509.load_pem_x509_crl(_BEGIN + block) for block in blocks]
+    except ValueError:
+        raise CredentialError("a CRL does not parse") from None
+    if not crls or content.count(_END) != len(crls):
+        raise CredentialError("no PEM CRL found, or one is cut short")
+    if any(crl.next_update_utc is None for crl in crls):
+        raise CredentialError("a CRL has no nextUpdate: nobody could tell when it is stale")
+    return crls
+
+
+def next_update(content: bytes) -> datetime:
+    """When the first of the CRLs expires, UTC: for the metric, and for a reload in time."""
+    return min(crl.next_update_utc for crl in read_crls(content) if crl.next_update_utc)
