@@ -3,7 +3,8 @@
 yaml12    YAML 1.2 core schema -> plain data and the line and column of everything
 schema    the shape: what one value may be (`route` and `values` are parts of it)
 mistakes  collects mistakes; says in plain words what pydantic found
-grammar   addresses, endpoints, patterns, JSONPath, header names: text -> frozen value, or ValueError
+address   binds and endpoints: text -> frozen value, or ValueError
+grammar   paths, patterns, networks, JSONPath, header names: accepted, or ValueError
 check     what values may be together, and warnings
 load      all of it: path -> Loaded
 secrets   reads what `file:` and `env:` refer to
