@@ -1,0 +1,180 @@
+"""Which header fields cross the gate, in both directions, and the fields of our own.
+
+Removed on the way: what concerns one connection only (RFC 9110 section 7.6.1, and whatever
+Connection nominates), what says who the sender is (only we say that), what Lockgate itself writes,
+and, when a stop has changed the content, what the sender said of content that no longer exists.
+A name is compared with "_" read as "-": an application that reads fields from its environment
+cannot tell the two apart.
+"""
+
+import re
+from collections.abc import Iterable
+
+import orjson
+
+from proxy.errors import Refusal
+from proxy.model import AnswerHead, Head, Headers, Peer
+from proxy.wire.digests import format_sha256
+from proxy.wire.identity import identity_fields
+from proxy.wire.structured import NotStructured, format_bytes, format_list, parse_list
+
+Fields = list[tuple[bytes, bytes]]
+
+_ONE_CONNECTION = frozenset(
+    b"connection content-length expect http2-settings keep-alive te trailer transfer-encoding "
+    b"upgrade".split()
+)
+_OURS = frozenset(
+    b"client-cert client-cert-chain data-sensitivity early-data forwarded transfer-id "
+    b"transfer-receipt transfer-receipt-key via x-client-cert x-real-ip".split()
+)
+_OURS_PREFIXES = (b"proxy-", b"x-forwarded-", b"ssl-client-", b"x-ssl-client-")
+_OF_CONTENT = frozenset(
+    b"content-digest content-md5 digest repr-digest signature signature-input".split()
+)
+_UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_OWN_LINKS = b"/.well-known/lockgate/"
+
+
+def transfer_id(head: Head) -> str | None:
+    """The sender's Transfer-Id in lower case; None when there is none.
+
+    Raises `Refusal` ("transfer-id-malformed") unless it is one UUID in the form of RFC 9562.
+    """
+    values = head.values(b"transfer-id")
+    if not values:
+        return None
+    if len(values) > 1 or _UUID.fullmatch(values[0]) is None:
+        raise Refusal("transfer-id-malformed", "Transfer-Id is not one UUID")
+    return values[0].decode("ascii").lower()
+
+
+def forward_request(
+    head: Head,
+    *,
+    gateway: str,
+    upstream_host: str,
+    peer: Peer,
+    transfer_id: str,
+    label: str | None,
+    content_digest: bytes | None,
+    keep_digest: bool,
+    own_uri: str | None = None,
+) -> Fields:
+    """The fields of a request as the upstream gets it, without those of its framing.
+
+    `gateway` is our pseudonym in Via and Forwarded; `upstream_host` the Host; `content_digest` the
+    32 octets of the SHA-256 of what is delivered, where it is known already; `keep_digest` is True
+    when no stop has changed the content. Raises `Refusal`: loop, head-too-large.
+    """
+    via = head.values(b"via")
+    _require_no_loop(via, gateway)
+    host = b"".join(head.values(b"host"))
+    kept = [pair for pair in _crossing(head.headers, keep_digest) if pair[0] != b"host"]
+    fields = [(b"host", upstream_host.encode("ascii")), *kept]
+    fields += [(b"via", value) for value in (*via, _via(head.http_version, gateway))]
+    fields += identity_fields(peer, gateway=gateway, host=host, own_uri=own_uri)
+    fields.append((b"transfer-id", transfer_id.encode("ascii")))
+    if label is not None:
+        fields.append((b"data-sensitivity", label.encode("ascii")))
+    if content_digest is not None and all(name != b"content-digest" for name, _ in kept):
+        fields.append((b"content-digest", format_sha256(content_digest)))
+    return fields
+
+
+def forward_answer(
+    head: AnswerHead, *, gateway: str, transfer_id: str, keep_digest: bool
+) -> Fields:
+    """The fields of an answer as the sender gets it, without those of its framing.
+
+    The upstream's receipts are taken off; `upstream_receipts` reads them from `head`.
+    """
+    fields = [
+        (name, value)
+        for name, value in _crossing(head.headers, keep_digest)
+        if name != b"alt-svc" and not (name == b"link" and _OWN_LINKS in value)
+    ]
+    via = (*head.values(b"via"), _via(head.http_version, gateway))
+    fields += [(b"via", value) for value in via]
+    fields.append((b"transfer-id", transfer_id.encode("ascii")))
+    return fields
+
+
+def forward_trailers(trailers: Headers, *, keep_digest: bool) -> Fields:
+    """The trailers that cross, in either direction; ours are the caller's to add."""
+    return _crossing(trailers, keep_digest)
+
+
+def upstream_receipts(fields: Headers) -> tuple[bytes, ...]:
+    """The envelopes in an upstream's Transfer-Receipt, header or trailer, in order.
+
+    A list that is not well-formed is left out: it proves nothing to anybody.
+    """
+    try:
+        return parse_list(value for name, value in fields if name == b"transfer-receipt")
+    except NotStructured:
+        return ()
+
+
+def receipt_fields(envelopes: Iterable[bytes], key: bytes | None) -> Fields:
+    """Transfer-Receipt with `envelopes` in order (an upstream's first, ours last), and the key."""
+    fields = [(b"transfer-receipt", format_list(envelopes))]
+    if key is not None:
+        fields.append((b"transfer-receipt-key", format_bytes(key)))
+    return fields
+
+
+def problem(refusal: Refusal, transfer_id: str) -> tuple[Fields, bytes]:
+    """The fields (without framing) and the content of an answer that refuses (RFC 9457).
+
+    It says what the public table of problems says, and nothing of the reason.
+    """
+    body = orjson.dumps(
+        {
+            "type": f"urn:lockgate:problem:{refusal.code}",
+            "title": refusal.title,
+            "status": refusal.status,
+            "detail": refusal.title,
+            "instance": f"urn:uuid:{transfer_id}",
+        }
+    )
+    fields = [
+        (b"content-type", b"application/problem+json"),
+        (b"cache-control", b"no-store"),
+        (b"transfer-id", transfer_id.encode("ascii")),
+    ]
+    if refusal.retry_after is not None:
+        fields.append((b"retry-after", b"%d" % refusal.retry_after))
+    return fields, body + b"\n"
+
+
+def _crossing(headers: Headers, keep_digest: bool) -> Fields:
+    nominated = {
+        option.strip(b" \t").lower()
+        for name, value in headers
+        if name == b"connection"
+        for option in value.split(b",")
+    }
+    removed = _ONE_CONNECTION | _OURS | (frozenset() if keep_digest else _OF_CONTENT)
+    crossing: Fields = []
+    for name, value in headers:
+        plain = name.replace(b"_", b"-")
+        if plain in removed or name in nominated or plain.startswith(_OURS_PREFIXES):
+            continue
+        if plain == b"host" and name != b"host":
+            continue
+        crossing.append((name, value))
+    return crossing
+
+
+def _via(version: str, gateway: str) -> bytes:
+    return f"{version} {gateway}".encode("ascii")
+
+
+def _require_no_loop(via: tuple[bytes, ...], gateway: str) -> None:
+    """Fails closed: a comment that looks like our own entry counts as one."""
+    own = gateway.lower().encode("ascii")
+    for element in b",".join(via).lower().split(b","):
+        words = element.partition(b"(")[0].split()
+        if own in words[1:2]:
+            raise Refusal("loop", "our pseudonym is in Via already")
