@@ -11,6 +11,7 @@ import stat
 import sys
 from pathlib import Path
 
+from proxy.cli import certs_show
 from proxy.errors import CredentialError
 from proxy.tls.pki import (
     BOTH,
@@ -38,6 +39,12 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     init.add_argument("directory", type=Path, metavar="DIR")
     init.add_argument("--force", action="store_true", help="replace what is there")
     init.set_defaults(run=run_init)
+    inspect = actions.add_parser("inspect", help="show certificates; key material is never shown")
+    inspect.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    inspect.set_defaults(run=certs_show.run_inspect)
+    pin = actions.add_parser("pin", help="print the pin of each certificate or public key")
+    pin.add_argument("file", type=Path, metavar="FILE")
+    pin.set_defaults(run=certs_show.run_pin)
 
 
 def run_init(arguments: argparse.Namespace) -> int:

@@ -127,7 +127,7 @@ class Engine:
         missing = size
         try:
             while missing > 0:
-                pieces.append(self._connection.recv(missing))
+                pieces.append(self._connection.recv(min(missing, RECORD)))
                 missing -= len(pieces[-1])
         except SSL.WantReadError:
             if not pieces:
