@@ -13,19 +13,8 @@ from pathlib import Path
 
 from proxy.cli import certs_show
 from proxy.errors import CredentialError
-from proxy.tls.pki import (
-    BOTH,
-    CLIENT,
-    SERVER,
-    Authority,
-    issue,
-    make_authority,
-    make_ed25519,
-    make_mldsa44,
-    make_pseudonym,
-    private_pem,
-    public_pem,
-)
+from proxy.tls.keys import make_ed25519, make_mldsa44, make_pseudonym, private_pem, public_pem
+from proxy.tls.pki import BOTH, CLIENT, SERVER, Authority, issue, make_authority
 
 PARTIES = {"gateway": BOTH, "client": CLIENT, "receiver": SERVER}
 """Name -> extended key usages. The gateway is a server to senders and a client to upstreams."""

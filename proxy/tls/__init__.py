@@ -6,7 +6,8 @@
     engine        ciphertext in, plaintext out, and back
     identity      DER -> `proxy.model.Certificate`, SPIFFE IDs, pins
     revocation    reading CRLs
-    pki           makes certificates and keys, for development and tests
+    failures      OpenSSL's errors -> the reasons of `TlsFailure`
+    keys, pki     make keys, certificates and CRLs, for development and tests
 
 What is checked, in which order and why: `docs/identity.md`.
 """

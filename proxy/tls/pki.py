@@ -1,4 +1,4 @@
-"""Makes certificates, CRLs and keys: for development, the demo and tests. Pure, no files.
+"""Makes certificates and CRLs: for development, the demo and tests. Pure, no files.
 
 Everything here is made to pass Lockgate's own checks (RFC 5280 read strictly): key identifiers,
 critical basicConstraints and keyUsage, and extended key usages that are always written out.
@@ -8,26 +8,19 @@ critical basicConstraints and keyUsage, and extended key usages that are always 
     crl = make_crl(authority, [gateway])
 """
 
-import base64
 import ipaddress
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from proxy.tls.credentials import Credentials, TlsKey, parse_chain
+from proxy.tls.keys import Algorithm, make_key, private_pem
 
 TRUST_DOMAIN = "lockgate.example"
 LIFETIME = timedelta(days=398)
@@ -39,8 +32,17 @@ CLIENT = (ExtendedKeyUsageOID.CLIENT_AUTH,)
 SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
 BOTH = CLIENT + SERVER
 
-Algorithm = Literal["p256", "p384", "ed25519", "rsa2048", "rsa1024"]
-SigningKey = ed25519.Ed25519PrivateKey | mldsa.MLDSA44PrivateKey
+_USAGE_BITS = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def make_authority(
     subject = _subject(name)
     builder = _builder(subject, issuer, key, not_before, lifetime)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    builder = builder.add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
+    builder = builder.add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
     certificate = builder.sign((issuer.signer if issuer else key), _hash(issuer, key))
     return Authority(certificate, key, (certificate, *issuer.chain) if issuer else ())
 
@@ -120,7 +122,7 @@ def issue(
         x509.BasicConstraints(ca=False, path_length=None), critical=True
     )
     if digital_signature is not None:
-        usage = _usage(digital_signature=digital_signature, key_agreement=not digital_signature)
+        usage = _usage("digital_signature" if digital_signature else "key_agreement")
         builder = builder.add_extension(usage, critical=True)
     if usages is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
@@ -155,40 +157,6 @@ def make_crl(
         builder = builder.add_revoked_certificate(entry.revocation_date(begin).build())
     crl = builder.sign(authority.signer, _hash(authority, authority.signer))
     return crl.public_bytes(Encoding.PEM)
-
-
-def make_key(algorithm: Algorithm = "p256") -> TlsKey:
-    """A fresh key. `rsa1024` is there for tests that expect it to be refused."""
-    if algorithm == "ed25519":
-        return ed25519.Ed25519PrivateKey.generate()
-    if algorithm in ("rsa2048", "rsa1024"):
-        return rsa.generate_private_key(65537, int(algorithm.removeprefix("rsa")))
-    return ec.generate_private_key(ec.SECP384R1() if algorithm == "p384" else ec.SECP256R1())
-
-
-def make_ed25519() -> ed25519.Ed25519PrivateKey:
-    """Signs receipts (`receipts.key`) or checkpoints (`log.key`)."""
-    return ed25519.Ed25519PrivateKey.generate()
-
-
-def make_mldsa44() -> mldsa.MLDSA44PrivateKey:
-    """Signs checkpoints against a quantum adversary (`receipts.log_pq_key`)."""
-    return mldsa.MLDSA44PrivateKey.generate()
-
-
-def make_pseudonym() -> bytes:
-    """A masking key: 32 random octets as one line of base64."""
-    return base64.b64encode(secrets.token_bytes(32)) + b"\n"
-
-
-def private_pem(key: TlsKey | SigningKey) -> bytes:
-    """PKCS #8 PEM, not encrypted (RFC 5958; for ML-DSA the seed form of RFC 9881)."""
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def public_pem(key: TlsKey | SigningKey) -> bytes:
-    """The public half: SubjectPublicKeyInfo, PEM."""
-    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 # --- parts of a certificate ----------------------------------------------------------------------
@@ -234,22 +202,8 @@ def _issuer_identifier(issuer: Authority) -> x509.AuthorityKeyIdentifier:
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(extension.value)
 
 
-_USAGE_BITS = (
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "key_cert_sign",
-    "crl_sign",
-    "encipher_only",
-    "decipher_only",
-)
-
-
-def _usage(**granted: bool) -> x509.KeyUsage:
-    bits = dict.fromkeys(_USAGE_BITS, False)
-    return x509.KeyUsage(**(bits | granted))
+def _usage(*granted: str) -> x509.KeyUsage:
+    return x509.KeyUsage(**{bit: bit in granted for bit in _USAGE_BITS})
 
 
 def _alternative_names(names: Names) -> list[x509.GeneralName]:
