@@ -52,8 +52,7 @@ _CONNECTION = re.compile(rb"[" + _TCHAR + rb"]++(?:[ \t]*+,[ \t]*+[" + _TCHAR + 
 ESSENTIAL: Final = frozenset(
     b"age authorization cache-control client-cert client-cert-chain cookie data-sensitivity date "
     b"expect expires forwarded host location max-forwards pragma range retry-after set-cookie "
-    b"trailer transfer-encoding transfer-id vary via www-authenticate "
-    b"x-forwarded-client-cert".split()
+    b"trailer transfer-encoding transfer-id vary via www-authenticate".split()
 )
 """Fields that Connection may not nominate and trailers may not hold; `content-*` counts as well."""
 _ONLY_ONCE = frozenset(b"authorization content-range content-type".split())
@@ -139,7 +138,8 @@ def answer_head(raw: bytes, method: str) -> AnswerHead:
 def trailers(raw: bytes) -> Headers:
     """Parse a whole trailer section, its blank line included. Raises `Ungrammatical`."""
     fields = _fields(raw, 0, len(raw) - 2)
-    for name, _ in fields:
+    for written, _ in fields:
+        name = written.replace(b"_", b"-")
         if name in _NOT_IN_TRAILERS or (_is_essential(name) and name not in _TRAILERS_OF_CONTENT):
             raise Ungrammatical("a trailer field that only a head may hold")
     return fields
@@ -157,7 +157,7 @@ def _fields(raw: bytes, start: int, end: int) -> Headers:
 
 
 def _is_essential(name: bytes) -> bool:
-    return name in ESSENTIAL or name.startswith((b"content-", b"proxy-", b"if-"))
+    return name in ESSENTIAL or name.startswith((b"content-", b"proxy-", b"if-", b"x-forwarded-"))
 
 
 def _require_unique(headers: Headers) -> dict[bytes, bytes]:

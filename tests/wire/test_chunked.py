@@ -1,0 +1,165 @@
+"""Chunked framing in both directions: what passes, what is refused, where it ends."""
+
+import pytest
+
+from proxy.errors import Refusal
+from proxy.model import Headers
+from proxy.wire.client import ClientConnection
+from proxy.wire.server import ServerConnection
+from tests.wire.feeding import MAX_HEAD, WAYS, Pieces, asked, content, feed, trailers
+
+REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+Connection = ServerConnection | ClientConnection
+
+
+def request() -> tuple[Connection, bytes]:
+    return ServerConnection(MAX_HEAD), REQUEST
+
+
+def answer() -> tuple[Connection, bytes]:
+    return asked(), ANSWER
+
+
+DIRECTIONS = pytest.mark.parametrize("direction", [request, answer])
+ALL_WAYS = pytest.mark.parametrize("pieces", WAYS)
+
+GOOD: dict[str, tuple[bytes, bytes, Headers]] = {
+    "nothing": (b"0\r\n\r\n", b"", ()),
+    "one chunk": (b"5\r\nhello\r\n0\r\n\r\n", b"hello", ()),
+    "three chunks": (b"1\r\na\r\n2\r\nbc\r\n3\r\ndef\r\n0\r\n\r\n", b"abcdef", ()),
+    "hexadecimal in both cases": (
+        b"0A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n",
+        b"0123456789" * 2,
+        (),
+    ),
+    "sixteen digits": (b"0000000000000001\r\na\r\n0000000000000000\r\n\r\n", b"a", ()),
+    "CRLF and chunk sizes in the content": (
+        b"7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n",
+        b"\r\n0\r\n\r\n",
+        (),
+    ),
+    "trailers": (
+        b"1\r\na\r\n0\r\nContent-Digest: x\r\nB: \xc3\xa9\r\n\r\n",
+        b"a",
+        ((b"content-digest", b"x"), (b"b", b"\xc3\xa9")),
+    ),
+}
+
+BAD: dict[str, bytes] = {
+    "a size that is no number": b"x\r\na\r\n0\r\n\r\n",
+    "an empty size": b"\r\na\r\n0\r\n\r\n",
+    "a positive size": b"+1\r\na\r\n0\r\n\r\n",
+    "a negative size": b"-1\r\na\r\n0\r\n\r\n",
+    "0x": b"0x1\r\na\r\n0\r\n\r\n",
+    "an underscore": b"1_0\r\n0123456789012345\r\n0\r\n\r\n",
+    "a space before the size": b" 1\r\na\r\n0\r\n\r\n",
+    "a space after the size": b"1 \r\na\r\n0\r\n\r\n",
+    "a tab after the size": b"1\t\r\na\r\n0\r\n\r\n",
+    "an extension": b"1;a=b\r\na\r\n0\r\n\r\n",
+    "an extension of the last chunk": b"0;a\r\n\r\n",
+    "a bare LF in an extension": b"1;\na\r\n0\r\n\r\n",
+    "seventeen digits": b"00000000000000001\r\na\r\n0\r\n\r\n",
+    "bare LF after the size": b"1\na\r\n0\r\n\r\n",
+    "bare CR after the size": b"1\ra\r\n0\r\n\r\n",
+    "bare LF after the content": b"1\r\na\n0\r\n\r\n",
+    "bare CR after the content": b"1\r\na\rb0\r\n\r\n",
+    "more content than the size": b"1\r\nab\r\n0\r\n\r\n",
+    "less content than the size": b"3\r\na\r\n0\r\n\r\n",
+    "bare LF at the end": b"0\r\n\n",
+    "bare LF after the last chunk": b"0\n\n",
+    "a bare LF in the trailers": b"0\r\nA: b\n\r\n",
+    "a folded trailer": b"0\r\nA: b\r\n c\r\n\r\n",
+    "a space before the colon of a trailer": b"0\r\nA : b\r\n\r\n",
+    "NUL in a trailer": b"0\r\nA: \x00\r\n\r\n",
+    "no name in a trailer": b"0\r\n: b\r\n\r\n",
+}
+FORBIDDEN = [
+    "Transfer-Encoding",
+    "Content-Length",
+    "Host",
+    "Trailer",
+    "TE",
+    "Connection",
+    "Keep-Alive",
+    "Upgrade",
+    "Content-Type",
+    "Content-Encoding",
+    "Content-Range",
+    "Content-Location",
+    "Authorization",
+    "Proxy-Authorization",
+    "Cookie",
+    "Set-Cookie",
+    "Cache-Control",
+    "Expect",
+    "Range",
+    "If-Match",
+    "Location",
+    "Forwarded",
+    "Via",
+    "Client-Cert",
+    "X-Forwarded-Client-Cert",
+    "Transfer-Id",
+    "Data-Sensitivity",
+    "content-length",
+    "transfer_encoding",
+    "Content_Length",
+    "x_forwarded_client_cert",
+]
+
+
+@ALL_WAYS
+@DIRECTIONS
+@pytest.mark.parametrize("name", GOOD)
+def test_a_chunked_body_is_read(direction: object, name: str, pieces: Pieces) -> None:
+    connection, head = direction()  # type: ignore[operator]
+    framed, body, fields = GOOD[name]
+    events = feed(connection, head + framed, pieces)
+    assert content(events) == body
+    assert trailers(events) == fields
+
+
+@ALL_WAYS
+@DIRECTIONS
+@pytest.mark.parametrize("name", BAD)
+def test_bad_chunked_framing_is_refused(direction: object, name: str, pieces: Pieces) -> None:
+    connection, head = direction()  # type: ignore[operator]
+    with pytest.raises(Refusal) as caught:
+        feed(connection, head + BAD[name] + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", pieces)
+    assert caught.value.code in ("malformed-request", "upstream-malformed")
+
+
+@DIRECTIONS
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_a_trailer_may_not_hold_what_belongs_in_a_head(direction: object, name: str) -> None:
+    connection, head = direction()  # type: ignore[operator]
+    with pytest.raises(Refusal) as caught:
+        feed(connection, head + b"0\r\n" + name.encode() + b": 1\r\n\r\n")
+    assert caught.value.code in ("malformed-request", "upstream-malformed")
+
+
+@ALL_WAYS
+def test_a_trailer_section_is_bounded(pieces: Pieces) -> None:
+    def section(size: int) -> bytes:
+        return b"A: " + b"a" * (size - 7) + b"\r\n\r\n"
+
+    assert feed(ServerConnection(100), REQUEST + b"0\r\n" + section(100), pieces)
+    with pytest.raises(Refusal, match="head-too-large"):
+        feed(ServerConnection(100), REQUEST + b"0\r\n" + section(101), pieces)
+
+
+def test_many_small_chunks_in_one_read_are_one_piece() -> None:
+    server = ServerConnection(MAX_HEAD)
+    events = server_events(server, REQUEST + b"1\r\na\r\n" * 500 + b"0\r\n\r\n")
+    assert events == [b"a" * 500]
+
+
+def server_events(server: ServerConnection, data: bytes) -> list[bytes]:
+    server.receive(data)
+    pieces = []
+    for _ in range(10):
+        event = server.next_event()
+        if hasattr(event, "data"):
+            pieces.append(event.data)
+    return pieces
