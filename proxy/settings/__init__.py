@@ -1,12 +1,13 @@
 """From a YAML file to frozen settings, with every mistake told at once and where it stands.
 
-yaml12    YAML 1.2 core schema -> plain data and the line and column of everything
-schema    the shape: what one value may be (`route` and `values` are parts of it)
-mistakes  collects mistakes; says in plain words what pydantic found
-address   binds and endpoints: text -> frozen value, or ValueError
-grammar   paths, patterns, networks, JSONPath, header names: accepted, or ValueError
-check     what values may be together, and warnings
-load      all of it: path -> Loaded
-secrets   reads what `file:` and `env:` refer to
-editor    the JSON Schema that editors use, config/schema.json
+yaml12     YAML 1.2 core schema -> plain data and the line and column of everything
+schema     the shape: what one value may be (`route` and `values` are parts of it)
+mistakes   collects mistakes; says in plain words what pydantic found
+address    binds and endpoints: text -> frozen value, or ValueError
+grammar    paths, patterns, networks, JSONPath, header names: accepted, or ValueError
+references single values and names, judged beside mistakes of shape
+check      what values may be together, and warnings
+load       all of it: path -> Loaded
+secrets    reads what `file:` and `env:` refer to
+editor     the JSON Schema that editors use, config/schema.json
 """

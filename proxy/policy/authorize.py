@@ -1,0 +1,153 @@
+"""Is this peer named? Deny beats allow; whoever is not named is refused. Fails closed.
+
+Every key of an entry must hold, and any one pattern of a key is enough. A key about something that
+the peer does not have (a certificate, an address, a user id) does not hold.
+
+    spiffe    spiffe://acme/etl/*     trust domain in any case, path exactly (SPIFFE-ID, section 2)
+    uri       urn:acme:*              any URI name of the certificate, exactly
+    dns       *.example.com           any DNS name of the certificate, in any case; one label
+    pins      sha256:…                the certificate's own key (RFC 7469, section 2.4)
+    networks  10.0.0.0/8              the peer's address; IPv4 in IPv6 counts as IPv4
+    local     {uid: [1000]}           the process at the other end of a unix socket
+"""
+
+import base64
+import functools
+import ipaddress
+import re
+from collections.abc import Callable
+
+from proxy.errors import Refusal
+from proxy.model import Peer
+from proxy.settings import grammar
+from proxy.settings.schema import Principal, Route
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+
+
+def require_allowed(peer: Peer, route: Route) -> str:
+    """The name of the entry that admits this peer, such as `allow[0]`.
+
+    Raises Refusal `not-allowed`, with a reason for our own log only.
+    """
+    for index, principal in enumerate(route.deny):
+        if matches(peer, principal):
+            raise Refusal("not-allowed", f"deny[{index}] of route {route.name} names the peer")
+    for index, principal in enumerate(route.allow):
+        if matches(peer, principal):
+            return f"allow[{index}]"
+    if not route.allow:
+        raise Refusal("not-allowed", f"allow of route {route.name} is empty and admits nobody")
+    raise Refusal("not-allowed", f"nothing in allow of route {route.name} names the peer")
+
+
+def matches(peer: Peer, principal: Principal) -> bool:
+    """Whether every key of `principal` holds for this peer. One without keys names nobody."""
+    held = [
+        holds(peer, value)
+        for key, holds in _KEYS
+        if (value := getattr(principal, key)) is not None
+    ]  # fmt: skip
+    return bool(held) and all(held)
+
+
+def prepare(principal: Principal) -> None:
+    """Compile every pattern of an entry. Raises ValueError when one is malformed."""
+    for compiler, patterns in (
+        (_spiffe_pattern, principal.spiffe),
+        (_uri_pattern, principal.uri),
+        (_dns_pattern, principal.dns),
+        (_network, principal.networks),
+    ):
+        for pattern in patterns or ():
+            compiler(pattern)
+
+
+def _spiffe(peer: Peer, patterns: list[str]) -> bool:
+    name = peer.certificate.spiffe if peer.certificate is not None else None
+    return name is not None and any(_spiffe_pattern(text).fullmatch(name) for text in patterns)
+
+
+def _uri(peer: Peer, patterns: list[str]) -> bool:
+    names = peer.certificate.uris if peer.certificate is not None else ()
+    return any(_uri_pattern(text).fullmatch(name) for text in patterns for name in names)
+
+
+def _dns(peer: Peer, patterns: list[str]) -> bool:
+    names = peer.certificate.dns if peer.certificate is not None else ()
+    return any(_dns_pattern(text).fullmatch(name) for text in patterns for name in names)
+
+
+def _pins(peer: Peer, pins: list[str]) -> bool:
+    if peer.certificate is None:
+        return False
+    pin = "sha256:" + base64.b64encode(peer.certificate.spki_sha256).decode()
+    return pin in pins
+
+
+def _networks(peer: Peer, networks: list[str]) -> bool:
+    address = _address(peer.address) if peer.address is not None else None
+    return address is not None and any(address in _network(text) for text in networks)
+
+
+def _local(peer: Peer, local: object) -> bool:
+    return peer.uid is not None and peer.uid in getattr(local, "uid", ())
+
+
+_KEYS: tuple[tuple[str, Callable[..., bool]], ...] = (
+    ("spiffe", _spiffe),
+    ("uri", _uri),
+    ("dns", _dns),
+    ("pins", _pins),
+    ("networks", _networks),
+    ("local", _local),
+)
+if {key for key, _ in _KEYS} != set(Principal.model_fields):
+    raise AssertionError("every key of an entry needs its check")
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+# --- patterns: they come from the configuration alone, so that what is kept of them is bounded ----
+
+
+@functools.lru_cache(maxsize=4096)
+def _network(text: str) -> Network:
+    grammar.require_network(text)
+    return ipaddress.ip_network(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _spiffe_pattern(text: str) -> re.Pattern[str]:
+    grammar.require_spiffe_pattern(text)
+    domain, *segments = text.partition("://")[2].split("/")
+    path = "".join(
+        "(?:/[A-Za-z0-9._-]+)*" if segment == "**" else "/" + _stars(segment, "[A-Za-z0-9._-]+")
+        for segment in segments
+    )
+    return re.compile(f"(?i:spiffe://{re.escape(domain)}){path}", re.ASCII)
+
+
+@functools.lru_cache(maxsize=4096)
+def _uri_pattern(text: str) -> re.Pattern[str]:
+    grammar.require_uri_pattern(text)
+    return re.compile(_stars(text, "[^/?#]+"))
+
+
+@functools.lru_cache(maxsize=4096)
+def _dns_pattern(text: str) -> re.Pattern[str]:
+    grammar.require_dns_pattern(text)
+    return re.compile(_stars(text, _LABEL), re.IGNORECASE | re.ASCII)
+
+
+def _stars(text: str, star: str) -> str:
+    return star.join(re.escape(part) for part in text.split("*"))

@@ -1,0 +1,200 @@
+"""What values may be together. `require_coherent` refuses, `lint` warns.
+
+Runs on settings whose shape, values and references are right already.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from proxy.settings.address import Address, Endpoint, parse_bind, parse_endpoint
+from proxy.settings.mistakes import Mistakes
+from proxy.settings.schema import ContentPolicy, Listener, Principal, Route, Settings, Tls, Upstream
+from proxy.settings.yaml12 import Path
+
+_BY_CERTIFICATE = ("spiffe", "uri", "dns", "pins")
+
+
+def require_coherent(settings: Settings, mistakes: Mistakes) -> None:
+    """Note everything that cannot be meant, or could not be kept."""
+    _require_binds(settings, mistakes)
+    for name, listener in settings.listeners.items():
+        _require_listener(("listeners", name), listener, settings, mistakes)
+    for name, upstream in settings.upstreams.items():
+        _require_upstream(("upstreams", name), upstream, settings, mistakes)
+    for path, policy in _policies(settings):
+        _require_policy(path, policy, mistakes)
+    for index, route in enumerate(settings.routes):
+        for earlier in settings.routes[:index]:
+            if _covers(earlier, route):
+                mistakes.add(
+                    ("routes", index, "match"),
+                    f"never matches: route {earlier.name} stands before it and takes it all",
+                )
+                break
+
+
+def _require_binds(settings: Settings, mistakes: Mistakes) -> None:
+    seen: dict[Address, str] = {}
+    binds: list[tuple[Path, str]] = [
+        (("listeners", name, "bind"), listener.bind)
+        for name, listener in settings.listeners.items()
+    ]
+    binds.append((("admin", "bind"), settings.admin.bind))
+    if settings.metrics is not None:
+        binds.append((("metrics", "bind"), settings.metrics.bind))
+    for path, text in binds:
+        bind = parse_bind(text)
+        if bind in seen and bind.port != 0:
+            mistakes.add(path, f"{seen[bind]} is bound to the same address")
+        seen.setdefault(bind, str(path[-2]))
+
+
+def _require_listener(
+    path: Path, listener: Listener, settings: Settings, mistakes: Mistakes
+) -> None:
+    _require_tls((*path, "tls"), listener.tls, mistakes)
+    if listener.tls.mode == "mutual":
+        if settings.identity is None:
+            mistakes.add(path, "TLS needs `identity`: the certificate and key of this gateway")
+        return
+    if not parse_bind(listener.bind).is_local:
+        mistakes.add((*path, "tls", "mode"), "none is for loopback and unix sockets only")
+    for key in sorted({"pins", "trust", "crl"} & listener.tls.model_fields_set):
+        mistakes.add((*path, "tls", key), "cannot be checked where tls.mode is none")
+
+
+def _require_tls(path: Path, tls: Tls, mistakes: Mistakes) -> None:
+    if tls.minimum == "1.3" and not any(name.startswith("TLS_") for name in tls.ciphers):
+        mistakes.add((*path, "ciphers"), "none of these is for TLS 1.3, and `minimum` is 1.3")
+
+
+def _require_upstream(
+    path: Path, upstream: Upstream, settings: Settings, mistakes: Mistakes
+) -> None:
+    _require_tls((*path, "tls"), upstream.tls, mistakes)
+    endpoints = [parse_endpoint(text) for text in upstream.endpoints]
+    for index, endpoint in enumerate(endpoints):
+        _require_name((*path, "endpoints", index), endpoint, upstream, mistakes)
+    secured = any(endpoint.secure for endpoint in endpoints)
+    if secured and settings.identity is None and upstream.tls.trust is None:
+        mistakes.add(path, "TLS needs `identity`, or a `tls.trust` of its own")
+    if not all(endpoint.secure for endpoint in endpoints):
+        for place in _needs_certificate(path, upstream):
+            mistakes.add(place, "cannot be checked: an endpoint has no TLS; use https://")
+
+
+def _require_name(path: Path, endpoint: Endpoint, upstream: Upstream, mistakes: Mistakes) -> None:
+    if endpoint.secure and endpoint.address.is_ip and upstream.server_name is None:
+        mistakes.add(path, "an IP address says no name; give `server_name` to check against")
+
+
+def _needs_certificate(path: Path, upstream: Upstream) -> Iterator[Path]:
+    if upstream.pins is not None:
+        yield (*path, "pins")
+    if upstream.peer is not None:
+        for key in _BY_CERTIFICATE:
+            if getattr(upstream.peer, key) is not None:
+                yield (*path, "peer", key)
+
+
+def _require_policy(path: Path, policy: ContentPolicy, mistakes: Mistakes) -> None:
+    if "opaque" in policy.content:
+        for key in ("mask", "detect"):
+            if getattr(policy, key):
+                mistakes.add(
+                    (*path, key),
+                    "`opaque` forwards bytes unseen, so nothing in them could be masked or "
+                    "detected; use a route of its own for opaque content",
+                )
+    if policy.label is not None and policy.label_from is not None:
+        mistakes.add((*path, "label_from"), "give `label` or `label_from`, not both")
+    for index, rule in enumerate(policy.detect):
+        if rule.label is not None and rule.action != "flag":
+            mistakes.add((*path, "detect", index, "label"), "only `flag` raises a label")
+
+
+def _covers(earlier: Route, later: Route) -> bool:
+    """True when the same path and all methods of `later` are taken by `earlier`."""
+    same = earlier.listener == later.listener and earlier.match.path == later.match.path
+    if earlier.match.methods is None:
+        return same
+    return same and set(later.match.methods or ("any",)) <= set(earlier.match.methods)
+
+
+def _policies(settings: Settings) -> Iterator[tuple[Path, ContentPolicy]]:
+    for index, route in enumerate(settings.routes):
+        yield ("routes", index, "request"), route.request
+        yield ("routes", index, "response"), route.response
+
+
+# --- warnings ------------------------------------------------------------------------------------
+
+
+def lint(settings: Settings, warnings: Mistakes) -> None:
+    """Note what is allowed and probably not meant."""
+    for index, route in enumerate(settings.routes):
+        _lint_route(("routes", index), route, settings, warnings)
+    for name, upstream in settings.upstreams.items():
+        for place, text in enumerate(upstream.endpoints):
+            _lint_endpoint(("upstreams", name, "endpoints", place), text, upstream, warnings)
+    _lint_unused(settings, warnings)
+
+
+def _lint_route(path: Path, route: Route, settings: Settings, warnings: Mistakes) -> None:
+    if not route.allow:
+        warnings.add(path, "an empty `allow` admits nobody")
+    listener = settings.listeners[route.listener]
+    for key in ("allow", "deny"):
+        for index, entry in enumerate(getattr(route, key)):
+            if _never(entry, listener):
+                warnings.add((*path, key, index), "never holds for a peer of this listener")
+    _lint_clearance(path, route, settings, warnings)
+
+
+def _never(entry: Principal, listener: Listener) -> bool:
+    unix = parse_bind(listener.bind).is_unix
+    if listener.tls.mode == "none" and any(getattr(entry, key) for key in _BY_CERTIFICATE):
+        return True
+    return (entry.networks is not None and unix) or (entry.local is not None and not unix)
+
+
+def _lint_clearance(path: Path, route: Route, settings: Settings, warnings: Mistakes) -> None:
+    ways: tuple[tuple[Literal["request", "response"], str], ...] = (
+        ("request", settings.upstreams[route.upstream].zone),
+        ("response", settings.listeners[route.listener].zone),
+    )
+    for way, zone in ways:
+        policy: ContentPolicy = getattr(route, way)
+        if policy.label_from is not None or not policy.content:
+            continue
+        label = policy.label or settings.sensitivity[-1]
+        clearance = settings.zones[zone].clearance
+        if settings.sensitivity.index(label) > settings.sensitivity.index(clearance):
+            warnings.add(
+                (*path, way),
+                f"labelled {label}, above the clearance of zone {zone} ({clearance}): "
+                "every body will be refused",
+            )
+
+
+def _lint_endpoint(path: Path, text: str, upstream: Upstream, warnings: Mistakes) -> None:
+    endpoint = parse_endpoint(text)
+    if not endpoint.secure or upstream.server_name is None or endpoint.address.is_local:
+        return
+    if not endpoint.address.is_ip and endpoint.address.host != upstream.server_name.lower():
+        warnings.add(path, "the certificate must bear `server_name`, which is not this host")
+
+
+def _lint_unused(settings: Settings, warnings: Mistakes) -> None:
+    actions = [rule.action for _, policy in _policies(settings) for rule in policy.mask]
+    used = {
+        "upstreams": {route.upstream for route in settings.routes},
+        "listeners": {route.listener for route in settings.routes},
+        "zones": {place.zone for place in settings.listeners.values()}
+        | {place.zone for place in settings.upstreams.values()},
+        "keys": {action.hmac.key for action in actions if action.hmac is not None},
+    }
+    for section, names in used.items():
+        for name in getattr(settings, section):
+            if name not in names:
+                warnings.add((section, name), "nothing uses this", at_key=True)

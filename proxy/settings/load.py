@@ -1,0 +1,79 @@
+"""A configuration file, whole: read, shaped, checked; or every mistake in it at once.
+
+Shape, one-value grammars and references are judged together. What needs settings that hold
+together (two binds alike, a route behind another) is judged when all of that is right.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from proxy.errors import ConfigError, Problem
+from proxy.settings import check, references, yaml12
+from proxy.settings.mistakes import Mistakes, add_shape
+from proxy.settings.schema import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that may be used. `sha256` is of the file's octets."""
+
+    settings: Settings
+    path: Path
+    directory: Path
+    """Secrets and relative paths resolve against it."""
+    sha256: bytes
+    warnings: tuple[Problem, ...] = ()
+    """What is allowed and probably not meant."""
+
+
+def load(path: Path) -> Loaded:
+    """Load and check `path`. Raises ConfigError with every mistake."""
+    octets = _read(path)
+    document = yaml12.parse(octets, str(path))
+    mistakes = Mistakes(str(path), document.marks)
+    for nothing in _nothings(document.data, ()):
+        mistakes.add(nothing, "has no value; give it one, or leave the key out", at_key=True)
+    settings = None
+    try:
+        settings = Settings.model_validate(document.data)
+    except ValidationError as error:
+        add_shape(mistakes, error)
+    references.require_values(document.data, mistakes)
+    references.require_references(document.data, mistakes)
+    if settings is not None and not mistakes.problems:
+        check.require_coherent(settings, mistakes)
+    if settings is None or mistakes.problems:
+        raise ConfigError(mistakes.problems)
+    warnings = Mistakes(str(path), document.marks)
+    check.lint(settings, warnings)
+    return Loaded(
+        settings,
+        path,
+        path.absolute().parent,
+        hashlib.sha256(octets).digest(),
+        tuple(sorted(set(warnings.problems))),
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(yaml12.MAX_OCTETS + 1)
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or 'error'}"
+        raise ConfigError([Problem(str(path), 1, 1, "", message)]) from None
+
+
+def _nothings(data: object, path: yaml12.Path) -> Iterator[yaml12.Path]:
+    if data is None:
+        yield path
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            yield from _nothings(value, (*path, key))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _nothings(value, (*path, index))

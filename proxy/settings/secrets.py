@@ -1,0 +1,50 @@
+"""Reads what a secret reference refers to. What is read never shows up in a message.
+
+file:certs/gateway.key    the octets of that file, relative to the configuration's folder
+env:LOCKGATE_KEY          the octets of that environment variable
+"""
+
+import os
+import re
+from pathlib import Path
+
+from proxy.errors import CredentialError
+from proxy.settings.values import SECRET_REF, looks_like_key_material
+
+MAX_OCTETS = 2**20
+
+
+def resolve_path(text: str, directory: Path) -> Path:
+    """The path that `file:PATH`, `unix:PATH` or a plain path means, relative to `directory`."""
+    return directory / text.removeprefix("file:").removeprefix("unix:")
+
+
+def read_secret(ref: str, directory: Path) -> bytes:
+    """Read a reference. Raises CredentialError when there is nothing, or over 1 MiB, to be read."""
+    if looks_like_key_material(ref) or re.fullmatch(SECRET_REF, ref) is None:
+        raise CredentialError("not a reference; expected file:PATH or env:NAME")
+    octets = _variable(ref) if ref.startswith("env:") else _file(ref, directory)
+    if not octets:
+        raise CredentialError(f"{ref} is empty")
+    if len(octets) > MAX_OCTETS:
+        raise CredentialError(f"{ref} is larger than {MAX_OCTETS} octets")
+    return octets
+
+
+def _variable(ref: str) -> bytes:
+    value = os.environb.get(ref.removeprefix("env:").encode())
+    if value is None:
+        raise CredentialError(f"{ref} is not set")
+    return value
+
+
+def _file(ref: str, directory: Path) -> bytes:
+    try:
+        # Non-blocking, so that a pipe without a writer is an empty file and not a wait for ever.
+        descriptor = os.open(
+            resolve_path(ref, directory), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+        )
+        with open(descriptor, "rb") as file:
+            return file.read(MAX_OCTETS + 1) or b""
+    except OSError as error:
+        raise CredentialError(f"{ref} cannot be read: {error.strerror or 'error'}") from None
