@@ -1,0 +1,16 @@
+"""Content: what may cross, with what taken out of it, and what was seen on the way.
+
+    formats     which format a body is in: the route decides, the headers must agree
+    rules       a content policy compiled once: paths, actions, detection
+    inspector   one body: feed octets, get checked octets, get a report
+    validate    is it JSON, exactly, and not too deep
+    paths       RFC 9535 paths -> an automaton over keys and indexes
+    scan        the automaton over the octets of a document -> spans
+    mask        spans -> replacements, applied once
+    tokens      keyed pseudonyms that are recognised when they come again
+    detect      the gate, then exact patterns on what the gate let through
+    gate        hyperscan, wrapped
+    patterns    what a card, an IBAN, a key … is, exactly
+
+Octets in, octets out. No octet outside a masked span ever changes. docs/masking.md is the manual.
+"""

@@ -1,0 +1,217 @@
+"""One body on its way: octets in, checked octets out, and a report of what was done.
+
+    json     held whole; everything comes out of finish()
+    ndjson   record by record: what feed() returns ends with a record that has been checked
+    opaque   as it comes, unseen
+
+An NDJSON record is a line, ended by LF or CRLF or, for the last one, by the end of the body. Line
+ends and blank lines stay as sent. Memory is bounded by the largest record plus the octets of one
+feed(). After a Refusal an inspector gives nothing any more.
+"""
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import NoReturn, Protocol
+
+from proxy.content.detect import Detector, Findings
+from proxy.content.mask import Edit, Replace, apply, edits, placed
+from proxy.content.paths import Automaton
+from proxy.content.scan import find
+from proxy.content.validate import require_json
+from proxy.errors import Refusal
+from proxy.model import Report
+from proxy.settings.schema import Limits
+
+
+class Inspector(Protocol):
+    """What every format offers."""
+
+    @abstractmethod
+    def feed(self, data: bytes) -> bytes:
+        """Take the next octets; return those that are checked, possibly b"". Raises Refusal."""
+
+    @abstractmethod
+    def finish(self) -> bytes:
+        """The body has ended: return the rest, checked. Raises Refusal."""
+
+    @abstractmethod
+    def report(self) -> Report:
+        """What has been done so far, at any time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A compiled policy."""
+
+    limits: Limits
+    automaton: Automaton
+    paths: tuple[str, ...]
+    actions: tuple[Replace | None, ...]
+    detector: Detector | None
+    scale: tuple[str, ...]
+
+    def mask(self, data: bytes, masked: list[int]) -> list[Edit]:
+        """The edits of the mask rules, counted in `masked` by number of rule."""
+        root = self.automaton.root
+        if not (root.live or root.accept >= 0):
+            return []
+        hits = find(data, root)
+        for hit in hits:
+            masked[hit.rule] += 1
+        return edits(data, hits, self.actions)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The report in the making."""
+
+    engine: Engine
+    masked: list[int]
+    findings: Findings = field(default_factory=Findings)
+    records: int = 0
+    changed: bool = False
+
+    def report(self, name: str) -> Report:
+        masked: dict[str, int] = {}
+        for path, count in zip(self.engine.paths, self.masked, strict=True):
+            if count:
+                masked[path] = masked.get(path, 0) + count
+        return Report(
+            format=name,
+            records=self.records,
+            masked=masked,
+            findings=dict(self.findings.counts),
+            label=max(self.findings.labels, key=self.engine.scale.index, default=None),
+            changed=self.changed,
+        )
+
+
+class JsonInspector:
+    """One JSON document (RFC 8259) of at most `limits.document` octets."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._tally = _Tally(engine, [0] * len(engine.paths))
+        self._held = bytearray()
+        self._ended = False
+
+    def feed(self, data: bytes) -> bytes:
+        if self._ended:
+            _refuse_more()
+        if len(self._held) + len(data) > self._engine.limits.document:
+            self._ended = True
+            self._held.clear()
+            raise Refusal("content-too-large", "a document over limits.document")
+        self._held += data
+        return b""
+
+    def finish(self) -> bytes:
+        if self._ended:
+            _refuse_more()
+        self._ended = True
+        data = bytes(self._held)
+        self._held.clear()
+        engine, tally = self._engine, self._tally
+        require_json(data, engine.limits.depth, "the document")
+        tally.records = 1
+        changes = engine.mask(data, tally.masked)
+        output = apply(data, changes) if changes else data
+        if engine.detector and (suspects := engine.detector.suspects(output)):
+            output = engine.detector.examine(
+                output, suspects, placed(changes), tally.findings, "the document"
+            )
+        tally.changed = output != data
+        return output
+
+    def report(self) -> Report:
+        return self._tally.report("json")
+
+
+class NdjsonInspector:
+    """One JSON text a line, each of at most `limits.record` octets without its line end."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._tally = _Tally(engine, [0] * len(engine.paths))
+        self._held = bytearray()
+        self._lines = 0
+        self._ended = False
+
+    def feed(self, data: bytes) -> bytes:
+        if self._ended:
+            _refuse_more()
+        self._ended = True  # for good, when anything below raises
+        cut = data.rfind(b"\n") + 1
+        output = b""
+        if cut:
+            block = bytes(self._held) + data[:cut]
+            self._held.clear()
+            output = self._block(block)
+        self._held += data[cut:]
+        if len(self._held) > self._engine.limits.record + 1:  # the one more may be CR
+            self._held.clear()
+            raise Refusal("content-too-large", f"line {self._lines + 1} is over limits.record")
+        self._ended = False
+        return output
+
+    def finish(self) -> bytes:
+        if self._ended:
+            _refuse_more()
+        self._ended = True
+        block = bytes(self._held)
+        self._held.clear()
+        return self._block(block) if block else b""
+
+    def report(self) -> Report:
+        return self._tally.report("ndjson")
+
+    def _block(self, block: bytes) -> bytes:
+        """Check and mask whole lines; the last one may lack its LF."""
+        detector, tally = self._engine.detector, self._tally
+        first = self._lines + 1
+        lines: list[bytes] = []
+        changes: list[list[Edit]] = []
+        for line in block.split(b"\n"):
+            self._lines += 1
+            found = self._line(line)
+            changes.append(found)
+            lines.append(apply(line, found) if found else line)
+        self._lines -= not lines[-1]
+        output = b"\n".join(lines)
+        if detector and detector.suspects(output):
+            for n, line in enumerate(lines):
+                if suspects := detector.suspects(line):
+                    where = f"line {first + n}"
+                    known = placed(changes[n])
+                    lines[n] = detector.examine(line, suspects, known, tally.findings, where)
+            output = b"\n".join(lines)
+        tally.changed = tally.changed or output != block
+        return output
+
+    def _line(self, line: bytes) -> list[Edit]:
+        if len(line) > self._engine.limits.record and (
+            len(line.removesuffix(b"\r")) > self._engine.limits.record
+        ):
+            raise Refusal("content-too-large", f"line {self._lines} is over limits.record")
+        if not line.strip(b" \t\r"):
+            return []
+        require_json(line, self._engine.limits.depth, f"line {self._lines}")
+        self._tally.records += 1
+        return self._engine.mask(line, self._tally.masked)
+
+
+class OpaqueInspector:
+    """Octets as they come. The report says that nobody looked."""
+
+    def feed(self, data: bytes) -> bytes:
+        return data
+
+    def finish(self) -> bytes:
+        return b""
+
+    def report(self) -> Report:
+        return Report(format="opaque")
+
+
+def _refuse_more() -> NoReturn:
+    raise Refusal("unparseable", "this body has ended or was refused already")

@@ -1,0 +1,206 @@
+"""RFC 9535 paths, compiled into one automaton that walks a document from the root.
+
+A rule is a row of segments. An item (rule, n) says that the first n segments of that rule have
+matched the node at hand; a state is the set of items that hold at a node. Going to a child with a
+key or an index leads to another state. A descendant segment keeps its item while it goes down:
+
+    $..email      ({(0,0)}) --email--> accept 0      --any other--> ({(0,0)})
+
+A state that accepts ends the walk there: what is below it goes with it. When several rules match a
+node the first one in the file wins. Filters and functions need values, and are refused.
+"""
+
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import jsonpath_rfc9535
+from jsonpath_rfc9535.segments import JSONPathRecursiveDescentSegment
+from jsonpath_rfc9535.selectors import (
+    IndexSelector,
+    JSONPathSelector,
+    NameSelector,
+    SliceSelector,
+    WildcardSelector,
+)
+
+from proxy.content.validate import STRING
+
+MAX_STATES = 1024
+
+_WS = rb"[ \t\n\r]*+"
+_SCALAR = rb"(?:" + STRING + rb"|[-+.0-9A-Za-z]++)"
+_FLAT = rb'[\[{](?:[^"\[\]{}]++|' + STRING + rb")*+[\]}]"
+NESTED = rb'[\[{](?:[^"\[\]{}]++|' + STRING + b"|" + _FLAT + rb")*+[\]}]"
+"""A container that holds flat containers at most. Fails on deeper ones, without backtracking."""
+
+Item = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment: which children it selects, and whether of every descendant."""
+
+    descendant: bool
+    wildcard: bool
+    names: frozenset[str]
+    indexes: tuple[int, ...]
+    slices: tuple[slice, ...]
+
+    def selects(self, index: int, length: int) -> bool:
+        """Whether element `index` of an array of `length` is selected (RFC 9535, 2.3.3-2.3.4)."""
+        return (
+            self.wildcard
+            or any(index == n or index - length == n for n in self.indexes)
+            or any(index in range(*cut.indices(length)) for cut in self.slices)
+        )
+
+    @property
+    def positional(self) -> bool:
+        return bool(self.indexes or self.slices) and not self.wildcard
+
+    @property
+    def from_the_end(self) -> bool:
+        """Whether the length of the array matters."""
+        bounds = [bound for cut in self.slices for bound in (cut.start, cut.stop, cut.step)]
+        return any(n < 0 for n in self.indexes) or any(n is not None and n < 0 for n in bounds)
+
+
+def parse(path: str) -> tuple[Segment, ...]:
+    """Parse one path. Raises ValueError for what is not RFC 9535, and for filters."""
+    try:
+        query = jsonpath_rfc9535.compile(path)
+    except (jsonpath_rfc9535.JSONPathError, RecursionError) as error:
+        raise ValueError(f"not a JSONPath (RFC 9535): {error}") from None
+    return tuple(
+        _segment(segment.selectors, isinstance(segment, JSONPathRecursiveDescentSegment))
+        for segment in query.segments
+    )
+
+
+def _segment(selectors: Iterable[JSONPathSelector], descendant: bool) -> Segment:
+    names, indexes, slices, wildcard = set(), [], [], False
+    for selector in selectors:
+        match selector:
+            case NameSelector():
+                names.add(selector.name)
+            case IndexSelector():
+                indexes.append(selector.index)
+            case SliceSelector():
+                if selector.slice.step != 0:  # a step of 0 selects nothing
+                    slices.append(selector.slice)
+            case WildcardSelector():
+                wildcard = True
+            case _:
+                raise ValueError("filters and functions are not supported in masking paths")
+    return Segment(descendant, wildcard, frozenset(names), tuple(indexes), tuple(slices))
+
+
+class State:
+    """Which items hold at a node, and where its children lead.
+
+    `accept` is the number of the rule that matches the node itself, -1 for none. `live` is False
+    when nothing below the node can match.
+    """
+
+    def __init__(self, items: frozenset[Item], automaton: "Automaton") -> None:
+        rules = automaton.rules
+        self.accept = min((r for r, n in items if n == len(rules[r])), default=-1)
+        alive = () if self.accept >= 0 else sorted(items)
+        self._steps = [(r, n, rules[r][n]) for r, n in alive if n < len(rules[r])]
+        self.live = bool(self._steps)
+        self.positional = any(segment.positional for _, _, segment in self._steps)
+        self.from_the_end = any(segment.from_the_end for _, _, segment in self._steps)
+        self._automaton = automaton
+
+    @cached_property
+    def names(self) -> dict[bytes, "State"]:
+        """UTF-8 of each key that some rule names here -> its state."""
+        named = {name for _, _, segment in self._steps for name in segment.names}
+        return {
+            name.encode(): self._to(s.wildcard or name in s.names for _, _, s in self._steps)
+            for name in sorted(named)
+        }
+
+    @cached_property
+    def other(self) -> "State":
+        """The state of every member that no rule names, and of elements when not positional."""
+        return self._to(segment.wildcard for _, _, segment in self._steps)
+
+    def element(self, index: int, length: int) -> "State":
+        """The state of one array element."""
+        return self._to(segment.selects(index, length) for _, _, segment in self._steps)
+
+    def _to(self, matched: Iterable[bool]) -> "State":
+        items = set()
+        for (rule, n, segment), matches in zip(self._steps, matched, strict=True):
+            if segment.descendant:
+                items.add((rule, n))
+            if matches:
+                items.add((rule, n + 1))
+        return self._automaton.state(frozenset(items))
+
+    @cached_property
+    def members(self) -> re.Pattern[bytes]:
+        """From after a brace or a value: over what no rule can reach, to the next member.
+
+        Group 1 is its raw key and the match ends at its value; without group 1 the object ended.
+        """
+        stop = _WS + rb'(?:\}|"([^"\\]*+(?:\\.[^"\\]*+)*+)"' + _WS + b":" + _WS + b")"
+        if self.other.accept >= 0:
+            return re.compile(_WS + b",?+" + stop)
+        plain = [re.escape(name) for name in self.names if not re.search(rb'["\\\x00-\x1f]', name)]
+        unless = b'(?!(?:%b)")' % b"|".join(plain) if plain else b""
+        value = _SCALAR if self.other.live else b"(?:" + _SCALAR + b"|" + NESTED + b")"
+        passed = b'%b"%b[^"\\\\]*+"%b:%b%b%b' % (_WS, unless, _WS, _WS, value, _WS)
+        return re.compile(_WS + b",?+(?:" + passed + rb"(?:,|(?=\})))*+" + stop)
+
+    @cached_property
+    def elements(self) -> re.Pattern[bytes]:
+        """The same in an array: group 1 (empty) means that the match ends at an element."""
+        stop = _WS + rb"(?:\]|())"
+        if self.positional or self.other.accept >= 0:
+            return re.compile(_WS + b",?+" + stop)
+        passed = _WS + _SCALAR + _WS + rb"(?:,|(?=\]))"
+        return re.compile(_WS + b",?+(?:" + passed + b")*+" + stop)
+
+
+class Automaton:
+    """All rules of a policy together. `root` is the state of the document itself."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        """Raises ValueError for a path that cannot be compiled, or for too many states."""
+        self.rules = [parse(path) for path in paths]
+        self._states: dict[frozenset[Item], State] = {}
+        self.root = self.state(frozenset((rule, 0) for rule in range(len(self.rules))))
+        self._explore()
+
+    def state(self, items: frozenset[Item]) -> State:
+        found = self._states.get(items)
+        if found is None:
+            found = State(items, self)
+            # What an array's indexes lead to is found on the way: bounded, whatever is sent.
+            if len(self._states) < 4 * MAX_STATES:
+                self._states[items] = found
+        return found
+
+    def _explore(self) -> None:
+        """Build every state that names lead to now, so that none is built under a transfer."""
+        seen: set[int] = set()
+        waiting = [self.root]
+        while waiting:
+            state = waiting.pop()
+            if id(state) in seen:
+                continue
+            seen.add(id(state))
+            if len(seen) > MAX_STATES:
+                raise ValueError(f"these paths together need more than {MAX_STATES} states")
+            if state.live:
+                _ = state.members, state.elements
+                waiting += [state.other, *state.names.values()]
+
+
+UNBOUNDED = sys.maxsize
+"""The length to give to `State.element` where it does not matter."""

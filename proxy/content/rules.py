@@ -1,0 +1,73 @@
+"""A content policy, compiled once for a route and a direction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from proxy.content.detect import Detector
+from proxy.content.inspector import (
+    Engine,
+    Inspector,
+    JsonInspector,
+    NdjsonInspector,
+    OpaqueInspector,
+)
+from proxy.content.mask import compile_action
+from proxy.content.paths import Automaton
+from proxy.content.tokens import Tokenizer
+from proxy.settings.schema import ContentPolicy, Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What `compile_rules` makes. Holds no state of a body: open an inspector for each."""
+
+    engine: Engine
+
+    def open(self, format: str) -> Inspector:  # noqa: A002 (the word of the policy)
+        """An inspector for one body in `json`, `ndjson` or `opaque`."""
+        match format:
+            case "json":
+                return JsonInspector(self.engine)
+            case "ndjson":
+                return NdjsonInspector(self.engine)
+            case "opaque":
+                return OpaqueInspector()
+        raise ValueError("a format that is not one of json, ndjson, opaque")
+
+
+def compile_rules(
+    policy: ContentPolicy,
+    limits: Limits,
+    keys: Mapping[str, Sequence[tuple[str, bytes]]],
+    highest_label: str,
+    scale: Sequence[str],
+) -> Rules:
+    """Compile one direction's policy.
+
+    `keys` is key name -> (key id, secret octets), newest first; `scale` is every label, lowest
+    first. Raises ValueError for a path, key or label that cannot be used, and CredentialError for a
+    secret that cannot.
+    """
+    named = {rule.action.hmac.key for rule in policy.mask if rule.action.hmac is not None}
+    tokenizers = {name: Tokenizer(name, keys[name]) for name in sorted(named & keys.keys())}
+    automata = []
+    for rule in policy.mask:
+        try:
+            automata.append(Automaton([rule.path]))
+        except ValueError as error:
+            raise ValueError(f"{rule.path}: {error}") from None
+        if rule.action.drop and automata[-1].root.accept >= 0:
+            raise ValueError(f"{rule.path}: a whole document cannot be dropped; redact it")
+    for detect in policy.detect:
+        if detect.label is not None and detect.label not in scale:
+            raise ValueError(f"{detect.type}: label {detect.label} is not on the scale")
+    return Rules(
+        Engine(
+            limits=limits,
+            automaton=Automaton(rule.path for rule in policy.mask),
+            paths=tuple(rule.path for rule in policy.mask),
+            actions=tuple(compile_action(rule.action, tokenizers) for rule in policy.mask),
+            detector=Detector(policy.detect, highest_label) if policy.detect else None,
+            scale=tuple(scale),
+        )
+    )
