@@ -56,14 +56,12 @@ class ReplayWindow:
         """The transfer was delivered. Raises KeyError when the id was not reserved."""
         self._remember(key, now + self._reserved.pop(key))
 
-    def seed(self, key: Key, window: float, delivered_at: float, now: float) -> None:
-        """Remember a delivery of before a restart, at `delivered_at` on the clock of `now`.
+    def seed(self, key: Key, expires: float) -> None:
+        """Remember a delivery of before a restart, until `expires` on the clock of `now`.
 
         Goes past `capacity` when it must: then nothing new is admitted until there is room.
         """
-        self._expire(now)
-        expires = delivered_at + window
-        if expires > max(now, self._delivered.get(key, -math.inf)):
+        if expires > self._delivered.get(key, -math.inf):
             self._remember(key, expires)
 
     def _remember(self, key: Key, expires: float) -> None:

@@ -5,8 +5,8 @@ together (two binds alike, a route behind another) is judged when all of that is
 """
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -28,6 +28,13 @@ class Loaded:
     sha256: bytes
     warnings: tuple[Problem, ...] = ()
     """What is allowed and probably not meant."""
+    marks: Mapping[yaml12.Path, yaml12.Mark] = field(default_factory=dict, repr=False)
+
+    def problem(self, path: yaml12.Path, message: str) -> Problem:
+        """A mistake that only shows when the configuration is put to use, at its place."""
+        mistakes = Mistakes(str(self.path), self.marks)
+        mistakes.add(path, message)
+        return mistakes.problems[0]
 
 
 def load(path: Path) -> Loaded:
@@ -56,6 +63,7 @@ def load(path: Path) -> Loaded:
         path.absolute().parent,
         hashlib.sha256(octets).digest(),
         tuple(sorted(set(warnings.problems))),
+        document.marks,
     )
 
 

@@ -118,9 +118,6 @@ class ContentPolicy(Model):
 class Replay(Model):
     require: Literal["off", "transfer-id"] = "off"
     window: Duration = 300.0
-    capacity: int = Field(
-        default=100_000, gt=0, description="ids remembered at once; a full window refuses"
-    )
 
 
 class Integrity(Model):
