@@ -85,7 +85,7 @@ def request_head(raw: bytes) -> Head:
     if line is None:
         raise Ungrammatical("the request line is not METHOD /target HTTP/1.x")
     method, target, path, query, version = line.groups()
-    headers = _fields(raw, line.end(), len(raw) - 2)
+    headers = _with_plain_coding(_fields(raw, line.end(), len(raw) - 2))
     names = _require_unique(headers)
     if b"upgrade" in names or b"http2-settings" in names:
         raise Refusal("upgrade-refused", "the request asks for another protocol")
@@ -115,7 +115,7 @@ def answer_head(raw: bytes, method: str) -> AnswerHead:
     if line is None:
         raise Ungrammatical("the status line is not HTTP/1.x STATUS REASON")
     version, status, reason = line[1], int(line[2]), line[3]
-    headers = _fields(raw, line.end(), len(raw) - 2)
+    headers = _with_plain_coding(_fields(raw, line.end(), len(raw) - 2))
     names = _require_unique(headers)
     options = _connection_options(headers)
     framing = _framing(names, version) or Framing()
@@ -156,6 +156,14 @@ def _fields(raw: bytes, start: int, end: int) -> Headers:
     return tuple((name.lower(), value.strip(b" \t")) for name, value in found)
 
 
+def _with_plain_coding(headers: Headers) -> Headers:
+    """Transfer-Encoding in lower case, as h11 reports it too: its names have no case."""
+    coding = b"transfer-encoding"
+    if all(name != coding for name, _ in headers):
+        return headers
+    return tuple((name, value.lower() if name == coding else value) for name, value in headers)
+
+
 def _is_essential(name: bytes) -> bool:
     return name in ESSENTIAL or name.startswith((b"content-", b"proxy-", b"if-", b"x-forwarded-"))
 
@@ -182,7 +190,7 @@ def _framing(names: dict[bytes, bytes], version: bytes) -> Framing | None:
             raise Ungrammatical("both Content-Length and Transfer-Encoding")
         if version != b"1.1":
             raise Ungrammatical("Transfer-Encoding on HTTP/1.0")
-        if coding.lower() != b"chunked":
+        if coding != b"chunked":
             raise Ungrammatical("Transfer-Encoding is not exactly chunked")
         return Framing(chunked=True)
     if length is None:

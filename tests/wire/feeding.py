@@ -105,7 +105,7 @@ def outcome(
     except Refusal as refusal:
         refused = refusal
     assert refused is None or not ({"h11", "differently"} & set(refused.reason.split()))
-    return joined(events), refused and refused.code
+    return joined(events), refused.code if refused else None
 
 
 def content(events: list[Event]) -> bytes:
