@@ -60,14 +60,15 @@ class End:
     engine: Engine
     done: bool = False
     failure: TlsFailure | None = None
+    closed: bool = False
 
     def step(self) -> None:
-        """Go on with the handshake; after it, look for an alert."""
+        """Go on with the handshake; after it, look for an alert or close_notify."""
         if self.failure is not None:
             return
         try:
             if self.done:
-                assert self.engine.read() is None
+                self.closed = self.engine.read() == b""
             else:
                 self.done = self.engine.handshake()
         except TlsFailure as failure:
