@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from proxy.cli import certs
+from proxy.cli import certs, health, run
 from proxy.errors import ConfigError
 
-MODULES: tuple[ModuleType, ...] = (certs,)
+MODULES: tuple[ModuleType, ...] = (run, health, certs)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,219 @@
+"""The process: sockets, nurseries, signals, and the order of shutting down.
+
+Started in this order, ended in the reverse one, so that whatever a transfer needs outlives it:
+
+    notary ─ admin ─ connections ─ listeners
+
+SIGTERM and SIGINT: listeners stop, idle connections end, transfers under way have until the one
+deadline (`shutdown.drain`), what is left is cut off with its verdict, the log is closed. SIGHUP:
+the configuration is read and prepared whole, and only then swapped in.
+"""
+
+import gc
+import signal
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import trio
+
+from proxy.app.prepare import prepare
+from proxy.edge.admin import serve_admin
+from proxy.edge.gate import Keeper
+from proxy.edge.listener import Listener, bind
+from proxy.edge.stream import Stream
+from proxy.errors import ConfigError, CredentialError, LockgateError
+from proxy.journey import serve
+from proxy.model import Peer
+from proxy.notary import Notary
+from proxy.observe.log import Log
+from proxy.observe.metrics import Metrics
+from proxy.policy.replay import ReplayWindow
+from proxy.settings.load import Loaded, load
+from proxy.settings.secrets import read_secret, resolve_path
+
+_REPLAY_CAPACITY = 1_000_000
+"""Transfer-Ids that are remembered at once; when all are within their window, new ones wait."""
+
+
+def run(path: Path) -> int:
+    """Run the proxy in the foreground; the process's exit code. Raises ConfigError."""
+    return trio.run(_main, path)
+
+
+async def _main(path: Path) -> int:
+    loaded = load(path)
+    metrics, log = Metrics(), Log(loaded.settings.log.format)
+    gate = prepare(loaded, metrics)
+    notary = _open_notary(loaded, metrics)
+    keeper = Keeper(gate, notary, ReplayWindow(_REPLAY_CAPACITY), metrics, log)
+    _publish(keeper, reload=False)
+    process = Process(keeper, path)
+    gc.collect()
+    gc.freeze()
+    return await process.run()
+
+
+class Process:
+    """One running proxy."""
+
+    def __init__(self, keeper: Keeper, path: Path) -> None:
+        self._keeper = keeper
+        self._path = path
+        self._accepting = trio.CancelScope()
+
+    async def run(self) -> int:
+        """Until a signal asks to stop. 0 when everything ended before the deadline, else 1."""
+        keeper = self._keeper
+        settings = keeper.gate.loaded.settings
+        listeners = self._bind()
+        async with trio.open_nursery() as house:
+            await house.start(keeper.notary.run)
+            self._remember_deliveries()
+            await house.start(serve_admin, keeper, settings.admin.bind, True, self.reload)
+            if settings.metrics is not None:
+                await house.start(serve_admin, keeper, settings.metrics.bind, False, self.reload)
+            await house.start(self._watch_signals)
+            on_time = await self._carry(listeners, settings.shutdown.drain)
+            for pool in keeper.gate.pools.values():
+                await pool.retire()
+            await keeper.notary.close()
+            house.cancel_scope.cancel()
+        keeper.log.info("stopped", in_time=on_time)
+        return 0 if on_time else 1
+
+    async def _carry(self, listeners: list[Listener], drain: float) -> bool:
+        """Accept and serve until a signal, then drain. False when the deadline cut any off."""
+        keeper = self._keeper
+        async with trio.open_nursery() as connections:
+            with self._accepting:
+                async with trio.open_nursery() as accepting:
+                    for listener in listeners:
+                        accepting.start_soon(self._accept, listener, connections)
+                    self._announce(listeners)
+            keeper.draining = True
+            for client in list(keeper.clients):
+                client.drain()
+            connections.cancel_scope.deadline = trio.current_time() + drain
+        cut_off = connections.cancel_scope.cancelled_caught
+        if cut_off:
+            keeper.log.warning("drain_deadline", seconds=drain)
+        return not cut_off
+
+    async def reload(self) -> bool:
+        """Swap in what the file says now; on any mistake the last good stays. True when swapped."""
+        keeper = self._keeper
+        try:
+            loaded = load(self._path)
+            _require_reloadable(keeper.gate.loaded, loaded)
+            gate = prepare(loaded, keeper.metrics)
+        except ConfigError as error:
+            keeper.metrics.reload_failed()
+            for problem in error.problems:
+                keeper.log.error("reload_refused", problem=str(problem))
+            return False
+        old, keeper.gate = keeper.gate, gate
+        _publish(keeper, reload=True)
+        keeper.log.info("reloaded", config_sha256=loaded.sha256.hex())
+        for pool in old.pools.values():
+            await pool.retire()
+        return True
+
+    def _bind(self) -> list[Listener]:
+        keeper = self._keeper
+        loaded = keeper.gate.loaded
+        return [
+            Listener(
+                name,
+                bind(listener.bind, loaded.directory),
+                listener.limits,
+                lambda name=name: keeper.gate.tls[name],  # type: ignore[misc]
+                metrics=keeper.metrics,
+                log=keeper.log,
+            )
+            for name, listener in loaded.settings.listeners.items()
+        ]
+
+    async def _accept(self, listener: Listener, connections: trio.Nursery) -> None:
+        async def serve_one(stream: Stream, peer: Peer) -> None:
+            await serve(self._keeper, listener.name, stream, peer)
+
+        await listener.run(connections, serve_one)
+
+    def _announce(self, listeners: list[Listener]) -> None:
+        bound = {listener.name: listener.address for listener in listeners}
+        sha256 = self._keeper.gate.loaded.sha256.hex()
+        self._keeper.log.info("ready", listeners=bound, config_sha256=sha256)
+
+    def _remember_deliveries(self) -> None:
+        """Ids that were delivered before a restart stay used up for as long as their window."""
+        keeper = self._keeper
+        windows = {route.name: route.replay.window for route in keeper.gate.loaded.settings.routes}
+        now, wall = time.monotonic(), datetime.now(UTC)
+        longest = max(windows.values(), default=0)
+        for sender, route, transfer_id, at in keeper.notary.delivered_since(longest):
+            if route in windows:
+                age = (wall - at).total_seconds()
+                keeper.replay.seed((sender, route, transfer_id), now + windows[route] - age)
+
+    async def _watch_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
+        wanted = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        with trio.open_signal_receiver(*wanted) as signals:
+            task_status.started()
+            async for number in signals:
+                if number == signal.SIGHUP:
+                    await self.reload()
+                elif not self._accepting.cancel_called:
+                    self._keeper.log.info("draining", signal=signal.Signals(number).name)
+                    self._accepting.cancel()
+
+
+def _open_notary(loaded: Loaded, metrics: Metrics) -> Notary:
+    receipts = loaded.settings.receipts
+
+    def secret(name: str, reference: str) -> bytes:
+        try:
+            return read_secret(reference, loaded.directory)
+        except CredentialError as error:
+            raise ConfigError([loaded.problem(("receipts", name), str(error))]) from None
+
+    try:
+        return Notary.open(
+            resolve_path(receipts.store, loaded.directory),
+            origin=receipts.origin,
+            receipt_key=secret("key", receipts.key),
+            log_key=secret("log_key", receipts.log_key),
+            log_pq_key=secret("log_pq_key", receipts.log_pq_key) if receipts.log_pq_key else None,
+            durability=receipts.durability,
+            checkpoint_every=receipts.checkpoint_every,
+            clock=lambda: datetime.now(UTC),
+            on_commit=metrics.commit,
+        )
+    except ConfigError:
+        raise
+    except LockgateError as error:
+        raise ConfigError([loaded.problem(("receipts", "store"), str(error))]) from None
+
+
+def _require_reloadable(old: Loaded, new: Loaded) -> None:
+    """What holds sockets and keys open cannot change under transfers. Raises ConfigError."""
+    before, after = old.settings, new.settings
+    problems = []
+    binds = {name: listener.bind for name, listener in before.listeners.items()}
+    if binds != {name: listener.bind for name, listener in after.listeners.items()}:
+        problems.append(new.problem(("listeners",), "a listener or its bind changed: restart"))
+    for name in ("receipts", "admin", "metrics"):
+        if getattr(before, name) != getattr(after, name):
+            problems.append(new.problem((name,), f"{name} changed: that takes a restart"))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _publish(keeper: Keeper, *, reload: bool) -> None:
+    gate = keeper.gate
+    keeper.loaded_at = datetime.now(UTC)
+    keeper.metrics.ready.set_function(lambda: float(keeper.ready))
+    keeper.metrics.loaded(gate.loaded.sha256, keeper.loaded_at, reload=reload)
+    keeper.metrics.forget_certificates()
+    for role, certificate in gate.certificates:
+        keeper.metrics.certificate(role, certificate)

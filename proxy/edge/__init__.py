@@ -1,0 +1,9 @@
+"""Where the sans-I/O core meets sockets: trio streams, listeners, the upstream pool, the admin.
+
+stream.py     octets: plain or TLS, the same five methods
+listener.py   accepts, bounds and shakes hands
+inbound.py    HTTP with a sender
+outbound.py   HTTP with an upstream, and the pool of its connections
+flow.py       one body on its way through the content stops
+admin.py      health, metrics, status
+"""

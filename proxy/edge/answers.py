@@ -1,0 +1,160 @@
+"""What each side is told: the request's head, the answer's, where the receipt stands, problems.
+
+held answer         Transfer-Receipt and Link in the head: the receipt is durable before it
+streamed, chunked   Transfer-Receipt in a trailer, behind the octets that were withheld for it
+streamed, sized     nothing can follow the content: the log alone has the receipt
+"""
+
+import base64
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Literal
+
+import orjson
+
+from proxy.edge.gate import Gate, Keeper, Lane
+from proxy.edge.inbound import Inbound
+from proxy.edge.outbound import Outbound
+from proxy.edge.relay import Held, Request
+from proxy.edge.transfer import Transfer
+from proxy.errors import Refusal
+from proxy.model import AnswerHead, Framing, Headers, Receipt
+from proxy.wire import headers as wire
+
+RECEIPTS_PATH = "/.well-known/lockgate/receipts/"
+_MAX_INLINE = 8 * 1024
+"""Octets of a Transfer-Receipt field; longer ones are fetched by their Link."""
+
+Fields = list[tuple[bytes, bytes]]
+Earlier = tuple[bytes, ...]
+"""Envelopes of the hops behind us, in their order."""
+Place = Literal["header", "trailer", "log"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The head of the answer that goes to the sender, without what the receipt adds."""
+
+    status: int
+    fields: Fields
+    framing: Framing
+    place: Place
+    earlier: Earlier
+
+
+def upstream_request(
+    gate: Gate, lane: Lane, transfer: Transfer, upstream: Outbound, *, whole: bool
+) -> Request:
+    """The head that goes to the upstream (DESIGN.md, section 4). Raises Refusal `loop`."""
+    head, flow = transfer.known_head, transfer.known_request
+    unseen = flow.format == "opaque"
+    changed = whole and flow.changed
+    keep_digest = not changed and (unseen or whole)
+    ours = whole and not head.framing.empty and not (keep_digest and head.values(b"content-digest"))
+    fields = wire.forward_request(
+        head,
+        gateway=gate.loaded.settings.name,
+        upstream_host=upstream.endpoint.authority,
+        peer=transfer.peer,
+        transfer_id=transfer.id,
+        label=flow.label,
+        content_digest=flow.delivered_sha256 if ours else None,
+        keep_digest=keep_digest,
+    )
+    if lane.route.response.content != ["opaque"]:
+        refused = (b"accept-encoding", b"range", b"if-range")
+        fields = [field for field in fields if field[0] not in refused]
+        fields.append((b"accept-encoding", b"identity"))
+    digest_trailer = not whole and not unseen
+    if digest_trailer:
+        fields.append((b"trailer", b"Content-Digest"))
+    framing = Framing(length=flow.delivered_size) if whole else head.framing
+    if digest_trailer:
+        framing = Framing(chunked=True)
+    return Request(head.method, head.target, fields, framing, digest_trailer)
+
+
+def reply(gate: Gate, lane: Lane, transfer: Transfer, held: Held) -> Reply:
+    """The head of an upstream's answer as it goes on."""
+    head, flow = transfer.known_answer_head, transfer.known_answer
+    unchanged = flow.format == "opaque" or (held.whole and not flow.changed)
+    fields = wire.forward_answer(
+        head,
+        gateway=gate.loaded.settings.name,
+        transfer_id=transfer.id,
+        keep_digest=unchanged,
+    )
+    earlier = wire.upstream_receipts(head.headers)
+    place = _place(lane.route.receipt, held, transfer)
+    framing = head.framing
+    if place == "trailer":
+        framing = Framing(chunked=True)
+        fields.append((b"trailer", b"Transfer-Receipt"))
+    elif not transfer.answer_has_body:
+        framing = _spoken_of(head) if unchanged else Framing(length=0)
+    elif held.whole:
+        framing = Framing(length=len(held.data))
+    elif not unchanged:
+        framing = Framing(chunked=True)
+    return Reply(head.status, fields, framing, place, earlier)
+
+
+def _place(wanted: str, held: Held, transfer: Transfer) -> Place:
+    if wanted == "log":
+        return "log"
+    if wanted == "trailer":
+        return "trailer" if transfer.answer_has_body else "header"
+    if held.whole:
+        return "header"
+    framing = transfer.known_answer_head.framing
+    sized = framing.length is not None and transfer.known_answer.format == "opaque"
+    return "log" if sized or wanted == "header" else "trailer"
+
+
+def _spoken_of(head: AnswerHead) -> Framing:
+    """The length that an answer without a body states of the one that it stands for."""
+    values = head.values(b"content-length")
+    return Framing(length=int(values[0]) if values else 0)
+
+
+def receipt_fields(transfer: Transfer, receipt: Receipt, place: Place, earlier: Earlier) -> Headers:
+    """What is said of the receipt: itself (an upstream's first, ours last), its key, its Link."""
+    if place == "log":
+        return ()
+    link = f'<{RECEIPTS_PATH}{receipt.index}>; rel="receipt"'.encode()
+    fields = wire.receipt_fields([*earlier, receipt.envelope], transfer.key)
+    short = sum(len(value) for _, value in fields[:1]) <= _MAX_INLINE
+    return ((b"link", link), *(fields if short else fields[1:]))
+
+
+def problem(transfer: Transfer, refusal: Refusal) -> tuple[Fields, bytes]:
+    """An error answer (RFC 9457): the code and what it means, never the reason."""
+    fields, body = wire.problem(refusal, transfer.id)
+    return [(b"date", formatdate(usegmt=True).encode()), *fields], body
+
+
+async def serve_receipt(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
+    """Answer a GET for one receipt, if it is about a transfer of this very sender.
+
+    Raises Refusal `no-route`, the same for what is not there and for what is another's.
+    """
+    head = transfer.known_head
+    name = head.path.removeprefix(RECEIPTS_PATH)
+    numeric = name.isascii() and name.isdigit() and len(name) <= 18
+    envelope = keeper.notary.entry(int(name)) if numeric else None
+    known = envelope is not None and _is_about(envelope, transfer)
+    if head.method not in ("GET", "HEAD") or not head.framing.empty or not known or not envelope:
+        raise Refusal("no-route", "no receipt of this sender is there")
+    transfer.concluded = True  # nothing crosses: this is our own resource
+    await client.send_whole(
+        200,
+        [(b"content-type", b"application/vnd.in-toto+json"), (b"cache-control", b"private")],
+        envelope,
+    )
+
+
+def _is_about(envelope: bytes, transfer: Transfer) -> bool:
+    statement = orjson.loads(base64.b64decode(orjson.loads(envelope)["payload"]))
+    sender = statement["predicate"].get("sender") or {}
+    certificate = transfer.peer.certificate
+    return certificate is not None and sender.get("spkiSha256") == certificate.spki_sha256.hex()

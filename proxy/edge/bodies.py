@@ -1,0 +1,96 @@
+"""What the policy demands of a body, in both directions: its flow, opened from its head.
+
+These are the stops between the route and the content: size, format, label and clearance,
+integrity. A body's flow refuses on its head when the head is enough to know.
+"""
+
+from collections.abc import Callable
+
+from proxy.content.formats import require_format
+from proxy.edge.flow import Flow
+from proxy.edge.gate import Gate, Lane
+from proxy.edge.transfer import Transfer
+from proxy.errors import Refusal, UpstreamFailure
+from proxy.model import AnswerHead, Head
+from proxy.settings.schema import ContentPolicy
+from proxy.wire.digests import ContentDigest, parse_content_digest
+
+
+def request_flow(gate: Gate, lane: Lane, transfer: Transfer) -> Flow:
+    """The flow of a request's body. Raises Refusal when the head shows that it may not cross."""
+    head, route = transfer.known_head, lane.route
+    policy, limits = route.request, route.limits
+    empty = head.framing.empty
+    if (head.framing.length or 0) > limits.body:
+        raise Refusal("content-too-large", f"more than {limits.body} octets announced")
+    kind = "opaque"
+    if not empty:
+        types, codings = head.values(b"content-type"), head.values(b"content-encoding")
+        kind = require_format(types, codings, policy)
+        if kind != "opaque" and head.values(b"content-range"):
+            raise Refusal("content-not-allowed", "a part of a document cannot be checked")
+    required = route.integrity.require == "content-digest" and not empty
+    integrity = _integrity(head, required=required)
+    return Flow(
+        lane.request.open(kind),
+        limit=limits.body,
+        hold=_hold(kind, head.framing.length, limits.hold, checked=integrity is not None),
+        key=transfer.key,
+        integrity=integrity,
+        digest_required=required,
+        require_cleared=_clearance(gate, policy, head, lane.receiver_zone, "above-clearance"),
+    )
+
+
+def answer_flow(gate: Gate, lane: Lane, transfer: Transfer) -> Flow:
+    """The flow of an answer's body. Raises UpstreamFailure `answer-refused`."""
+    head, route = transfer.known_answer_head, lane.route
+    policy, limits = route.response, route.limits
+    try:
+        kind = "opaque"
+        if transfer.answer_has_body:
+            types, codings = head.values(b"content-type"), head.values(b"content-encoding")
+            kind = require_format(types, codings, policy)
+            if (head.framing.length or 0) > limits.body:
+                raise Refusal("content-too-large", f"more than {limits.body} octets announced")
+            if kind != "opaque" and head.status == 206:
+                raise Refusal("content-not-allowed", "a part of a document cannot be checked")
+        return Flow(
+            lane.answer.open(kind),
+            limit=limits.body,
+            hold=limits.hold,
+            key=None,
+            integrity=_integrity(head, required=False) if transfer.answer_has_body else None,
+            require_cleared=_clearance(gate, policy, head, lane.sender_zone, "answer-refused"),
+        )
+    except Refusal as refusal:
+        raise UpstreamFailure("answer-refused", refusal.reason) from None
+
+
+def _clearance(
+    gate: Gate, policy: ContentPolicy, head: Head | AnswerHead, zone: str, code: str
+) -> Callable[[str | None], str]:
+    """What judges a label: the route's, or the header's, and whatever findings raise it to."""
+    named = head.values(policy.label_from.lower().encode("ascii")) if policy.label_from else ()
+
+    def require_cleared(raised: str | None) -> str:
+        return gate.scale.require_cleared(policy.label, named, raised, zone, code)
+
+    return require_cleared
+
+
+def _integrity(head: Head | AnswerHead, *, required: bool) -> ContentDigest | None:
+    """What compares a body with what is declared of it; None when nothing is or will be."""
+    declared = parse_content_digest(head.values(b"content-digest"))
+    announced = b"content-digest" in b",".join(head.values(b"trailer")).lower()
+    late = head.framing.chunked and (required or announced)
+    if required and not declared and not late:
+        raise Refusal("digest-required", "this route requires a Content-Digest")
+    return ContentDigest(declared, trailers=late) if declared or late else None
+
+
+def _hold(kind: str, length: int | None, hold: int, *, checked: bool) -> int:
+    """Bytes that nobody looks at are not kept back, unless they are few or have to match."""
+    if kind == "opaque" and not checked and (length is None or length > hold):
+        return 0
+    return hold

@@ -1,0 +1,127 @@
+"""One body on its way through the content stops: counted, bounded, digested, checked, held.
+
+    octets ─ size ─ keyed digest ─ Content-Digest ─ inspector (decode, mask, detect) ─ digest ─ out
+
+What was received is digested under the transfer's own key, because a plain digest of an unmasked
+body lets anyone enumerate the masked field; what is delivered is digested plainly, because the
+receiver holds it. `opaque` bodies go out as they came in, so one plain digest serves both.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+
+from proxy.content.inspector import Inspector
+from proxy.errors import Refusal
+from proxy.model import Content, Digest, Headers
+from proxy.wire.digests import ContentDigest
+
+
+class Flow:
+    """The state of one body. `key` is the transfer's own, 32 octets; None for an answer, whose
+    unmasked form the holder of the key must not be able to guess either.
+
+    `require_cleared(raised)` gives the effective label when findings have raised it to `raised`,
+    and refuses when that is above the clearance of where the body goes: at once for the label that
+    the policy gives, and again whenever a finding raises it.
+    """
+
+    def __init__(
+        self,
+        inspector: Inspector,
+        *,
+        limit: int,
+        hold: int,
+        key: bytes | None,
+        integrity: ContentDigest | None,
+        digest_required: bool = False,
+        require_cleared: Callable[[str | None], str],
+    ) -> None:
+        self._inspector = inspector
+        self._require_cleared = require_cleared
+        self.label = require_cleared(None)
+        self._raised: str | None = None
+        self._limit = limit
+        self.hold = hold
+        """Octets that are kept back until they are judged together; more than that streams."""
+        self.format = inspector.report().format
+        self._integrity = integrity
+        self._digest_required = digest_required
+        opaque = self.format == "opaque"
+        self._received = None if opaque or key is None else hmac.new(key, digestmod="sha256")
+        self._delivered = hashlib.sha256()
+        self.received_size = 0
+        self.delivered_size = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """Take received octets; what is ready to be forwarded.
+
+        Raises Refusal: content-too-large, unparseable, finding-rejected.
+        """
+        self.received_size += len(data)
+        if self.received_size > self._limit:
+            raise Refusal("content-too-large", f"more than {self._limit} octets")
+        if self._received is not None:
+            self._received.update(data)
+        if self._integrity is not None:
+            self._integrity.update(data)
+        return self._deliver(self._inspector.feed(data))
+
+    def finish(self, trailers: Headers) -> bytes:
+        """Take the end; the last of what is ready to be forwarded.
+
+        Raises Refusal: digest-mismatch, digest-malformed, digest-required, unparseable, …
+        """
+        self._require_integrity(trailers)
+        return self._deliver(self._inspector.finish())
+
+    def _require_integrity(self, trailers: Headers) -> None:
+        late = tuple(value for name, value in trailers if name == b"content-digest")
+        if self._integrity is None:
+            if late:
+                raise Refusal("digest-malformed", "a Content-Digest trailer was not announced")
+            return
+        self._integrity.add_trailers(late)
+        if self._digest_required and not self._integrity.present:
+            raise Refusal("digest-required", "neither head nor trailers declare a digest")
+        self._integrity.require()
+
+    @property
+    def changed(self) -> bool:
+        """True when any octet that goes on differs from what came."""
+        return self._inspector.report().changed
+
+    def _deliver(self, data: bytes) -> bytes:
+        raised = self._inspector.report().label
+        if raised != self._raised:
+            self._raised = raised
+            self.label = self._require_cleared(raised)
+        if data:
+            self._delivered.update(data)
+            self.delivered_size += len(data)
+        return data
+
+    @property
+    def delivered_sha256(self) -> bytes:
+        """SHA-256 of all that was ready to be forwarded so far."""
+        return self._delivered.digest()
+
+    def content(self, *, crossed: bool, sent: int) -> Content:
+        """What the receipt says of this body.
+
+        `crossed`: all of it went out. Otherwise `sent` octets did, whose digest nobody could
+        compare, since the receiver was told that they are incomplete.
+        """
+        report = self._inspector.report() if self.received_size else None
+        if not crossed:
+            received = Digest(self.received_size, hmac_sha256=self._keyed())
+            return Content(received, Digest(sent) if sent else None, report, self.label)
+        delivered = Digest(self.delivered_size, sha256=self.delivered_sha256)
+        if report is not None and report.changed:
+            received = Digest(self.received_size, hmac_sha256=self._keyed())
+        else:
+            received = Digest(self.received_size, sha256=self.delivered_sha256)
+        return Content(received, delivered, report, self.label)
+
+    def _keyed(self) -> bytes | None:
+        return self._received.digest() if self._received is not None else None

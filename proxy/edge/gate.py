@@ -1,0 +1,70 @@
+"""What a transfer is judged by: one configuration, compiled, and what outlives it.
+
+A `Gate` is frozen. A reload builds another and swaps it in; a transfer keeps the one with which it
+began, so that its receipt names the policy that judged it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from proxy.content.rules import Rules
+from proxy.edge.inbound import Inbound
+from proxy.edge.outbound import Pool
+from proxy.model import Certificate, Peer
+from proxy.notary import Notary
+from proxy.observe.log import Log
+from proxy.observe.metrics import Metrics
+from proxy.policy.clearance import Scale
+from proxy.policy.replay import ReplayWindow
+from proxy.policy.routes import Routes
+from proxy.settings.load import Loaded
+from proxy.settings.schema import Route
+from proxy.tls.context import TlsContext
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A route with all that it needs, compiled."""
+
+    route: Route
+    require_allowed: Callable[[Peer], str]
+    request: Rules
+    answer: Rules
+    pool: Pool
+    sender_zone: str
+    receiver_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One configuration in force."""
+
+    loaded: Loaded
+    routes: Routes
+    lanes: Mapping[str, Lane]
+    scale: Scale
+    pools: Mapping[str, Pool]
+    tls: Mapping[str, TlsContext | None]
+    """Listener -> what it shakes hands with; None for `tls: {mode: none}`."""
+    certificates: tuple[tuple[str, Certificate], ...]
+    """(role, certificate) of all that expires."""
+
+
+@dataclass(slots=True)
+class Keeper:
+    """What outlives a configuration: the evidence, the memory of ids, the instruments."""
+
+    gate: Gate
+    notary: Notary
+    replay: ReplayWindow
+    metrics: Metrics
+    log: Log
+    clients: set[Inbound] = field(default_factory=set)
+    loaded_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    draining: bool = False
+
+    @property
+    def ready(self) -> bool:
+        """True while transfers are accepted and can be receipted."""
+        return self.notary.ready and not self.draining

@@ -1,0 +1,130 @@
+"""HTTP with a sender: events in, answers out, each wait with its own bound."""
+
+import trio
+
+from proxy.edge.stream import Disconnected, Stream
+from proxy.errors import Refusal
+from proxy.model import Framing, Head, Headers
+from proxy.settings.schema import ListenerLimits
+from proxy.wire.events import Closed, Data, EndOfMessage, NeedData, RequestHead
+from proxy.wire.server import ServerConnection
+
+
+class Inbound:
+    """One sender's connection: a stream with the server side of HTTP/1.1 on it."""
+
+    def __init__(self, stream: Stream, limits: ListenerLimits) -> None:
+        self.stream = stream
+        self._limits = limits
+        self._http = ServerConnection(limits.head)
+        self.answering = False
+        """True once the head of the final answer has been sent."""
+        self._cancel_idle: trio.CancelScope | None = None
+        self._draining = False
+
+    async def wait(self) -> bool:
+        """Wait for the first octet of a request; False when none will come."""
+        with trio.move_on_after(self._limits.idle_timeout) as scope:
+            self._cancel_idle = scope
+            try:
+                if self._draining and self._http.idle:
+                    return False
+                while self._http.idle:
+                    data = await self.stream.receive()
+                    if not data:
+                        return False
+                    self._http.receive(data)
+                return True
+            except Disconnected:
+                return False
+            finally:
+                self._cancel_idle = None
+        return False
+
+    def drain(self) -> None:
+        """Let the transfer under way be the last; an idle connection ends at once."""
+        self._draining = True
+        self._http.require_close()
+        if self._cancel_idle is not None:
+            self._cancel_idle.cancel()
+
+    async def head(self) -> Head:
+        """The head of the next request. Raises Refusal."""
+        with trio.move_on_after(self._limits.head_timeout):
+            event = await self._next()
+            if isinstance(event, RequestHead):
+                return event.head
+            raise Refusal("request-incomplete", "the connection ended before a request")
+        raise Refusal("request-timeout", "the head did not arrive in time")
+
+    async def body(self, timeout: float) -> Data | EndOfMessage:
+        """The next piece of the body, or its end; `timeout` in seconds without any octet.
+
+        Raises Refusal: malformed-request, request-incomplete, request-timeout.
+        """
+        with trio.move_on_after(timeout):
+            event = await self._next()
+            if isinstance(event, (Data, EndOfMessage)):
+                return event
+            raise Refusal("request-incomplete", "the connection ended inside the content")
+        raise Refusal("request-timeout", "the content stalled")
+
+    async def _next(self) -> RequestHead | Data | EndOfMessage | Closed:
+        while True:
+            event = self._http.next_event()
+            if not isinstance(event, NeedData):
+                return event
+            try:
+                data = await self.stream.receive()
+            except Disconnected:
+                data = b""  # in the middle of a message the grammar knows what an end means
+            self._http.receive(data)
+
+    async def send_continue(self) -> None:
+        """Let a sender that asked first send its content (RFC 9110, section 10.1.1)."""
+        await self._send([self._http.send_continue()])
+
+    async def send_head(
+        self, status: int, headers: list[tuple[bytes, bytes]], framing: Framing
+    ) -> None:
+        """Send the head of the final answer. Raises Disconnected."""
+        self.answering = True
+        await self._send([self._http.send_head(status, headers, framing)])
+
+    async def send_whole(
+        self,
+        status: int,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        framing: Framing | None = None,
+    ) -> None:
+        """Send a whole answer in one write. Raises Disconnected.
+
+        `framing` is for answers without a body that speak of one: to HEAD, and 304.
+        """
+        self.answering = True
+        head = self._http.send_head(status, headers, framing or Framing(length=len(body)))
+        await self._send([head, *self._http.send_data(body), self._http.send_end()])
+
+    async def send_data(self, data: bytes) -> None:
+        """Send a piece of a streamed answer. Raises Disconnected."""
+        await self._send(self._http.send_data(data))
+
+    async def send_end(self, last: bytes, trailers: Headers) -> None:
+        """Send what was withheld, and the end. Raises Disconnected."""
+        await self._send([*self._http.send_data(last), self._http.send_end(trailers)])
+
+    async def _send(self, pieces: list[bytes]) -> None:
+        with trio.move_on_after(self._limits.idle_timeout):
+            await self.stream.send(pieces)
+            return
+        raise Disconnected("the sender does not read its answer")
+
+    def require_close(self) -> None:
+        """Make this answer the last on the connection."""
+        self._http.require_close()
+
+    def next_cycle(self) -> bool:
+        """Make ready for the next request; False when the connection has to end."""
+        self.answering = False
+        return not self._draining and self._http.next_cycle()

@@ -1,0 +1,206 @@
+"""Accepts connections, bounds them, and hands on those whose peer is who it says.
+
+A listener admits `limits.connections` at once; beyond that new ones wait in the kernel's queue.
+Handshakes have a bound and a deadline of their own, so that silent peers cannot keep real ones
+out. What is refused in the handshake is counted and logged with its reason, never told.
+"""
+
+import errno
+import os
+import socket
+import stat
+import struct
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from pathlib import Path
+
+import trio
+
+from proxy.edge.stream import Disconnected, PlainStream, Stream, TlsStream
+from proxy.errors import ConfigError, Problem, TlsFailure
+from proxy.model import Peer
+from proxy.observe.log import Log
+from proxy.observe.metrics import Metrics
+from proxy.settings.schema import ListenerLimits
+from proxy.tls.context import TlsContext
+from proxy.tls.engine import Engine
+
+Serve = Callable[[Stream, Peer], Awaitable[None]]
+
+_OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_BACKLOG = 1024
+
+
+def bind(address: str, directory: Path) -> trio.socket.SocketType:
+    """A listening socket for HOST:PORT, [IPV6]:PORT or unix:PATH (relative to `directory`).
+
+    Raises ConfigError when the address cannot be had.
+    """
+    try:
+        return trio.socket.from_stdlib_socket(_bind(address, directory))
+    except OSError as error:
+        problem = Problem(address, 0, 0, "bind", error.strerror or type(error).__name__)
+        raise ConfigError([problem]) from None
+
+
+def _bind(address: str, directory: Path) -> socket.socket:
+    if address.startswith("unix:"):
+        path = directory / address.removeprefix("unix:")
+        if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
+            path.unlink()
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        mask = os.umask(0o117)
+        try:
+            sock.bind(str(path))
+        finally:
+            os.umask(mask)
+    else:
+        host, _, port = address.rpartition(":")
+        host = host.strip("[]")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, int(port)))
+    sock.listen(_BACKLOG)
+    sock.setblocking(False)
+    return sock
+
+
+class Listener:
+    """One bound socket. `tls` is read for every connection, so that a reload takes effect."""
+
+    def __init__(
+        self,
+        name: str,
+        sock: trio.socket.SocketType,
+        limits: ListenerLimits,
+        tls: Callable[[], TlsContext | None],
+        *,
+        metrics: Metrics,
+        log: Log,
+    ) -> None:
+        self.name = name
+        self._sock = sock
+        self._limits = limits
+        self._tls = tls
+        self._metrics = metrics
+        self._log = log
+        self._connections = trio.CapacityLimiter(limits.connections)
+        self._handshakes = trio.CapacityLimiter(limits.handshakes)
+
+    @property
+    def address(self) -> str:
+        """What the socket is bound to, as HOST:PORT or unix:PATH."""
+        name = self._sock.getsockname()
+        return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else f"unix:{name}"
+
+    async def run(self, connections: trio.Nursery, serve: Serve) -> None:
+        """Accept until cancelled, which ends handshakes under way but no connection.
+
+        Each connection whose peer is known runs `serve` in the nursery `connections`.
+        """
+        with self._sock:
+            async with trio.open_nursery() as handshakes:
+                while True:
+                    place = object()
+                    await self._connections.acquire_on_behalf_of(place)
+                    sock = await self._accept()
+                    handshakes.start_soon(self._admit, sock, place, connections, serve)
+
+    async def _accept(self) -> trio.socket.SocketType:
+        while True:
+            try:
+                sock, _ = await self._sock.accept()
+            except OSError as error:
+                if error.errno in _OUT_OF_DESCRIPTORS:
+                    self._log.error("accept_failed", listener=self.name, reason=error.strerror)
+                    await trio.sleep(0.1)
+                continue  # the peer was gone before it was accepted
+            return sock
+
+    async def _admit(
+        self, sock: trio.socket.SocketType, place: object, connections: trio.Nursery, serve: Serve
+    ) -> None:
+        admitted = False
+        try:
+            address, uid = _origin(sock)
+            stream, peer = await self._shake_hands(sock, address, uid)
+            if stream is not None:
+                admitted = True
+                connections.start_soon(self._serve, sock, place, serve, stream, peer)
+        except Disconnected:
+            pass
+        finally:
+            if not admitted:
+                self._end(sock, place)
+
+    async def _serve(
+        self,
+        sock: trio.socket.SocketType,
+        place: object,
+        serve: Serve,
+        stream: Stream,
+        peer: Peer,
+    ) -> None:
+        self._metrics.connections.labels(self.name).inc()
+        try:
+            await serve(stream, peer)
+        except Exception as error:  # a defect must not take the other connections with it
+            self._log.defect(error, listener=self.name)
+        finally:
+            self._metrics.connections.labels(self.name).dec()
+            self._end(sock, place)
+
+    def _end(self, sock: trio.socket.SocketType, place: object) -> None:
+        sock.close()
+        self._connections.release_on_behalf_of(place)
+
+    async def _shake_hands(
+        self, sock: trio.socket.SocketType, address: str | None, uid: int | None
+    ) -> tuple[Stream | None, Peer]:
+        anonymous = Peer(address=address, uid=uid)
+        context = self._tls()
+        if context is None:
+            return PlainStream(sock), anonymous
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        engine = Engine(context)
+        stream = TlsStream(sock, engine)
+        try:
+            async with self._handshakes:
+                with trio.fail_after(self._limits.handshake_timeout):
+                    await stream.handshake()
+        except (TlsFailure, Disconnected, trio.TooSlowError) as error:
+            self._refused(error, address)
+            return None, anonymous
+        self._metrics.handshake("listener", self.name, "ok")
+        return stream, Peer(address, uid, engine.certificate, engine.channel)
+
+    def _refused(self, error: Exception, address: str | None) -> None:
+        if isinstance(error, TlsFailure):
+            failure = error
+        elif isinstance(error, Disconnected):
+            failure = TlsFailure("closed", str(error))
+        else:
+            failure = TlsFailure("timeout", "the handshake did not complete in time")
+        self._metrics.handshake("listener", self.name, failure.reason)
+        self._log.warning(
+            "handshake_refused",
+            listener=self.name,
+            address=address,
+            reason=failure.reason,
+            detail=failure.detail,
+        )
+
+
+def _origin(sock: trio.socket.SocketType) -> tuple[str | None, int | None]:
+    """IP address of a TCP peer, or user id of a peer on a unix socket."""
+    if sock.family == socket.AF_UNIX:
+        credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        _, uid, _ = struct.unpack("3i", credentials)
+        return None, uid
+    try:
+        address = ip_address(sock.getpeername()[0])
+    except OSError:
+        raise Disconnected("gone before it was accepted") from None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address), None

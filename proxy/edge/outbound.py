@@ -1,0 +1,249 @@
+"""HTTP with an upstream, and the pool of its connections.
+
+A connection is lent to one transfer at a time. It comes back only when the exchange ended so that
+both sides agree where the next one starts; anything else is reset. Before it is lent again it must
+be quiet: an upstream that has closed, or spoken out of turn, is not asked a second time.
+"""
+
+import socket
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import trio
+
+from proxy.edge.stream import Disconnected, PlainStream, Stream, TlsStream
+from proxy.errors import Refusal, TlsFailure, UpstreamFailure
+from proxy.model import AnswerHead, Certificate, Framing, Headers, Peer
+from proxy.observe.metrics import Metrics
+from proxy.settings.schema import Upstream
+from proxy.tls.context import TlsContext
+from proxy.tls.engine import Engine
+from proxy.wire.client import ClientConnection
+from proxy.wire.events import (
+    ClientEvent,
+    Data,
+    EndOfMessage,
+    Informational,
+    NeedData,
+    ResponseHead,
+)
+
+_IDENTITY = {
+    "no_certificate", "untrusted", "expired", "not_yet_valid", "revoked", "crl", "usage", "name",
+    "identity", "pin",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where one address of an upstream is: TCP host and port, or the path of a unix socket."""
+
+    host: str
+    port: int
+    path: str | None
+    secure: bool
+
+    @property
+    def authority(self) -> str:
+        """The Host that the upstream is asked for (RFC 9110, section 7.2)."""
+        if self.path is not None:
+            return "localhost"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
+
+
+def endpoint(url: str, directory: Path) -> Endpoint:
+    """Read https://HOST[:PORT], http://HOST[:PORT] or unix:PATH (relative to `directory`)."""
+    if url.startswith("unix:"):
+        return Endpoint("localhost", 0, str(directory / url.removeprefix("unix:")), secure=False)
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    return Endpoint(parts.hostname or "", parts.port or (443 if secure else 80), None, secure)
+
+
+class Outbound:
+    """One upstream connection: a stream with the client side of HTTP/1.1 on it."""
+
+    def __init__(
+        self, stream: Stream, at: Endpoint, certificate: Certificate | None, max_head: int
+    ) -> None:
+        self.stream = stream
+        self.endpoint = at
+        self.certificate = certificate
+        self.idle_since = 0.0
+        self._http = ClientConnection(max_head)
+
+    async def send_head(
+        self, method: str, target: str, headers: list[tuple[bytes, bytes]], framing: Framing
+    ) -> None:
+        await self._send([self._http.send_head(method, target, headers, framing)])
+
+    async def send_whole(
+        self, method: str, target: str, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> None:
+        """Send a whole request in one write."""
+        head = self._http.send_head(method, target, headers, Framing(length=len(body)))
+        await self._send([head, *self._http.send_data(body), self._http.send_end()])
+
+    async def send_data(self, data: bytes) -> None:
+        await self._send(self._http.send_data(data))
+
+    async def send_end(self, trailers: Headers) -> None:
+        await self._send([self._http.send_end(trailers)])
+
+    async def _send(self, pieces: list[bytes]) -> None:
+        try:
+            await self.stream.send(pieces)
+        except Disconnected as error:
+            raise UpstreamFailure("upstream-closed", str(error)) from None
+
+    async def head(self) -> AnswerHead:
+        """The head of the final answer; interim ones are passed over. Raises UpstreamFailure."""
+        while True:
+            event = await self._next()
+            if isinstance(event, ResponseHead):
+                return event.head
+            if not isinstance(event, Informational):
+                raise UpstreamFailure("upstream-closed", "the connection ended before an answer")
+
+    async def body(self, timeout: float) -> Data | EndOfMessage:
+        """The next piece of the answer, or its end; `timeout` in seconds without any octet."""
+        with trio.move_on_after(timeout):
+            event = await self._next()
+            if isinstance(event, (Data, EndOfMessage)):
+                return event
+            raise UpstreamFailure("upstream-closed", "the connection ended inside the answer")
+        raise UpstreamFailure("upstream-timeout", "the answer stalled")
+
+    async def _next(self) -> ClientEvent:
+        while True:
+            event = self._http.next_event()
+            if not isinstance(event, NeedData):
+                return event
+            try:
+                self._http.receive(await self.stream.receive())
+            except Disconnected as error:
+                raise UpstreamFailure("upstream-closed", str(error)) from None
+
+    def reuse(self) -> bool:
+        """Make ready for another exchange; False when the connection cannot carry one."""
+        return self._http.reusable and self._http.next_cycle()
+
+
+class Pool:
+    """The connections to one upstream."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Upstream,
+        directory: Path,
+        tls: TlsContext | None,
+        is_expected: Callable[[Peer], bool],
+        metrics: Metrics,
+    ) -> None:
+        self.name = name
+        self._settings = settings
+        self._endpoints = [endpoint(url, directory) for url in settings.endpoints]
+        self._tls = tls
+        self._is_expected = is_expected
+        self._metrics = metrics
+        self._idle: deque[Outbound] = deque()
+        self._places = trio.Semaphore(settings.limits.connections)
+        self._retired = False
+        self.answer_timeout = settings.limits.answer_timeout
+        """Seconds from the end of a request to the head of its answer."""
+
+    async def acquire(self) -> Outbound:
+        """A connection whose peer has been verified. Give it back with `give_back`.
+
+        Raises Refusal `overloaded`, UpstreamFailure `upstream-unreachable` or `upstream-identity`.
+        """
+        with trio.move_on_after(self._settings.limits.connect_timeout) as waiting:
+            await self._places.acquire()
+        if waiting.cancelled_caught:
+            reason = f"every connection to {self.name} is in use"
+            raise Refusal("overloaded", reason, retry_after=1)
+        try:
+            return self._reusable() or await self._connect()
+        except BaseException:
+            self._places.release()
+            raise
+
+    def give_back(self, connection: Outbound, *, complete: bool) -> None:
+        """Take back a connection: for reuse when the exchange was `complete`, else to reset it, so
+        that an unfinished message cannot be taken for a complete one."""
+        limits = self._settings.limits
+        room = not self._retired and len(self._idle) < limits.idle_connections
+        if complete and room and connection.reuse():
+            connection.idle_since = trio.current_time()
+            self._idle.append(connection)
+        else:
+            connection.stream.abort()
+        self._places.release()
+
+    async def retire(self) -> None:
+        """Close what is idle, and what comes back from now on: another configuration took over."""
+        self._retired = True
+        while self._idle:
+            await self._idle.popleft().stream.close()
+
+    def _reusable(self) -> Outbound | None:
+        freshest = trio.current_time() - self._settings.limits.idle_timeout
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.idle_since >= freshest and connection.stream.quiet():
+                return connection
+            connection.stream.abort()
+        return None
+
+    async def _connect(self) -> Outbound:
+        reasons = []
+        for at in self._endpoints:
+            with trio.move_on_after(self._settings.limits.connect_timeout):
+                try:
+                    return await self._connect_to(at)
+                except (OSError, Disconnected) as error:
+                    reasons.append(f"{at.authority}: {error}")
+                    continue
+            reasons.append(f"{at.authority}: timed out")
+        raise UpstreamFailure("upstream-unreachable", "; ".join(reasons))
+
+    async def _connect_to(self, at: Endpoint) -> Outbound:
+        sock = await _dial(at)
+        max_head = self._settings.limits.head
+        if self._tls is None or not at.secure:
+            return Outbound(PlainStream(sock), at, None, max_head)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            engine = Engine(self._tls, server_name=self._settings.server_name or at.host)
+            stream = TlsStream(sock, engine)
+            await stream.handshake()
+            self._require_expected(engine)
+        except TlsFailure as failure:
+            sock.close()
+            self._metrics.handshake("upstream", self.name, failure.reason)
+            if failure.reason in _IDENTITY:
+                raise UpstreamFailure("upstream-identity", str(failure)) from None
+            raise Disconnected(str(failure)) from None
+        except BaseException:
+            sock.close()
+            raise
+        self._metrics.handshake("upstream", self.name, "ok")
+        return Outbound(stream, at, engine.certificate, max_head)
+
+    def _require_expected(self, engine: Engine) -> None:
+        peer = Peer(certificate=engine.certificate, channel=engine.channel)
+        if not self._is_expected(peer):
+            raise TlsFailure("identity", "the certificate is not the one of the expected peer")
+
+
+async def _dial(at: Endpoint) -> trio.socket.SocketType:
+    if at.path is not None:
+        stream = await trio.open_unix_socket(at.path)
+    else:
+        stream = await trio.open_tcp_stream(at.host, at.port)
+    return stream.socket

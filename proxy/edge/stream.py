@@ -1,0 +1,220 @@
+"""Octets to and from a peer: plain sockets and TLS with the same five methods.
+
+One task may receive while another sends. Ciphertext leaves the engine and enters the socket under
+one lock, because records are numbered: two of them in the wrong order end the connection. A failed
+handshake still flushes its alert, so that the peer learns that (not why) it was refused.
+"""
+
+import socket
+import struct
+from collections.abc import Iterable
+from typing import Protocol
+
+import trio
+
+from proxy.errors import LockgateError, TlsFailure
+from proxy.tls.engine import Engine
+
+RECEIVE_SIZE = 128 * 1024
+"""Octets asked of the kernel at once: larger buffers come from fresh pages and cost more."""
+
+_RESET = struct.pack("ii", 1, 0)
+
+
+class Disconnected(LockgateError):
+    """The peer is gone, or sent what is not TLS: nothing more can be sent or received."""
+
+
+class Stream(Protocol):
+    """An ordered stream of octets."""
+
+    async def receive(self) -> bytes:
+        """Some octets; b"" when the peer has ended cleanly. Raises Disconnected."""
+
+    async def send(self, pieces: Iterable[bytes]) -> None:
+        """Send all of them in order. Raises Disconnected."""
+
+    async def close(self) -> None:
+        """End cleanly; never raises."""
+
+    async def linger(self, seconds: float) -> None:
+        """End our side, and discard what still arrives until the peer ends its side or time is up.
+
+        Closing at once would reset the connection, and the reset would overtake an answer that the
+        peer, still sending, has not read. Never raises.
+        """
+
+    def abort(self) -> None:
+        """End so that the peer cannot take what it has for complete: a reset."""
+
+    def quiet(self) -> bool:
+        """True when the connection is open and nothing has arrived: fit to be used again."""
+
+
+def _abort(sock: trio.socket.SocketType) -> None:
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    except OSError:
+        pass  # not a TCP socket, or gone already
+    sock.close()
+
+
+def _quiet(sock: trio.socket.SocketType) -> bool:
+    with socket.fromfd(sock.fileno(), sock.family, sock.type) as probe:
+        try:
+            probe.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return False
+
+
+async def _receive(sock: trio.socket.SocketType) -> bytes:
+    try:
+        return await sock.recv(RECEIVE_SIZE)
+    except (OSError, trio.ClosedResourceError) as error:
+        raise Disconnected(type(error).__name__) from None
+
+
+async def _send(sock: trio.socket.SocketType, data: bytes) -> None:
+    try:
+        sent = await sock.send(data)
+        if sent == len(data):
+            return
+        with memoryview(data) as rest:
+            while sent < len(data):
+                sent += await sock.send(rest[sent:])
+    except (OSError, trio.ClosedResourceError) as error:
+        raise Disconnected(type(error).__name__) from None
+
+
+async def _linger(sock: trio.socket.SocketType, seconds: float) -> None:
+    try:
+        sock.shutdown(socket.SHUT_WR)
+        with trio.move_on_after(seconds):
+            while await sock.recv(RECEIVE_SIZE):
+                pass
+    except (OSError, trio.ClosedResourceError):
+        pass
+    sock.close()
+
+
+class PlainStream:
+    """A socket as it is: unix sockets and loopback only."""
+
+    def __init__(self, sock: trio.socket.SocketType) -> None:
+        self._sock = sock
+
+    async def receive(self) -> bytes:
+        return await _receive(self._sock)
+
+    async def send(self, pieces: Iterable[bytes]) -> None:
+        data = b"".join(pieces)
+        if data:
+            await _send(self._sock, data)
+
+    async def close(self) -> None:
+        self._sock.close()
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def linger(self, seconds: float) -> None:
+        await _linger(self._sock, seconds)
+
+    def abort(self) -> None:
+        _abort(self._sock)
+
+    def quiet(self) -> bool:
+        return _quiet(self._sock)
+
+
+class TlsStream:
+    """A socket with an engine between it and the caller."""
+
+    def __init__(self, sock: trio.socket.SocketType, engine: Engine) -> None:
+        self._sock = sock
+        self._engine = engine
+        self._sending = trio.Lock()
+
+    async def handshake(self) -> None:
+        """Complete the handshake and every check of the peer.
+
+        Raises TlsFailure when the peer is refused, Disconnected when it is gone.
+        """
+        try:
+            while not self._engine.handshake():
+                await self._flush()
+                self._engine.receive(await _receive(self._sock))
+            await self._flush()
+        except TlsFailure:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+                await self._flush_quietly()
+            raise
+
+    async def receive(self) -> bytes:
+        try:
+            data = self._engine.read(RECEIVE_SIZE)
+            while data is None:
+                self._engine.receive(await _receive(self._sock))
+                data = self._engine.read(RECEIVE_SIZE)
+                await self._flush_if_free()
+        except TlsFailure as failure:
+            raise Disconnected(f"{failure.reason}: {failure.detail}") from None
+        return data
+
+    async def send(self, pieces: Iterable[bytes]) -> None:
+        async with self._sending:
+            try:
+                for piece in pieces:
+                    self._engine.write(piece)
+            except TlsFailure as failure:
+                raise Disconnected(f"{failure.reason}: {failure.detail}") from None
+            data = self._engine.outgoing()
+            if data:
+                await _send(self._sock, data)
+
+    async def close(self) -> None:
+        await self._say_goodbye()
+        self._sock.close()
+
+    async def linger(self, seconds: float) -> None:
+        await self._say_goodbye()
+        await _linger(self._sock, seconds)
+
+    async def _say_goodbye(self) -> None:
+        try:
+            self._engine.close()
+        except TlsFailure:
+            pass  # an engine that failed has nothing left to say
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+            await self._flush_quietly()
+
+    def abort(self) -> None:
+        _abort(self._sock)
+
+    def quiet(self) -> bool:
+        return _quiet(self._sock)
+
+    async def _flush(self) -> None:
+        async with self._sending:
+            data = self._engine.outgoing()
+            if data:
+                await _send(self._sock, data)
+
+    async def _flush_if_free(self) -> None:
+        """Send what reading made the engine say (a KeyUpdate's answer); a sender under way will."""
+        if self._sending.locked():
+            return
+        self._sending.acquire_nowait()
+        try:
+            data = self._engine.outgoing()
+            if data:
+                await _send(self._sock, data)
+        finally:
+            self._sending.release()
+
+    async def _flush_quietly(self) -> None:
+        try:
+            await self._flush()
+        except Disconnected:
+            pass

@@ -1,0 +1,159 @@
+"""What is known so far of one attempt of one transfer, and how it is judged at its end."""
+
+import hmac
+import secrets
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from proxy.edge.flow import Flow
+from proxy.errors import LockgateError, Refusal, UpstreamFailure
+from proxy.model import (
+    AnswerHead,
+    Certificate,
+    Content,
+    Digest,
+    Head,
+    Intent,
+    Outcome,
+    Peer,
+    Verdict,
+)
+
+_INCOMPLETE = {"request-incomplete", "request-timeout", "cut-off", "overloaded"}
+"""Refusals that are nobody's decision: the transfer did not fit through, and may be tried again."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Transfer:
+    """Filled in stop by stop; `outcome` freezes it into what the receipt says."""
+
+    listener: str
+    peer: Peer
+    policy_sha256: bytes
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    """Only the sender gets it: keys the digests of what it sent."""
+    received_at: datetime = field(default_factory=_now)
+    started: float = field(default_factory=time.monotonic)
+
+    head: Head | None = None
+    route: str | None = None
+    rule: str | None = None
+    upstream: str | None = None
+    receiver: Certificate | None = None
+
+    request: Flow | None = None
+    forwarded: int = 0
+    """Content octets that went to the upstream."""
+    intended: bool = False
+    reserved: tuple[str, str, str] | None = None
+    """Key under which the replay window holds this id while it is in flight."""
+    concluded: bool = False
+    sent_whole: bool = False
+    """The end of the request went to the upstream."""
+
+    answer_head: AnswerHead | None = None
+    answer: Flow | None = None
+    answered: int = 0
+    """Content octets of the answer that went to the sender."""
+    answer_whole: bool = False
+    """The upstream's answer came to its end."""
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    @property
+    def known_head(self) -> Head:
+        """The head, for stops that come after it."""
+        if self.head is None:
+            raise LockgateError("a stop ran before the head was read")
+        return self.head
+
+    @property
+    def known_request(self) -> Flow:
+        """The flow of the request's body, for stops that come after it was opened."""
+        if self.request is None:
+            raise LockgateError("a stop ran before the request was admitted")
+        return self.request
+
+    @property
+    def known_answer_head(self) -> AnswerHead:
+        """The head of the answer, for stops that come after it was read."""
+        if self.answer_head is None:
+            raise LockgateError("a stop ran before the answer's head was read")
+        return self.answer_head
+
+    @property
+    def known_answer(self) -> Flow:
+        """The flow of the answer's body, for stops that come after it was opened."""
+        if self.answer is None:
+            raise LockgateError("a stop ran before the answer was admitted")
+        return self.answer
+
+    @property
+    def answer_has_body(self) -> bool:
+        """False for what never has content (RFC 9110, 6.4.1), and for an empty one."""
+        head = self.known_answer_head
+        bodiless = head.status in (204, 304) or self.known_head.method == "HEAD"
+        return not bodiless and not head.framing.empty
+
+    def intent(self) -> Intent:
+        """What the journal must hold before the first octet is forwarded."""
+        self.intended = True
+        return Intent(self.id, self.peer.name, self.route or "", self.received_at)
+
+    def verdict(self, refusal: Refusal | None) -> Verdict:
+        """How this attempt ended (DESIGN.md, section 3)."""
+        status = self.answer_head.status if self.answer_head else None
+        settled = self.answer_whole or refusal is None or refusal.code == "answer-refused"
+        if status is not None and settled:
+            return Verdict.DELIVERED if self.sent_whole and status < 400 else Verdict.FAILED
+        if self.sent_whole:
+            return Verdict.INDETERMINATE
+        if refusal is None or isinstance(refusal, UpstreamFailure) or refusal.code in _INCOMPLETE:
+            return Verdict.FAILED
+        return Verdict.REJECTED
+
+    def outcome(self, status: int | None, refusal: Refusal | None) -> Outcome:
+        """Freeze what is known; `status` is what the sender is about to be answered with."""
+        head = self.head
+        return Outcome(
+            transfer_id=self.id,
+            verdict=self.verdict(refusal),
+            status=status,
+            problem=refusal.code if refusal else None,
+            listener=self.listener,
+            route=self.route,
+            upstream=self.upstream,
+            method=head.method if head else None,
+            target_hmac=self._keyed(head.target.encode()) if head else None,
+            content_length=head.framing.length if head else None,
+            request=self._request_content(),
+            answer_status=self.answer_head.status if self.answer_head else None,
+            answer=self._answer_content(),
+            sender=self.peer,
+            receiver=self.receiver,
+            policy_sha256=self.policy_sha256,
+            received_at=self.received_at,
+            completed_at=_now(),
+        )
+
+    def _request_content(self) -> Content:
+        if self.request is None:
+            return Content(Digest(0), None, None, None)
+        return self.request.content(crossed=self.sent_whole, sent=self.forwarded)
+
+    def _answer_content(self) -> Content | None:
+        if self.answer is None:
+            return None
+        return self.answer.content(crossed=self.answer_whole, sent=self.answered)
+
+    def _keyed(self, data: bytes) -> bytes:
+        return hmac.digest(self.key, data, "sha256")

@@ -1,0 +1,219 @@
+"""The journey of a transfer: the whole walk, stop by stop, in the order in which a byte takes it.
+
+serve     every transfer of one connection
+cross     one transfer: exactly one verdict, whatever happens
+walk      the stops; each returns, or raises Refusal, and nothing passes a Refusal
+admit     what the head alone decides: path, route, grant, replay, size, format, clearance
+forward   to the upstream, after the intent is journalled
+answer    back to the sender, whose last octets wait for the durable receipt
+conclude  the one verdict: receipt, log line, metrics
+"""
+
+import time
+
+import trio
+
+from proxy.edge import answers, relay
+from proxy.edge.bodies import answer_flow, request_flow
+from proxy.edge.gate import Gate, Keeper, Lane
+from proxy.edge.inbound import Inbound
+from proxy.edge.outbound import Outbound
+from proxy.edge.stream import Disconnected, Stream
+from proxy.edge.transfer import Transfer
+from proxy.errors import LogFailure, Refusal
+from proxy.model import Peer, Receipt, Verdict
+from proxy.policy.paths import require_normal
+from proxy.wire.headers import transfer_id
+
+LAST_RITES = 5.0
+"""Seconds that a transfer which is cut off has to get its verdict into the log."""
+LINGER = 2.0
+"""Seconds that a sender has to read an answer that came before the end of its content."""
+
+
+async def serve(keeper: Keeper, listener: str, stream: Stream, peer: Peer) -> None:
+    """Every transfer of one connection, one after the other, until either side ends it."""
+    client = Inbound(stream, keeper.gate.loaded.settings.listeners[listener].limits)
+    keeper.clients.add(client)
+    try:
+        while not keeper.draining and await client.wait():
+            with keeper.metrics.in_flight.track_inprogress():
+                await cross(keeper, keeper.gate, client, listener, peer)
+            if not client.next_cycle():
+                await stream.linger(LINGER)
+                return
+        await stream.close()
+    except Disconnected:
+        stream.abort()
+    finally:
+        keeper.clients.discard(client)
+
+
+async def cross(keeper: Keeper, gate: Gate, client: Inbound, listener: str, peer: Peer) -> None:
+    """Take one transfer across, and see to it that it ends in exactly one verdict.
+
+    Raises Disconnected when the connection is of no more use.
+    """
+    transfer = Transfer(listener, peer, gate.loaded.sha256)
+    try:
+        await walk(keeper, gate, client, transfer)
+    except Refusal as refusal:
+        await refuse(keeper, client, transfer, refusal)
+    except Disconnected:
+        raise
+    except Exception as error:  # a defect of ours must cost neither the verdict nor the others
+        keeper.log.defect(error, transfer_id=transfer.id)
+        await refuse(keeper, client, transfer, Refusal("internal", type(error).__name__))
+    finally:
+        if not transfer.concluded:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + LAST_RITES):
+                await cut_off(keeper, transfer)
+        if transfer.reserved:
+            keeper.replay.release(transfer.reserved)
+
+
+async def walk(keeper: Keeper, gate: Gate, client: Inbound, transfer: Transfer) -> None:
+    """The stops. Raises Refusal at the first that refuses, Disconnected when the sender is gone."""
+    head = transfer.head = await client.head()
+    if head.path.startswith(answers.RECEIPTS_PATH):
+        await answers.serve_receipt(keeper, client, transfer)
+        return
+    lane = admit(keeper, gate, transfer)
+    request = transfer.request = request_flow(gate, lane, transfer)
+    if head.expect_continue:
+        await client.send_continue()
+    held = await relay.hold(client, request, lane)
+    upstream = await lane.pool.acquire()
+    try:
+        await forward(keeper, gate, client, transfer, lane, upstream, held)
+        await answer(keeper, gate, client, transfer, lane, upstream)
+    finally:
+        lane.pool.give_back(upstream, complete=transfer.sent_whole and transfer.answer_whole)
+
+
+def admit(keeper: Keeper, gate: Gate, transfer: Transfer) -> Lane:
+    """What the head alone decides: path, route, grant, replay."""
+    head = transfer.known_head
+    transfer.id = transfer_id(head) or transfer.id
+    require_normal(head.path)
+    route = gate.routes.find(transfer.listener, head.method, head.path)
+    lane = gate.lanes[route.name]
+    transfer.route, transfer.upstream = route.name, route.upstream
+    transfer.rule = lane.require_allowed(transfer.peer)
+    if route.replay.require == "transfer-id":
+        if not head.values(b"transfer-id"):
+            raise Refusal("transfer-id-required", f"route {route.name} demands one")
+        key = (transfer.peer.name, route.name, transfer.id)
+        keeper.replay.reserve(key, route.replay.window, time.monotonic())
+        transfer.reserved = key
+    return lane
+
+
+async def forward(
+    keeper: Keeper,
+    gate: Gate,
+    client: Inbound,
+    transfer: Transfer,
+    lane: Lane,
+    upstream: Outbound,
+    held: relay.Held,
+) -> None:
+    """Journal the intent, then send the request: whole when it was judged whole, else as it comes.
+
+    Raises UpstreamFailure, or what the content stops refuse in mid-stream.
+    """
+    transfer.receiver = upstream.certificate
+    request = answers.upstream_request(gate, lane, transfer, upstream, whole=held.whole)
+    await keeper.notary.intend(transfer.intent())
+    if held.whole:
+        transfer.answer_head = await relay.forward_whole(transfer, lane, upstream, request, held)
+    else:
+        transfer.answer_head = await relay.forward_stream(
+            transfer, lane, client, upstream, request, held
+        )
+    if not transfer.sent_whole:
+        client.require_close()
+
+
+async def answer(
+    keeper: Keeper,
+    gate: Gate,
+    client: Inbound,
+    transfer: Transfer,
+    lane: Lane,
+    upstream: Outbound,
+) -> None:
+    """Check the answer and send it on; its last octets wait until the receipt is durable.
+
+    Raises UpstreamFailure `answer-refused` and others, Disconnected when the sender is gone.
+    """
+    flow = transfer.answer = answer_flow(gate, lane, transfer)
+    held = await relay.gather(upstream, flow, lane)
+    reply = answers.reply(gate, lane, transfer, held)
+    if held.whole and reply.place != "trailer":
+        transfer.answer_whole = True
+        receipt = await conclude(keeper, transfer, reply.status, None)
+        receipts = answers.receipt_fields(transfer, receipt, reply.place, reply.earlier)
+        await client.send_whole(reply.status, [*reply.fields, *receipts], held.data, reply.framing)
+        return
+    await client.send_head(reply.status, reply.fields, reply.framing)
+    last = held if held.whole else await relay.stream(transfer, lane, client, upstream, flow, held)
+    transfer.answer_whole = True
+    receipt = await conclude(keeper, transfer, reply.status, None)
+    trailers = answers.receipt_fields(transfer, receipt, reply.place, reply.earlier)
+    await client.send_end(last.data, trailers)
+
+
+async def refuse(keeper: Keeper, client: Inbound, transfer: Transfer, refusal: Refusal) -> None:
+    """Conclude with the refusal and tell the sender, who learns its code and no more.
+
+    An answer that has begun is broken off instead, so that it cannot be taken for complete.
+    """
+    status = None if client.answering else refusal.status
+    receipt = None
+    if not transfer.concluded:
+        try:
+            receipt = await conclude(keeper, transfer, status, refusal)
+        except LogFailure as failure:
+            refusal = failure
+    if client.answering:
+        raise Disconnected("an answer was broken off")
+    fields, body = answers.problem(transfer, refusal)
+    if receipt is not None:
+        fields += answers.receipt_fields(transfer, receipt, "header", ())
+    await client.send_whole(refusal.status, fields, body)
+
+
+async def cut_off(keeper: Keeper, transfer: Transfer) -> None:
+    """The sender left, or the drain's deadline came. Nobody is told; the verdict stands all the
+    same, and an upstream that had answered is not made undecided by a sender that did not wait."""
+    answered = transfer.sent_whole and transfer.answer_head is not None
+    refusal = None if answered else Refusal("cut-off", "the connection ended before the transfer")
+    try:
+        await conclude(keeper, transfer, None, refusal)
+    except LogFailure:
+        pass  # logged by then; the open intent is closed when the log can be written again
+
+
+async def conclude(
+    keeper: Keeper, transfer: Transfer, status: int | None, refusal: Refusal | None
+) -> Receipt:
+    """Give the one verdict: returns when its receipt is durable. Raises LogFailure."""
+    transfer.concluded = True
+    outcome = transfer.outcome(status, refusal)
+    receipt, reason = None, refusal.reason if refusal else None
+    try:
+        receipt = await keeper.notary.conclude(outcome)
+    except LogFailure as failure:
+        reason = failure.reason
+        raise
+    finally:
+        if transfer.reserved and outcome.verdict is Verdict.DELIVERED:
+            keeper.replay.commit(transfer.reserved, time.monotonic())
+            transfer.reserved = None
+        keeper.metrics.transfer(outcome, transfer.seconds)
+        index = receipt.index if receipt is not None else None
+        keeper.log.transfer(
+            outcome, reason=reason, rule=transfer.rule, index=index, seconds=transfer.seconds
+        )
+    return receipt

@@ -1,0 +1,106 @@
+"""The log: one line a transfer and one an event, JSON unless a person is looking at a terminal.
+
+A line has a time, a level, an `event` and fields. Values are names, ids, counts and reasons; no
+payload data ever. Written to standard error, so that the collector of a container finds it.
+"""
+
+import sys
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+import orjson
+
+from proxy.model import Outcome
+
+_COLOURS = {"info": "", "warning": "\x1b[33m", "error": "\x1b[31m"}
+
+
+class Log:
+    """Writes lines to `stream`; `form` is `auto` (JSON unless a terminal), `json` or `text`."""
+
+    def __init__(self, form: str = "auto", stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        terminal = self._stream.isatty()
+        self._text = form == "text" or (form == "auto" and terminal)
+        self._colour = terminal
+
+    def write(self, level: str, event: str, **fields: object) -> None:
+        """One line. Fields that are None are left out."""
+        now = datetime.now(UTC)
+        known = {name: value for name, value in fields.items() if value is not None}
+        if not self._text:
+            line = orjson.dumps(
+                {"time": now, "level": level, "event": event, **known},
+                default=str,
+                option=orjson.OPT_UTC_Z,
+            ).decode()
+        else:
+            shown = " ".join(f"{name}={_plain(value)}" for name, value in known.items())
+            line = f"{now:%H:%M:%S.%f}"[:-3] + f" {level:7} {event} {shown}"
+            colour = _COLOURS.get(level, "") if self._colour else ""
+            line = f"{colour}{line}\x1b[0m" if colour else line
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except OSError:
+            return  # a log nobody reads must not stop the evidence, which is elsewhere
+
+    def info(self, event: str, **fields: object) -> None:
+        self.write("info", event, **fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        self.write("warning", event, **fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        self.write("error", event, **fields)
+
+    def defect(self, error: BaseException, **fields: object) -> None:
+        """A defect of ours: its type and where it arose, not its message, which may quote data."""
+        frames = traceback.extract_tb(error.__traceback__)[-6:]
+        where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+        self.write("error", "internal", error=type(error).__name__, where=where, **fields)
+
+    def transfer(
+        self,
+        outcome: Outcome,
+        *,
+        reason: str | None,
+        rule: str | None,
+        index: int | None,
+        seconds: float,
+    ) -> None:
+        """The one line of a transfer. `reason` is the full reason that the peer was not told."""
+        request, answer = outcome.request, outcome.answer
+        report = request.report
+        self.write(
+            "info" if outcome.problem is None else "warning",
+            "transfer",
+            transfer_id=outcome.transfer_id,
+            verdict=outcome.verdict.value,
+            status=outcome.status,
+            problem=outcome.problem,
+            reason=reason,
+            listener=outcome.listener,
+            route=outcome.route,
+            rule=rule,
+            method=outcome.method,
+            peer=outcome.sender.name,
+            address=outcome.sender.address,
+            upstream=outcome.upstream,
+            upstream_status=outcome.answer_status,
+            received_bytes=request.received.size,
+            delivered_bytes=request.delivered.size if request.delivered else 0,
+            answer_bytes=answer.delivered.size if answer and answer.delivered else 0,
+            masked=sum(report.masked.values()) if report else None,
+            findings=dict(report.findings) if report and report.findings else None,
+            label=request.label,
+            receipt=index,
+            duration_ms=round(seconds * 1000, 3),
+        )
+
+
+def _plain(value: object) -> str:
+    text = str(value)
+    return text if text and " " not in text else orjson.dumps(text).decode()

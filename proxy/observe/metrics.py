@@ -1,0 +1,139 @@
+"""Metrics in Prometheus' text format: base units, closed label sets, one registry a process.
+
+No label takes a value that a peer can choose: routes, listeners and upstreams are names from the
+configuration, and reasons, verdicts, problem codes and detected types are closed sets of ours.
+"""
+
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from importlib.metadata import version
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+from proxy.model import Certificate, Content, Outcome
+
+CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300)
+_COMMIT = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
+_BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+class Metrics:
+    """Every instrument of the process; `exposition` renders them."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self._transfers = self._counter(
+            "transfers", "Attempts that ended, by verdict", "route", "verdict", "problem"
+        )
+        self._bytes = self._counter(
+            "transfer_bytes", "Content octets, by direction and side", "route", "direction", "side"
+        )
+        self._duration = self._histogram(
+            "transfer_duration_seconds", "From head to receipt", _SECONDS, "route"
+        )
+        self._masked = self._counter(
+            "masked_fields", "Fields that were masked", "route", "direction"
+        )
+        self._findings = self._counter(
+            "findings", "Sensitive data found, by type", "route", "direction", "type"
+        )
+        self._handshakes = self._counter(
+            "handshakes", "TLS handshakes, by result", "side", "name", "result"
+        )
+        self.connections = self._gauge("connections", "Open inbound connections", "listener")
+        self.in_flight = self._gauge("transfers_in_flight", "Transfers that have not ended")
+        self._expiry = self._gauge(
+            "certificate_expiry_timestamp_seconds", "notAfter, per certificate", "role", "subject"
+        )
+        self._commit = self._histogram(
+            "journal_commit_seconds", "One append and one sync of the journal", _COMMIT
+        )
+        self._batch = self._histogram("journal_batch_receipts", "Receipts a commit", _BATCH)
+        self._reloads = self._counter("config_reloads", "Reloads, by result", "result")
+        self._loaded = self._gauge("config_loaded_timestamp_seconds", "When the policy was loaded")
+        self._info = self._gauge("config_info", "The policy in force", "sha256")
+        self.ready = self._gauge("ready", "1 when transfers are accepted and can be receipted")
+        clock = self._gauge("clock_timestamp_seconds", "This machine's clock, to show skew")
+        clock.set_function(time.time)
+        self._gauge("build_info", "The version that runs", "version").labels(
+            version("lockgate")
+        ).set(1)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"lockgate_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"lockgate_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: Iterable[float], *labels: str) -> Histogram:
+        return Histogram(
+            f"lockgate_{name}", text, labels, buckets=tuple(buckets), registry=self.registry
+        )
+
+    def transfer(self, outcome: Outcome, seconds: float) -> None:
+        """Count one attempt at its end."""
+        route = outcome.route or ""
+        self._transfers.labels(route, outcome.verdict.value, outcome.problem or "").inc()
+        self._duration.labels(route).observe(seconds)
+        self._content(route, "request", outcome.request)
+        if outcome.answer is not None:
+            self._content(route, "answer", outcome.answer)
+
+    def _content(self, route: str, direction: str, content: Content) -> None:
+        self._bytes.labels(route, direction, "received").inc(content.received.size)
+        if content.delivered is not None:
+            self._bytes.labels(route, direction, "delivered").inc(content.delivered.size)
+        if content.report is None:
+            return
+        masked = sum(content.report.masked.values())
+        if masked:
+            self._masked.labels(route, direction).inc(masked)
+        for kind, count in content.report.findings.items():
+            self._findings.labels(route, direction, kind).inc(count)
+
+    def handshake(self, side: str, name: str, result: str) -> None:
+        """Count one: `side` is listener or upstream, `result` is ok or a TlsFailure reason."""
+        self._handshakes.labels(side, name, result).inc()
+
+    def certificate(self, role: str, certificate: Certificate) -> None:
+        """Publish when one of our own or our trusted certificates expires."""
+        expiry = certificate.not_after.timestamp()
+        self._expiry.labels(role, certificate.subject).set(expiry)
+
+    def commit(self, batch: int, seconds: float) -> None:
+        """Record one commit of the journal."""
+        self._commit.observe(seconds)
+        self._batch.observe(batch)
+
+    def loaded(self, sha256: bytes, now: datetime, *, reload: bool) -> None:
+        """Record that a configuration came into force."""
+        self._info.clear()
+        self._info.labels(sha256.hex()).set(1)
+        self._loaded.set(now.timestamp())
+        if reload:
+            self._reloads.labels("ok").inc()
+
+    def reload_failed(self) -> None:
+        """Record that a reload was refused and the last good configuration stays."""
+        self._reloads.labels("failed").inc()
+
+    def forget_certificates(self) -> None:
+        """Forget every expiry before a reload publishes the new ones."""
+        self._expiry.clear()
+
+    def exposition(self) -> bytes:
+        """The text that a scrape gets."""
+        return generate_latest(self.registry)
