@@ -15,13 +15,11 @@ Rules
 
 - 0x01: Ed25519, 64 octets, over the text.
 - 0x04: u64be time ‖ Ed25519 over `cosignature/v1\\ntime <time>\\n` ‖ the text.
-- 0x06: u64be time ‖ ML-DSA-44, 2420 octets, over `subtree/v1\\n\\0` ‖ u8 length ‖ name of the cosigner
+- 0x06: u64be time ‖ ML-DSA-44, 2420 octets, over `subtree/v1\\n\\0` ‖ u8 length ‖ cosigner name
   ‖ u64 time ‖ u8 length ‖ origin ‖ u64 start = 0 ‖ u64 end = size ‖ root.
 """
 
 import base64
-import binascii
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,36 +30,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
 from proxy.errors import EvidenceError
+from proxy.receipt.vkey import (
+    ED25519,
+    ED25519_COSIGNATURE,
+    MLDSA44_COSIGNATURE,
+    NAME,
+    Vkey,
+    decode,
+    ed25519_vkey,
+    mldsa44_vkey,
+)
 
-ED25519: Final = 0x01
-ED25519_COSIGNATURE: Final = 0x04
-MLDSA44_COSIGNATURE: Final = 0x06
-_KEY_SIZES: Final = {ED25519: 32, ED25519_COSIGNATURE: 32, MLDSA44_COSIGNATURE: 1312}
 _SIGNATURE_SIZES: Final = {ED25519: 64, ED25519_COSIGNATURE: 72, MLDSA44_COSIGNATURE: 2428}
-_NAME: Final = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
 _DASH: Final = "—"
 _MAX_SIGNATURES: Final = 64
 _MAX_NOTE: Final = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Vkey:
-    """A public key that may sign notes under `name`."""
-
-    name: str
-    kind: int
-    """0x01, 0x04 or 0x06."""
-    public: bytes
-
-    @property
-    def key_id(self) -> bytes:
-        """Four octets."""
-        message = self.name.encode() + b"\n" + bytes([self.kind]) + self.public
-        return hashlib.sha256(message).digest()[:4]
-
-    def __str__(self) -> str:
-        encoded = base64.b64encode(bytes([self.kind]) + self.public).decode()
-        return f"{self.name}+{self.key_id.hex()}+{encoded}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,29 +78,6 @@ class Checkpoint:
     @property
     def text(self) -> str:
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
-
-
-def parse_vkey(text: str) -> Vkey:
-    """Raises `EvidenceError` unless `text` is a vkey of a known type whose key id agrees."""
-    name, _, rest = text.strip().partition("+")
-    hexadecimal, _, encoded = rest.partition("+")
-    blob = _decode(encoded, "the vkey")
-    if not _NAME.fullmatch(name) or not blob or _KEY_SIZES.get(blob[0]) != len(blob) - 1:
-        raise EvidenceError("this is not a vkey of type 0x01, 0x04 or 0x06")
-    vkey = Vkey(name, blob[0], blob[1:])
-    if vkey.key_id.hex() != hexadecimal:
-        raise EvidenceError("the key id in the vkey is not that of its key")
-    return vkey
-
-
-def ed25519_vkey(name: str, key: Ed25519PrivateKey) -> Vkey:
-    """The vkey under which `sign` signs."""
-    return Vkey(name, ED25519, key.public_key().public_bytes_raw())
-
-
-def mldsa44_vkey(name: str, key: MLDSA44PrivateKey) -> Vkey:
-    """The vkey under which `cosign` signs."""
-    return Vkey(name, MLDSA44_COSIGNATURE, key.public_key().public_bytes_raw())
 
 
 # --- signing -------------------------------------------------------------------------------------
@@ -178,9 +138,9 @@ def parse(note: bytes) -> Note:
 
 def _signature(line: str) -> Signature:
     parts = line.split(" ")
-    if len(parts) != 3 or parts[0] != _DASH or not _NAME.fullmatch(parts[1]):
+    if len(parts) != 3 or parts[0] != _DASH or not NAME.fullmatch(parts[1]):
         raise EvidenceError("a line of the note is not a signature")
-    blob = _decode(parts[2], "a signature")
+    blob = decode(parts[2], "a signature")
     if len(blob) < 5:
         raise EvidenceError("a signature on the note is too short")
     return Signature(parts[1], blob[:4], blob[4:])
@@ -194,7 +154,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
     origin, size, encoded = lines[:3]
     if not re.fullmatch(r"0|[1-9][0-9]{0,18}", size, re.ASCII):
         raise EvidenceError("the size in the checkpoint is not a number")
-    root = _decode(encoded, "the root")
+    root = decode(encoded, "the root")
     if not origin or len(root) != 32:
         raise EvidenceError("the checkpoint has no origin, or its root is not 32 octets")
     return Checkpoint(origin, int(size), root)
@@ -247,14 +207,3 @@ def _require_signature(note: Note, signature: Signature, vkey: Vkey) -> None:
             MLDSA44PublicKey.from_public_bytes(vkey.public).verify(data, message)
     except (InvalidSignature, ValueError):
         raise EvidenceError(f"the signature by {who} does not verify") from None
-
-
-def _decode(text: str, what: str) -> bytes:
-    """Canonical standard base64 and nothing else: one value has one spelling."""
-    try:
-        blob = base64.b64decode(text.encode("ascii"), validate=True)
-    except (binascii.Error, UnicodeEncodeError):
-        blob = b""
-    if not blob or base64.b64encode(blob).decode() != text:
-        raise EvidenceError(f"{what} is not base64")
-    return blob

@@ -17,6 +17,7 @@ from typing import Final
 
 from proxy.errors import EvidenceError
 from proxy.receipt import merkle, note
+from proxy.receipt.vkey import Vkey
 
 HEADER: Final = "c2sp.org/tlog-proof@v1"
 _MAX_PATH: Final = 63
@@ -63,7 +64,7 @@ def parse(data: bytes) -> Proof:
     return Proof(int(match[1]), path, checkpoint, extra)
 
 
-def require_proof(proof: Proof, entry: bytes, vkeys: Iterable[note.Vkey]) -> note.Checkpoint:
+def require_proof(proof: Proof, entry: bytes, vkeys: Iterable[Vkey]) -> note.Checkpoint:
     """The checkpoint that holds `entry`, signed by every one of `vkeys`. Raises; fails closed."""
     checkpoint = note.require_signed(proof.checkpoint, vkeys)
     leaf = merkle.leaf_hash(entry)

@@ -20,7 +20,7 @@ Rules
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -55,27 +55,6 @@ class Place:
     """Index of the leaf that says `delivered` about the same transfer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a log's own book-keeping needs of a statement."""
-
-    transfer_id: str
-    verdict: Verdict
-    place: Place
-    received: datetime
-    completed: datetime
-    origin: str
-
-    @property
-    def sender(self) -> str:
-        return self.place.stream.rpartition("/")[0]
-
-    @property
-    def route(self) -> str | None:
-        route = self.place.stream.rpartition("/")[2]
-        return None if route == "-" else route
-
-
 def stream_of(sender: str, route: str | None) -> str:
     """The name of the sequence in which statements about this sender and route are numbered."""
     if len(sender.encode()) > _NAME:
@@ -93,10 +72,17 @@ def build(
     origin: str,
     duplicate_of: int | None = None,
 ) -> bytes:
-    """The statement about `outcome`, at most `MAX_STATEMENT` octets of JSON."""
+    """The statement about `outcome`, at most `MAX_STATEMENT` octets of JSON.
+
+    Raises `EvidenceError` where that cannot be: a text that is not Unicode, a name without end.
+    """
     place = Place(attempt, stream, sequence, previous, duplicate_of)
     for entries in (_ENTRIES, 4, 0):
-        statement = orjson.dumps(_statement(_predicate(outcome, place, origin, entries), outcome))
+        try:
+            predicate = _predicate(outcome, place, origin, entries)
+            statement = orjson.dumps(_statement(predicate, outcome))
+        except (TypeError, ValueError):
+            raise EvidenceError("an outcome holds what JSON cannot say") from None
         if len(statement) <= MAX_STATEMENT:
             return statement
     raise EvidenceError("a statement without lists and maps is still too large")
@@ -279,65 +265,6 @@ def _cut(name: str) -> str:
     return name if len(name.encode()) <= _NAME else name.encode()[:_NAME].decode(errors="ignore")
 
 
-# --- reading -------------------------------------------------------------------------------------
-
-
 def timestamp(time: datetime) -> str:
     """RFC 3339 in UTC with microseconds, `2026-01-31T12:00:00.000000Z`."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def parse(statement: bytes) -> dict[str, Any]:
-    """The statement as JSON values; raises `EvidenceError` unless it is a transfer receipt."""
-    try:
-        value = orjson.loads(statement)
-    except ValueError:
-        raise EvidenceError("the statement is not JSON") from None
-    if not isinstance(value, dict) or value.get("_type") != STATEMENT_TYPE:
-        raise EvidenceError("the payload is not an in-toto Statement v1")
-    if value.get("predicateType") != PREDICATE_TYPE or not isinstance(value.get("predicate"), dict):
-        raise EvidenceError("the statement is not a Lockgate transfer receipt v1")
-    return value
-
-
-def summarise(statement: bytes) -> Summary:
-    """What the book-keeping needs; raises `EvidenceError` where any of it is missing."""
-    predicate = parse(statement)["predicate"]
-    try:
-        sequence, disposition = predicate["sequence"], predicate["disposition"]
-        previous, duplicate = sequence["previous"], disposition["duplicateOf"]
-        return Summary(
-            transfer_id=_text(predicate["transferId"]),
-            verdict=Verdict(predicate["kind"]),
-            place=Place(
-                attempt=int(predicate["attempt"]),
-                stream=_text(sequence["stream"]),
-                number=int(sequence["number"]),
-                previous=None if previous is None else bytes.fromhex(previous),
-                duplicate_of=None if duplicate is None else int(duplicate),
-            ),
-            received=_time(predicate["time"]["received"]),
-            completed=_time(predicate["time"]["completed"]),
-            origin=_text(predicate["log"]["origin"]),
-        )
-    except (KeyError, TypeError, ValueError):
-        raise EvidenceError("the statement lacks what every transfer receipt has") from None
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _time(value: object) -> datetime:
-    return datetime.strptime(_text(value), "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-
-
-def digests(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """(`received` or `delivered`, `sha256` or `hmacSha256`, hex) of the request's content."""
-    content = statement["predicate"].get("content") or {}
-    for side in ("received", "delivered"):
-        for kind, value in (content.get(side) or {}).items():
-            if kind in ("sha256", "hmacSha256") and isinstance(value, str):
-                yield side, kind, value

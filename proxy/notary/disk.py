@@ -1,0 +1,69 @@
+"""The few things that the notary asks of a file system, in one place so that tests can fail them.
+
+How a file becomes durable here: an appended one by fdatasync, which also writes the new length;
+a whole one by writing a scratch file, fsync, rename over the old name, and fsync of the folder.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+FILE_MODE: Final = 0o640
+FOLDER_MODE: Final = 0o750
+
+
+class Disk:
+    """Raises `OSError` and nothing else."""
+
+    def append(self, fd: int, data: bytes) -> None:
+        """Write all of `data` at the end of the file; after an error a part may be there."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+
+    def sync(self, fd: int) -> None:
+        """Returns when everything appended so far survives a crash of the machine."""
+        os.fdatasync(fd)
+
+    def create(self, path: Path, scratch: Path, parts: Iterable[bytes]) -> int:
+        """Put a new file in place of `path` in one step; it stays open for appending."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        fd = os.open(scratch, flags, FILE_MODE)
+        try:
+            for part in parts:
+                self.append(fd, part)
+            os.fsync(fd)
+            os.rename(scratch, path)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def replace(self, path: Path, scratch: Path, data: bytes) -> None:
+        """`create`, for a file that is not appended to."""
+        os.close(self.create(path, scratch, [data]))
+
+    def make_folders(self, folder: Path) -> set[Path]:
+        """Make `folder` and what is missing above it. Returns the folders that gained one."""
+        if folder.is_dir():
+            return set()
+        touched = self.make_folders(folder.parent)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(FOLDER_MODE)
+        return touched | {folder.parent}
+
+    def sync_folder(self, folder: Path) -> None:
+        """Make the names in a folder durable."""
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, and its folder where that leaves it empty. It may be gone already."""
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()

@@ -1,0 +1,56 @@
+"""Puts the log on disk as static files: tiles and bundles first, then the checkpoint over them.
+
+An unfinished tile stays until two later checkpoints are out: whoever still reads by the one before
+finds what it names.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from proxy.notary.disk import Disk
+from proxy.notary.leaves import Edition
+from proxy.receipt.merkle import TILE_WIDTH
+from proxy.receipt.tiles import tile_path, tiles_of
+
+CHECKPOINT: Final = "checkpoint"
+JOURNAL: Final = "journal"
+_SCRATCH: Final = ".publishing"
+
+
+class Publisher:
+    def __init__(self, disk: Disk, store: Path, size: int | None) -> None:
+        """`size` is that of the checkpoint in the store; None when it has none."""
+        self._disk = disk
+        self._store = store
+        self.size = size
+        self.partials: frozenset[str] = frozenset()
+        self._older = _partials_on_disk(store, size or 0)
+
+    def publish(self, edition: Edition, checkpoint: bytes) -> None:
+        """Write everything. Blocks on the disk. Raises `OSError`; may then be tried again."""
+        folders: set[Path] = set()
+        for name, data in edition.files:
+            path = self._store / name
+            folders |= self._disk.make_folders(path.parent) | {path.parent}
+            self._disk.replace(path, self._store / _SCRATCH, data)
+        for folder in folders:
+            self._disk.sync_folder(folder)
+        self._disk.replace(self._store / CHECKPOINT, self._store / _SCRATCH, checkpoint)
+        self._disk.sync_folder(self._store)
+        gone = self._older - self.partials - edition.partials
+        self._older, self.partials = self.partials, edition.partials
+        self.size = edition.size
+        for name in gone:
+            self._disk.remove(self._store / name)
+
+
+def _partials_on_disk(store: Path, size: int) -> frozenset[str]:
+    """The unfinished tiles along the right edge that earlier checkpoints left."""
+    found = set()
+    for level, position, width in tiles_of(size):
+        if width == TILE_WIDTH:
+            continue
+        folder = Path(tile_path(level, position, width)).parent
+        if (store / folder).is_dir():
+            found |= {str(folder / file.name) for file in (store / folder).iterdir()}
+    return frozenset(found)
