@@ -40,13 +40,20 @@ def load_credentials(certificate: bytes, key: bytes) -> Credentials:
 
 
 def parse_chain(pem: bytes) -> list[x509.Certificate]:
-    """At least one certificate, in the order of the file; `CredentialError` otherwise."""
-    if pem.count(b"-----BEGIN CERTIFICATE-----") == 0:
-        raise CredentialError("no PEM certificate found")
+    """At least one certificate, in the order of the file; `CredentialError` otherwise.
+
+    A file that was cut short is refused: the parser alone would skip what has no end line.
+    """
+    begun = pem.count(b"-----BEGIN ")
     try:
-        return x509.load_pem_x509_certificates(pem)
-    except ValueError:
+        certificates = x509.load_pem_x509_certificates(pem) if begun else []
+    except (ValueError, x509.InvalidVersion):
         raise CredentialError("a certificate does not parse") from None
+    if not certificates:
+        raise CredentialError("no PEM certificate found")
+    if len(certificates) != begun:
+        raise CredentialError("something else than certificates, or one that is cut short")
+    return certificates
 
 
 def parse_key(pem: bytes) -> TlsKey:

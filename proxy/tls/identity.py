@@ -15,6 +15,7 @@ import re
 from hashlib import sha256
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -23,6 +24,16 @@ from cryptography.hazmat.primitives.serialization import (
 
 from proxy.errors import CredentialError, TlsFailure
 from proxy.model import Certificate
+
+UNREADABLE: tuple[type[Exception], ...] = (
+    ValueError,
+    TypeError,  # a name whose attribute is of an odd ASN.1 type
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What cryptography raises while it reads a certificate that it cannot make sense of."""
 
 _SPIFFE = re.compile(r"spiffe://([a-z0-9._-]{1,255})((?:/[A-Za-z0-9._-]+)+)")
 _PIN = re.compile(r"sha256:([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)")
@@ -36,7 +47,7 @@ def read_certificate(der: bytes, chain: tuple[bytes, ...] = ()) -> Certificate:
     """
     try:
         leaf = x509.load_der_x509_certificate(der)
-    except ValueError:
+    except UNREADABLE:
         raise TlsFailure("identity", "the certificate does not parse") from None
     return identify(leaf, chain)
 
@@ -44,19 +55,22 @@ def read_certificate(der: bytes, chain: tuple[bytes, ...] = ()) -> Certificate:
 def identify(leaf: x509.Certificate, chain: tuple[bytes, ...] = ()) -> Certificate:
     """As `read_certificate`, of one that is parsed already."""
     try:
-        uris, dns, ips = _names(leaf)
-        spki = leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        subject, issuer = printable(leaf.subject), printable(leaf.issuer)
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        raise TlsFailure("identity", "an extension or name does not parse") from None
+        return _identify(leaf, chain)
+    except UNREADABLE:
+        raise TlsFailure("identity", "a part of the certificate does not parse") from None
+
+
+def _identify(leaf: x509.Certificate, chain: tuple[bytes, ...]) -> Certificate:
     der = leaf.public_bytes(Encoding.DER)
+    spki = leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    uris, dns, ips = _names(leaf)
     return Certificate(
         der=der,
         chain=chain,
         sha256=sha256(der).digest(),
         spki_sha256=sha256(spki).digest(),
-        subject=subject,
-        issuer=issuer,
+        subject=printable(leaf.subject),
+        issuer=printable(leaf.issuer),
         serial=leaf.serial_number,
         not_before=leaf.not_valid_before_utc,
         not_after=leaf.not_valid_after_utc,
@@ -130,7 +144,7 @@ def read_pins(content: bytes) -> list[str]:
             keys = [each.public_key() for each in x509.load_pem_x509_certificates(content)]
         else:
             keys = [x509.load_der_x509_certificate(content).public_key()]
-    except ValueError:
+    except UNREADABLE:
         raise CredentialError("neither a certificate nor a public key") from None
     encodings = [key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) for key in keys]
     return [format_pin(sha256(encoding).digest()) for encoding in encodings]

@@ -25,7 +25,7 @@ from service_identity.cryptography import (
 )
 
 from proxy.errors import TlsFailure
-from proxy.tls.identity import identify, printable
+from proxy.tls.identity import UNREADABLE, identify, printable
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
@@ -89,6 +89,8 @@ def make_callback(server: bool, pins: frozenset[bytes] | None) -> Callback:
                 _require_identity(leaf, pins, examination.server_name)
         except TlsFailure as failure:
             examination.failure = failure
+        except UNREADABLE:
+            examination.failure = TlsFailure("identity", "the certificate does not parse")
         except Exception as foreign:
             name = type(foreign).__name__
             examination.failure = TlsFailure("other", f"{name} while examining the certificate")
@@ -109,8 +111,11 @@ def _failure(certificate: crypto.X509, error: int, depth: int) -> TlsFailure:
 
 def _describe(certificate: crypto.X509, depth: int) -> str:
     """Which certificate failed, for our own log: bounded, printable."""
-    parsed = certificate.to_cryptography()
-    fingerprint = parsed.fingerprint(hashes.SHA256()).hex()
+    try:
+        parsed = certificate.to_cryptography()
+        fingerprint = parsed.fingerprint(hashes.SHA256()).hex()
+    except UNREADABLE:
+        return f"depth {depth}, a certificate that does not parse"
     return f"depth {depth}, {printable(parsed.subject)[:200]!r}, sha256 {fingerprint}"
 
 
