@@ -64,9 +64,12 @@ class Mistakes:
         self._paths.add(path)
         self.problems.append(Problem(self.file, line, column, show(path), message))
 
+    def __contains__(self, path: Path) -> bool:
+        return path in self._paths
+
     def require(self, path: Path, check: Callable[[str], object], text: str) -> None:
         """Note what `check` says of `text` by ValueError, if nothing is wrong there already."""
-        if path in self._paths:
+        if path in self:
             return
         try:
             check(text)
@@ -97,7 +100,7 @@ def _add(mistakes: Mistakes, item: ErrorDetails) -> None:
         guess = _guess(path)
         hint = f"; did you mean {guess}?" if guess else ""
         mistakes.add(path, f"unknown key{hint}", at_key=True)
-    else:
+    elif path not in mistakes:
         mistakes.add(path, _words(item))
 
 

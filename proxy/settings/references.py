@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from proxy.settings import address, grammar
-from proxy.settings.mistakes import Mistakes
+from proxy.settings.mistakes import Mistakes, show
 from proxy.settings.schema import CIPHERS, GROUPS
 from proxy.settings.yaml12 import Path
 
@@ -91,12 +91,13 @@ def require_values(data: object, mistakes: Mistakes) -> None:
 def require_references(data: object, mistakes: Mistakes) -> None:
     """Note every name that nothing bears, and every name that two bear."""
     for pattern, section, kind in _REFERENCES:
-        known = data.get(section) if isinstance(data, dict) else None
-        names = [name for name in known or () if isinstance(name, str)]
+        there = data.get(section) if isinstance(data, dict) else None
+        known = there if isinstance(there, dict | list) else ()
+        names = list(dict.fromkeys(name for name in known if isinstance(name, str)))
         for path, name in _texts(data, pattern):
             if name not in names:
-                there = ", ".join(names) if names else "none"
-                mistakes.add(path, f"there is no such {kind}; there is: {there}")
+                listed = ", ".join(show((each,)) for each in names) or "none"
+                mistakes.add(path, f"there is no such {kind}; there is: {listed}")
     for pattern, kind in _UNIQUE:
         _require_unique(list(_texts(data, pattern)), kind, mistakes)
     keys = data.get("keys") if isinstance(data, dict) else None
