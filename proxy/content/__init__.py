@@ -9,6 +9,7 @@
     mask        spans -> replacements, applied once
     tokens      keyed pseudonyms that are recognised when they come again
     detect      the gate, then exact patterns on what the gate let through
+    findings    one string or number judged: found, counted, redacted, rejected, flagged
     gate        hyperscan, wrapped
     patterns    what a card, an IBAN, a key … is, exactly
 

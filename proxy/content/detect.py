@@ -2,38 +2,35 @@
 
 `suspects` scans octets, many records at once; nearly always that is all that happens. `\\u` escapes
 can hide a character from it, so octets that hold one are scanned again with those strings decoded.
-`examine` goes through one document with a suspect in it, string by string (keys too) and number by
-number, decoded, and edits what it finds. What masking has put in place is no finding.
+
+`examine` takes one document with a suspect in it. It blanks escapes in a copy of equal length, so
+that every quote left in it is a delimiter, and runs the exact patterns over that copy. What they
+find only says which strings and numbers to look at; those, and every string with an escape that
+stands for a printable character, are judged one by one, decoded (see findings). Keys are strings
+too. What masking has put in place is no finding.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-import orjson
-
+from proxy.content.findings import Findings, Search, decoded
 from proxy.content.gate import NINE_DIGITS, SSN_WORD, gate
 from proxy.content.mask import Edit, apply
-from proxy.content.patterns import FINDERS, find_bare_ssns, says_ssn
+from proxy.content.patterns import FINDERS, find_bare_ssns, find_key_starts, says_ssn
 from proxy.content.validate import STRING
-from proxy.errors import Refusal
 from proxy.settings.schema import DetectRule
 
+BARE: Final = "bare us_ssn"
+"""Among suspects: nine digits somewhere, and SSN or social somewhere."""
+
+_ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
 _ESCAPED: Final = re.compile(rb'"[^"\\]*+\\.[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_TOKEN: Final = re.compile(
+_PRINTABLE: Final = re.compile(rb'"[^"\\]*+(?:\\[^u/][^"\\]*+)*+\\[u/]', re.DOTALL)
+_NUMBER: Final = re.compile(rb"[-+.0-9Ee]*+")
+_NODE: Final = re.compile(
     b"(" + STRING + rb")([ \t\n\r]*+:)?+|([\[{])|([\]}])|-?[0-9][-+.0-9Ee]*+", re.DOTALL
 )
-_ROUNDS: Final = 8
-_SHORTEST: Final = len(b"a@b.co")
-
-
-@dataclass(slots=True)
-class Findings:
-    """What was found in one body: type -> occurrences, and the labels that flags ask for."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    labels: set[str] = field(default_factory=set)
 
 
 class Detector:
@@ -46,13 +43,12 @@ class Detector:
         self._gate = gate(frozenset(self._rules))
 
     def suspects(self, data: bytes) -> frozenset[str]:
-        """The types that may be in these octets: valid JSON, or several of it."""
+        """The types that may be in these octets: valid JSON, or several lines of it."""
         kinds = self._gate.scan(data)
         if b"\\u" in data:
-            kinds |= self._gate.scan(_ESCAPED.sub(_decoded, data))
+            kinds |= self._gate.scan(_ESCAPED.sub(_quoted, data))
         found = frozenset(kinds & self._rules.keys())
-        bare = NINE_DIGITS in kinds and SSN_WORD in kinds
-        return found | {"us_ssn"} if bare else found
+        return found | {BARE} if NINE_DIGITS in kinds and SSN_WORD in kinds else found
 
     def examine(
         self,
@@ -62,105 +58,77 @@ class Detector:
         findings: Findings,
         where: str,
     ) -> bytes:
-        """Return the document with findings redacted, counted in `findings`.
+        """Return the document with its findings redacted, counted in `findings`.
 
         `masked` are the offsets at which masking has put a value in place. Raises
         Refusal("finding-rejected") that names the type and `where`, nothing else.
         """
-        found = _Findings(self._rules, self._highest, suspects, findings, where)
+        plain = _ESCAPE.sub(b"\0\0", data) if b"\\" in data else data
+        spans = [span for span in _values(data, plain, suspects) if span[0] not in masked]
+        if not spans:
+            return data
+        bare = _under_ssn(data) if BARE in suspects else frozenset()
+        search = Search(list(self._rules.values()), self._highest, findings, where)
         edits: list[Edit] = []
-        opened: list[bool] = []
-        here = under = False  # whether a key above this container, or this value, says SSN
-        for match in _TOKEN.finditer(data):
-            string, colon, opening, closing = match.groups()
-            if opening:
-                opened.append(here)
-                here = under
-            elif closing:
-                here = under = opened.pop()
-            elif match.start() not in masked:
-                raw = string or match[0]
-                new = found.edit(raw, under and not colon)
-                if new != raw:
-                    edits.append(Edit(match.start(), match.start() + len(raw), new))
-            if colon:
-                under = here or says_ssn(_text(string).decode())
+        for start, end in spans:
+            raw = data[start:end]
+            new = search.edit(raw, bare=start in bare)
+            if new != raw:
+                edits.append((start, end, new))
         return apply(data, edits) if edits else data
 
 
-class _Findings:
-    """Finds, counts and edits in one document."""
+def _quoted(match: re.Match[bytes]) -> bytes:
+    return b'"' + decoded(match[0]) + b'"'
 
-    def __init__(
-        self,
-        rules: Mapping[str, DetectRule],
-        highest: str,
-        suspects: Collection[str],
-        findings: Findings,
-        where: str,
-    ) -> None:
-        self._rules = [(rules[kind], FINDERS[kind]) for kind in rules if kind in suspects]
-        self._highest = highest
-        self._findings = findings
-        self._where = where
 
-    def edit(self, raw: bytes, under_ssn: bool) -> bytes:
-        """One string with its quotes, or one number, with its findings redacted."""
-        if len(raw) < _SHORTEST:
-            return raw
-        quoted = raw[0] == 0x22
-        text = original = _text(raw) if quoted else raw
-        for turn in range(_ROUNDS):
-            spans = self._look(text, under_ssn, first=turn == 0)
-            if not spans:
-                break
-            # What stood beside a finding may be one now, so look again.
-            marks = [Edit(a, b, b"[REDACTED:%b]" % kind.encode()) for a, b, kind in spans]
-            text = apply(text, marks) if quoted else marks[0].octets
+def _values(data: bytes, plain: bytes, suspects: frozenset[str]) -> Iterator[tuple[int, int]]:
+    """Spans of the strings and numbers to look at, in order."""
+    end = counted = quotes = 0
+    for start in sorted(_candidates(data, plain, suspects)):
+        if start < end:
+            continue
+        quotes += plain.count(b'"', counted, start)
+        counted = start
+        if quotes % 2:
+            begin, end = plain.rfind(b'"', 0, start), plain.find(b'"', start) + 1
+        elif plain[start] == 0x22:
+            begin, end = start, plain.find(b'"', start + 1) + 1
         else:
-            raise Refusal("finding-rejected", f"findings without end in {self._where}")
-        if text == original:
-            return raw
-        return orjson.dumps(text.decode()) if b"\\" in raw else b'"' + text + b'"'
-
-    def _look(self, text: bytes, under_ssn: bool, *, first: bool) -> list[tuple[int, int, str]]:
-        """The spans to redact, in order and apart. Counts, rejects and flags on the way."""
-        spans = []
-        for rule, finder in self._rules:
-            if rule.action == "flag" and not first:
-                continue
-            kind = rule.type
-            finder = find_bare_ssns if kind == "us_ssn" and under_ssn else finder
-            found = list(finder(text))
-            if not found:
-                continue
-            counts = self._findings.counts
-            counts[kind] = counts.get(kind, 0) + len(found)
-            if rule.action == "reject":
-                raise Refusal("finding-rejected", f"{kind} in {self._where}")
-            if rule.action == "flag":
-                self._findings.labels.add(rule.label or self._highest)
-            else:
-                spans += [(start, end, str(kind)) for start, end in found]
-        return _apart(spans)
+            begin = start
+            while begin and plain[begin - 1] in b"-+.0123456789eE":
+                begin -= 1
+            match = _NUMBER.match(plain, start)
+            end = match.end() if match else start
+        yield begin, end
 
 
-def _apart(spans: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    """Sorted, with overlapping spans made one."""
-    merged: list[tuple[int, int, str]] = []
-    for start, end, kind in sorted(spans):
-        if merged and start < merged[-1][1]:
-            before = merged[-1]
-            merged[-1] = (before[0], max(before[1], end), before[2])
-        else:
-            merged.append((start, end, kind))
-    return merged
+def _candidates(data: bytes, plain: bytes, suspects: frozenset[str]) -> Iterator[int]:
+    """Where something may be: octets inside a value, or its first."""
+    for kind in suspects - {BARE, "private_key"}:
+        yield from (start for start, _ in FINDERS[kind](plain))
+    if BARE in suspects:
+        yield from (start for start, _ in find_bare_ssns(plain))
+    if "private_key" in suspects:
+        yield from find_key_starts(plain)
+    if b"\\u" in data or b"\\/" in data:
+        yield from (match.start() for match in _PRINTABLE.finditer(data))
 
 
-def _text(raw: bytes) -> bytes:
-    """UTF-8 of what a raw string says."""
-    return str(orjson.loads(raw)).encode() if b"\\" in raw else raw[1:-1]
-
-
-def _decoded(match: re.Match[bytes]) -> bytes:
-    return b'"' + _text(match[0]) + b'"'
+def _under_ssn(data: bytes) -> frozenset[int]:
+    """Offsets of the strings and numbers with a key above them that says SSN."""
+    found: list[int] = []
+    opened: list[bool] = []
+    here = under = False  # a key above this container says so; or above the next value
+    for match in _NODE.finditer(data):
+        string, colon, opening, closing = match.groups()
+        if colon:
+            under = here or says_ssn(decoded(string).decode())
+        elif opening:
+            opened.append(here)
+            here = under
+        elif closing:
+            here = under = opened.pop()
+        elif under:
+            found.append(match.start())
+    return frozenset(found)

@@ -1,7 +1,7 @@
 """hyperscan as a gate: which kinds of findings *may* be in these octets, in one fast scan.
 
 Each gate pattern matches wherever the exact pattern of its kind (see patterns) can match, and more.
-It has no boundary but "no digit before", because in raw JSON the `n` of an escaped `\\n` stands
+It has no boundary but "no digit beside it", because in raw JSON the `n` of an escaped `\\n` stands
 before what follows; the only escapes that can hide a character of a pattern are `\\u....`, and a
 document with one is scanned a second time with its strings decoded (see detect).
 
@@ -24,7 +24,7 @@ _PATTERNS: Final[dict[str, tuple[bytes, ...]]] = {
     "credit_card": (rb"(?:^|[^0-9])[2-6](?:[ -]?[0-9]){11}",),
     "iban": (b"(?:" + "|".join(IBAN_LENGTHS).encode() + rb")[0-9]{2}(?: ?[0-9A-Z]){11}",),
     "us_ssn": (rb"[0-9]{3}-[0-9]{2}-[0-9]{4}",),
-    NINE_DIGITS: (rb"[0-9]{3} ?[0-9]{2} ?[0-9]{4}",),
+    NINE_DIGITS: (rb"(?:^|[^0-9])[0-9]{3} ?[0-9]{2} ?[0-9]{4}(?:[^0-9]|$)",),
     SSN_WORD: (rb"(?i)ssn|social",),
     "email": (rb"[0-9A-Za-z.!#$%&'*+/=?^_`{|}~\x80-\xff-]@[0-9A-Za-z\x80-\xff]",),
     "private_key": (rb"-----BEGIN ", rb"PuTTY-User-Key-File-"),

@@ -13,7 +13,8 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
-from proxy.content.detect import Detector, Findings
+from proxy.content.detect import Detector
+from proxy.content.findings import Findings
 from proxy.content.mask import Edit, Replace, apply, edits, placed
 from proxy.content.paths import Automaton
 from proxy.content.scan import find
@@ -56,8 +57,8 @@ class Engine:
         if not (root.live or root.accept >= 0):
             return []
         hits = find(data, root)
-        for hit in hits:
-            masked[hit.rule] += 1
+        for rule, _, _, _ in hits:
+            masked[rule] += 1
         return edits(data, hits, self.actions)
 
 

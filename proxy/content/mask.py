@@ -11,7 +11,7 @@ it has made itself.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 
@@ -24,12 +24,8 @@ Replace = Callable[[bytes], bytes]
 """Raw JSON value -> raw JSON value."""
 
 
-class Edit(NamedTuple):
-    """`data[start:end]` becomes `octets`. Edits are in order and do not overlap."""
-
-    start: int
-    end: int
-    octets: bytes
+Edit = tuple[int, int, bytes]
+"""`data[start:end]` becomes the octets. Edits are in order and do not overlap."""
 
 
 def compile_action(action: Action, tokenizers: Mapping[str, Tokenizer]) -> Replace | None:
@@ -96,22 +92,22 @@ def edits(data: bytes, hits: Sequence[Hit], actions: Sequence[Replace | None]) -
         if replace is None:
             _drop(data, found, member, end)
         else:
-            found.append(Edit(start, end, replace(data[start:end])))
+            found.append((start, end, replace(data[start:end])))
     return found
 
 
 def _drop(data: bytes, found: list[Edit], start: int, end: int) -> None:
     """Remove a member or element and the comma after it, or the one before when it is the last."""
-    if found and found[-1].end == start and not found[-1].octets:
-        start = found.pop().start
+    if found and found[-1][1] == start and not found[-1][2]:
+        start = found.pop()[0]
     match = _NEXT.match(data, end)
     if match is not None and match[1]:
-        found.append(Edit(start, match.end(), b""))
+        found.append((start, match.end(), b""))
         return
     before = start - 1
     while data[before] in b" \t\n\r":
         before -= 1
-    found.append(Edit(before if data[before] == 0x2C else start, end, b""))
+    found.append((before if data[before] == 0x2C else start, end, b""))
 
 
 def apply(data: bytes, found: Sequence[Edit]) -> bytes:

@@ -146,9 +146,10 @@ class State:
     def members(self) -> re.Pattern[bytes]:
         """From after a brace or a value: over what no rule can reach, to the next member.
 
-        Group 1 is its raw key and the match ends at its value; without group 1 the object ended.
+        Group 1 is its raw key and group 2 its value when that is a scalar; else the match ends at
+        the value. Without group 1 the object ended.
         """
-        stop = _WS + rb'(?:\}|"([^"\\]*+(?:\\.[^"\\]*+)*+)"' + _WS + b":" + _WS + b")"
+        stop = b'%b(?:\\}|"([^"\\\\]*+(?:\\\\.[^"\\\\]*+)*+)"%b:%b(%b)?)' % (_WS, _WS, _WS, _SCALAR)
         if self.other.accept >= 0:
             return re.compile(_WS + b",?+" + stop)
         plain = [re.escape(name) for name in self.names if not re.search(rb'["\\\x00-\x1f]', name)]
@@ -159,8 +160,8 @@ class State:
 
     @cached_property
     def elements(self) -> re.Pattern[bytes]:
-        """The same in an array: group 1 (empty) means that the match ends at an element."""
-        stop = _WS + rb"(?:\]|())"
+        """The same in an array: group 1 is empty, and stands where an element starts."""
+        stop = b"%b(?:\\]|()(%b)?)" % (_WS, _SCALAR)
         if self.positional or self.other.accept >= 0:
             return re.compile(_WS + b",?+" + stop)
         passed = _WS + _SCALAR + _WS + rb"(?:,|(?=\]))"

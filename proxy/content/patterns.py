@@ -121,6 +121,7 @@ _SSN_VALID: Final = rb"(?!000|666|9)[0-9]{3}%b(?!00)[0-9]{2}%b(?!0000)[0-9]{4}"
 _SSN_EDGES: Final = (rb"(?<![0-9A-Za-z_])(?<![0-9][.-])", rb"(?![0-9A-Za-z_])(?!-[0-9])(?!\.[0-9])")
 _SSN: Final = re.compile(_SSN_EDGES[0] + _SSN_VALID % (b"-", b"-") + _SSN_EDGES[1])
 _BARE_SSN: Final = re.compile(_SSN_EDGES[0] + _SSN_VALID % (b"([ -]?)", rb"\1") + _SSN_EDGES[1])
+_MARK: Final = re.compile(r"\[REDACTED:[a-z_]+\]")  # says "us_ssn", but is no word of a key
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -136,7 +137,7 @@ def find_bare_ssns(text: bytes) -> Iterator[Span]:
 
 def says_ssn(key: str) -> bool:
     """Whether a key says SSN or social security, as whole words: `customerSsn`, `SSN_NO`."""
-    words = [word.lower() for word in _WORDS.findall(key)]
+    words = [word.lower() for word in _WORDS.findall(_MARK.sub("", key))]
     if "ssn" in words or "ssns" in words or "socialsecurity" in words:
         return True
     return "socialsecuritynumber" in words or ("social", "security") in pairwise(words)
@@ -196,6 +197,12 @@ def find_private_keys(text: bytes) -> Iterator[Span]:
         yield match.start(), position
     if putty := _PUTTY.search(text, position):
         yield putty.start(), len(text)
+
+
+def find_key_starts(text: bytes) -> Iterator[int]:
+    """Where a private key may start, whatever ends it."""
+    for pattern in (_PEM, _PUTTY):
+        yield from (match.start() for match in pattern.finditer(text))
 
 
 def find_aws_keys(text: bytes) -> Iterator[Span]:

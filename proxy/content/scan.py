@@ -7,7 +7,8 @@ they are compared. Duplicate keys are members like any other: each is found.
 """
 
 import re
-from typing import NamedTuple
+from collections.abc import Iterator
+from itertools import count, repeat
 
 import orjson
 
@@ -15,18 +16,10 @@ from proxy.content.paths import NESTED, UNBOUNDED, State
 from proxy.content.validate import STRING
 from proxy.errors import Refusal
 
-
-class Hit(NamedTuple):
-    """What one rule masks: the value is `data[start:end]`.
-
-    `member` is where its key starts; equal to `start` for elements and for the root.
-    """
-
-    rule: int
-    member: int
-    start: int
-    end: int
-
+Hit = tuple[int, int, int, int]
+"""Number of the rule, where the key starts (elements and the root: the value), and the value."""
+Frame = tuple[re.Pattern[bytes], "Iterator[State] | None", State]
+"""An open container: how to go on in it, the states of its elements if an array, its own."""
 
 _SPACE = re.compile(rb"[ \t\n\r]*+")
 _SCALAR = re.compile(STRING + rb"|[-+.0-9A-Za-z]++")
@@ -37,70 +30,73 @@ _SHAPE = re.compile(STRING + rb"|\[[ \t\n\r]*+\]|[\[\]{},]")
 
 def find(data: bytes, root: State) -> list[Hit]:
     """Every node that a rule matches, in document order, without those inside another."""
+    position = _after(_SPACE, data, 0)
+    if root.accept >= 0:
+        return [(root.accept, position, position, value_end(data, position))]
+    if not root.live or data[position] not in b"[{":
+        return []
+    return _walk(data, position, root)
+
+
+def _walk(data: bytes, position: int, root: State) -> list[Hit]:
     hits: list[Hit] = []
-    frames: list[_Frame] = []
-    lengths: dict[int, int] | None = None
-    begin = member = _after(_SPACE, data, 0)
-    state = root
+    stack: list[Frame] = []
+    lengths: dict[int, int] = {}
+    frame = _enter(data, position, root, lengths)
+    position += 1
     while True:
-        if state.accept >= 0:
-            position = value_end(data, begin)
-            hits.append(Hit(state.accept, member, begin, position))
-        elif state.live and data[begin] in b"[{":
-            if state.from_the_end and lengths is None:
-                lengths = array_lengths(data)
-            frames.append(_Frame(state, data, begin, lengths))
+        pattern, elements, state = frame
+        match = pattern.match(data, position)
+        if match is None:
+            raise _lost()
+        position = match.end()
+        if match.lastindex is None:
+            if not stack:
+                return hits
+            frame = stack.pop()
+            continue
+        child = _member(state, match[1]) if elements is None else next(elements)
+        scalar = match.lastindex == 2
+        begin = match.start(2) if scalar else position
+        if child.accept >= 0:
+            if not scalar:
+                position = value_end(data, begin)
+            hits.append((child.accept, match.start(1) - (elements is None), begin, position))
+        elif child.live and not scalar:
+            stack.append(frame)
+            frame = _enter(data, begin, child, lengths)
             position = begin + 1
-        else:
+        elif not scalar:
             position = value_end(data, begin)
-        while frames:
-            frame = frames[-1]
-            match = frame.advance(data, position)
-            if match is None:
-                raise Refusal("unparseable", "the scanner lost its place")
-            position = begin = match.end()
-            if match.lastindex is not None:
-                state = frame.child(match[1])
-                member = begin if frame.array else match.start(1) - 1
-                break
-            frames.pop()
-        else:
-            return hits
 
 
-class _Frame:
-    """One open container on the way: its state, and in arrays how far it has come."""
+def _enter(data: bytes, start: int, state: State, lengths: dict[int, int]) -> Frame:
+    if data[start] == 0x7B:
+        return state.members, None, state
+    if not state.positional:
+        return state.elements, repeat(state.other), state
+    length = UNBOUNDED
+    if state.from_the_end:
+        if not lengths:
+            lengths.update(array_lengths(data))
+        length = lengths[start]
+    return state.elements, (state.element(n, length) for n in count()), state
 
-    __slots__ = ("advance", "array", "index", "length", "state")
 
-    def __init__(
-        self, state: State, data: bytes, start: int, lengths: dict[int, int] | None
-    ) -> None:
-        self.state = state
-        self.array = data[start] == 0x5B
-        self.advance = (state.elements if self.array else state.members).match
-        self.index = -1
-        self.length = UNBOUNDED
-        if self.array and lengths is not None and state.from_the_end:
-            self.length = lengths[start]
+def _member(state: State, key: bytes) -> State:
+    if b"\\" in key:
+        key = str(orjson.loads(b'"' + key + b'"')).encode()
+    return state.names.get(key, state.other)
 
-    def child(self, key: bytes) -> State:
-        """The state of the next child. `key` is raw, and b"" in arrays."""
-        state = self.state
-        if self.array:
-            if not state.positional:
-                return state.other
-            self.index += 1
-            return state.element(self.index, self.length)
-        if b"\\" in key:
-            key = orjson.loads(b'"' + key + b'"').encode()
-        return state.names.get(key, state.other)
+
+def _lost() -> Refusal:
+    return Refusal("unparseable", "the scanner lost its place")
 
 
 def _after(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
     match = pattern.match(data, position)
     if match is None:
-        raise Refusal("unparseable", "the scanner lost its place")
+        raise _lost()
     return match.end()
 
 
@@ -120,10 +116,7 @@ def value_end(data: bytes, start: int) -> int:
 
 
 def array_lengths(data: bytes) -> dict[int, int]:
-    """Offset of each non-empty array -> its number of elements, in one pass.
-
-    An empty array has no entry of its own unless it is asked for, so it is given as 0.
-    """
+    """Offset of each array -> its number of elements, in one pass."""
     lengths: dict[int, int] = {}
     opened: list[int] = []
     for match in _SHAPE.finditer(data):

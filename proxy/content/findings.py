@@ -1,0 +1,93 @@
+"""Judge one string or number: find, count, and redact, reject or flag."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import orjson
+
+from proxy.content.mask import apply
+from proxy.content.patterns import FINDERS, find_bare_ssns
+from proxy.errors import Refusal
+from proxy.settings.schema import DetectRule
+
+_ROUNDS: Final = 8
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found in one body: type -> occurrences, and the labels that flags ask for."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    labels: set[str] = field(default_factory=set)
+
+
+def decoded(raw: bytes) -> bytes:
+    """UTF-8 of what a raw JSON string says."""
+    return str(orjson.loads(raw)).encode() if b"\\" in raw else raw[1:-1]
+
+
+class Search:
+    """The rules that may find something in one document."""
+
+    def __init__(
+        self, rules: Sequence[DetectRule], highest: str, findings: Findings, where: str
+    ) -> None:
+        self._rules = rules
+        self._highest = highest
+        self._findings = findings
+        self._where = where
+
+    def edit(self, raw: bytes, *, bare: bool) -> bytes:
+        """One string with its quotes, or one number, with its findings redacted.
+
+        A finding in a string is replaced in its place, one in a number replaces the number. `bare`
+        admits a social security number without dashes.
+        """
+        if raw[0] != 0x22:
+            found = self._look(raw, bare, first=True)
+            return b'"[REDACTED:%b]"' % found[0][2] if found else raw
+        text = original = decoded(raw)
+        for turn in range(_ROUNDS):
+            spans = self._look(text, bare, first=turn == 0)
+            if not spans:
+                break
+            # What stood beside a finding may be one now, so look again.
+            text = apply(text, [(a, b, b"[REDACTED:%b]" % kind) for a, b, kind in spans])
+        else:
+            raise Refusal("finding-rejected", f"findings without end in {self._where}")
+        if text == original:
+            return raw
+        return orjson.dumps(text.decode()) if b"\\" in raw else b'"' + text + b'"'
+
+    def _look(self, text: bytes, bare: bool, *, first: bool) -> list[tuple[int, int, bytes]]:
+        """The spans to redact, in order and apart. Counts, rejects and flags on the way."""
+        spans: list[tuple[int, int, bytes]] = []
+        for rule in self._rules:
+            if rule.action == "flag" and not first:
+                continue
+            finder = find_bare_ssns if bare and rule.type == "us_ssn" else FINDERS[rule.type]
+            found = list(finder(text))
+            if not found:
+                continue
+            if rule.action == "reject":
+                raise Refusal("finding-rejected", f"{rule.type} in {self._where}")
+            counts = self._findings.counts
+            counts[rule.type] = counts.get(rule.type, 0) + len(found)
+            if rule.action == "flag":
+                self._findings.labels.add(rule.label or self._highest)
+            else:
+                spans += [(start, end, rule.type.encode()) for start, end in found]
+        return _apart(spans)
+
+
+def _apart(spans: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
+    """Sorted, with overlapping spans made one."""
+    merged: list[tuple[int, int, bytes]] = []
+    for start, end, kind in sorted(spans):
+        if merged and start < merged[-1][1]:
+            first, last, name = merged[-1]
+            merged[-1] = (first, max(last, end), name)
+        else:
+            merged.append((start, end, kind))
+    return merged
