@@ -18,9 +18,9 @@ def framed(headers: Fields, framing: Framing | None) -> Fields:
     if framing is None:
         return fields
     if framing.length is None:
-        fields.append((b"transfer-encoding", b"chunked"))
+        fields.append((b"Transfer-Encoding", b"chunked"))
     else:
-        fields.append((b"content-length", b"%d" % framing.length))
+        fields.append((b"Content-Length", b"%d" % framing.length))
     return fields
 
 

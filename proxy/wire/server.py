@@ -110,7 +110,7 @@ class ServerConnection:
         told = not self._bodiless or (status != 204 and bool(framing.length))
         fields = framed(headers, framing if told else None)
         if self.will_close:
-            fields.append((b"connection", b"close"))
+            fields.append((b"Connection", b"close"))
         modern = head is not None and head.http_version == "1.1"
         self.can_send_trailers = framing.length is None and not self._bodiless and modern
         reason = _REASONS.get(status, b"")
