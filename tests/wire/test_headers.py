@@ -1,0 +1,317 @@
+"""Which fields cross the gate, in both directions, and what Lockgate adds."""
+
+import orjson
+import pytest
+
+from proxy.errors import PROBLEMS, LogFailure, Refusal
+from proxy.model import AnswerHead, Head, Headers, Peer
+from proxy.wire import headers as wire
+from proxy.wire.grammar import answer_head, request_head
+
+ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+DIGEST = b"sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"
+OF_CONTENT = {
+    b"content-digest": DIGEST,
+    b"repr-digest": DIGEST,
+    b"signature": b"sig1=:YQ==:",
+    b"signature-input": b'sig1=("content-digest")',
+    b"digest": b"SHA-256=x",
+    b"content-md5": b"x",
+}
+
+
+def received(*lines: bytes, host: bytes = b"gate.example:8443", version: bytes = b"1.1") -> Head:
+    return request_head(
+        b"\r\n".join([b"POST /a HTTP/" + version, b"Host: " + host, *lines, b"", b""])
+    )
+
+
+def answered(*lines: bytes) -> AnswerHead:
+    return answer_head(b"\r\n".join([b"HTTP/1.1 200 OK", *lines, b"", b""]), "GET")
+
+
+def forwarded(
+    head: Head,
+    *,
+    peer: Peer = Peer(address="192.0.2.7"),  # noqa: B008
+    label: str | None = None,
+    content_digest: bytes | None = None,
+    keep_digest: bool = True,
+) -> Headers:
+    return tuple(
+        wire.forward_request(
+            head,
+            gateway="gate-a",
+            upstream_host="up.example:9443",
+            peer=peer,
+            transfer_id=ID,
+            label=label,
+            content_digest=content_digest,
+            keep_digest=keep_digest,
+        )
+    )
+
+
+def returned(head: AnswerHead, *, keep_digest: bool = True) -> Headers:
+    return tuple(
+        wire.forward_answer(head, gateway="gate-a", transfer_id=ID, keep_digest=keep_digest)
+    )
+
+
+def values(fields: Headers, name: bytes) -> list[bytes]:
+    return [value for key, value in fields if key == name]
+
+
+# --- what crosses ---
+
+
+def test_ordinary_fields_cross_in_order_and_as_written() -> None:
+    head = received(b"B: 1 ,2", b"A: \xff", b"Content-Type: application/json", b"B: 3")
+    assert forwarded(head)[1:5] == (
+        (b"b", b"1 ,2"),
+        (b"a", b"\xff"),
+        (b"content-type", b"application/json"),
+        (b"b", b"3"),
+    )
+    assert returned(answered(b"B: 1", b"A: 2", b"B: 3"))[:3] == (
+        (b"b", b"1"),
+        (b"a", b"2"),
+        (b"b", b"3"),
+    )
+
+
+ONE_CONNECTION = [
+    b"Connection: x-a, close",
+    b"X-A: 1",
+    b"Keep-Alive: timeout=5",
+    b"Proxy-Connection: keep-alive",
+    b"Proxy-Authorization: Basic eA==",
+    b"Proxy-Anything: x",
+    b"TE: trailers",
+    b"Trailer: Content-Digest",
+    b"Content-Length: 5",
+    b"Content_Length: 6",
+    b"Transfer_Encoding: chunked",
+]
+
+
+def test_what_concerns_one_connection_stays_there() -> None:
+    assert {name for name, _ in forwarded(received(*ONE_CONNECTION, b"Expect: 100-continue"))} == {
+        b"host",
+        b"via",
+        b"forwarded",
+        b"transfer-id",
+    }
+    lines = [*ONE_CONNECTION, b"Upgrade: h2c", b"Proxy-Authenticate: Basic"]
+    assert {name for name, _ in returned(answered(*lines))} == {b"via", b"transfer-id"}
+    chunked = received(b"Transfer-Encoding: chunked")
+    assert not values(forwarded(chunked), b"transfer-encoding")
+
+
+CLAIMS = [
+    b"Client-Cert: :YQ==:",
+    b"Client-Cert-Chain: :YQ==:",
+    b"X-Forwarded-Client-Cert: Hash=0;URI=spiffe://acme/admin",
+    b"X-Client-Cert: x",
+    b"X-SSL-Client-S-DN: x",
+    b"SSL-Client-Verify: SUCCESS",
+    b"Forwarded: for=10.0.0.1",
+    b"X-Forwarded-For: 10.0.0.1",
+    b"X-Forwarded-Host: x",
+    b"X-Forwarded-Proto: https",
+    b"X-Forwarded-Anything: x",
+    b"X-Real-IP: 10.0.0.1",
+    b"Data-Sensitivity: public",
+    b"Transfer-Receipt: :YQ==:",
+    b"Transfer-Receipt-Key: :YQ==:",
+    b"Early-Data: 1",
+]
+
+
+@pytest.mark.parametrize("line", CLAIMS)
+def test_a_sender_cannot_say_who_it_is(line: bytes) -> None:
+    name, _, value = line.partition(b": ")
+    for spelled in (name, name.replace(b"-", b"_"), name.upper(), name.replace(b"-", b"_", 1)):
+        fields = forwarded(received(spelled + b": " + value))
+        assert value not in [found for _, found in fields]
+        assert len(values(fields, name.lower())) == (name == b"Forwarded")
+
+
+@pytest.mark.parametrize("name", OF_CONTENT)
+def test_what_was_said_of_content_stays_behind_when_it_changed(name: bytes) -> None:
+    line = name + b": " + OF_CONTENT[name]
+    for fields in (forwarded(received(line)), returned(answered(line))):
+        assert values(fields, name) == [OF_CONTENT[name]]
+    changed = forwarded(received(line), keep_digest=False)
+    assert not values(changed, name)
+    assert not values(returned(answered(line), keep_digest=False), name)
+    assert not wire.forward_trailers(received(line).headers[1:], keep_digest=False)
+    underscored = line.replace(b"-", b"_", 1)
+    assert (
+        OF_CONTENT[name] not in dict(forwarded(received(underscored), keep_digest=False)).values()
+    )
+
+
+# --- what is added ---
+
+
+def test_the_upstream_gets_its_own_host_first() -> None:
+    fields = forwarded(received(b"A: b", b"H_ost: x"))
+    assert fields[0] == (b"host", b"up.example:9443")
+    assert len(values(fields, b"host")) == 1
+
+
+def test_the_delivered_digest_is_told_where_none_is_kept() -> None:
+    digest = bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+    line = b"Content-Digest: sha-512=:YQ==:"
+    assert values(forwarded(received(), content_digest=digest), b"content-digest") == [DIGEST]
+    kept = forwarded(received(line), content_digest=digest)
+    assert values(kept, b"content-digest") == [b"sha-512=:YQ==:"]
+    changed = forwarded(received(line), content_digest=digest, keep_digest=False)
+    assert values(changed, b"content-digest") == [DIGEST]
+    assert not values(forwarded(received()), b"content-digest")
+
+
+def test_the_label_is_ours() -> None:
+    fields = forwarded(received(b"Data-Sensitivity: public"), label="confidential")
+    assert values(fields, b"data-sensitivity") == [b"confidential"]
+
+
+def test_the_transfer_id_is_told_to_both_sides_once() -> None:
+    line = b"Transfer-Id: 11111111-1111-1111-1111-111111111111"
+    assert values(forwarded(received(line)), b"transfer-id") == [ID.encode()]
+    assert values(returned(answered(line)), b"transfer-id") == [ID.encode()]
+
+
+def test_via_grows_by_one_entry_a_hop() -> None:
+    head = received(b"Via: 1.1 first, 1.0 second (x)", b"Via: 2 third", version=b"1.0")
+    expected = [b"1.1 first, 1.0 second (x)", b"2 third", b"1.0 gate-a"]
+    assert values(forwarded(head), b"via") == expected
+    assert values(returned(answered(b"Via: 1.1 gate-a")), b"via") == [b"1.1 gate-a", b"1.1 gate-a"]
+
+
+@pytest.mark.parametrize(
+    "via",
+    [
+        b"1.1 gate-a",
+        b"1.1 GATE-A",
+        b"1.1 other, 1.1 gate-a",
+        b"1.1\tgate-a",
+        b"HTTP/1.1 gate-a (Lockgate)",
+        b"1.1 gate-a(x)",
+        b"1.1 x,1.1 gate-a,1.1 y",
+    ],
+)
+def test_a_loop_is_refused(via: bytes) -> None:
+    for lines in ([b"Via: " + via], [b"Via: 1.1 x", b"Via: " + via]):
+        with pytest.raises(Refusal) as caught:
+            forwarded(received(*lines))
+        assert caught.value.code == "loop"
+
+
+@pytest.mark.parametrize(
+    "via", [b"1.1 gate-ab", b"1.1 a.gate-a", b"1.1 x (gate-a)", b"gate-a", b""]
+)
+def test_another_gateway_is_no_loop(via: bytes) -> None:
+    forwarded(received(b"Via: " + via))
+
+
+def test_an_answer_does_not_lead_past_the_gate() -> None:
+    fields = returned(
+        answered(
+            b'Alt-Svc: h3=":443"',
+            b'Link: </.well-known/lockgate/receipts/7>; rel="receipt"',
+            b"Link: </style>; rel=preload",
+        )
+    )
+    assert values(fields, b"alt-svc") == []
+    assert values(fields, b"link") == [b"</style>; rel=preload"]
+
+
+# --- receipts ---
+
+
+def test_an_upstreams_receipts_come_first() -> None:
+    head = answered(
+        b"Transfer-Receipt: :YQ==:, :Yg==:",
+        b"Transfer-Receipt: :Yw==:",
+        b"Transfer-Receipt-Key: :eA==:",
+    )
+    assert not {b"transfer-receipt", b"transfer-receipt-key"} & dict(returned(head)).keys()
+    earlier = wire.upstream_receipts(head.headers)
+    assert earlier == (b"a", b"b", b"c")
+    assert wire.receipt_fields([*earlier, b"ours"], b"key") == [
+        (b"transfer-receipt", b":YQ==:, :Yg==:, :Yw==:, :b3Vycw==:"),
+        (b"transfer-receipt-key", b":a2V5:"),
+    ]
+    assert len(wire.receipt_fields([b"ours"], None)) == 1
+
+
+def test_a_receipt_that_is_not_well_formed_is_left_out() -> None:
+    assert wire.upstream_receipts(((b"transfer-receipt", b"nonsense"),)) == ()
+    assert wire.upstream_receipts(()) == ()
+
+
+def test_trailers_cross_without_what_is_ours() -> None:
+    sent = ((b"a", b"b"), (b"transfer-receipt", b":YQ==:"), (b"content-digest", DIGEST))
+    assert wire.forward_trailers(sent, keep_digest=True) == [sent[0], sent[2]]
+    assert wire.forward_trailers(sent, keep_digest=False) == [sent[0]]
+
+
+# --- Transfer-Id ---
+
+
+def test_a_transfer_id_is_read_in_lower_case() -> None:
+    assert wire.transfer_id(received()) is None
+    assert wire.transfer_id(received(b"Transfer-Id: " + ID.upper().encode())) == ID
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"1",
+        ID.encode()[:-1],
+        ID.encode() + b"0",
+        ID.replace("-", "").encode(),
+        b"{" + ID.encode() + b"}",
+        b"urn:uuid:" + ID.encode(),
+        ID.encode() + b", " + ID.encode(),
+        ID.replace("0", "g").encode(),
+        b'"' + ID.encode() + b'"',
+    ],
+)
+def test_a_malformed_transfer_id_is_refused(value: bytes) -> None:
+    with pytest.raises(Refusal, match="transfer-id-malformed"):
+        wire.transfer_id(received(b"Transfer-Id: " + value))
+
+
+def test_two_transfer_ids_are_refused_even_when_equal() -> None:
+    line = b"Transfer-Id: " + ID.encode()
+    with pytest.raises(Refusal, match="transfer-id-malformed"):
+        wire.transfer_id(received(line, line))
+
+
+# --- problems ---
+
+
+@pytest.mark.parametrize("code", PROBLEMS)
+def test_a_problem_tells_the_code_and_nothing_of_the_reason(code: str) -> None:
+    fields, body = wire.problem(Refusal(code, "s3cr3t reason"), ID)
+    status, title = PROBLEMS[code]
+    assert orjson.loads(body) == {
+        "type": f"urn:lockgate:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": title,
+        "instance": f"urn:uuid:{ID}",
+    }
+    assert dict(fields)[b"content-type"] == b"application/problem+json"
+    assert dict(fields)[b"transfer-id"] == ID.encode()
+    assert b"s3cr3t" not in repr(fields).encode()
+    assert b"retry-after" not in dict(fields)
+
+
+def test_a_problem_that_passes_says_when_to_try_again() -> None:
+    fields, _ = wire.problem(LogFailure("the disk is full"), ID)
+    assert dict(fields)[b"retry-after"] == b"1"
