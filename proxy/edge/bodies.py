@@ -7,6 +7,7 @@ integrity. A body's flow refuses on its head when the head is enough to know.
 from collections.abc import Callable
 
 from proxy.content.formats import require_format
+from proxy.content.rules import Rules
 from proxy.edge.flow import Flow
 from proxy.edge.gate import Gate, Lane
 from proxy.edge.transfer import Transfer
@@ -20,16 +21,15 @@ def request_flow(gate: Gate, lane: Lane, transfer: Transfer) -> Flow:
     """The flow of a request's body. Raises Refusal when the head shows that it may not cross."""
     head, route = transfer.known_head, lane.route
     policy, limits = route.request, route.limits
-    empty = head.framing.empty
+    if head.framing.empty:
+        return _empty_flow(lane.request)
     if (head.framing.length or 0) > limits.body:
         raise Refusal("content-too-large", f"more than {limits.body} octets announced")
-    kind = "opaque"
-    if not empty:
-        types, codings = head.values(b"content-type"), head.values(b"content-encoding")
-        kind = require_format(types, codings, policy)
-        if kind != "opaque" and head.values(b"content-range"):
-            raise Refusal("content-not-allowed", "a part of a document cannot be checked")
-    required = route.integrity.require == "content-digest" and not empty
+    types, codings = head.values(b"content-type"), head.values(b"content-encoding")
+    kind = require_format(types, codings, policy)
+    if kind != "opaque" and head.values(b"content-range"):
+        raise Refusal("content-not-allowed", "a part of a document cannot be checked")
+    required = route.integrity.require == "content-digest"
     integrity = _integrity(head, required=required)
     return Flow(
         lane.request.open(kind),
@@ -46,25 +46,30 @@ def answer_flow(gate: Gate, lane: Lane, transfer: Transfer) -> Flow:
     """The flow of an answer's body. Raises UpstreamFailure `answer-refused`."""
     head, route = transfer.known_answer_head, lane.route
     policy, limits = route.response, route.limits
+    if not transfer.answer_has_body:
+        return _empty_flow(lane.answer)
     try:
-        kind = "opaque"
-        if transfer.answer_has_body:
-            types, codings = head.values(b"content-type"), head.values(b"content-encoding")
-            kind = require_format(types, codings, policy)
-            if (head.framing.length or 0) > limits.body:
-                raise Refusal("content-too-large", f"more than {limits.body} octets announced")
-            if kind != "opaque" and head.status == 206:
-                raise Refusal("content-not-allowed", "a part of a document cannot be checked")
+        if (head.framing.length or 0) > limits.body:
+            raise Refusal("content-too-large", f"more than {limits.body} octets announced")
+        types, codings = head.values(b"content-type"), head.values(b"content-encoding")
+        kind = require_format(types, codings, policy)
+        if kind != "opaque" and head.status == 206:
+            raise Refusal("content-not-allowed", "a part of a document cannot be checked")
         return Flow(
             lane.answer.open(kind),
             limit=limits.body,
             hold=limits.hold,
             key=None,
-            integrity=_integrity(head, required=False) if transfer.answer_has_body else None,
+            integrity=_integrity(head, required=False),
             require_cleared=_clearance(gate, policy, head, lane.sender_zone, "answer-refused"),
         )
     except Refusal as refusal:
         raise UpstreamFailure("answer-refused", refusal.reason) from None
+
+
+def _empty_flow(rules: Rules) -> Flow:
+    """Of a message without content: there is nothing to check, to label or to clear."""
+    return Flow(rules.open("opaque"), limit=0, hold=0, key=None, integrity=None)
 
 
 def _clearance(

@@ -35,11 +35,11 @@ class Flow:
         key: bytes | None,
         integrity: ContentDigest | None,
         digest_required: bool = False,
-        require_cleared: Callable[[str | None], str],
+        require_cleared: Callable[[str | None], str] | None = None,
     ) -> None:
         self._inspector = inspector
         self._require_cleared = require_cleared
-        self.label = require_cleared(None)
+        self.label = require_cleared(None) if require_cleared else None
         self._raised: str | None = None
         self._limit = limit
         self.hold = hold
@@ -93,7 +93,7 @@ class Flow:
 
     def _deliver(self, data: bytes) -> bytes:
         raised = self._inspector.report().label
-        if raised != self._raised:
+        if raised != self._raised and self._require_cleared:
             self._raised = raised
             self.label = self._require_cleared(raised)
         if data:
