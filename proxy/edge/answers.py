@@ -91,7 +91,8 @@ def reply(gate: Gate, lane: Lane, transfer: Transfer, held: Held) -> Reply:
         framing = Framing(chunked=True)
         fields.append((b"trailer", b"Transfer-Receipt"))
     elif not transfer.answer_has_body:
-        framing = _spoken_of(head) if unchanged else Framing(length=0)
+        unseen = lane.route.response.content == ["opaque"]
+        framing = _spoken_of(head) if unseen else Framing(length=0)
     elif held.whole:
         framing = Framing(length=len(held.data))
     elif not unchanged:
@@ -112,7 +113,8 @@ def _place(wanted: str, held: Held, transfer: Transfer) -> Place:
 
 
 def _spoken_of(head: AnswerHead) -> Framing:
-    """The length that an answer without a body states of the one that it stands for."""
+    """The length that an answer without a body states of the one that it stands for. Where bodies
+    are looked into, masking would have changed it, so nothing is stated there."""
     values = head.values(b"content-length")
     return Framing(length=int(values[0]) if values else 0)
 
