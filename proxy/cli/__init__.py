@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from proxy.cli import certs, health, run
+from proxy.cli import certs, check, health, receipts, run
 from proxy.errors import ConfigError
 
-MODULES: tuple[ModuleType, ...] = (run, health, certs)
+MODULES: tuple[ModuleType, ...] = (run, check, health, certs, receipts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -37,10 +37,7 @@ class Keys:
 
     def vkeys(self) -> list[Vkey]:
         """What verifies the checkpoints: 0x01 and, with an ML-DSA-44 key, 0x06."""
-        vkeys = [ed25519_vkey(self.origin, self.log)]
-        if self.log_pq is not None:
-            vkeys.append(mldsa44_vkey(self.origin, self.log_pq))
-        return vkeys
+        return _vkeys(self.origin, self.log, self.log_pq)
 
 
 def load(origin: str, receipt_key: bytes, log_key: bytes, log_pq_key: bytes | None) -> Keys:
@@ -50,6 +47,17 @@ def load(origin: str, receipt_key: bytes, log_key: bytes, log_pq_key: bytes | No
     if receipt.private_bytes_raw() == log.private_bytes_raw():
         raise CredentialError("the receipt key and the log key are the same; they must differ")
     return Keys(origin, receipt, log, None if log_pq_key is None else load_mldsa44(log_pq_key))
+
+
+def vkeys(origin: str, log_key: bytes, log_pq_key: bytes | None) -> list[Vkey]:
+    """The verifier keys that belong to a log's private ones. Raises `CredentialError`."""
+    pq = None if log_pq_key is None else load_mldsa44(log_pq_key)
+    return _vkeys(origin, load_ed25519(log_key, "the log key"), pq)
+
+
+def _vkeys(origin: str, log: Ed25519PrivateKey, log_pq: MLDSA44PrivateKey | None) -> list[Vkey]:
+    pq = [] if log_pq is None else [mldsa44_vkey(origin, log_pq)]
+    return [ed25519_vkey(origin, log), *pq]
 
 
 def load_ed25519(pem: bytes, what: str) -> Ed25519PrivateKey:

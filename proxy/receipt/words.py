@@ -1,0 +1,105 @@
+"""What a receipt says, in plain words, one line a fact. Nothing here verifies anything."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+_VERDICTS: Final = {
+    "delivered": "the whole message was forwarded and the upstream accepted it",
+    "rejected": "refused; the message did not cross",
+    "failed": "the message did not arrive whole, or the upstream refused it",
+    "indeterminate": "the message may have arrived; no complete answer came",
+}
+_WIDTH: Final = 11
+
+
+def describe(statement: Mapping[str, Any]) -> list[str]:
+    """Lines for people. Takes any receipt that parses; what is missing is left out."""
+    predicate = statement["predicate"]
+    return [printable(f"{name:<{_WIDTH}}{text}") for name, text in _facts(predicate) if text]
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal would act on: a receipt may be anybody's."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def _facts(p: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    kind = str(p.get("kind"))
+    yield "verdict", f"{kind}: {_VERDICTS.get(kind, 'a verdict that this version does not know')}"
+    yield "ended", _disposition(_map(p, "disposition"))
+    yield "transfer", f"{p.get('transferId')}, attempt {p.get('attempt')}"
+    yield "sender", _party(_map(p, "sender"))
+    yield "receiver", _party(_map(p, "receiver"))
+    yield "request", _request(p)
+    yield from _content(_map(p, "content"), "received", "delivered")
+    answer = _map(p, "answer")
+    if answer.get("status") is not None:
+        yield "upstream", f"answered {answer['status']}"
+    yield from _content(answer, "answer", "passed on")
+    channel = _map(p, "channel")
+    yield "channel", ", ".join(str(channel[k]) for k in ("tls", "cipher", "group") if k in channel)
+    time = _map(p, "time")
+    yield "time", f"{time.get('received')} to {time.get('completed')}"
+    yield "policy", str(_map(p, "policy").get("sha256") or "")
+    sequence = _map(p, "sequence")
+    yield "log", str(_map(p, "log").get("origin"))
+    yield "sequence", f"number {sequence.get('number')} of {sequence.get('stream')}"
+
+
+def _map(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = value.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _disposition(disposition: Mapping[str, Any]) -> str:
+    parts = []
+    if disposition.get("recovered"):
+        parts.append("the gateway stopped in the middle of it")
+    if disposition.get("problem"):
+        parts.append(str(disposition["problem"]))
+    if disposition.get("status"):
+        parts.append(f"the sender was answered {disposition['status']}")
+    if disposition.get("duplicateOf") is not None:
+        parts.append(f"already delivered, see entry {disposition['duplicateOf']}")
+    return ", ".join(parts)
+
+
+def _party(party: Mapping[str, Any]) -> str:
+    names = [str(party["name"])] if "name" in party else [str(n) for n in party.get("sans", [])]
+    key = party.get("spkiSha256")
+    return ", ".join(names) + (f" (key {key})" if key else "")
+
+
+def _request(p: Mapping[str, Any]) -> str:
+    request, policy = _map(p, "request"), _map(p, "policy")
+    text = f"{request.get('method') or 'a request'} on route {request.get('route') or '(none)'}"
+    return text + (f" to {policy['upstream']}" if policy.get("upstream") else "")
+
+
+def _content(
+    content: Mapping[str, Any], received: str, delivered: str
+) -> Iterator[tuple[str, str]]:
+    if not content:
+        return
+    yield received, _digest(_map(content, "received"))
+    yield delivered, _digest(_map(content, "delivered")) or "nothing"
+    if content.get("opaque"):
+        yield "", "the bytes were forwarded unseen: not parsed, not masked, not inspected"
+    yield "masked", _counts(_map(content, "masked"))
+    yield "found", _counts(_map(content, "findings"))
+    yield "label", str(content.get("label") or "")
+
+
+def _digest(digest: Mapping[str, Any]) -> str:
+    if not digest:
+        return ""
+    text = f"{digest.get('bytes')} bytes"
+    if "sha256" in digest:
+        return f"{text}, SHA-256 {digest['sha256']}"
+    if "hmacSha256" in digest:
+        return f"{text}, HMAC-SHA256 {digest['hmacSha256']} under the sender's receipt key"
+    return text
+
+
+def _counts(counts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} × {count}" for name, count in counts.items())
