@@ -48,7 +48,7 @@ async def _main(path: Path) -> int:
     notary = _open_notary(loaded, metrics)
     keeper = Keeper(gate, notary, ReplayWindow(_REPLAY_CAPACITY), metrics, log)
     _publish(keeper, reload=False)
-    process = Process(keeper, path)
+    process = Process(keeper, notary, path)
     gc.collect()
     gc.freeze()
     return await process.run()
@@ -57,8 +57,9 @@ async def _main(path: Path) -> int:
 class Process:
     """One running proxy."""
 
-    def __init__(self, keeper: Keeper, path: Path) -> None:
+    def __init__(self, keeper: Keeper, notary: Notary, path: Path) -> None:
         self._keeper = keeper
+        self._notary = notary
         self._path = path
         self._accepting = trio.CancelScope()
 
@@ -68,7 +69,7 @@ class Process:
         settings = keeper.gate.loaded.settings
         listeners = self._bind()
         async with trio.open_nursery() as house:
-            await house.start(keeper.notary.run)
+            await house.start(self._notary.run)
             self._remember_deliveries()
             await house.start(serve_admin, keeper, settings.admin.bind, True, self.reload)
             if settings.metrics is not None:
@@ -77,7 +78,7 @@ class Process:
             on_time = await self._carry(listeners, settings.shutdown.drain)
             for pool in keeper.gate.pools.values():
                 await pool.retire()
-            await keeper.notary.close()
+            await self._notary.close()
             house.cancel_scope.cancel()
         keeper.log.info("stopped", in_time=on_time)
         return 0 if on_time else 1
@@ -151,7 +152,7 @@ class Process:
         windows = {route.name: route.replay.window for route in keeper.gate.loaded.settings.routes}
         now, wall = time.monotonic(), datetime.now(UTC)
         longest = max(windows.values(), default=0)
-        for sender, route, transfer_id, at in keeper.notary.delivered_since(longest):
+        for sender, route, transfer_id, at in self._notary.delivered_since(longest):
             if route in windows:
                 age = (wall - at).total_seconds()
                 keeper.replay.seed((sender, route, transfer_id), now + windows[route] - age)

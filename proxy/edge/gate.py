@@ -7,12 +7,12 @@ began, so that its receipt names the policy that judged it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from proxy.content.rules import Rules
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Pool
-from proxy.model import Certificate, Peer
-from proxy.notary import Notary
+from proxy.model import Certificate, Intent, Outcome, Peer, Receipt
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.policy.clearance import Scale
@@ -51,12 +51,29 @@ class Gate:
     """(role, certificate) of all that expires."""
 
 
+class Evidence(Protocol):
+    """What transfers ask of the log: `proxy.notary.Notary`, or whatever stands in for it."""
+
+    @property
+    def ready(self) -> bool:
+        """True while intents are taken."""
+
+    async def intend(self, intent: Intent) -> None:
+        """Return when `intent` is journalled. Raises LogFailure."""
+
+    async def conclude(self, outcome: Outcome) -> Receipt:
+        """Return when the attempt's statement is durable. Raises LogFailure."""
+
+    def entry(self, index: int) -> bytes | None:
+        """The exact octets of a durable leaf; None where there is none. Raises LogFailure."""
+
+
 @dataclass(slots=True)
 class Keeper:
     """What outlives a configuration: the evidence, the memory of ids, the instruments."""
 
     gate: Gate
-    notary: Notary
+    notary: Evidence
     replay: ReplayWindow
     metrics: Metrics
     log: Log
