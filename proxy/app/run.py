@@ -71,11 +71,15 @@ class Process:
         async with trio.open_nursery() as house:
             await house.start(self._notary.run)
             self._remember_deliveries()
-            await house.start(serve_admin, keeper, settings.admin.bind, True, self.reload)
-            if settings.metrics is not None:
-                await house.start(serve_admin, keeper, settings.metrics.bind, False, self.reload)
+            doors = {
+                name: await house.start(
+                    serve_admin, keeper, door.bind, name == "admin", self.reload
+                )
+                for name, door in (("admin", settings.admin), ("metrics", settings.metrics))
+                if door is not None
+            }
             await house.start(self._watch_signals)
-            on_time = await self._carry(listeners, settings.shutdown.drain)
+            on_time = await self._carry(listeners, doors, settings.shutdown.drain)
             for pool in keeper.gate.pools.values():
                 await pool.retire()
             await self._notary.close()
@@ -83,7 +87,7 @@ class Process:
         keeper.log.info("stopped", in_time=on_time)
         return 0 if on_time else 1
 
-    async def _carry(self, listeners: list[Listener], drain: float) -> bool:
+    async def _carry(self, listeners: list[Listener], doors: dict[str, str], drain: float) -> bool:
         """Accept and serve until a signal, then drain. False when the deadline cut any off."""
         keeper = self._keeper
         async with trio.open_nursery() as connections:
@@ -91,7 +95,7 @@ class Process:
                 async with trio.open_nursery() as accepting:
                     for listener in listeners:
                         accepting.start_soon(self._accept, listener, connections)
-                    self._announce(listeners)
+                    self._announce(listeners, doors)
             keeper.draining = True
             for client in list(keeper.clients):
                 client.drain()
@@ -141,10 +145,10 @@ class Process:
 
         await listener.run(connections, serve_one)
 
-    def _announce(self, listeners: list[Listener]) -> None:
+    def _announce(self, listeners: list[Listener], doors: dict[str, str]) -> None:
         bound = {listener.name: listener.address for listener in listeners}
         sha256 = self._keeper.gate.loaded.sha256.hex()
-        self._keeper.log.info("ready", listeners=bound, config_sha256=sha256)
+        self._keeper.log.info("ready", listeners=bound, **doors, config_sha256=sha256)
 
     def _remember_deliveries(self) -> None:
         """Ids that were delivered before a restart stay used up for as long as their window."""

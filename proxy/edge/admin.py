@@ -40,9 +40,12 @@ async def serve_admin(
     everything: bool,
     reload: Reload,
     *,
-    task_status: trio.TaskStatus[None],
+    task_status: trio.TaskStatus[str],
 ) -> None:
-    """Serve until cancelled. Raises ConfigError when the address cannot be had."""
+    """Serve until cancelled; started with the address that is bound.
+
+    Raises ConfigError when the address cannot be had.
+    """
     name = "admin" if everything else "metrics"
     sock = bind(address, keeper.gate.loaded.directory)
     listener = Listener(name, sock, _LIMITS, lambda: None, metrics=keeper.metrics, log=keeper.log)
@@ -51,7 +54,7 @@ async def serve_admin(
         await _serve(keeper, everything, reload, stream)
 
     async with trio.open_nursery() as connections:
-        task_status.started()
+        task_status.started(listener.address)
         await listener.run(connections, serve)
 
 
