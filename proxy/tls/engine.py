@@ -18,6 +18,7 @@ Rules:
 5. An end without close_notify is a truncation and raises; it is never `b""`.
 """
 
+import re
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -30,6 +31,7 @@ from proxy.tls.failures import translate
 from proxy.tls.identity import identify
 from proxy.tls.verify import Examination, is_ip
 
+_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 RECORD = 16384
 """Octets of plaintext that one TLS record holds at most (RFC 8446, 5.1)."""
 _OVERHEAD = 64
@@ -48,6 +50,8 @@ class Engine:
         """
         if context.server == (server_name is not None):
             raise ValueError("a client needs the name of its server; a server needs none")
+        if server_name is not None and not is_ip(server_name) and not _NAME.fullmatch(server_name):
+            raise ValueError("a server name is a DNS name in ASCII, or an IP address")
         self._context = context
         self._examination = Examination(server_name)
         self._connection = SSL.Connection(context.openssl)

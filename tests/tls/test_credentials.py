@@ -1,7 +1,5 @@
 """What contexts are made from is proven before anything listens; one bad part refuses the whole."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -14,8 +12,7 @@ from proxy.settings.schema import ListenerTls, Tls
 from proxy.tls.context import client_context, server_context
 from proxy.tls.credentials import Credentials, load_credentials, parse_key
 from proxy.tls.keys import Algorithm, make_mldsa44, private_pem
-from proxy.tls.pki import issue, make_authority, make_crl
-from proxy.tls.revocation import next_update, read_crls
+from proxy.tls.pki import issue, make_authority
 from tests.pki import pki
 from tests.tls.pump import client_side, connected, reasons, server_side
 
@@ -158,42 +155,3 @@ def test_a_tls_1_2_suite_alone_is_enough_where_1_2_is_admitted() -> None:
     only = ListenerTls(minimum="1.2", ciphers=[suite])
     ends = connected(server_side(tls=only), client_side(tls=Tls(minimum="1.2")))
     assert ends[0].channel.cipher == ends[1].channel.cipher == suite
-
-
-# --- revocation lists ----------------------------------------------------------------------------
-
-
-def test_several_lists_are_read_from_one_file() -> None:
-    crls = make_crl(pki().authority, [pki().stranger]) + b"# a comment\n" + make_crl(pki().foreign)
-    assert [len(crl) for crl in read_crls(crls)] == [1, 0]
-
-
-def test_a_list_is_read_from_der() -> None:
-    der = read_crls(make_crl(pki().authority))[0].public_bytes(Encoding.DER)
-    assert len(read_crls(der)) == 1
-    assert reasons(server_side(crl=der), client_side()) == (None, None)
-
-
-def test_a_damaged_list_refuses_the_file() -> None:
-    good = make_crl(pki().authority)
-    der = read_crls(good)[0].public_bytes(Encoding.DER)
-    for content in (
-        b"",
-        b"text",
-        good[:100],
-        good + good[:200],
-        der[:-1],
-        der + b"\0",
-        pki().trust,
-    ):
-        with pytest.raises(CredentialError):
-            read_crls(content)
-
-
-def test_the_first_of_several_lists_to_expire_decides() -> None:
-    begin = datetime(2030, 1, 1, tzinfo=UTC)
-    crls = [
-        make_crl(pki().authority, this_update=begin, lifetime=timedelta(days=days))
-        for days in (9, 2, 5)
-    ]
-    assert next_update(b"".join(crls)) == begin + timedelta(days=2)

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import TlsFailure
+from proxy.tls.credentials import Credentials
 from proxy.tls.engine import RECORD, Engine
+from tests.pki import pki
 from tests.tls.pump import bytewise, client_side, connected, server_side, shake, whole
 
 PATTERN = bytes(range(251)) * 5000
@@ -209,6 +211,20 @@ def test_outgoing_is_all_there_is_whatever_its_size() -> None:
     server.receive(client.outgoing())
     assert client.outgoing() == b""
     assert drain(server) == b"x" * 40 + PATTERN
+
+
+def test_a_long_chain_leaves_in_one_piece() -> None:
+    mine = pki().gateway
+    long = Credentials(mine.certificate + pki().foreign.pem * 60, mine.key)
+    server, client = Engine(server_side(long)), Engine(CLIENT, server_name="localhost")
+    assert not client.handshake()
+    server.receive(client.outgoing())
+    assert not server.handshake()
+    flight = server.outgoing()
+    assert len(flight) > RECORD + 4096
+    assert server.outgoing() == b""
+    client.receive(flight)
+    assert client.handshake()
 
 
 def test_a_write_after_close_fails_and_sends_nothing() -> None:
