@@ -21,7 +21,7 @@ NINE_DIGITS: Final = "nine_digits"
 SSN_WORD: Final = "ssn_word"
 
 _PATTERNS: Final[dict[str, tuple[bytes, ...]]] = {
-    "credit_card": (rb"(?:^|[^0-9])[2-6](?:[ -]?[0-9]){11}",),
+    "credit_card": (rb"(?:^|[^0-9])(?:[2-6]|1800)(?:[ -]?[0-9]){11}",),
     "iban": (b"(?:" + "|".join(IBAN_LENGTHS).encode() + rb")[0-9]{2}(?: ?[0-9A-Z]){11}",),
     "us_ssn": (rb"[0-9]{3}-[0-9]{2}-[0-9]{4}",),
     NINE_DIGITS: (rb"(?:^|[^0-9])[0-9]{3} ?[0-9]{2} ?[0-9]{4}(?:[^0-9]|$)",),

@@ -5,8 +5,8 @@
     partial  all but the first and last characters are `*`; strings and numbers
     hmac     a token (see tokens); strings and numbers
 
-`partial` and `hmac` redact what is neither a string nor a number. Every action leaves alone what
-it has made itself.
+`partial` and `hmac` redact what is neither a string nor a number, and leave the text "[REDACTED]"
+alone, so that masking twice equals masking once.
 """
 
 import re
@@ -19,7 +19,8 @@ from proxy.content.scan import Hit
 from proxy.content.tokens import Tokenizer
 from proxy.settings.schema import Action, Partial
 
-REDACTED: Final = b'"[REDACTED]"'
+_MARK: Final = "[REDACTED]"
+REDACTED: Final = b'"%b"' % _MARK.encode()
 Replace = Callable[[bytes], bytes]
 """Raw JSON value -> raw JSON value."""
 
@@ -64,7 +65,8 @@ def _partial(options: Partial) -> Replace:
             masked = "*" * len(text)
         else:
             masked = text[:first] + "*" * hidden + text[len(text) - last :]
-        return raw if masked == text and raw[0] == 0x22 else orjson.dumps(masked)
+        done = text in (masked, _MARK) and raw[0] == 0x22
+        return raw if done else orjson.dumps(masked)
 
     return replace
 
@@ -74,7 +76,7 @@ def _pseudonym(tokenizer: Tokenizer) -> Replace:
         text = _text(raw)
         if text is None:
             return REDACTED
-        if tokenizer.recognises(text):
+        if text == _MARK or tokenizer.recognises(text):
             return raw
         return b'"' + tokenizer.token(text.encode()).encode() + b'"'
 

@@ -1,0 +1,110 @@
+"""The scanner finds exactly the nodes that RFC 9535 says, and refuses what it does not support."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import jsonpath_rfc9535
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.content.paths import Automaton
+from proxy.content.scan import find
+from tests.content.policies import compiled, masked
+from tests.content.spelling import documents, paths
+
+Location = tuple[str | int, ...]
+
+
+def outermost(path: str, value: Any) -> set[Location]:
+    """The oracle: the locations of a path's nodes, without those inside another."""
+    nodes = {node.location for node in jsonpath_rfc9535.find(path, value)}
+    return {place for place in nodes if not any(place[:n] in nodes for n in range(len(place)))}
+
+
+def at(value: Any, location: Location) -> Any:
+    for step in location:
+        value = value[step]
+    return value
+
+
+def found(path: str, text: str) -> list[Any]:
+    data = text.encode()
+    hits = find(data, Automaton([path]).root)
+    assert all(this[3] <= following[2] for this, following in pairwise(hits))
+    return [json.loads(data[start:end]) for _, _, start, end in hits]
+
+
+def supported(path: str) -> bool:
+    return "?" not in path
+
+
+def suite(folder: Path) -> list[dict[str, Any]]:
+    cases = json.loads((folder / "jsonpath-cts" / "cts.json").read_text())["tests"]
+    assert len(cases) > 600
+    return list(cases)
+
+
+def test_the_compliance_suite_selects_the_same_nodes(corpora: Path) -> None:
+    selected = 0
+    for case in suite(corpora):
+        if case.get("invalid_selector") or not supported(case["selector"]):
+            continue
+        value, path = case["document"], case["selector"]
+        expected = sorted(json.dumps(at(value, place)) for place in outermost(path, value))
+        for text in (json.dumps(value), json.dumps(value, indent=1, ensure_ascii=False)):
+            assert sorted(map(json.dumps, found(path, text))) == expected, case["name"]
+        selected += 1
+    assert selected > 150
+
+
+def test_the_compliance_suite_of_what_is_refused(corpora: Path) -> None:
+    refused = 0
+    for case in suite(corpora):
+        if case.get("invalid_selector") or not supported(case["selector"]):
+            with pytest.raises(ValueError, match=r"JSONPath|filters"):
+                Automaton([case["selector"]])
+            refused += 1
+    assert refused > 300
+
+
+@given(documents(), paths)
+def test_random_paths_select_what_the_oracle_selects(document: tuple[Any, str], path: str) -> None:
+    value, text = document
+    expected = sorted(json.dumps(at(value, place)) for place in outermost(path, value))
+    assert sorted(map(json.dumps, found(path, text))) == expected
+
+
+@pytest.mark.parametrize("path", ["$[?@.a]", "$[?length(@.a)>1]", "$.a[?@>1]", "$[0,?@.a]"])
+def test_filters_and_functions_are_refused_with_the_path(path: str) -> None:
+    with pytest.raises(ValueError, match="filters and functions") as caught:
+        compiled({"$.fine": "redact", path: "redact"})
+    assert path in str(caught.value)
+
+
+def test_paths_that_would_need_too_many_states_are_refused() -> None:
+    with pytest.raises(ValueError, match="states"):
+        Automaton(["$..a" + ".*" * 24, "$..b" + ".*" * 24])
+
+
+@given(st.integers(0, 12), st.integers(-14, 14))
+def test_indexes_count_from_either_end(length: int, index: int) -> None:
+    value = list(range(length))
+    expected = value[index : index + 1 or None] if -length <= index < length else []
+    assert found(f"$[{index}]", json.dumps(value)) == expected
+    nested = json.dumps([[], {}, value, {"a": [1, [2]]}])
+    assert found(f"$[2][{index}]", nested) == expected
+
+
+def test_of_overlapping_rules_the_first_that_matches_a_node_wins() -> None:
+    rules = [("$.a.b", {"partial": {"keep_last": 1}}), ("$.a.*", "redact"), ("$.c", "drop")]
+    assert masked('{"a":{"b":"xy","d":1},"c":1}', rules) == (b'{"a":{"b":"*y","d":"[REDACTED]"}}')
+    assert masked('{"a":{"b":"xy"}}', rules[::-1]) == b'{"a":{"b":"[REDACTED]"}}'
+
+
+def test_a_masked_subtree_swallows_the_rules_inside_it() -> None:
+    assert masked('{"a":{"b":"xy"}}', [("$.a.b", "drop"), ("$.a", "redact")]) == (
+        b'{"a":"[REDACTED]"}'
+    )
