@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SHELL := /bin/bash
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
 .PHONY: demo test test-large check format bench lock clean
 
@@ -17,32 +18,41 @@ test: $(STAMP)
 test-large: $(STAMP)
 	@$(BIN)/pytest -q -m large --timeout 1800
 
+# Every part runs, so that one look shows all that is wrong.
 check: $(STAMP)
-	@$(BIN)/ruff format --check -q .
-	@$(BIN)/ruff check -q .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@clean=yes; \
+	for part in "ruff format --check" "ruff check" "mypy" "lint-imports --no-logo"; do \
+		said=$$($(BIN)/$$part 2>&1) || { clean=no; printf '%s\n%s\n' "$$part:" "$$said"; }; \
+	done; \
+	test $$clean = yes && echo "check: format, lint, types and layers are clean"
 
 format: $(STAMP)
-	@$(BIN)/ruff format -q .
-	@$(BIN)/ruff check -q --fix .
+	@$(BIN)/ruff format -q
+	@$(BIN)/ruff check -q --fix
 
+# CPU a request and an octet; beside nginx where it is installed.
 bench: $(STAMP)
 	@$(BIN)/python -m loadtest
 
+# The runtime lock first: the other one is bound by it.
+LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock"
 lock:
-	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
-	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" --group dev -c requirements.lock pyproject.toml \
-		-o requirements-dev.lock
+	@$(LOCK) pyproject.toml -o requirements.lock
+	@$(LOCK) --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
+# A half-made environment has no stamp, so the next call begins again.
 $(STAMP): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Lockgate needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) cannot make environments: apt-get install python3-venv" >&2; exit 1; }
 	@echo "setting up $(VENV) (once)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -q --disable-pip-version-check --no-input --require-hashes -r requirements-dev.lock
-	@$(BIN)/pip install -q --disable-pip-version-check --no-input --no-deps --no-build-isolation -e .
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .coverage* .import_linter_cache
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
