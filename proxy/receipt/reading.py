@@ -58,11 +58,11 @@ def summarise(statement: bytes) -> Summary:
             verdict=Verdict(predicate["kind"]),
             problem=disposition["problem"],
             place=Place(
-                attempt=int(predicate["attempt"]),
+                attempt=_number(predicate["attempt"]),
                 stream=_text(sequence["stream"]),
-                number=int(sequence["number"]),
+                number=_number(sequence["number"]),
                 previous=None if previous is None else bytes.fromhex(previous),
-                duplicate_of=None if duplicate is None else int(duplicate),
+                duplicate_of=None if duplicate is None else _number(duplicate),
             ),
             received=_time(predicate["time"]["received"]),
             completed=_time(predicate["time"]["completed"]),
@@ -76,6 +76,13 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
+
+
+def _number(value: object) -> int:
+    text = _text(value)
+    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+        raise ValueError
+    return int(text)
 
 
 def _time(value: object) -> datetime:
