@@ -46,12 +46,12 @@ class Engine:
     def __init__(self, context: TlsContext, *, server_name: str | None = None) -> None:
         """`server_name` (DNS name or IP address, ASCII) is what a client demands of the server.
 
-        Raises ValueError when a client names no server, or one that cannot be a name.
+        Raises `TlsFailure` with reason `name` when a client has none, or one that is no name.
         """
-        if context.server == (server_name is not None):
-            raise ValueError("a client needs the name of its server; a server needs none")
-        if server_name is not None and not is_ip(server_name) and not _NAME.fullmatch(server_name):
-            raise ValueError("a server name is a DNS name in ASCII, or an IP address")
+        if not context.server:
+            _require_name(server_name)
+        elif server_name is not None:
+            raise ValueError("a server demands no name of its clients")
         self._context = context
         self._examination = Examination(server_name)
         self._connection = SSL.Connection(context.openssl)
@@ -213,6 +213,12 @@ class Engine:
             self._connection.shutdown()
         except SSL.Error:
             return  # in the midst of a handshake there is nothing to close
+
+
+def _require_name(server_name: str | None) -> None:
+    """Fails closed: without a name, any server of a trusted authority would do."""
+    if server_name is None or not (is_ip(server_name) or _NAME.fullmatch(server_name)):
+        raise TlsFailure("name", "there is no server name, DNS (ASCII) or IP, to verify")
 
 
 def _decode(server_name: bytes | None) -> str | None:

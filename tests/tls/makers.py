@@ -22,6 +22,7 @@ from proxy.tls.pki import (
 from tests.pki import pki
 
 HOUR = timedelta(hours=1)
+_NOT_CRITICAL = (x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier, x509.ExtendedKeyUsage)
 Maker = Callable[..., Credentials]
 
 
@@ -111,7 +112,7 @@ def by_hand(*extensions: x509.ExtensionType) -> Credentials:
         .not_valid_after(datetime.now(UTC) + HOUR)
     )
     for extension in (own, identifier, *extensions):
-        critical = isinstance(extension, x509.BasicConstraints | x509.UnrecognizedExtension)
+        critical = not isinstance(extension, _NOT_CRITICAL)
         builder = builder.add_extension(extension, critical=critical)
     leaf = builder.sign(issuer.signer, hashes.SHA256())
     return Credentials(leaf.public_bytes(Encoding.PEM), private_pem(key))
@@ -136,3 +137,14 @@ def below_an_authority_that_does_not_say_what_its_key_may_do() -> Credentials:
 def with_an_unknown_critical_extension() -> Credentials:
     unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), b"\x05\0")
     return by_hand(x509.ExtendedKeyUsage(BOTH), unknown)
+
+
+def beyond_the_names_of_its_authority() -> Credentials:
+    """RFC 5280, 4.2.1.10: the authority may name hosts of other.example only."""
+    narrow = by_hand(
+        x509.BasicConstraints(ca=True, path_length=None),
+        x509.KeyUsage(False, False, False, False, False, True, True, False, False),
+        x509.NameConstraints([x509.DNSName("other.example")], None),
+    )
+    certificate = parse_chain(narrow.certificate)[0]
+    return issue(Authority(certificate, parse_key(narrow.key), (certificate,)), "peer")

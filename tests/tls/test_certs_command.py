@@ -183,7 +183,8 @@ def test_pin_prints_what_the_configuration_takes(
 
 
 def test_the_test_pki_on_disk_has_strangers_beside_it(tmp_path: Path) -> None:
-    folder = write(tmp_path / "pki")
+    folder = tmp_path / "pki"
+    write(folder)
     trust = (folder / "ca.pem").read_bytes()
     server = server_side(party(folder, "gateway"), trust=trust)
     assert reasons(server, client_side(party(folder, "stranger"), trust=trust)) == (None, None)
