@@ -6,7 +6,7 @@
     token     = "tok:" key-id ":" base64url(value check), no padding: 32 characters
 
     K = 32 times 0x6b, key id "k1", the string "078-05-1120":
-    tok:k1:gmgS5hBKRsYTr6ymcLCr8X6CHGRnqIFm
+    tok:k1:ER-1oiT0LnZznNSv-N0U-sVklOHG6p5m
 
 The check proves that a text is a token that this key made: it is left as it is when it comes again,
 so that masking twice equals masking once, and a sender cannot have plain data pass by giving it the

@@ -1,0 +1,314 @@
+"""What is found, what becomes of it, and that the gate lets every finding through."""
+
+import base64
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.content.detect import BARE, Detector
+from proxy.content.patterns import (
+    FINDERS,
+    IBAN_LENGTHS,
+    find_bare_ssns,
+    find_cards,
+    find_emails,
+    find_ibans,
+    find_ssns,
+    is_card,
+    says_ssn,
+)
+from proxy.errors import Refusal
+from proxy.settings.schema import DetectRule
+from tests.content.policies import EVERYTHING, compiled, masked, sent
+from tests.content.spelling import documents
+
+DASHES = "-" * 5
+
+
+def pem(label: str, end: bool = True) -> str:
+    text = f"{DASHES}BEGIN {label}{DASHES}\nMIIB+/=\nabc=\n"
+    return text + (f"{DASHES}END {label}{DASHES}" if end else "")
+
+
+def jwt(header: str, parts: int = 3) -> str:
+    encoded = base64.urlsafe_b64encode(header.encode()).decode().rstrip("=")
+    return ".".join([encoded, "eyJzdWIiOiIxIn0", *["c2ln"] * (parts - 2)])
+
+
+def iban(country: str) -> str:
+    length = IBAN_LENGTHS[country]
+    account = "".join("ABC0123456789"[n % 13] for n in range(length - 4))
+    digits = "".join(str(int(letter, 36)) for letter in account + country + "00")
+    return f"{country}{98 - int(digits) % 97:02}{account}"
+
+
+FOUND = [
+    ("credit_card", number)
+    for number in (
+        "4111111111111111",
+        "4111-1111-1111-1111",
+        "4222222222222",
+        "5555555555554444",
+        "2223003122003222",
+        "378282246310005",
+        "3782 822463 10005",
+        "6011111111111117",
+        "3056 930902 5904",
+        "30569309025904",
+        "3530111333300000",
+        "6200000000000005",
+        "6304000000000000",
+        "180000826105910",
+        "4111 1111 1111 1111",
+    )
+]
+FOUND += [("iban", iban(country)) for country in IBAN_LENGTHS]
+FOUND += [("iban", "GB82 WEST 1234 5698 7654 32"), ("us_ssn", "123-45-6789")]
+FOUND += [
+    ("email", mail)
+    for mail in ("jane.doe+x@mail.example.co.uk", "j@x.io", "müller@bücher.example", "a@b-c.museum")
+]
+LABELS = ("", "RSA ", "EC ", "DSA ", "OPENSSH ", "ENCRYPTED ")
+FOUND += [("private_key", pem(label + "PRIVATE KEY")) for label in LABELS]
+FOUND += [("private_key", pem("PGP PRIVATE KEY BLOCK")), ("aws_key", "ASIA" + "Q7" * 8)]
+FOUND += [("aws_key", "AKIA" + "IOSFODNN7EXAMPLE"), ("jwt", jwt('{"alg":"none"}'))]
+FOUND += [("jwt", jwt('{ "typ":"JWT", "alg":"RS256"}')), ("jwt", jwt('{"alg":"dir"}', 5))]
+
+
+@pytest.mark.parametrize(("kind", "text"), FOUND)
+def test_each_type_is_found_alone_and_in_a_sentence(kind: str, text: str) -> None:
+    rules = compiled({}, EVERYTHING)
+    for around in ("%s", "pay %s, please", "(%s)", "see:%s.", "\n%s\n"):
+        output, report = sent(rules, "json", [json.dumps([around % text]).encode()])
+        assert report.findings == {kind: 1}
+        assert json.loads(output) == [around % f"[REDACTED:{kind}]"]
+        assert sent(rules, "json", [output])[0] == output
+
+
+def test_a_private_key_without_an_end_goes_to_the_end_of_its_string() -> None:
+    document = json.dumps({"a": f"key: {pem('PRIVATE KEY', end=False)} tail", "b": "stays"})
+    assert json.loads(masked(document, {}, EVERYTHING)) == {
+        "a": "key: [REDACTED:private_key]",
+        "b": "stays",
+    }
+    two = json.dumps([pem("PRIVATE KEY", end=False), pem("EC PRIVATE KEY") + " and " + FOUND[0][1]])
+    assert json.loads(masked(two, {}, EVERYTHING)) == [
+        "[REDACTED:private_key]",
+        "[REDACTED:private_key] and [REDACTED:credit_card]",
+    ]
+    putty = json.dumps("x PuTTY-User-" + "Key-File-2: ssh-rsa\nPrivate-Lines: 1")
+    assert masked(putty, {}, EVERYTHING) == b'"x [REDACTED:private_key]"'
+
+
+def test_several_findings_in_one_string_are_each_replaced() -> None:
+    text = "a@b.example then 4111 1111 1111 1111 123 and c@d.example, SSN 123-45-6789"
+    output, report = sent(compiled({}, EVERYTHING), "json", [json.dumps(text).encode()])
+    assert output.decode() == (
+        '"[REDACTED:email] then [REDACTED:credit_card] 123 and [REDACTED:email], '
+        'SSN [REDACTED:us_ssn]"'
+    )
+    assert report.findings == {"email": 2, "credit_card": 1, "us_ssn": 1}
+
+
+def test_keys_and_numbers_are_looked_at_and_all_else_stays() -> None:
+    before = b'{ "a@b.example" : [4111111111111111, -4111111111111111 , 1.10], "x":"\\u00e9" }'
+    assert masked(before, {}, EVERYTHING) == (
+        b'{ "[REDACTED:email]" : ["[REDACTED:credit_card]", "[REDACTED:credit_card]" , 1.10],'
+        b' "x":"\\u00e9" }'
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("ssn", True),
+        ("SSN", True),
+        ("customerSsn", True),
+        ("ssn_no", True),
+        ("SSNNumber", True),
+        ("social_security_number", True),
+        ("socialSecurity", True),
+        ("Social Security No", True),
+        ("assn", False),
+        ("classname", False),
+        ("social", False),
+        ("security_social", False),
+        ("lessn", False),
+        ("[REDACTED:us_ssn]", False),
+        ("", False),
+    ],
+)
+def test_bare_social_security_numbers_need_a_key_that_says_so(key: str, says: bool) -> None:
+    assert says_ssn(key) is says
+    output = masked(
+        json.dumps({key: {"v": [{}, 123456789, {"x": "123 45 6789"}]}, "o": 123456789}),
+        {},
+        EVERYTHING,
+    )
+    assert output.count(b"[REDACTED:us_ssn]") - key.count("[") == (2 if says else 0)
+    assert output.endswith(b'"o": 123456789}')
+
+
+def test_reject_names_the_type_and_the_line_and_nothing_else() -> None:
+    inspector = compiled({}, {"email": "reject", "credit_card": "redact"}).open("ndjson")
+    assert b"[REDACTED" in inspector.feed(b'"4111111111111111"\n')
+    with pytest.raises(Refusal) as caught:
+        inspector.feed(b'{}\n{"k":"jane@example.com"}\n')
+    assert caught.value.code == "finding-rejected"
+    assert caught.value.reason == "email in line 3"
+
+
+def test_flag_passes_and_raises_to_the_highest_label_asked_for() -> None:
+    rules = [
+        {"type": "email", "action": "flag", "label": "internal"},
+        {"type": "us_ssn", "action": "flag", "label": "confidential"},
+        {"type": "iban", "action": "flag"},
+    ]
+    one = b'["jane@example.com"]'
+    two = b'["123-45-6789","jane@example.com"]'
+    three = b'["DE89370400440532013000"]'
+    for document, label in ((one, "internal"), (two, "confidential"), (three, "restricted")):
+        output, report = sent(compiled({}, rules), "json", [document])
+        assert output == document
+        assert report.label == label
+        assert not report.changed
+    assert sent(compiled({}, rules), "ndjson", [two + b"\n" + one])[1].label == "confidential"
+
+
+def test_a_flag_to_a_label_that_is_not_on_the_scale_is_refused() -> None:
+    with pytest.raises(ValueError, match="not on the scale"):
+        compiled({}, [{"type": "email", "action": "flag", "label": "cosmic"}])
+
+
+def test_what_masking_has_put_in_place_is_no_finding() -> None:
+    keep = {"$.card": {"partial": {"keep_last": 17}}}
+    card = b'{"card":"12 4111111111111111"}'
+    output, report = sent(compiled(keep, {"credit_card": "reject"}), "json", [card])
+    assert output == b'{"card":"** 4111111111111111"}'
+    assert report.findings == {}
+    mail = {"$.m": {"partial": {"keep_last": 11}}, "$.gone": "drop"}
+    output, report = sent(
+        compiled(mail, {"email": "redact"}),
+        "json",
+        [b'{"gone":1,"m":"jane@x.example.com","n":"a@b.de"}'],
+    )
+    assert output == b'{"m":"*******example.com","n":"[REDACTED:email]"}'
+
+
+# --- the gate ----------------------------------------------------------------------------------
+
+DETECTOR = Detector([DetectRule(type=kind, action="redact") for kind in FINDERS], "top")  # type: ignore[arg-type]
+
+pieces = st.sampled_from([text for _, text in FOUND]) | st.text(
+    st.sampled_from('0123456789 -.@aAeyJ_/\\"\n\t\u00e9\u20ac'), max_size=6
+)
+texts = st.lists(pieces, max_size=6).map("".join) | st.text(max_size=20)
+evidence = st.recursive(
+    texts | st.integers(10**11, 10**17),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(texts | st.just("ssn"), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+
+
+def judged(value: object, under: bool = False) -> set[str]:
+    """The types that the exact patterns find in a parsed value, string by string."""
+    if isinstance(value, dict):
+        kinds = {kind for key in value for kind in judged(key)}
+        return kinds.union(*(judged(item, under or says_ssn(key)) for key, item in value.items()))
+    if isinstance(value, list):
+        return set().union(*(judged(item, under) for item in value))
+    text = str(value).encode()
+    kinds = {kind for kind, finder in FINDERS.items() if list(finder(text))}
+    return kinds | ({"us_ssn"} if under and list(find_bare_ssns(text)) else set())
+
+
+@given(documents(evidence))
+def test_the_gate_lets_through_whatever_the_exact_patterns_find(
+    document: tuple[object, str],
+) -> None:
+    value, text = document
+    kinds = judged(value)
+    suspects = DETECTOR.suspects(text.encode())
+    assert kinds - suspects <= ({"us_ssn"} if BARE in suspects else set())
+    output, report = sent(compiled({}, EVERYTHING), "json", [text.encode()])
+    assert kinds <= set(report.findings)
+    assert judged(json.loads(output)) == set()
+    assert sent(compiled({}, EVERYTHING), "json", [output])[0] == output
+
+
+def test_threads_scan_at_the_same_time() -> None:
+    data = b'["4111111111111111"]' + b" " * 100_000
+    results: list[frozenset[str]] = []
+    threads = [
+        threading.Thread(target=lambda: results.extend(DETECTOR.suspects(data) for _ in range(50)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [frozenset({"credit_card"})] * 200
+
+
+# --- figures -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entity", "finder", "least"),
+    [
+        ("CREDIT_CARD", find_cards, 125),
+        ("US_SSN", find_ssns, 16),
+        ("EMAIL_ADDRESS", find_emails, 49),
+        ("IBAN_CODE", find_ibans, 20),
+    ],
+)
+def test_recall_and_false_alarms_on_labelled_texts(
+    corpora: Path, entity: str, finder: object, least: int
+) -> None:
+    found = alarms = 0
+    texts = json.loads((corpora / "presidio-research" / "synth_dataset_v2.json").read_text("utf-8"))
+    for sample in texts:
+        text = sample["full_text"].encode()
+        wanted = [s["entity_value"] for s in sample["spans"] if s["entity_type"] == entity]
+        for start, end in finder(text):  # type: ignore[operator]
+            value = text[start:end].decode()
+            if value in wanted:
+                wanted.remove(value)
+                found += 1
+            else:
+                alarms += 1
+    assert len(texts) == 1500
+    assert found >= least
+    assert alarms == 0
+
+
+@given(st.text("0123456789", min_size=12, max_size=19))
+def test_a_card_with_one_digit_changed_is_none(digits: str) -> None:
+    if is_card(digits):
+        changed = [digits[:n] + str((int(digits[n]) + 1) % 10) + digits[n + 1 :] for n in range(12)]
+        assert not any(map(is_card, changed))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a@" * 50_000,
+        "4" * 200_000,
+        "4111 " * 40_000,
+        "eyJ" * 70_000,
+        "a." * 90_000 + "@",
+        "DE89" * 50_000,
+        "eyJhbGciOiJu." * 15_000,
+        ("-----BEGIN " + "RSA ") * 14_000,
+        "123-45-" * 30_000,
+    ],
+)
+def test_no_text_takes_more_than_linear_time(text: str) -> None:
+    for finder in [*FINDERS.values(), find_bare_ssns]:
+        assert len(list(finder(text.encode()))) < len(text)
