@@ -31,7 +31,6 @@ class ClientConnection:
         self._failure: UpstreamFailure | None = None
         self._begun = self._answered = False
         self._interim = 0
-        self._keep_alive = True
         self._chunked = False
 
     # --- what goes ---
@@ -117,7 +116,6 @@ class ClientConnection:
             return Informational(head.status, head.headers)
         self._inbound.begin(raw, head)
         self._answered = True
-        self._keep_alive = head.keep_alive and head.framing != Framing()
         return ResponseHead(head)
 
     def _fail(self, code: str, reason: str) -> UpstreamFailure:
@@ -132,8 +130,9 @@ class ClientConnection:
         quiet = not len(self._inbound) and not self._inbound.eof and self._failure is None
         if self._method is None:
             return quiet
+        # h11 is never DONE, but MUST_CLOSE, after HTTP/1.0, Connection: close or until-close.
         done = self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE
-        return quiet and done and self._keep_alive
+        return quiet and done
 
     def next_cycle(self) -> bool:
         """Make ready for the next request; False when this connection must be closed."""

@@ -161,8 +161,6 @@ def _crossing(headers: Headers, keep_digest: bool) -> Fields:
         plain = name.replace(b"_", b"-")
         if plain in removed or name in nominated or plain.startswith(_OURS_PREFIXES):
             continue
-        if plain == b"host" and name != b"host":
-            continue
         crossing.append((name, value))
     return crossing
 

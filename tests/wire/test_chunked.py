@@ -159,3 +159,14 @@ def test_many_small_chunks_in_one_read_are_one_piece() -> None:
     server.next_event()
     assert server.next_event() == Data(b"a" * 500)
     assert server.next_event() == EndOfMessage()
+
+
+@DIRECTIONS
+@pytest.mark.parametrize("part", [b"0\r\n\n", b"0\r\nA: b\n", b"0\r\nA: \x00", b"0\r\nA: b\rc"])
+def test_a_bad_trailer_is_refused_before_the_section_ends(
+    direction: Direction, part: bytes
+) -> None:
+    connection, head = direction()
+    with pytest.raises(Refusal) as caught:
+        feed(connection, head + part)
+    assert caught.value.code in ("malformed-request", "upstream-malformed")

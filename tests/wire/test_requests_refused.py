@@ -143,6 +143,8 @@ MALFORMED: dict[str, bytes] = {
 }
 MALFORMED["a space at the end of a blank line"] = b"GET / HTTP/1.1\r\nHost: x\r\n \r\n\r\n"
 
+MALFORMED["a Content-Length of nineteen digits"] = post(b"Content-Length: 1" + b"0" * 18)
+
 UPGRADES: dict[str, bytes] = {
     "CONNECT": b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n",
     "CONNECT with a path": line(b"CONNECT / HTTP/1.1"),
@@ -208,6 +210,10 @@ def test_a_head_may_be_as_long_as_allowed_and_no_longer(pieces: Pieces) -> None:
     assert len(head(200)) == 200
     assert feed(ServerConnection(200), head(200), pieces)
     assert refusal_of(head(201), pieces, max_head=200).code == "head-too-large"
+
+
+def test_a_length_of_eighteen_digits_passes() -> None:
+    assert feed(ServerConnection(MAX_HEAD), post(b"Content-Length: 1" + b"0" * 17))
 
 
 def test_an_endless_line_is_refused_before_it_ends() -> None:
