@@ -1,0 +1,141 @@
+"""What `lockgate send` makes of the receipt in an answer: is it ours, is it signed, is it true?
+
+The gateway's own receipt stands last in the list. It is held against what only the sender knows:
+the file, through the key that came with the answer (HMAC-SHA256), or plainly where nothing changed.
+"""
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from proxy.cli.send_exchange import PIECE, Answer, Payload
+from proxy.errors import EvidenceError
+from proxy.model import Verdict
+from proxy.receipt import dsse, reading
+from proxy.wire.structured import NotStructured, parse_list
+
+_LINK = re.compile(rb'<(/\.well-known/lockgate/receipts/[0-9]{1,18})>\s*;\s*rel="?receipt"?')
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the receipt has to agree with."""
+
+    transfer_id: str
+    method: str
+    target: str
+    content: Payload
+    spki_sha256: str | None
+    """Of the certificate that was shown, in hexadecimal; None without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A receipt that holds. `signer` is the key id when a key was given to verify it with."""
+
+    envelope: bytes
+    key: bytes | None
+    statement: Mapping[str, Any]
+    signer: str | None
+    proven: bool
+    """The receipt is about exactly these octets; False when the file did not go whole."""
+
+    @property
+    def verdict(self) -> str:
+        return str(self.statement["predicate"]["kind"])
+
+
+def link(answer: Answer) -> str | None:
+    """The path under which the receipt is, when the answer names one of this very server."""
+    for value in answer.values(b"link"):
+        if match := _LINK.search(value):
+            return match[1].decode("ascii")
+    return None
+
+
+def receipts(answer: Answer) -> tuple[bytes, ...]:
+    """The envelopes in an answer, the gateway's own last. Raises EvidenceError."""
+    return _items(answer, b"transfer-receipt")
+
+
+def require_evidence(
+    envelope: bytes, answer: Answer, sent: Sent, public_key: Ed25519PublicKey | None
+) -> Evidence:
+    """Check one receipt against what was sent and answered. Fails closed: raises EvidenceError."""
+    keys = _items(answer, b"transfer-receipt-key")
+    if len(keys) > 1:
+        raise EvidenceError("the answer holds more than one Transfer-Receipt-Key")
+    key = keys[0] if keys else None
+    signer = None
+    if public_key is not None:
+        statement = reading.parse(dsse.verify(envelope, public_key))
+        signer = dsse.key_id(public_key)
+    else:
+        statement = reading.parse(dsse.parse(envelope).payload)
+    try:
+        _require_ours(statement["predicate"], answer, sent, key)
+        proven = _require_content(statement["predicate"], sent.content, key)
+    except (KeyError, TypeError, AttributeError):
+        raise EvidenceError("the receipt lacks what every transfer receipt has") from None
+    return Evidence(envelope, key, statement, signer, proven)
+
+
+def _items(answer: Answer, name: bytes) -> tuple[bytes, ...]:
+    try:
+        return parse_list(answer.values(name))
+    except NotStructured as error:
+        raise EvidenceError(f"{name.decode()}: {error}") from None
+
+
+def _require_ours(
+    predicate: Mapping[str, Any], answer: Answer, sent: Sent, key: bytes | None
+) -> None:
+    """The receipt is about this transfer of ours, and says what the answer says."""
+    if predicate["transferId"] != sent.transfer_id:
+        raise EvidenceError("the receipt is about another transfer")
+    if predicate["disposition"].get("status") != answer.status:
+        raise EvidenceError("the receipt names another status than the answer")
+    spki = (predicate.get("sender") or {}).get("spkiSha256")
+    if sent.spki_sha256 is not None and spki != sent.spki_sha256:
+        raise EvidenceError("the receipt names another sender")
+    if answer.status < 400 and predicate["kind"] != Verdict.DELIVERED:
+        raise EvidenceError(f"the receipt says {predicate['kind']}, the answer {answer.status}")
+    request = predicate.get("request") or {}
+    target = (request.get("target") or {}).get("hmacSha256")
+    if key is not None and target is not None:
+        expected = hmac.digest(key, sent.target.encode(), "sha256").hex()
+        if not hmac.compare_digest(target, expected) or request.get("method") != sent.method:
+            raise EvidenceError("the receipt is about another request")
+
+
+def _require_content(predicate: Mapping[str, Any], content: Payload, key: bytes | None) -> bool:
+    """True when the receipt says that exactly this content was received."""
+    received = (predicate.get("content") or {}).get("received") or {}
+    size = received.get("bytes")
+    if predicate["kind"] != Verdict.DELIVERED and size != str(content.size):
+        return False  # refused before all of it had been read
+    if size != str(content.size):
+        raise EvidenceError("the receipt names another size than that of the file")
+    if "sha256" in received:
+        agrees = hmac.compare_digest(received["sha256"], content.sha256.hex())
+    elif "hmacSha256" in received and key is not None:
+        agrees = hmac.compare_digest(received["hmacSha256"], _keyed(content, key))
+    elif predicate["kind"] == Verdict.DELIVERED:
+        raise EvidenceError("the receipt does not say what was received")
+    else:
+        return False
+    if not agrees:
+        raise EvidenceError("the receipt is not about the content of this file")
+    return True
+
+
+def _keyed(content: Payload, key: bytes) -> str:
+    state = hmac.new(key, digestmod="sha256")
+    with content.path.open("rb") as file:
+        while piece := file.read(PIECE):
+            state.update(piece)
+    return state.hexdigest()
