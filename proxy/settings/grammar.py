@@ -86,7 +86,7 @@ def require_spiffe_pattern(text: str) -> None:
 
 def require_dns_pattern(text: str) -> None:
     labels = text.split(".")
-    if labels[0] == "*" and len(labels) > 2:
+    if labels[0] == "*" and len(labels) > 1:
         labels = labels[1:]
     if len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError("expected a DNS name; * may stand for its first label, as *.example.com")

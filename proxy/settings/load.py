@@ -42,8 +42,8 @@ def load(path: Path) -> Loaded:
     octets = _read(path)
     document = yaml12.parse(octets, str(path))
     mistakes = Mistakes(str(path), document.marks)
-    for nothing in _nothings(document.data, ()):
-        mistakes.add(nothing, "has no value; give it one, or leave the key out", at_key=True)
+    for place in valueless(document.data):
+        mistakes.add(place, "has no value; give it one, or leave the key out", at_key=True)
     settings = None
     try:
         settings = Settings.model_validate(document.data)
@@ -76,12 +76,13 @@ def _read(path: Path) -> bytes:
         raise ConfigError([Problem(str(path), 1, 1, "", message)]) from None
 
 
-def _nothings(data: object, path: yaml12.Path) -> Iterator[yaml12.Path]:
+def valueless(data: object, path: yaml12.Path = ()) -> Iterator[yaml12.Path]:
+    """Every path at which there is null: a key with nothing behind it."""
     if data is None:
         yield path
     elif isinstance(data, dict):
         for key, value in data.items():
-            yield from _nothings(value, (*path, key))
+            yield from valueless(value, (*path, key))
     elif isinstance(data, list):
         for index, value in enumerate(data):
-            yield from _nothings(value, (*path, index))
+            yield from valueless(value, (*path, index))

@@ -91,6 +91,8 @@ def require_values(data: object, mistakes: Mistakes) -> None:
 def require_references(data: object, mistakes: Mistakes) -> None:
     """Note every name that nothing bears, and every name that two bear."""
     for pattern, section, kind in _REFERENCES:
+        if (section,) in mistakes:
+            continue
         there = data.get(section) if isinstance(data, dict) else None
         known = there if isinstance(there, dict | list) else ()
         names = list(dict.fromkeys(name for name in known if isinstance(name, str)))

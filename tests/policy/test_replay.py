@@ -1,0 +1,175 @@
+"""An id that was delivered is refused for its window, and only delivery uses it up."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from proxy.errors import Refusal
+from proxy.policy.replay import Key, ReplayWindow
+
+A: Key = ("spiffe://acme/etl", "orders", "a")
+B: Key = ("spiffe://acme/etl", "orders", "b")
+
+
+def refusal(window: ReplayWindow, key: Key, now: float, length: float = 10) -> Refusal | None:
+    try:
+        window.reserve(key, length, now)
+    except Refusal as error:
+        return error
+    return None
+
+
+def code(window: ReplayWindow, key: Key, now: float, length: float = 10) -> str:
+    found = refusal(window, key, now, length)
+    return found.code if found is not None else "reserved"
+
+
+def test_a_delivered_id_is_refused_until_its_window_has_passed() -> None:
+    window = ReplayWindow(9)
+    assert code(window, A, 100) == "reserved"
+    window.commit(A, 105)
+    assert code(window, A, 105) == "replayed"
+    assert code(window, A, 114.9) == "replayed"
+    assert code(window, A, 115) == "reserved"
+
+
+def test_a_released_id_may_be_used_again() -> None:
+    window = ReplayWindow(9)
+    assert code(window, A, 0) == "reserved"
+    window.release(A)
+    assert code(window, A, 0) == "reserved"
+
+
+def test_an_id_on_its_way_is_refused_with_a_hint_when_to_come_again() -> None:
+    window = ReplayWindow(9)
+    window.reserve(A, 10, 0)
+    found = refusal(window, A, 1_000_000)
+    assert found is not None
+    assert (found.code, found.status, found.retry_after) == ("in-flight", 409, 1)
+
+
+def test_releasing_what_was_delivered_does_not_free_it() -> None:
+    window = ReplayWindow(9)
+    window.reserve(A, 10, 0)
+    window.commit(A, 0)
+    window.release(A)
+    assert code(window, A, 1) == "replayed"
+
+
+def test_what_was_not_reserved_cannot_be_delivered() -> None:
+    with pytest.raises(KeyError):
+        ReplayWindow(9).commit(A, 0)
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_sender_route_and_id_tell_transfers_apart(part: int) -> None:
+    window = ReplayWindow(9)
+    window.reserve(A, 10, 0)
+    other = (*A[:part], "other", *A[part + 1 :])
+    assert code(window, (other[0], other[1], other[2]), 0) == "reserved"
+
+
+def test_a_full_window_refuses_rather_than_forgets() -> None:
+    window = ReplayWindow(2)
+    window.reserve(A, 10, 0)
+    window.commit(A, 0)
+    window.reserve(B, 10, 1)
+    window.commit(B, 1)
+    new = ("s", "r", "new")
+    found = refusal(window, new, 2)
+    assert found is not None
+    assert (found.code, found.status, found.retry_after) == ("overloaded", 503, 8)
+    assert code(window, A, 9) == "replayed"
+    assert code(window, new, 10) == "reserved"
+
+
+def test_ids_on_their_way_take_room_until_they_are_released() -> None:
+    window = ReplayWindow(1)
+    window.reserve(A, 1, 0)
+    assert code(window, B, 1000) == "overloaded"
+    window.release(A)
+    assert code(window, B, 1000) == "reserved"
+
+
+def test_a_seeded_id_is_refused_until_it_expires_and_full_means_full() -> None:
+    window = ReplayWindow(1)
+    window.seed(A, 20)
+    window.seed(B, 10)
+    window.seed(A, 5)
+    assert code(window, B, 9) == "replayed"
+    assert code(window, B, 11) == "overloaded"
+    assert code(window, A, 19) == "replayed"
+    assert code(window, B, 20) == "reserved"
+    assert len(window) == 1
+
+
+KEYS = [("s", "r", str(number)) for number in range(6)]
+
+
+class AgainstAModel(RuleBasedStateMachine):
+    """The window and a naive model of it say the same, whatever happens in whatever order."""
+
+    capacity = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.window = ReplayWindow(self.capacity)
+        self.now = 0.0
+        self.on_their_way: dict[Key, float] = {}
+        self.expires: dict[Key, float] = {}
+
+    def live(self) -> dict[Key, float]:
+        return {key: expiry for key, expiry in self.expires.items() if expiry > self.now}
+
+    @rule(seconds=st.integers(0, 8))
+    def wait(self, seconds: int) -> None:
+        self.now += seconds
+
+    @rule(key=st.sampled_from(KEYS), length=st.integers(1, 12))
+    def reserve(self, key: Key, length: int) -> None:
+        found = code(self.window, key, self.now, length)
+        if key in self.live():
+            assert found == "replayed"
+        elif key in self.on_their_way:
+            assert found == "in-flight"
+        elif len(self.live()) + len(self.on_their_way) >= self.capacity:
+            assert found == "overloaded"
+        else:
+            assert found == "reserved"
+            self.on_their_way[key] = length
+
+    @rule(key=st.sampled_from(KEYS))
+    def release(self, key: Key) -> None:
+        self.window.release(key)
+        self.on_their_way.pop(key, None)
+
+    @rule(key=st.sampled_from(KEYS))
+    def commit(self, key: Key) -> None:
+        if key in self.on_their_way:
+            self.window.commit(key, self.now)
+            self.expires[key] = self.now + self.on_their_way.pop(key)
+
+    @rule(key=st.sampled_from(KEYS), ahead=st.integers(-3, 12))
+    def seed(self, key: Key, ahead: int) -> None:
+        if key not in self.on_their_way:
+            self.window.seed(key, self.now + ahead)
+            self.expires[key] = max(self.expires.get(key, 0), self.now + ahead)
+
+    @invariant()
+    def remembers_no_more_than_it_must(self) -> None:
+        assert len(self.window) >= len(self.live()) + len(self.on_their_way)
+
+
+TestAgainstAModel = AgainstAModel.TestCase
+
+
+@given(st.lists(st.integers(0, 40), max_size=200))
+def test_memory_is_bounded_by_capacity(ids: list[int]) -> None:
+    window = ReplayWindow(8)
+    for now, number in enumerate(ids):
+        key = ("s", "r", str(number))
+        if code(window, key, now, 20) == "reserved":
+            window.commit(key, now)
+        assert len(window) <= 8
+        assert len(window._queue) <= 8

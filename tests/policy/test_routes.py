@@ -1,0 +1,68 @@
+"""The first route that matches decides."""
+
+import pytest
+
+from proxy.errors import Refusal
+from proxy.policy.routes import Routes
+from tests.settings.example import changed, put, settings
+
+ROUTE = changed()["routes"][0]
+LISTENERS = {name: {"bind": f"unix:{name}", "zone": "far"} for name in ("one", "two")}
+
+
+def route(name: str, listener: str, path: str, methods: list[str] | None = None) -> object:
+    match = {"path": path} | ({"methods": methods} if methods else {})
+    return ROUTE | {"name": name, "listener": listener, "match": match}
+
+
+ROUTES = Routes(
+    settings(
+        put("listeners", LISTENERS),
+        put(
+            "routes",
+            [
+                route("exact", "one", "/a/b"),
+                route("reads", "one", "/a/**", ["GET"]),
+                route("rest", "one", "/a/*"),
+                route("late", "one", "/a/b"),
+                route("other", "two", "/**"),
+            ],
+        ),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("listener", "method", "path", "name"),
+    [
+        ("one", "GET", "/a/b", "exact"),
+        ("one", "GET", "/a/c", "reads"),
+        ("one", "GET", "/a", "reads"),
+        ("one", "POST", "/a/c", "rest"),
+        ("two", "GET", "/a/b", "other"),
+    ],
+)
+def test_the_first_match_decides(listener: str, method: str, path: str, name: str) -> None:
+    assert ROUTES.find(listener, method, path).name == name
+
+
+@pytest.mark.parametrize(
+    ("listener", "method", "path"),
+    [("one", "POST", "/a"), ("one", "get", "/a"), ("one", "HEAD", "/a"), ("one", "GET", "/x"),
+     ("none", "GET", "/a/b"), ("", "GET", "/a/b")],
+)  # fmt: skip
+def test_what_nothing_matches_is_refused(listener: str, method: str, path: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        ROUTES.find(listener, method, path)
+    assert caught.value.code == "no-route"
+    assert caught.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [("routes.0.match.path", "/a*"), ("routes.0.allow.0", {"networks": "10.0.0.1/8"}),
+     ("routes.0.deny", [{"spiffe": "acme"}])],
+)  # fmt: skip
+def test_a_malformed_pattern_shows_when_routes_are_made(place: str, value: object) -> None:
+    with pytest.raises(ValueError, match=r"whole segments|network|spiffe"):
+        Routes(settings(put(place, value)))

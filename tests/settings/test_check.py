@@ -1,0 +1,305 @@
+"""What values may be, by their own grammar and together; and what is warned of."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.settings.example import PIN, Change, changed, loaded, mistakes, put
+
+
+def because(tmp_path: Path, *changes: Change) -> tuple[str, str]:
+    """The one mistake that these changes make."""
+    found = mistakes(tmp_path, changed(*changes))
+    assert len(found) == 1, found
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "path", "words"),
+    [
+        ("routes.0.listener", "no", "routes[0].listener", "no such listener; there is: in"),
+        ("routes.0.upstream", "no", "routes[0].upstream", "no such upstream; there is: out"),
+        ("listeners.in.zone", "no", "listeners.in.zone", "no such zone; there is: near, far"),
+        ("upstreams.out.zone", "no", "upstreams.out.zone", "no such zone"),
+        ("zones.near.clearance", "no", "zones.near.clearance", "no such label"),
+        ("routes.0.request.label", "no", "routes[0].request.label", "no such label"),
+        ("routes.0.response.label", "no", "routes[0].response.label", "no such label"),
+        ("routes.0.request.detect", [{"type": "email", "action": "flag", "label": "no"}],
+         "routes[0].request.detect[0].label", "no such label"),
+        ("routes.0.request.mask.0.action.hmac.key", "no",
+         "routes[0].request.mask[0].action.hmac.key", "no such masking key; there is: pseudonym"),
+        ("sensitivity.3", "public", "sensitivity[3]", "this label stands twice"),
+        ("keys.pseudonym.1", {"id": "k1", "secret": "env:K"}, "keys.pseudonym[1].id",
+         "this key id stands twice"),
+        ("listeners.in.bind", "gate.example:1", "listeners.in.bind", "not another name"),
+        ("listeners.in.bind", "1.2.3.4:99999", "listeners.in.bind", "at most 65535"),
+        ("listeners.in.bind", "1.2.3.4", "listeners.in.bind", "expected HOST:PORT"),
+        ("listeners.in.bind", "::1:8443", "listeners.in.bind", "expected HOST:PORT"),
+        ("listeners.in.bind", "[1.2.3.4]:8443", "listeners.in.bind", "IPv6 address"),
+        ("listeners.in.bind", "unix:", "listeners.in.bind", "expected unix:PATH"),
+        ("listeners.in.bind", "unix:/" + "x" * 107, "listeners.in.bind", "at most 107 octets"),
+        ("admin.bind", "0.0.0.0:9090", "admin.bind", "loopback or a unix socket only"),
+        ("admin.bind", "10.0.0.1:9090", "admin.bind", "loopback or a unix socket only"),
+        ("metrics", {"bind": "x"}, "metrics.bind", "expected HOST:PORT"),
+        ("upstreams.out.server_name", "1.2.3.4", "upstreams.out.server_name", "a DNS name"),
+        ("upstreams.out.server_name", "a.example:1", "upstreams.out.server_name", "a DNS name"),
+        ("upstreams.out.server_name", "*.example", "upstreams.out.server_name", "a DNS name"),
+        ("listeners.in.tls", {"groups": ["ffdhe2048"]}, "listeners.in.tls.groups[0]",
+         "unknown or weak group"),
+        ("upstreams.out.tls", {"ciphers": ["RC4-SHA"]}, "upstreams.out.tls.ciphers[0]",
+         "unknown or weak cipher"),
+        ("upstreams.out.tls", {"ciphers": ["ECDHE-RSA-AES128-GCM-SHA256"]},
+         "upstreams.out.tls.ciphers", "none of these is for TLS 1.3"),
+        ("routes.0.match.path", "orders", "routes[0].match.path", "begins with /"),
+        ("routes.0.match.path", "/a/../b", "routes[0].match.path", "a dot segment"),
+        ("routes.0.match.path", "/a//b", "routes[0].match.path", "an empty segment"),
+        ("routes.0.match.path", "/a?b", "routes[0].match.path", "normal form"),
+        ("routes.0.match.path", "/a*", "routes[0].match.path", "whole segments"),
+        ("routes.0.match.path", "/***", "routes[0].match.path", "whole segments"),
+        ("routes.0.request.label_from", "Data Label", "routes[0].request.label_from",
+         "the name of a header"),
+        ("routes.0.request.mask.0.path", "email", "routes[0].request.mask[0].path", "JSONPath"),
+        ("routes.0.request.mask.0.path", "$.a[?@.b]", "routes[0].request.mask[0].path",
+         "filters and functions are refused"),
+        ("routes.0.request.mask.0.path", "$[?length(@) > 1]", "routes[0].request.mask[0].path",
+         "filters and functions are refused"),
+        ("routes.0.request.mask.0.path", "$..a[?@.b].c", "routes[0].request.mask[0].path",
+         "filters and functions are refused"),
+        ("routes.0.allow.0", {"spiffe": "spiffe://*/x"}, "routes[0].allow[0].spiffe",
+         "wildcard in the trust domain"),
+        ("routes.0.allow.0", {"spiffe": ["spiffe://a/b", "https://a/b"]},
+         "routes[0].allow[0].spiffe[1]", "expected spiffe://"),
+        ("routes.0.allow.0", {"spiffe": "spiffe://a/b**"}, "routes[0].allow[0].spiffe",
+         "whole segments"),
+        ("routes.0.allow.0", {"spiffe": "spiffe://a//b"}, "routes[0].allow[0].spiffe", "empty"),
+        ("routes.0.allow.0", {"spiffe": "spiffe://a/b/"}, "routes[0].allow[0].spiffe", "empty"),
+        ("routes.0.allow.0", {"spiffe": "spiffe://a/../b"}, "routes[0].allow[0].spiffe", "segment"),
+        ("routes.0.allow.0", {"spiffe": "spiffe://a:1/b"}, "routes[0].allow[0].spiffe",
+         "trust domain"),
+        ("routes.0.deny", [{"dns": "a.*.example"}], "routes[0].deny[0].dns", "first label"),
+        ("routes.0.deny", [{"dns": "*.*.com"}], "routes[0].deny[0].dns", "first label"),
+        ("routes.0.deny", [{"dns": "*"}], "routes[0].deny[0].dns", "first label"),
+        ("routes.0.deny", [{"uri": "https://*.acme.example/x"}], "routes[0].deny[0].uri",
+         "wildcard in the host"),
+        ("routes.0.deny", [{"uri": "spiffe://acme/x"}], "routes[0].deny[0].uri", "under spiffe"),
+        ("routes.0.deny", [{"uri": "acme"}], "routes[0].deny[0].uri", "with its scheme"),
+        ("routes.0.deny", [{"networks": "10.0.0.1/8"}], "routes[0].deny[0].networks", "no bits"),
+        ("routes.0.deny", [{"networks": ["::ffff:10.0.0.0/104"]}],
+         "routes[0].deny[0].networks[0]", "as IPv4"),
+        ("upstreams.out.peer", {"spiffe": "acme"}, "upstreams.out.peer.spiffe", "expected spiffe:"),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_is_refused(
+    tmp_path: Path, place: str, value: object, path: str, words: str
+) -> None:
+    where, message = because(tmp_path, put(place, value))
+    assert where == path
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "words"),
+    [
+        ("http://receiver.example:80", "only reaches this machine"),
+        ("http://10.0.0.1", "only reaches this machine"),
+        ("http://127.0.0.1.example", "only reaches this machine"),
+        ("tcp://127.0.0.1:9", "tcp:// is not available"),
+        ("tls://receiver.example:9", "raw streams"),
+        ("https://user@receiver.example", "no user"),
+        ("https://receiver.example/", "no user, path"),
+        ("https://receiver.example?x", "no user, path"),
+        ("https://receiver.example:x", "no user, path"),
+        ("https://receiver.example:70000", "at most 65535"),
+        ("https://1.2.3.400", "four numbers"),
+        ("https://[::g]", "no user, path"),
+        ("https://-a.example", "a host name"),
+        ("https://", "no user, path"),
+        ("receiver.example:9443", "expected https://"),
+        ("HTTPS://receiver.example", "expected https://"),
+        ("", "expected https://"),
+        ("https://10.0.0.1:9443", "give `server_name`"),
+        ("https://[::1]:9443", "give `server_name`"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_is_refused(tmp_path: Path, endpoint: str, words: str) -> None:
+    where, message = because(tmp_path, put("upstreams.out.endpoints", [endpoint]))
+    assert where == "upstreams.out.endpoints[0]"
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["https://a.example", "https://a-b.example:1", "http://127.0.0.1:80", "http://[::1]:80",
+     "http://localhost", "unix:/run/a.sock", "unix:a.sock"],
+)  # fmt: skip
+def test_an_endpoint_that_can_be_is_accepted(tmp_path: Path, endpoint: str) -> None:
+    assert mistakes(tmp_path, changed(put("upstreams.out.endpoints", [endpoint]))) == []
+
+
+def test_an_ip_endpoint_with_a_server_name_is_accepted(tmp_path: Path) -> None:
+    assert (
+        loaded(
+            tmp_path,
+            put("upstreams.out.endpoints", ["https://127.0.0.1:9443"]),
+            put("upstreams.out.server_name", "receiver.example"),
+        ).warnings
+        == ()
+    )
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0:80", "10.1.1.1:80", "[::]:80"])
+def test_a_listener_without_tls_must_be_local(tmp_path: Path, bind: str) -> None:
+    where, message = because(
+        tmp_path, put("listeners.in.bind", bind), put("listeners.in.tls.mode", "none")
+    )
+    assert where == "listeners.in.tls.mode"
+    assert message == "none is for loopback and unix sockets only"
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1:80", "127.9.9.9:80", "[::1]:80", "unix:/run/x"])
+def test_a_local_listener_may_do_without_tls(tmp_path: Path, bind: str) -> None:
+    data = changed(put("listeners.in.bind", bind), put("listeners.in.tls.mode", "none"))
+    assert mistakes(tmp_path, data) == []
+
+
+@pytest.mark.parametrize(("key", "value"), [("pins", [PIN]), ("trust", "env:T"), ("crl", "env:C")])
+def test_what_tls_would_check_is_refused_where_there_is_none(
+    tmp_path: Path, key: str, value: object
+) -> None:
+    where, message = because(tmp_path, put("listeners.in.tls", {"mode": "none", key: value}))
+    assert where == f"listeners.in.tls.{key}"
+    assert "cannot be checked" in message
+
+
+def test_pins_and_peers_of_an_upstream_need_tls_at_every_endpoint(tmp_path: Path) -> None:
+    found = mistakes(
+        tmp_path,
+        changed(
+            put("upstreams.out.endpoints", ["https://a.example", "http://127.0.0.1"]),
+            put("upstreams.out.pins", [PIN]),
+            put("upstreams.out.peer", {"spiffe": "spiffe://acme/x"}),
+        ),
+    )
+    assert [path for path, _ in found] == ["upstreams.out.pins", "upstreams.out.peer.spiffe"]
+
+
+def test_tls_needs_an_identity(tmp_path: Path) -> None:
+    data = changed()
+    del data["identity"]
+    assert [path for path, _ in mistakes(tmp_path, data)] == ["listeners.in", "upstreams.out"]
+    put("upstreams.out.tls.trust", "file:ca.pem")(data)
+    assert [path for path, _ in mistakes(tmp_path, data)] == ["listeners.in"]
+
+
+@pytest.mark.parametrize("way", ["request", "response"])
+@pytest.mark.parametrize("key", ["mask", "detect"])
+def test_opaque_excludes_mask_and_detect(tmp_path: Path, way: str, key: str) -> None:
+    rule = {"mask": {"path": "$.a", "action": "drop"}, "detect": {"type": "iban", "action": "flag"}}
+    policy = {"content": ["opaque", "json"], "label": "public", key: [rule[key]]}
+    where, message = because(tmp_path, put(f"routes.0.{way}", policy), *_key_is_used(way))
+    assert where == f"routes[0].{way}.{key}"
+    assert "forwards bytes unseen" in message
+
+
+def _key_is_used(way: str) -> tuple[Change, ...]:
+    return () if way == "response" else (put("keys", {}),)
+
+
+def test_one_of_label_and_label_from(tmp_path: Path) -> None:
+    where, message = because(
+        tmp_path,
+        put("routes.0.request.label", "public"),
+        put("routes.0.request.label_from", "Data-Sensitivity"),
+    )
+    assert where == "routes[0].request.label_from"
+    assert "not both" in message
+
+
+def test_only_flag_takes_a_label(tmp_path: Path) -> None:
+    rule = {"type": "iban", "action": "reject", "label": "secret"}
+    where, _ = because(tmp_path, put("routes.0.request.detect", [rule]))
+    assert where == "routes[0].request.detect[0].label"
+
+
+@pytest.mark.parametrize("section", ["admin", "metrics"])
+def test_two_cannot_listen_in_one_place(tmp_path: Path, section: str) -> None:
+    where, message = because(tmp_path, put(section, {"bind": "127.0.0.1:8443"}))
+    assert where == f"{section}.bind"
+    assert message == "in is bound to the same address"
+
+
+def test_two_listeners_cannot_share_a_bind_however_it_is_written(tmp_path: Path) -> None:
+    where, _ = because(
+        tmp_path,
+        put("listeners.in.bind", "[::1]:8443"),
+        put("listeners.two", {"bind": "[0:0:0:0:0:0:0:1]:8443", "zone": "far"}),
+    )
+    assert where == "listeners.two.bind"
+
+
+def test_any_free_port_may_be_asked_for_twice(tmp_path: Path) -> None:
+    data = changed(put("listeners.in.bind", "127.0.0.1:0"), put("admin.bind", "127.0.0.1:0"))
+    assert mistakes(tmp_path, data) == []
+
+
+def test_two_routes_cannot_have_one_name(tmp_path: Path) -> None:
+    second = changed()["routes"][0] | {"match": {"path": "/other"}}
+    assert because(tmp_path, put("routes.1", second)) == (
+        "routes[1].name",
+        "this route stands twice",
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "dead"),
+    [
+        (["POST"], ["POST"], True),
+        (["POST", "PUT"], ["PUT"], True),
+        (None, ["PUT"], True),
+        (None, None, True),
+        (["POST"], ["POST", "PUT"], False),
+        (["POST"], None, False),
+        (["POST"], ["PUT"], False),
+    ],
+)
+def test_a_route_behind_one_that_takes_all_of_it_is_refused(
+    tmp_path: Path, first: list[str] | None, second: list[str] | None, dead: bool
+) -> None:
+    route = changed()["routes"][0]
+    routes = [
+        route | {"name": name, "match": {"path": "/x"} | ({"methods": methods} if methods else {})}
+        for name, methods in (("a", first), ("b", second))
+    ]
+    found = mistakes(tmp_path, changed(put("routes", routes)))
+    expected = "never matches: route a stands before it and takes it all"
+    assert found == ([("routes[1].match", expected)] if dead else [])
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "words"),
+    [
+        (put("routes.0.allow", []), "routes[0]", "an empty `allow` admits nobody"),
+        (put("upstreams.x", {"zone": "near", "endpoints": ["unix:x"]}), "upstreams.x", "uses this"),
+        (put("zones.x", {"clearance": "public"}), "zones.x", "nothing uses this"),
+        (put("keys.x", [{"id": "k", "secret": "env:K"}]), "keys.x", "nothing uses this"),
+        (put("listeners.x", {"bind": "127.0.0.1:1", "zone": "far"}), "listeners.x", "uses this"),
+        (put("zones.near.clearance", "internal"), "routes[0].request", "labelled secret, above"),
+        (put("routes.0.response", {"content": ["json"], "label": "secret"}), "routes[0].response",
+         "labelled secret, above the clearance of zone far"),
+        (put("upstreams.out.server_name", "other.example"), "upstreams.out.endpoints[0]",
+         "`server_name`, which is not this host"),
+        (put("routes.0.deny", [{"local": {"uid": [1]}}]), "routes[0].deny[0]", "never holds"),
+    ],
+)  # fmt: skip
+def test_what_is_probably_not_meant_is_warned_of(
+    tmp_path: Path, change: Change, path: str, words: str
+) -> None:
+    (warning,) = loaded(tmp_path, change).warnings
+    assert warning.path == path
+    assert words in warning.message
+    assert warning.line > 1
+
+
+def test_grants_by_certificate_are_warned_of_where_there_is_no_tls(tmp_path: Path) -> None:
+    (warning,) = loaded(tmp_path, put("listeners.in.tls.mode", "none")).warnings
+    assert warning.path == "routes[0].allow[0]"
