@@ -1,11 +1,11 @@
 """HTTP/1.1 without sockets: what may be said, who said it, and how it is passed on.
 
-    events      what a connection reports
-    grammar     the strict grammar of heads and trailers, before h11
-    framing     where a body ends: by length, chunked, until close
-    inbound     octets in; the grammar and h11 must agree on them     outbound   octets out
-    server      a client's connection        client   a connection to an upstream
-    headers     the fields that cross and those that do not; problems
-    identity    the fields that say who the sender is
-    digests     Content-Digest (RFC 9530)    structured   lists and dictionaries (RFC 9651)
+events      what a connection reports
+grammar     the strict grammar of heads and trailers, before h11
+framing     where a body ends: by length, chunked, until close
+inbound     octets in; the grammar and h11 must agree on them     outbound   octets out
+server      a client's connection        client   a connection to an upstream
+headers     the fields that cross and those that do not; problems
+identity    the fields that say who the sender is
+digests     Content-Digest (RFC 9530)    structured   lists and dictionaries (RFC 9651)
 """
