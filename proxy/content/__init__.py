@@ -6,6 +6,7 @@
     validate    is it JSON, exactly, and not too deep
     paths       RFC 9535 paths -> an automaton over keys and indexes
     scan        the automaton over the octets of a document -> spans
+    probe       a short cut past the automaton, taken when there is no doubt
     mask        spans -> replacements, applied once
     tokens      keyed pseudonyms that are recognised when they come again
     detect      the gate, then exact patterns on what the gate let through

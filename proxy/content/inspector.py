@@ -17,6 +17,7 @@ from proxy.content.detect import Detector
 from proxy.content.findings import Findings
 from proxy.content.mask import Edit, Replace, apply, edits, placed
 from proxy.content.paths import Automaton
+from proxy.content.probe import Plain, probe
 from proxy.content.scan import find
 from proxy.content.validate import require_json
 from proxy.errors import Refusal
@@ -48,15 +49,21 @@ class Engine:
     automaton: Automaton
     paths: tuple[str, ...]
     actions: tuple[Replace | None, ...]
+    plain: tuple[Plain, ...] | None
     detector: Detector | None
     scale: tuple[str, ...]
 
-    def mask(self, data: bytes, masked: list[int]) -> list[Edit]:
-        """The edits of the mask rules, counted in `masked` by number of rule."""
-        root = self.automaton.root
-        if not (root.live or root.accept >= 0):
+    def mask(self, data: bytes, where: str, masked: list[int]) -> list[Edit]:
+        """The edits that mask one document, counted in `masked` by number of rule.
+
+        Raises Refusal("unparseable") when it is not JSON.
+        """
+        value = require_json(data, self.limits.depth, where)
+        if not self.paths:
             return []
-        hits = find(data, root)
+        hits = None if self.plain is None else probe(data, value, self.plain)
+        if hits is None:
+            hits = find(data, self.automaton.root)
         for rule, _, _, _ in hits:
             masked[rule] += 1
         return edits(data, hits, self.actions)
@@ -113,9 +120,8 @@ class JsonInspector:
         data = bytes(self._held)
         self._held.clear()
         engine, tally = self._engine, self._tally
-        require_json(data, engine.limits.depth, "the document")
+        changes = engine.mask(data, "the document", tally.masked)
         tally.records = 1
-        changes = engine.mask(data, tally.masked)
         output = apply(data, changes) if changes else data
         if engine.detector and (suspects := engine.detector.suspects(output)):
             output = engine.detector.examine(
@@ -196,9 +202,8 @@ class NdjsonInspector:
             raise Refusal("content-too-large", f"line {self._lines} is over limits.record")
         if not line.strip(b" \t\r"):
             return []
-        require_json(line, self._engine.limits.depth, f"line {self._lines}")
         self._tally.records += 1
-        return self._engine.mask(line, self._tally.masked)
+        return self._engine.mask(line, f"line {self._lines}", self._tally.masked)
 
 
 class OpaqueInspector:

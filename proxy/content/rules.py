@@ -12,7 +12,8 @@ from proxy.content.inspector import (
     OpaqueInspector,
 )
 from proxy.content.mask import compile_action
-from proxy.content.paths import Automaton
+from proxy.content.paths import Automaton, parse
+from proxy.content.probe import plain_rules
 from proxy.content.tokens import Tokenizer
 from proxy.settings.schema import ContentPolicy, Limits
 
@@ -50,21 +51,22 @@ def compile_rules(
     """
     named = {rule.action.hmac.key for rule in policy.mask if rule.action.hmac is not None}
     tokenizers = {name: Tokenizer(name, keys[name]) for name in sorted(named & keys.keys())}
-    automata = []
     for rule in policy.mask:
         try:
-            automata.append(Automaton([rule.path]))
+            segments = parse(rule.path)
         except ValueError as error:
             raise ValueError(f"{rule.path}: {error}") from None
-        if rule.action.drop and automata[-1].root.accept >= 0:
+        if rule.action.drop and not segments:
             raise ValueError(f"{rule.path}: a whole document cannot be dropped; redact it")
     for detect in policy.detect:
         if detect.label is not None and detect.label not in scale:
             raise ValueError(f"{detect.type}: label {detect.label} is not on the scale")
+    automaton = Automaton(rule.path for rule in policy.mask)
     return Rules(
         Engine(
             limits=limits,
-            automaton=Automaton(rule.path for rule in policy.mask),
+            automaton=automaton,
+            plain=plain_rules(automaton.rules),
             paths=tuple(rule.path for rule in policy.mask),
             actions=tuple(compile_action(rule.action, tokenizers) for rule in policy.mask),
             detector=Detector(policy.detect, highest_label) if policy.detect else None,

@@ -8,6 +8,7 @@ character, so what was malformed stays malformed.
 """
 
 import re
+from typing import Any
 
 import orjson
 
@@ -25,23 +26,28 @@ _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _OTHERS = bytes(octet for octet in range(256) if octet not in b'"[]{}')
 
 
-def require_json(data: bytes, depth: int, where: str) -> None:
+def require_json(data: bytes, depth: int, where: str) -> Any:
     """Raise Refusal("unparseable") unless `data` is one JSON text nested at most `depth` deep.
 
-    `where` names the document in the reason, such as "line 7"; nothing of the document does.
+    `where` names the document in the reason, such as "line 7"; nothing of the document does. The
+    value returned is good for its keys only: of duplicates it has the last, and numbers are wrong.
     """
-    if not _accepts(data) and not (_HUGE.search(data) and _accepts(_NUMBERS.sub(_zero, data))):
-        raise Refusal("unparseable", f"{where} is not valid JSON")
+    try:
+        value = _parse(data)
+    except orjson.JSONDecodeError:
+        raise Refusal("unparseable", f"{where} is not valid JSON") from None
     if data.count(b"{") + data.count(b"[") > depth and _nesting(data) > depth:
         raise Refusal("unparseable", f"{where} is nested deeper than {depth}")
+    return value
 
 
-def _accepts(data: bytes) -> bool:
+def _parse(data: bytes) -> Any:
     try:
-        orjson.loads(data)
+        return orjson.loads(data)
     except orjson.JSONDecodeError:
-        return False
-    return True
+        if not _HUGE.search(data):
+            raise
+    return orjson.loads(_NUMBERS.sub(_zero, data))
 
 
 def _zero(match: re.Match[bytes]) -> bytes:

@@ -16,7 +16,7 @@ from tests.content.spelling import documents
 MASK = {"$..a": "redact", "$[-1]": "drop", "$.*.b": HMAC}
 
 
-def passed(mask: dict[str, Any], form: str, data: bytes, **limits: int) -> bytes | None:
+def passed(mask: dict[str, Any], form: str, data: bytes, **limits: Any) -> bytes | None:
     """The output, or None when it was refused as what does not parse."""
     try:
         return sent(compiled(mask, EVERYTHING, **limits), form, [data[:7], data[7:]])[0]
