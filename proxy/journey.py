@@ -153,15 +153,18 @@ async def answer(
     if held.whole and reply.place != "trailer":
         transfer.answer_whole = True
         receipt = await conclude(keeper, transfer, reply.status, None)
-        receipts = answers.receipt_fields(transfer, receipt, reply.place, reply.earlier)
+        earlier = answers.earlier_receipts(transfer, held.trailers)
+        receipts = answers.receipt_fields(transfer, receipt, reply.place, earlier)
         await client.send_whole(reply.status, [*reply.fields, *receipts], held.data, reply.framing)
         return
     await client.send_head(reply.status, reply.fields, reply.framing)
     last = held if held.whole else await relay.stream(transfer, lane, client, upstream, flow, held)
     transfer.answer_whole = True
     receipt = await conclude(keeper, transfer, reply.status, None)
-    trailers = answers.receipt_fields(transfer, receipt, reply.place, reply.earlier)
-    await client.send_end(last.data, trailers)
+    earlier = answers.earlier_receipts(transfer, last.trailers)
+    await client.send_end(
+        last.data, answers.receipt_fields(transfer, receipt, reply.place, earlier)
+    )
 
 
 async def refuse(keeper: Keeper, client: Inbound, transfer: Transfer, refusal: Refusal) -> None:
@@ -178,6 +181,7 @@ async def refuse(keeper: Keeper, client: Inbound, transfer: Transfer, refusal: R
             refusal = failure
     if client.answering:
         raise Disconnected("an answer was broken off")
+    client.pass_over()
     fields, body = answers.problem(transfer, refusal)
     if receipt is not None:
         fields += answers.receipt_fields(transfer, receipt, "header", ())

@@ -64,6 +64,7 @@ def prepare(loaded: Loaded, metrics: Metrics) -> Gate:
         for route, compiled in zip(settings.routes, rules, strict=True)
         if compiled is not None
     }
+    certificates = tuple(_certificates(loaded, credentials))
     return Gate(
         loaded=loaded,
         routes=Routes(settings),
@@ -71,7 +72,8 @@ def prepare(loaded: Loaded, metrics: Metrics) -> Gate:
         scale=Scale(settings),
         pools=pools,
         tls=listeners,
-        certificates=tuple(_certificates(loaded, credentials)),
+        own_uri=next((each.spiffe for role, each in certificates if role == "identity"), None),
+        certificates=certificates,
     )
 
 

@@ -39,7 +39,6 @@ class Reply:
     fields: Fields
     framing: Framing
     place: Place
-    earlier: Earlier
 
 
 def upstream_request(
@@ -60,6 +59,7 @@ def upstream_request(
         label=flow.label,
         content_digest=flow.delivered_sha256 if ours else None,
         keep_digest=keep_digest,
+        own_uri=gate.own_uri,
     )
     if lane.route.response.content != ["opaque"]:
         refused = (b"accept-encoding", b"range", b"if-range")
@@ -84,7 +84,8 @@ def reply(gate: Gate, lane: Lane, transfer: Transfer, held: Held) -> Reply:
         transfer_id=transfer.id,
         keep_digest=unchanged,
     )
-    earlier = wire.upstream_receipts(head.headers)
+    if not head.values(b"date"):
+        fields.append(_date())
     place = _place(lane.route.receipt, held, transfer)
     framing = head.framing
     if place == "trailer":
@@ -97,19 +98,22 @@ def reply(gate: Gate, lane: Lane, transfer: Transfer, held: Held) -> Reply:
         framing = Framing(length=len(held.data))
     elif not unchanged:
         framing = Framing(chunked=True)
-    return Reply(head.status, fields, framing, place, earlier)
+    return Reply(head.status, fields, framing, place)
 
 
 def _place(wanted: str, held: Held, transfer: Transfer) -> Place:
+    """Where the receipt can stand: HTTP/1.0 has no trailers, and a stated length ends an answer."""
     if wanted == "log":
         return "log"
-    if wanted == "trailer":
-        return "trailer" if transfer.answer_has_body else "header"
+    trailers = transfer.known_head.http_version == "1.1" and transfer.answer_has_body
+    if wanted == "trailer" and trailers:
+        return "trailer"
     if held.whole:
         return "header"
-    framing = transfer.known_answer_head.framing
-    sized = framing.length is not None and transfer.known_answer.format == "opaque"
-    return "log" if sized or wanted == "header" else "trailer"
+    sized = transfer.known_answer_head.framing.length is not None
+    if wanted == "header" or not trailers or (sized and transfer.known_answer.format == "opaque"):
+        return "log"
+    return "trailer"
 
 
 def _spoken_of(head: AnswerHead) -> Framing:
@@ -117,6 +121,11 @@ def _spoken_of(head: AnswerHead) -> Framing:
     are looked into, masking would have changed it, so nothing is stated there."""
     values = head.values(b"content-length")
     return Framing(length=int(values[0]) if values else 0)
+
+
+def earlier_receipts(transfer: Transfer, trailers: Headers) -> Earlier:
+    """The receipts that came with the answer, in its head or behind it."""
+    return wire.upstream_receipts((*transfer.known_answer_head.headers, *trailers))
 
 
 def receipt_fields(transfer: Transfer, receipt: Receipt, place: Place, earlier: Earlier) -> Headers:
@@ -132,7 +141,12 @@ def receipt_fields(transfer: Transfer, receipt: Receipt, place: Place, earlier: 
 def problem(transfer: Transfer, refusal: Refusal) -> tuple[Fields, bytes]:
     """An error answer (RFC 9457): the code and what it means, never the reason."""
     fields, body = wire.problem(refusal, transfer.id)
-    return [(b"date", formatdate(usegmt=True).encode()), *fields], body
+    return [_date(), *fields], body
+
+
+def _date() -> tuple[bytes, bytes]:
+    """RFC 9110, section 6.6.1: of our own answers, and of those that came without."""
+    return b"date", formatdate(usegmt=True).encode("ascii")
 
 
 async def serve_receipt(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:

@@ -47,6 +47,8 @@ class Gate:
     pools: Mapping[str, Pool]
     tls: Mapping[str, TlsContext | None]
     """Listener -> what it shakes hands with; None for `tls: {mode: none}`."""
+    own_uri: str | None
+    """Our own SPIFFE ID: By in X-Forwarded-Client-Cert."""
     certificates: tuple[tuple[str, Certificate], ...]
     """(role, certificate) of all that expires."""
 

@@ -69,6 +69,15 @@ class Inbound:
             raise Refusal("request-incomplete", "the connection ended inside the content")
         raise Refusal("request-timeout", "the content stalled")
 
+    def pass_over(self) -> None:
+        """Read past content that has arrived and nobody wants, waiting for none: when that was all
+        of it, a refusal does not cost the connection, and the next transfer no handshake."""
+        try:
+            while isinstance(self._http.next_event(), Data):
+                pass
+        except Refusal:
+            pass  # what cannot be read past ends the connection anyway
+
     async def _next(self) -> RequestHead | Data | EndOfMessage | Closed:
         while True:
             event = self._http.next_event()
