@@ -34,12 +34,13 @@ format: $(STAMP)
 bench: $(STAMP)
 	@$(BIN)/python -m loadtest
 
-# The runtime lock first: the other one is bound by it.
+# The runtime lock first: the others are bound by it. The image is built from runtime and build.
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 lock:
 	@$(LOCK) pyproject.toml -o requirements.lock
 	@$(LOCK) --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	@$(LOCK) --group build -c requirements-dev.lock -o requirements-build.lock
 
 # A half-made environment has no stamp, so the next call begins again.
 $(STAMP): requirements-dev.lock pyproject.toml
