@@ -1,0 +1,78 @@
+"""What scenarios share: one PKI a session, receivers, gateways, and who watches them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.gateway import Config, Gateway
+from tests.scenarios.parties import make_parties
+from tests.scenarios.policy import policy
+from tests.scenarios.proof import Watch
+from tests.scenarios.receiver import Exchange, Receiver, server_context
+
+StartReceiver = Callable[..., Receiver]
+StartGateway = Callable[[Config], Gateway]
+
+
+@pytest.fixture(scope="session")
+def parties(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the certificates and keys of everybody, good and bad."""
+    return make_parties(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="module")
+def start_receiver(parties: Path) -> Iterator[StartReceiver]:
+    """Start a receiver with the certificate of `name`; None is plain HTTP."""
+    running: list[Receiver] = []
+
+    def start(name: str | None = "receiver", path: Path | None = None) -> Receiver:
+        running.append(Receiver(server_context(parties, name) if name else None, path))
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.close()
+
+
+@pytest.fixture(scope="module")
+def start_gateway(
+    parties: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartGateway]:
+    """Start a gateway with a configuration."""
+    running: list[Gateway] = []
+
+    def start(config: Config) -> Gateway:
+        running.append(Gateway(tmp_path_factory.mktemp("gateway"), parties, config))
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.close()
+        assert not each.other, f"not log lines: {each.other}"
+        assert not each.logged("internal"), each.logged("internal")
+
+
+@pytest.fixture(scope="module")
+def shared_receiver(start_receiver: StartReceiver) -> Receiver:
+    return start_receiver()
+
+
+@pytest.fixture
+def receiver(shared_receiver: Receiver) -> Iterator[Receiver]:
+    """The module's receiver, well-behaved again for each test."""
+    shared_receiver.behave = Exchange.answer
+    yield shared_receiver
+    shared_receiver.behave = Exchange.answer
+
+
+@pytest.fixture(scope="module")
+def gateway(parties: Path, start_gateway: StartGateway, shared_receiver: Receiver) -> Gateway:
+    """The module's gateway, with the usual policy."""
+    return start_gateway(policy(parties, shared_receiver.endpoint))
+
+
+@pytest.fixture
+def watch(gateway: Gateway, receiver: Receiver) -> Watch:
+    """Sees what one refusal leaves behind."""
+    return Watch(gateway, receiver)

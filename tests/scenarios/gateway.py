@@ -1,0 +1,285 @@
+"""The program itself, as a process: its configuration, its log lines, its metrics, its end."""
+
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.scenarios.message import Message, Reader
+
+BIN = Path(sys.executable).parent
+Config = dict[str, Any]
+Line = dict[str, Any]
+
+
+def lockgate(*arguments: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run another command of the program to its end."""
+    command = [str(BIN / "lockgate"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+class Gateway:
+    """One running `lockgate run`. Its log lines are read as they come."""
+
+    def __init__(self, folder: Path, pki: Path, config: Config) -> None:
+        self.folder = folder
+        self.pki = pki
+        self.path = folder / "gateway.yaml"
+        self.lines: list[Line] = []
+        self.other: list[str] = []
+        """What was written that is no log line: there should be none."""
+        self._changed = threading.Condition()
+        self.write(config)
+        self.start()
+
+    # --- the process ---
+
+    def write(self, config: Config) -> None:
+        """Write the configuration: JSON, one key a line, is YAML."""
+        self.config = config
+        self.path.write_text(json.dumps(config, indent=1))
+
+    def start(self) -> None:
+        """Start the process and wait until it is ready."""
+        self.first = len(self.lines)
+        command = [str(BIN / "lockgate"), "run", str(self.path)]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
+        try:
+            self.ready = self.wait_for("ready", since=self.first, timeout=60)
+        except AssertionError:
+            self.close()
+            raise
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as stream:
+            for text in stream:
+                with self._changed:
+                    try:
+                        self.lines.append(json.loads(text))
+                    except ValueError:
+                        self.other.append(text)
+                    self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+    def stop(self, number: int = signal.SIGTERM, timeout: float = 60) -> int:
+        """End it by a signal; its exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(timeout)
+        self._reading.join(timeout)
+        return code
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(30)
+        self._reading.join(30)
+
+    # --- what it says ---
+
+    def mark(self) -> int:
+        """A place in the log; lines from there on are `since` it."""
+        with self._changed:
+            return len(self.lines)
+
+    def logged(self, event: str, since: int = 0, **fields: object) -> list[Line]:
+        """Every line of `event` with these fields."""
+        with self._changed:
+            return [line for line in self.lines[since:] if _fits(line, event, fields)]
+
+    def wait_for(self, event: str, since: int = 0, timeout: float = 15, **fields: object) -> Line:
+        """The first such line, waiting for it."""
+
+        def found() -> bool:
+            ended = not self._reading.is_alive() or self.process.poll() is not None
+            return bool(self.logged(event, since, **fields)) or ended
+
+        with self._changed:
+            self._changed.wait_for(found, timeout)
+        lines = self.logged(event, since, **fields)
+        assert lines, f"no {event} {fields} among {self.lines[-5:]} {self.other}"
+        return lines[0]
+
+    def wait_for_count(self, event: str, count: int, since: int = 0, timeout: float = 30) -> None:
+        with self._changed:
+            enough = self._changed.wait_for(
+                lambda: len(self.logged(event, since)) >= count, timeout
+            )
+        assert enough, f"{len(self.logged(event, since))} lines of {event}, not {count}"
+
+    def admin(self, path: str, *, method: str = "GET", on: str = "admin") -> tuple[int, str]:
+        """Ask the admin (or metrics) listener."""
+        request = urllib.request.Request(f"http://{self.ready[on]}{path}", method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of the samples of `name` that have these labels."""
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(self.admin("/metrics")[1])
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def wait_for_metric(self, wanted: float, name: str, **labels: str) -> None:
+        deadline = time.monotonic() + 15
+        while (value := self.metric(name, **labels)) != wanted:
+            assert time.monotonic() < deadline, f"{name} {labels} is {value}, not {wanted}"
+            time.sleep(0.05)
+
+    def peak_memory(self) -> int:
+        """The most that was resident, octets."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024
+
+    def cpu_seconds(self) -> float:
+        """User and system time so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    # --- reaching it ---
+
+    def address(self, listener: str = "ingest") -> tuple[str, int]:
+        host, _, port = self.ready["listeners"][listener].rpartition(":")
+        return host, int(port)
+
+    def url(self, path: str, listener: str = "ingest") -> str:
+        return f"https://localhost:{self.address(listener)[1]}{path}"
+
+    def connect(self, name: str | None = "client", listener: str = "ingest") -> "Client":
+        """A TLS connection with the certificate of `name`, handshake done on our side."""
+        sock = socket.create_connection(self.address(listener), timeout=30)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            return Client(
+                client_context(self.pki, name).wrap_socket(sock, False, True, True, "localhost")
+            )
+        except BaseException:
+            sock.close()
+            raise
+
+    def curl(self, path: str, *arguments: str | Path, name: str = "client") -> Message:
+        """What curl got, read from the octets that it printed."""
+        identity = ["--cert", self.pki / f"{name}.pem", "--key", self.pki / f"{name}.key"]
+        command = ["curl", "-sS", "--raw", "-D", "-", "--cacert", self.pki / "ca.pem", *identity]
+        done = subprocess.run(
+            [*map(str, [*command, *arguments]), self.url(path)],
+            capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+        return parse(done.stdout)
+
+
+def client_context(pki: Path, name: str | None) -> ssl.SSLContext:
+    """TLS of a sender with the certificate of `name`."""
+    context = ssl.create_default_context(cafile=str(pki / "ca.pem"))
+    if name is not None:
+        context.load_cert_chain(pki / f"{name}.pem", pki / f"{name}.key")
+    return context
+
+
+class Client:
+    """A sender that writes octets as they are and reads answers as they come."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.reader = Reader(sock)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.sock.close()
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def answer(self, *, keep: bool = True, bodiless: bool = False) -> Message:
+        """The next answer, whole. Raises Broken."""
+        return self.reader.body(self.reader.head(), keep=keep, bodiless=bodiless)
+
+    def ask(self, data: bytes) -> Message:
+        self.send(data)
+        return self.answer()
+
+    def vanish(self) -> None:
+        """Be gone without a word: the TCP connection ends, TLS does not."""
+        sock, self.sock = self.sock, socket.socket()
+        os.close(sock.detach())
+
+    def ended(self) -> bool:
+        """True when the gateway ends the connection without another octet."""
+        return self.reader.at_end()
+
+
+def request(
+    path: str = "/orders/1",
+    body: bytes | Sequence[bytes] | None = b"{}",
+    *fields: str,
+    method: str = "POST",
+    kind: str = "application/json",
+) -> bytes:
+    """A request. A sequence of bodies is sent chunked, one chunk each."""
+    head = [f"{method} {path} HTTP/1.1", "Host: gate.example", *fields]
+    if kind and body is not None:
+        head.append(f"Content-Type: {kind}")
+    content = b""
+    if isinstance(body, bytes):
+        head.append(f"Content-Length: {len(body)}")
+        content = body
+    elif body is not None:
+        head.append("Transfer-Encoding: chunked")
+        content = b"".join(map(chunk, body)) + b"0\r\n\r\n"
+    return "\r\n".join([*head, "", ""]).encode("latin-1") + content
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+class _Octets:
+    """A socket from which these octets come, and then the end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def recv(self, size: int) -> bytes:
+        data, self._data = self._data[:size], self._data[size:]
+        return data
+
+
+def parse(data: bytes) -> Message:
+    """The last message in what curl printed (an interim answer may come before it)."""
+    reader = Reader(_Octets(data))
+    message = reader.head()
+    while message.status < 200:
+        message = reader.head()
+    return reader.body(message)
+
+
+def _fits(line: Line, event: str, fields: dict[str, object]) -> bool:
+    return line["event"] == event and all(line.get(key) == fields[key] for key in fields)
+
+
+Start = Callable[..., Gateway]

@@ -1,0 +1,138 @@
+"""What a transfer must leave behind, checked with somebody else's verifier."""
+
+import hashlib
+import hmac
+import json
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from prometheus_client.parser import text_string_to_metric_families
+from securesystemslib.dsse import Envelope
+from securesystemslib.signer._key import SSlibKey
+
+from proxy.errors import PROBLEMS
+from tests.scenarios.gateway import Gateway, Line, lockgate
+from tests.scenarios.message import Message
+from tests.scenarios.receiver import Receiver
+
+Predicate = dict[str, Any]
+
+
+def statement(envelope: bytes, pki: Path) -> dict[str, Any]:
+    """What a receipt says, after securesystemslib has verified it by the public key alone."""
+    parsed = json.loads(envelope)
+    public = load_pem_public_key((pki / "receipts.pub").read_bytes())
+    key = SSlibKey.from_crypto(public, keyid=parsed["signatures"][0]["keyid"])
+    dsse = Envelope.from_dict(parsed)
+    dsse.verify([key], 1)
+    said: dict[str, Any] = json.loads(dsse.payload)
+    assert said["_type"] == "https://in-toto.io/Statement/v1"
+    return said
+
+
+def keyed(key: bytes, data: bytes) -> str:
+    return hmac.digest(key, data, "sha256").hex()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def receipt_of(gateway: Gateway, answer: Message) -> Predicate:
+    """The predicate of the receipt that came with an answer, verified."""
+    predicate: Predicate = statement(answer.receipt()[0], gateway.pki)["predicate"]
+    assert predicate["transferId"] == answer.value("transfer-id")
+    return predicate
+
+
+def receipts(gateway: Gateway) -> list[Predicate]:
+    """Every receipt in the log, oldest first."""
+    done = lockgate("receipts", "list", gateway.folder / "var/receipts", "--json")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def audit(gateway: Gateway) -> str:
+    """`lockgate receipts audit` of the gateway's log, which must hold."""
+    vkeys = lockgate("receipts", "vkey", gateway.path).stdout.split("\n")
+    trusted = [word for vkey in vkeys if vkey.strip() for word in ("--vkey", vkey)]
+    store, key = gateway.folder / "var/receipts", gateway.pki / "receipts.pub"
+    done = lockgate("receipts", "audit", store, *trusted, "--key", key, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+class Watch:
+    """Looks before and after one transfer that must not cross."""
+
+    def __init__(self, gateway: Gateway, receiver: Receiver) -> None:
+        self.gateway = gateway
+        self.receiver = receiver
+        self.again()
+
+    def again(self) -> None:
+        """Look now: what follows is new."""
+        self.octets = self.receiver.octets
+        self.counted = self._counts()
+        lines = round(sum(self.counted.values()))
+        self.gateway.wait_for_count("transfer", lines, self.gateway.first)
+        self.since = self.gateway.mark()
+
+    def _counts(self) -> dict[tuple[str, str], float]:
+        """(verdict, problem) -> how many transfers, over all routes."""
+        counts: dict[tuple[str, str], float] = {}
+        for family in text_string_to_metric_families(self.gateway.admin("/metrics")[1]):
+            for sample in family.samples:
+                if sample.name == "lockgate_transfers_total":
+                    key = (sample.labels["verdict"], sample.labels["problem"])
+                    counts[key] = counts.get(key, 0) + sample.value
+        return counts
+
+    def counted_one(self, verdict: str, problem: str) -> None:
+        """The metric went up by one, for this verdict and problem and for no other."""
+        counts = self._counts()
+        grown = {key: counts[key] - self.counted.get(key, 0) for key in counts}
+        assert {key: n for key, n in grown.items() if n} == {(verdict, problem): 1}
+
+    def logged_one(self, transfer_id: str | None = None) -> Line:
+        """The one line of the one transfer since."""
+        self.gateway.wait_for("transfer", self.since)
+        (line,) = self.gateway.logged("transfer", self.since)
+        assert transfer_id in (None, line["transfer_id"])
+        return line
+
+    def refused(
+        self, answer: Message, code: str, verdict: str = "rejected", *, reached: bool = False
+    ) -> Predicate:
+        """Every trace of a refusal: answer, receipt, log line, metric; nothing at the upstream."""
+        status, title = PROBLEMS[code]
+        transfer_id = answer.value("transfer-id")
+        assert answer.status == status
+        assert answer.value("content-type") == "application/problem+json"
+        assert json.loads(answer.body) == {
+            "type": f"urn:lockgate:problem:{code}",
+            "title": title,
+            "status": status,
+            "detail": title,
+            "instance": f"urn:uuid:{transfer_id}",
+        }
+        predicate = receipt_of(self.gateway, answer)
+        assert (predicate["kind"], predicate["disposition"]["problem"]) == (verdict, code)
+        assert predicate["disposition"]["status"] == status
+        line = self.logged_one(transfer_id)
+        assert (line["verdict"], line["problem"], line["status"]) == (verdict, code, status)
+        assert line["reason"]
+        self.counted_one(verdict, code)
+        if not reached:
+            assert self.receiver.octets == self.octets
+            assert predicate["content"]["delivered"] is None
+            assert predicate["answer"] is None
+        return predicate
+
+    def cut_short(self, verdict: str, problem: str | None) -> Line:
+        """A transfer whose sender could not be told: one line, one count."""
+        line = self.logged_one()
+        assert (line["verdict"], line.get("problem")) == (verdict, problem)
+        self.counted_one(verdict, problem or "")
+        return line
