@@ -29,7 +29,7 @@ def run_audit(arguments: argparse.Namespace) -> int:
     for path in folder.tiles():
         require_stray(folder.load, path, checkpoint.size)
     tail = folder.tail()
-    further = 0 if tail is None else _require_tail(folder, tail, walk)
+    further = 0 if tail is None else require_tail(folder, tail, walk)
     print(f"{checkpoint.origin}: {checkpoint.size} entries are what the checkpoint says")
     print(f"  signed by {', '.join(f'{vkey.name}+{vkey.key_id.hex()}' for vkey in vkeys)}")
     if kept is not None:
@@ -39,7 +39,7 @@ def run_audit(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _require_tail(folder: Folder, tail: Tail, walk: Walk) -> int:
+def require_tail(folder: Folder, tail: Tail, walk: Walk) -> int:
     """Check the journal against the tiles, and go on where they end. Returns how many are new."""
     if tail.scan.fault == "bad" or tail.scan.damaged:
         raise EvidenceError(f"{JOURNAL}: damaged at octet {tail.scan.length}")

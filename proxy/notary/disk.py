@@ -1,7 +1,7 @@
 """The few things that the notary asks of a file system, in one place so that tests can fail them.
 
 How a file becomes durable here: an appended one by fdatasync, which also writes the new length;
-a whole one by writing a scratch file, fsync, rename over the old name, and fsync of the folder.
+a whole one by writing a scratch file, fdatasync, rename over the old name, and fsync of the folder.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ class Disk:
         try:
             for part in parts:
                 self.append(fd, part)
-            os.fsync(fd)
+            self.sync(fd)
             os.rename(scratch, path)
         except BaseException:
             os.close(fd)

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from proxy.cli.receipts_audit import require_tail
+from proxy.cli.receipts_files import Folder
 from proxy.model import (
     Certificate,
     Channel,
@@ -25,6 +27,11 @@ from proxy.model import (
     Verdict,
 )
 from proxy.notary import Notary
+from proxy.receipt import dsse
+from proxy.receipt.audit import Kept, audit, require_stray
+from proxy.receipt.reading import Summary, summarise
+from proxy.receipt.vkey import ed25519_vkey, mldsa44_vkey
+from tests.notary.disks import LooseDisk
 
 ORIGIN = "receipts.example/gateway-a"
 RECEIPT_KEY = Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)
@@ -134,6 +141,7 @@ def open_notary(store: Path, **changes: Any) -> Notary:
         "durability": "fsync",
         "checkpoint_every": 3600.0,
         "clock": CLOCK,
+        "disk": LooseDisk(),
     }
     return Notary.open(store, **(values | changes))
 
@@ -153,3 +161,25 @@ async def deliver(notary: Notary, found: Outcome | None = None) -> bytes:
     found = found or outcome()
     await notary.intend(intent_of(found))
     return (await notary.conclude(found)).envelope
+
+
+def audited(store: Path, kept: bytes | None = None) -> tuple[int, int]:
+    """Audit with public keys alone, journal included: (entries published, entries beyond)."""
+    folder = Folder(store)
+    vkeys = [ed25519_vkey(ORIGIN, LOG_KEY), mldsa44_vkey(ORIGIN, PQ_KEY)]
+    earlier = None if kept is None else Kept("kept", kept)
+    checkpoint, walk = audit(
+        folder.load, vkeys=vkeys, keys=[RECEIPT_KEY.public_key()], kept=earlier
+    )
+    for path in folder.tiles():
+        require_stray(folder.load, path, checkpoint.size)
+    tail = folder.tail()
+    return checkpoint.size, 0 if tail is None else require_tail(folder, tail, walk)
+
+
+def statements(store: Path) -> list[Summary]:
+    """Everything that the folder says, in order."""
+    return [
+        summarise(dsse.verify(envelope, RECEIPT_KEY.public_key()))
+        for _, envelope in Folder(store).entries()
+    ]

@@ -17,9 +17,9 @@ from tests.notary.samples import CERTIFICATE, ORIGIN, outcome, refusal
 with warnings.catch_warnings():
     # protobuf warns about its own C types while it is imported; nothing else is let through.
     warnings.simplefilter("ignore", DeprecationWarning)
-    from google.protobuf import json_format
-    from in_toto_attestation.v1 import statement_pb2
-    from in_toto_attestation.v1.statement import Statement
+    from google.protobuf import json_format  # type: ignore[import-untyped]
+    from in_toto_attestation.v1 import statement_pb2  # type: ignore[import-untyped]
+    from in_toto_attestation.v1.statement import Statement  # type: ignore[import-untyped]
 
 
 def build(found: Outcome, **changes: Any) -> bytes:
@@ -41,7 +41,7 @@ def predicate(found: Outcome, **changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("found", [outcome(), refusal(), outcome(Verdict.FAILED)])
 def test_in_toto_reads_and_validates_our_statements(found: Outcome) -> None:
-    message = json_format.Parse(build(found), statement_pb2.Statement())  # type: ignore[attr-defined]
+    message = json_format.Parse(build(found), statement_pb2.Statement())
     theirs = Statement.copy_from_pb(message)
     theirs.validate()
     assert theirs.pb.predicate_type == statement.PREDICATE_TYPE

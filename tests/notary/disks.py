@@ -1,0 +1,114 @@
+"""File layers that fail on purpose, and one that counts."""
+
+import errno
+from collections.abc import Iterable
+from pathlib import Path
+
+from proxy.notary.disk import Disk
+
+
+class LooseDisk(Disk):
+    """Syncs nothing, which nobody notices while the machine stays up; tests need no more."""
+
+    def sync(self, fd: int) -> None:
+        """Done."""
+
+    def sync_folder(self, folder: Path) -> None:
+        """Done."""
+
+
+class CountingDisk(LooseDisk):
+    """Counts what is done to the journal; files that are written whole do not count."""
+
+    def __init__(self) -> None:
+        self.appends = 0
+        self.syncs = 0
+
+    def append(self, fd: int, data: bytes) -> None:
+        self.appends += 1
+        super().append(fd, data)
+
+    def sync(self, fd: int) -> None:
+        self.syncs += 1
+        super().sync(fd)
+
+    def create(self, path: Path, scratch: Path, parts: Iterable[bytes]) -> int:
+        return LooseDisk().create(path, scratch, parts)
+
+
+class FailingDisk(LooseDisk):
+    """Fails the named operations with `code` until `heal`; a failing append leaves a torn part."""
+
+    def __init__(self) -> None:
+        self.failing: frozenset[str] = frozenset()
+        self.code = errno.ENOSPC
+
+    def fail(self, *operations: str, code: int = errno.ENOSPC) -> None:
+        self.failing, self.code = frozenset(operations), code
+
+    def heal(self) -> None:
+        self.failing = frozenset()
+
+    def _check(self, operation: str) -> None:
+        if operation in self.failing:
+            raise OSError(self.code, "the disk fails on purpose")
+
+    def append(self, fd: int, data: bytes) -> None:
+        if "append" in self.failing:
+            super().append(fd, data[: len(data) // 2])
+        self._check("append")
+        super().append(fd, data)
+
+    def sync(self, fd: int) -> None:
+        self._check("sync")
+        super().sync(fd)
+
+    def create(self, path: Path, scratch: Path, parts: Iterable[bytes]) -> int:
+        self._check("create")
+        return super().create(path, scratch, parts)
+
+    def sync_folder(self, folder: Path) -> None:
+        self._check("sync_folder")
+        super().sync_folder(folder)
+
+
+class DyingDisk(LooseDisk):
+    """Dies at its nth operation: that one is done in part, and nothing after it at all.
+
+    What the folder then holds is what a crash of the process at that point leaves behind.
+    """
+
+    def __init__(self, lives: int, part: float) -> None:
+        self.lives = lives
+        self.part = part
+
+    def _spend(self) -> None:
+        self.lives -= 1
+        if self.lives < 0:
+            raise OSError(errno.EIO, "the disk is dead")
+
+    def append(self, fd: int, data: bytes) -> None:
+        if self.lives == 0:
+            super().append(fd, data[: int(len(data) * self.part)])
+        self._spend()
+        super().append(fd, data)
+
+    def sync(self, fd: int) -> None:
+        self._spend()
+        super().sync(fd)
+
+    def create(self, path: Path, scratch: Path, parts: Iterable[bytes]) -> int:
+        self._spend()
+        return super().create(path, scratch, parts)
+
+    def make_folders(self, folder: Path) -> set[Path]:
+        self._spend()
+        return super().make_folders(folder)
+
+    def sync_folder(self, folder: Path) -> None:
+        self._spend()
+        super().sync_folder(folder)
+
+    def remove(self, path: Path) -> None:
+        self._spend()
+        super().remove(path)
