@@ -1,1 +1,50 @@
-"""Lockgate."""
+"""Lockgate. This is the map: open the files in this order to follow an octet from listener to log.
+
+`journey.py` is the walk itself, on one screen; what it calls is below, stop by stop. Files in
+`edge/` and `notary/` meet sockets and disks; those in the other folders are pure.
+
+    before the first octet
+        the command                 cli/__init__.py, cli/run.py
+        YAML, read whole            settings/yaml12.py, settings/schema.py, settings/check.py
+        settings become objects     app/prepare.py -> edge/gate.py
+        sockets, signals, order     app/run.py
+
+    the sender
+        listener                    edge/listener.py
+        TLS, pins, revocation       edge/stream.py drives tls/engine.py
+                                    tls/context.py, tls/verify.py, tls/revocation.py
+        admit(peer)                 tls/identity.py -> model.py: Peer
+
+    what the head alone decides
+        HTTP head                   edge/inbound.py drives wire/server.py
+                                    wire/grammar.py before h11, wire/inbound.py
+        route                       policy/paths.py, policy/routes.py
+        allow(peer, route)          policy/authorize.py
+        replay                      policy/replay.py
+
+    the content
+        one body on its way         edge/bodies.py, edge/flow.py, wire/framing.py
+        integrity                   wire/digests.py
+        decode                      content/formats.py, content/inspector.py, content/validate.py
+        mask                        content/rules.py, content/paths.py, content/scan.py,
+                                    content/mask.py, content/tokens.py
+        detect                      content/gate.py, content/patterns.py, content/detect.py
+        clearance                   policy/clearance.py
+
+    the receiver
+        upstream TLS, pins          edge/outbound.py, tls/engine.py again
+        intent, before any octet    notary/notary.py
+        encode                      wire/headers.py, wire/identity.py, wire/client.py
+        forward                     edge/relay.py
+        answer                      edge/answers.py; then the content stops again
+
+    the evidence
+        receipt                     edge/transfer.py, receipt/statement.py, receipt/dsse.py
+        durable log                 notary/writer.py, notary/journal.py, notary/publisher.py
+                                    receipt/merkle.py, receipt/tiles.py, receipt/note.py
+        end of the answer           receipt/header.py
+        log line, metrics           observe/log.py, observe/metrics.py
+
+Everywhere: `model.py` has the values that pass between the stops, `errors.py` what can go wrong.
+A stop that refuses raises `Refusal`; each package's own docstring lists what else is in it.
+"""
