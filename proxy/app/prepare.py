@@ -89,12 +89,14 @@ def _credentials(preparation: _Preparation) -> Credentials | None:
 
 
 def _trust(preparation: _Preparation, path: Path, tls: Tls) -> tuple[bytes, bytes | None] | None:
-    """Trust bundle and CRL: the nearer ones, or those of `identity`."""
+    """Trust bundle and CRL: the nearer ones, or those of `identity`, whose CRL speaks of its own
+    authorities only and says nothing where another trust is named."""
     identity = preparation.loaded.settings.identity
     trust_at: Path = (*path, "tls", "trust") if tls.trust else ("identity", "trust")
     crl_at: Path = (*path, "tls", "crl") if tls.crl else ("identity", "crl")
     trust = preparation.secret(trust_at, tls.trust or (identity.trust if identity else None))
-    crl = preparation.secret(crl_at, tls.crl or (identity.crl if identity else None))
+    inherited = identity.crl if identity and not tls.trust else None
+    crl = preparation.secret(crl_at, tls.crl or inherited)
     return None if trust is None else (trust, crl)
 
 
