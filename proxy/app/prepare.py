@@ -9,13 +9,15 @@ from typing import TypeVar
 
 from proxy.content.rules import Rules, compile_rules
 from proxy.edge.gate import Gate, Lane
-from proxy.edge.outbound import Pool, endpoint
+from proxy.edge.outbound import Pool
 from proxy.errors import ConfigError, CredentialError, Problem
 from proxy.model import Certificate
+from proxy.notary import keys as notary_keys
 from proxy.observe.metrics import Metrics
 from proxy.policy.authorize import matches, require_allowed
 from proxy.policy.clearance import Scale
 from proxy.policy.routes import Routes
+from proxy.settings.address import parse_endpoint
 from proxy.settings.load import Loaded
 from proxy.settings.schema import Route, Tls
 from proxy.settings.secrets import read_secret
@@ -56,7 +58,9 @@ def prepare(loaded: Loaded, metrics: Metrics) -> Gate:
     listeners = {name: _listener_tls(preparation, name, credentials) for name in settings.listeners}
     pools = {name: _pool(preparation, name, credentials, metrics) for name in settings.upstreams}
     keys = _masking_keys(preparation)
-    rules = [_rules(preparation, position, keys) for position in range(len(settings.routes))]
+    rules = []
+    if not preparation.problems:
+        rules = [_rules(preparation, position, keys) for position in range(len(settings.routes))]
     if preparation.problems:
         raise ConfigError(preparation.problems)
     lanes = {
@@ -75,6 +79,23 @@ def prepare(loaded: Loaded, metrics: Metrics) -> Gate:
         own_uri=next((each.spiffe for role, each in certificates if role == "identity"), None),
         certificates=certificates,
     )
+
+
+def receipt_keys(loaded: Loaded) -> tuple[bytes, bytes, bytes | None]:
+    """PEM of the receipt key, the log key and the post-quantum log key, each proven to be one.
+
+    Raises ConfigError with every mistake.
+    """
+    preparation = _Preparation(loaded)
+    receipts = loaded.settings.receipts
+    receipt_key = preparation.secret(("receipts", "key"), receipts.key)
+    log_key = preparation.secret(("receipts", "log_key"), receipts.log_key)
+    log_pq_key = preparation.secret(("receipts", "log_pq_key"), receipts.log_pq_key)
+    if receipt_key is not None and log_key is not None and not preparation.problems:
+        load = partial(notary_keys.load, receipts.origin, receipt_key, log_key, log_pq_key)
+        if preparation.attempt(("receipts", "key"), load) is not None:
+            return receipt_key, log_key, log_pq_key
+    raise ConfigError(preparation.problems)
 
 
 def _credentials(preparation: _Preparation) -> Credentials | None:
@@ -118,7 +139,7 @@ def _pool(
 ) -> Pool:
     loaded = preparation.loaded
     upstream = loaded.settings.upstreams[name]
-    secure = any(endpoint(url, loaded.directory).secure for url in upstream.endpoints)
+    secure = any(parse_endpoint(url).secure for url in upstream.endpoints)
     context = None
     trust = _trust(preparation, ("upstreams", name), upstream.tls) if secure else None
     if trust is not None:

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import trio
 
-from proxy.app.prepare import prepare
+from proxy.app.prepare import prepare, receipt_keys
 from proxy.edge.admin import serve_admin
 from proxy.edge.gate import Keeper
 from proxy.edge.listener import Listener, bind
 from proxy.edge.stream import Stream
-from proxy.errors import ConfigError, CredentialError, LockgateError
+from proxy.errors import ConfigError, LockgateError
 from proxy.journey import serve
 from proxy.model import Peer
 from proxy.notary import Notary
@@ -30,10 +30,7 @@ from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.policy.replay import ReplayWindow
 from proxy.settings.load import Loaded, load
-from proxy.settings.secrets import read_secret, resolve_path
-
-_REPLAY_CAPACITY = 1_000_000
-"""Transfer-Ids that are remembered at once; when all are within their window, new ones wait."""
+from proxy.settings.secrets import resolve_path
 
 
 def run(path: Path) -> int:
@@ -46,7 +43,7 @@ async def _main(path: Path) -> int:
     metrics, log = Metrics(), Log(loaded.settings.log.format)
     gate = prepare(loaded, metrics)
     notary = _open_notary(loaded, metrics)
-    keeper = Keeper(gate, notary, ReplayWindow(_REPLAY_CAPACITY), metrics, log)
+    keeper = Keeper(gate, notary, ReplayWindow(loaded.settings.transfer_ids.capacity), metrics, log)
     _publish(keeper, reload=False)
     process = Process(keeper, notary, path)
     gc.collect()
@@ -175,27 +172,19 @@ class Process:
 
 def _open_notary(loaded: Loaded, metrics: Metrics) -> Notary:
     receipts = loaded.settings.receipts
-
-    def secret(name: str, reference: str) -> bytes:
-        try:
-            return read_secret(reference, loaded.directory)
-        except CredentialError as error:
-            raise ConfigError([loaded.problem(("receipts", name), str(error))]) from None
-
+    receipt_key, log_key, log_pq_key = receipt_keys(loaded)
     try:
         return Notary.open(
             resolve_path(receipts.store, loaded.directory),
             origin=receipts.origin,
-            receipt_key=secret("key", receipts.key),
-            log_key=secret("log_key", receipts.log_key),
-            log_pq_key=secret("log_pq_key", receipts.log_pq_key) if receipts.log_pq_key else None,
+            receipt_key=receipt_key,
+            log_key=log_key,
+            log_pq_key=log_pq_key,
             durability=receipts.durability,
             checkpoint_every=receipts.checkpoint_every,
             clock=lambda: datetime.now(UTC),
             on_commit=metrics.commit,
         )
-    except ConfigError:
-        raise
     except LockgateError as error:
         raise ConfigError([loaded.problem(("receipts", "store"), str(error))]) from None
 
@@ -207,7 +196,7 @@ def _require_reloadable(old: Loaded, new: Loaded) -> None:
     binds = {name: listener.bind for name, listener in before.listeners.items()}
     if binds != {name: listener.bind for name, listener in after.listeners.items()}:
         problems.append(new.problem(("listeners",), "a listener or its bind changed: restart"))
-    for name in ("receipts", "admin", "metrics"):
+    for name in ("receipts", "admin", "metrics", "transfer_ids"):
         if getattr(before, name) != getattr(after, name):
             problems.append(new.problem((name,), f"{name} changed: that takes a restart"))
     if problems:

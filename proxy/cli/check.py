@@ -4,13 +4,24 @@ import argparse
 import sys
 from pathlib import Path
 
+from proxy.app.prepare import prepare, receipt_keys
+from proxy.observe.metrics import Metrics
 from proxy.settings.load import load
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `check`."""
-    check = commands.add_parser("check", help="validate a configuration")
+    check = commands.add_parser(
+        "check",
+        help="validate a configuration",
+        description="Say everything that is wrong with CONFIG, as file:line:column: path: message, "
+        "and open every certificate, key, trust bundle and CRL that it names.",
+        epilog="example: lockgate check config/gateway.yaml",
+    )
     check.add_argument("config", type=Path, metavar="CONFIG")
+    check.add_argument(
+        "--no-credentials", action="store_true", help="open none of the files that it names"
+    )
     check.set_defaults(run=run)
 
 
@@ -19,6 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
     loaded = load(arguments.config)
     for warning in loaded.warnings:
         sys.stderr.write(f"{warning} (warning)\n")
+    if not arguments.no_credentials:
+        prepare(loaded, Metrics())
+        receipt_keys(loaded)
     settings = loaded.settings
     print(
         f"{loaded.path}: ok: {settings.name}, {len(settings.listeners)} listeners, "

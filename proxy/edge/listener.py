@@ -21,6 +21,7 @@ from proxy.errors import ConfigError, Problem, TlsFailure
 from proxy.model import Peer
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
+from proxy.settings.address import parse_bind
 from proxy.settings.schema import ListenerLimits
 from proxy.tls.context import TlsContext
 from proxy.tls.engine import Engine
@@ -44,8 +45,9 @@ def bind(address: str, directory: Path) -> trio.socket.SocketType:
 
 
 def _bind(address: str, directory: Path) -> socket.socket:
-    if address.startswith("unix:"):
-        path = directory / address.removeprefix("unix:")
+    place = parse_bind(address)
+    if place.path is not None:
+        path = directory / place.path
         if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
             path.unlink()
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -55,12 +57,11 @@ def _bind(address: str, directory: Path) -> socket.socket:
         finally:
             os.umask(mask)
     else:
-        host, _, port = address.rpartition(":")
-        host = host.strip("[]")
+        host = place.host or ""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, int(port)))
+        sock.bind((host, place.port))
     sock.listen(_BACKLOG)
     sock.setblocking(False)
     return sock

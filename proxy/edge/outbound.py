@@ -8,9 +8,7 @@ be quiet: an upstream that has closed, or spoken out of turn, is not asked a sec
 import socket
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import trio
 
@@ -18,6 +16,7 @@ from proxy.edge.stream import Disconnected, PlainStream, Stream, TlsStream
 from proxy.errors import Refusal, TlsFailure, UpstreamFailure
 from proxy.model import AnswerHead, Certificate, Framing, Headers, Peer
 from proxy.observe.metrics import Metrics
+from proxy.settings.address import Endpoint, parse_endpoint
 from proxy.settings.schema import Upstream
 from proxy.tls.context import TlsContext
 from proxy.tls.engine import Engine
@@ -35,33 +34,6 @@ _IDENTITY = {
     "no_certificate", "untrusted", "expired", "not_yet_valid", "revoked", "crl", "usage", "name",
     "identity", "pin",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where one address of an upstream is: TCP host and port, or the path of a unix socket."""
-
-    host: str
-    port: int
-    path: str | None
-    secure: bool
-
-    @property
-    def authority(self) -> str:
-        """The Host that the upstream is asked for (RFC 9110, section 7.2)."""
-        if self.path is not None:
-            return "localhost"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
-
-
-def endpoint(url: str, directory: Path) -> Endpoint:
-    """Read https://HOST[:PORT], http://HOST[:PORT] or unix:PATH (relative to `directory`)."""
-    if url.startswith("unix:"):
-        return Endpoint("localhost", 0, str(directory / url.removeprefix("unix:")), secure=False)
-    parts = urlsplit(url)
-    secure = parts.scheme == "https"
-    return Endpoint(parts.hostname or "", parts.port or (443 if secure else 80), None, secure)
 
 
 class Outbound:
@@ -147,7 +119,8 @@ class Pool:
     ) -> None:
         self.name = name
         self._settings = settings
-        self._endpoints = [endpoint(url, directory) for url in settings.endpoints]
+        self._directory = directory
+        self._endpoints = [parse_endpoint(url) for url in settings.endpoints]
         self._tls = tls
         self._is_expected = is_expected
         self._metrics = metrics
@@ -207,19 +180,19 @@ class Pool:
                 try:
                     return await self._connect_to(at)
                 except (OSError, Disconnected) as error:
-                    reasons.append(f"{at.authority}: {error}")
+                    reasons.append(f"{at}: {error}")
                     continue
-            reasons.append(f"{at.authority}: timed out")
+            reasons.append(f"{at}: timed out")
         raise UpstreamFailure("upstream-unreachable", "; ".join(reasons))
 
     async def _connect_to(self, at: Endpoint) -> Outbound:
-        sock = await _dial(at)
+        sock = await self._dial(at)
         max_head = self._settings.limits.head
         if self._tls is None or not at.secure:
             return Outbound(PlainStream(sock), at, None, max_head)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            engine = Engine(self._tls, server_name=self._settings.server_name or at.host)
+            engine = Engine(self._tls, server_name=self._settings.server_name or at.address.host)
             stream = TlsStream(sock, engine)
             await stream.handshake()
             self._require_expected(engine)
@@ -240,10 +213,8 @@ class Pool:
         if not self._is_expected(peer):
             raise TlsFailure("identity", "the certificate is not the one of the expected peer")
 
-
-async def _dial(at: Endpoint) -> trio.socket.SocketType:
-    if at.path is not None:
-        stream = await trio.open_unix_socket(at.path)
-    else:
-        stream = await trio.open_tcp_stream(at.host, at.port)
-    return stream.socket
+    async def _dial(self, at: Endpoint) -> trio.socket.SocketType:
+        host, port, path = at.address.host, at.address.port, at.address.path
+        if path is not None:
+            return (await trio.open_unix_socket(str(self._directory / path))).socket
+        return (await trio.open_tcp_stream(host or "", port or 0)).socket

@@ -54,6 +54,19 @@ class Endpoint:
     def secure(self) -> bool:
         return self.scheme in ("https", "tls")
 
+    @property
+    def authority(self) -> str:
+        """The Host that it is asked for (RFC 9110, section 7.2)."""
+        host, port = self.address.host, self.address.port
+        if host is None:
+            return "localhost"
+        host = f"[{host}]" if ":" in host else host
+        return host if port == _PORTS.get(self.scheme) else f"{host}:{port}"
+
+    def __str__(self) -> str:
+        path = self.address.path
+        return f"unix:{path}" if path is not None else f"{self.scheme}://{self.authority}"
+
 
 def parse_bind(text: str) -> Address:
     """Read a bind: HOST:PORT, [IPV6]:PORT or unix:PATH; port 0 is any free port."""

@@ -189,6 +189,14 @@ class Bind(Model):
     bind: str
 
 
+class TransferIds(Model):
+    capacity: int = Field(
+        default=200_000,
+        gt=0,
+        description="ids remembered at once, by all routes; new ones wait when all are in use",
+    )
+
+
 class Shutdown(Model):
     drain: Duration = Field(default=30.0, description="the one deadline of a graceful stop")
 
@@ -212,5 +220,6 @@ class Settings(Model):
     receipts: Receipts
     admin: Bind
     metrics: Bind | None = None
+    transfer_ids: TransferIds = TransferIds()
     shutdown: Shutdown = Shutdown()
     log: Log = Log()
