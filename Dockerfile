@@ -9,7 +9,7 @@
 ARG PYTHON=docker.io/library/python:3.11-slim
 
 FROM ${PYTHON} AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1  PIP_NO_INPUT=1 \
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1 \
     PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 COPY requirements.lock requirements-build.lock ./
@@ -26,15 +26,14 @@ RUN /opt/build/bin/pip wheel -q --no-deps --no-build-isolation -w /tmp/wheel . \
  && /opt/build/bin/pip --python /opt/lockgate/bin/python install -q --no-compile \
       --no-deps --no-index /tmp/wheel/*.whl \
  && /opt/lockgate/bin/python -m compileall -q --invalidation-mode unchecked-hash \
-      /opt/lockgate/lib \
- && install -d -m 0700 -o 65532 -g 65532 /state
+      /opt/lockgate/lib
 
 FROM ${PYTHON}
 LABEL org.opencontainers.image.title="lockgate" \
       org.opencontainers.image.description="An mTLS-terminating secure transfer proxy" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/lockgate /opt/lockgate
-COPY --from=build --chown=65532:65532 /state /var/lib/lockgate
+RUN install -d -m 0700 -o 65532 -g 65532 /var/lib/lockgate
 ENV PATH=/opt/lockgate/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
