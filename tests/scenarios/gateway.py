@@ -132,7 +132,7 @@ class Gateway:
             with error:
                 return error.code, error.read().decode()
 
-    def metric(self, name: str, **labels: str) -> float:
+    def metric(self, name: str, /, **labels: str) -> float:
         """The sum of the samples of `name` that have these labels."""
         return sum(
             sample.value
@@ -141,7 +141,7 @@ class Gateway:
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
-    def wait_for_metric(self, wanted: float, name: str, **labels: str) -> None:
+    def wait_for_metric(self, wanted: float, name: str, /, **labels: str) -> None:
         deadline = time.monotonic() + 15
         while (value := self.metric(name, **labels)) != wanted:
             assert time.monotonic() < deadline, f"{name} {labels} is {value}, not {wanted}"

@@ -50,7 +50,7 @@ def receipts(gateway: Gateway) -> list[Predicate]:
     """Every receipt in the log, oldest first."""
     done = lockgate("receipts", "list", gateway.folder / "var/receipts", "--json")
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line)["statement"]["predicate"] for line in done.stdout.splitlines()]
 
 
 def audit(gateway: Gateway) -> str:
