@@ -29,7 +29,8 @@ def require_format(
     Takes every value of Content-Type and of Content-Encoding (RFC 9110, 8.3 and 8.4). One
     Content-Type at most, well-formed, charset UTF-8 if any. None at all is admitted only when the
     route admits exactly one format. What is not JSON or NDJSON is `opaque` where the route admits
-    that; so are known types whose format the route does not admit otherwise, and coded content.
+    that, and so are known types whose format the route does not admit otherwise. Coded content of
+    a format that is looked into is refused.
     """
     if len(content_types) > 1:
         raise _refused("more than one Content-Type")
@@ -40,12 +41,12 @@ def require_format(
         found = policy.content[0]
     else:
         raise _refused("no Content-Type, and the route admits more than one format")
+    if found not in policy.content and opaque:
+        found = "opaque"
     if found not in policy.content:
         raise _refused(f"the route does not admit {found} content")
     if found != "opaque" and not _identity(content_encodings):
         raise _refused("a content coding that cannot be looked into")
-    if found == "opaque" and not opaque:
-        raise _refused("a Content-Type that this route does not know")
     return found
 
 
