@@ -12,7 +12,8 @@
     detect      the gate, then exact patterns on what the gate let through
     findings    one string or number judged: found, counted, redacted, rejected, flagged
     gate        hyperscan, wrapped
-    patterns    what a card, an IBAN, a key … is, exactly
+    patterns    what an address, a key, a token is, exactly
+    identifiers the same for cards, IBANs and social security numbers
 
 Octets in, octets out. No octet outside a masked span ever changes. docs/masking.md is the manual.
 """

@@ -16,8 +16,9 @@ from typing import Final
 
 from proxy.content.findings import Findings, Search, decoded
 from proxy.content.gate import NINE_DIGITS, SSN_WORD, gate
+from proxy.content.identifiers import find_bare_ssns, says_ssn
 from proxy.content.mask import Edit, apply
-from proxy.content.patterns import FINDERS, find_bare_ssns, find_key_starts, says_ssn
+from proxy.content.patterns import FINDERS, find_key_starts
 from proxy.content.validate import STRING
 from proxy.settings.schema import DetectRule
 

@@ -6,8 +6,9 @@ from typing import Final
 
 import orjson
 
+from proxy.content.identifiers import find_bare_ssns
 from proxy.content.mask import apply
-from proxy.content.patterns import FINDERS, find_bare_ssns
+from proxy.content.patterns import FINDERS, NEEDED
 from proxy.errors import Refusal
 from proxy.settings.schema import DetectRule
 
@@ -52,8 +53,10 @@ class Search:
             spans = self._look(text, bare, first=turn == 0)
             if not spans:
                 break
-            # What stood beside a finding may be one now, so look again.
             text = apply(text, [(a, b, b"[REDACTED:%b]" % kind) for a, b, kind in spans])
+            if spans[0][1] - spans[0][0] == len(original):
+                break
+            # What stood beside a finding may be one now, so look again.
         else:
             raise Refusal("finding-rejected", f"findings without end in {self._where}")
         if text == original:
@@ -66,7 +69,11 @@ class Search:
         for rule in self._rules:
             if rule.action == "flag" and not first:
                 continue
-            finder = find_bare_ssns if bare and rule.type == "us_ssn" else FINDERS[rule.type]
+            finder = FINDERS[rule.type]
+            if bare and rule.type == "us_ssn":
+                finder = find_bare_ssns
+            elif NEEDED.get(rule.type, b"") not in text:
+                continue
             found = list(finder(text))
             if not found:
                 continue

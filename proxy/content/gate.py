@@ -15,7 +15,7 @@ from typing import Final
 
 import hyperscan
 
-from proxy.content.patterns import IBAN_LENGTHS
+from proxy.content.identifiers import IBAN_LENGTHS
 
 NINE_DIGITS: Final = "nine_digits"
 SSN_WORD: Final = "ssn_word"

@@ -12,9 +12,10 @@ node the first one in the file wins. Filters and functions need values, and are 
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import jsonpath_rfc9535
 from jsonpath_rfc9535.segments import JSONPathRecursiveDescentSegment
@@ -28,7 +29,7 @@ from jsonpath_rfc9535.selectors import (
 
 from proxy.content.validate import STRING
 
-MAX_STATES = 1024
+MAX_STATES = 256
 
 _WS = rb"[ \t\n\r]*+"
 _SCALAR = rb"(?:" + STRING + rb"|[-+.0-9A-Za-z]++)"
@@ -60,6 +61,11 @@ class Segment:
     @property
     def positional(self) -> bool:
         return bool(self.indexes or self.slices) and not self.wildcard
+
+    @property
+    def places(self) -> str:
+        """A name for which elements are selected; "" for none or all."""
+        return f"{self.indexes}{self.slices}" if self.positional else ""
 
     @property
     def from_the_end(self) -> bool:
@@ -114,6 +120,7 @@ class State:
         self.positional = any(segment.positional for _, _, segment in self._steps)
         self.from_the_end = any(segment.from_the_end for _, _, segment in self._steps)
         self._automaton = automaton
+        self._elements: dict[tuple[bool, ...], State] = {}
 
     @cached_property
     def names(self) -> dict[bytes, "State"]:
@@ -131,7 +138,20 @@ class State:
 
     def element(self, index: int, length: int) -> "State":
         """The state of one array element."""
-        return self._to(segment.selects(index, length) for _, _, segment in self._steps)
+        selected = tuple([segment.selects(index, length) for _, _, segment in self._steps])
+        found = self._elements.get(selected)
+        if found is None:
+            found = self._elements[selected] = self._to(selected)
+        return found
+
+    def below(self) -> Iterator["State"]:
+        """Every state that a child can be in, whatever is sent."""
+        yield from self.names.values()
+        segments = [segment for _, _, segment in self._steps]
+        places = sorted({segment.places for segment in segments if segment.positional})
+        for chosen in product((False, True), repeat=len(places)):
+            selected = dict(zip(places, chosen, strict=True))
+            yield self._to(selected.get(s.places, s.wildcard) for s in segments)
 
     def _to(self, matched: Iterable[bool]) -> "State":
         items = set()
@@ -182,25 +202,24 @@ class Automaton:
         found = self._states.get(items)
         if found is None:
             found = State(items, self)
-            # What an array's indexes lead to is found on the way: bounded, whatever is sent.
-            if len(self._states) < 4 * MAX_STATES:
-                self._states[items] = found
+            self._states[items] = found
         return found
 
     def _explore(self) -> None:
-        """Build every state that names lead to now, so that none is built under a transfer."""
-        seen: set[int] = set()
+        """Build every state now, so that none is built under a transfer."""
+        seen = {self.root}
         waiting = [self.root]
         while waiting:
             state = waiting.pop()
-            if id(state) in seen:
+            if not state.live:
                 continue
-            seen.add(id(state))
-            if len(seen) > MAX_STATES:
-                raise ValueError(f"these paths together need more than {MAX_STATES} states")
-            if state.live:
-                _ = state.members, state.elements
-                waiting += [state.other, *state.names.values()]
+            _ = state.members, state.elements, state.other
+            for child in state.below():
+                if child not in seen:
+                    seen.add(child)
+                    waiting.append(child)
+                if len(seen) > MAX_STATES:
+                    raise ValueError(f"these paths together need more than {MAX_STATES} states")
 
 
 UNBOUNDED = sys.maxsize

@@ -75,7 +75,7 @@ class Tokenizer:
 
     def recognises(self, text: str) -> bool:
         """True only for a token that one of these keys made."""
-        match = _TOKEN.fullmatch(text)
+        match = _TOKEN.fullmatch(text) if text.startswith("tok:") else None
         if match is None or match[1] not in self._keys:
             return False
         return self._keys[match[1]].made(match[2])

@@ -10,17 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.content.detect import BARE, Detector
-from proxy.content.patterns import (
-    FINDERS,
+from proxy.content.identifiers import (
     IBAN_LENGTHS,
     find_bare_ssns,
     find_cards,
-    find_emails,
     find_ibans,
     find_ssns,
     is_card,
     says_ssn,
 )
+from proxy.content.patterns import FINDERS, find_emails
 from proxy.errors import Refusal
 from proxy.settings.schema import DetectRule
 from tests.content.policies import EVERYTHING, compiled, masked, sent

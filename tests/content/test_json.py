@@ -1,6 +1,7 @@
 """JSON itself: the corpus, and that arbitrary octets give output or a Refusal, nothing else."""
 
 import json
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,22 @@ def test_large_documents_of_every_shape_take_linear_time_and_memory() -> None:
     ):
         untouched = masked(document, {"$..nowhere": "drop", "$[-9].x.y[-1:]": "redact"}, EVERYTHING)
         assert untouched == document
+
+
+def test_a_stream_of_any_length_takes_bounded_memory() -> None:
+    line = b'{"a":"jane@example.com","x":"%b"}\n' % (b"x" * 200)
+    piece = line * 64 + line[:100]
+    rest = line[100:]
+    inspector = compiled({"$.a": HMAC}, EVERYTHING).open("ndjson")
+    inspector.feed(piece + rest)
+    tracemalloc.start()
+    for _ in range(100):
+        inspector.feed(piece)
+        inspector.feed(rest)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert inspector.report().records == 101 * 65
+    assert peak < 12 * len(piece)
 
 
 @pytest.mark.parametrize("form", ["json", "ndjson"])

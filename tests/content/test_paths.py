@@ -87,6 +87,16 @@ def test_filters_and_functions_are_refused_with_the_path(path: str) -> None:
 def test_paths_that_would_need_too_many_states_are_refused() -> None:
     with pytest.raises(ValueError, match="states"):
         Automaton(["$..a" + ".*" * 24, "$..b" + ".*" * 24])
+    with pytest.raises(ValueError, match="states"):
+        Automaton(["$..[0]" + "[1]" * 24])
+
+
+@given(documents(), paths)
+def test_no_state_is_made_while_a_document_is_scanned(document: tuple[Any, str], path: str) -> None:
+    automaton = Automaton([path])
+    before = len(automaton._states)
+    find(document[1].encode(), automaton.root)
+    assert len(automaton._states) == before
 
 
 @given(st.integers(0, 12), st.integers(-14, 14))

@@ -1,0 +1,152 @@
+"""Numbers that are checked: payment cards, IBANs, US social security numbers.
+
+Each `find_*` takes the UTF-8 of one decoded string (or the text of a number) and yields spans in
+it. What a number looks like is never enough: a checksum, a list of ranges, a key above it decide.
+
+A pattern starts with the set of its first octets, because then the search is fast, and looks at
+what stands before only after that: `(?<![0-9].)` is "no digit before the first octet".
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+Span = tuple[int, int]
+
+# --- payment cards -------------------------------------------------------------------------------
+
+_LEFT: Final = rb"(?<![0-9A-Za-z_].)(?<![0-9][.-].)"
+_NO_UUID: Final = rb"(?<![0-9A-Fa-f]{4}-.)"
+_RIGHT: Final = rb"(?![0-9A-Za-z_])(?!-[0-9])(?!\.[0-9])"
+_CARD: Final = re.compile(
+    b"[1-6]" + _LEFT + _NO_UUID + rb"(?:(?<=[2-6])(?:[0-9]{11,18}+"
+    rb"|[0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,3})?"
+    rb"|(?<=3)[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})|800[0-9]{11})" + _RIGHT,
+    re.DOTALL,
+)
+_ISSUERS: Final = (
+    ("4", "4", (13, 16, 19)),  # Visa
+    ("51", "55", (16,)),  # Mastercard
+    ("2221", "2720", (16,)),  # Mastercard
+    ("34", "34", (15,)),  # American Express
+    ("37", "37", (15,)),  # American Express
+    ("6011", "6011", range(16, 20)),  # Discover
+    ("644", "659", range(16, 20)),  # Discover
+    ("62", "62", range(16, 20)),  # UnionPay
+    ("300", "305", range(14, 20)),  # Diners Club
+    ("309", "309", range(14, 20)),  # Diners Club
+    ("36", "36", range(14, 20)),  # Diners Club
+    ("38", "39", range(14, 20)),  # Diners Club
+    ("3528", "3589", range(16, 20)),  # JCB
+    ("1800", "1800", (15,)),  # JCB
+    ("2131", "2131", (15,)),  # JCB
+    ("2200", "2204", range(16, 20)),  # Mir
+    ("5018", "5018", range(12, 20)),  # Maestro
+    ("5020", "5020", range(12, 20)),  # Maestro
+    ("5038", "5038", range(12, 20)),  # Maestro
+    ("5893", "5893", range(12, 20)),  # Maestro
+    ("6304", "6304", range(12, 20)),  # Maestro
+    ("6759", "6759", range(12, 20)),  # Maestro
+    ("6761", "6763", range(12, 20)),  # Maestro
+)
+_DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+
+
+def _issued(digits: str) -> bool:
+    return any(
+        low <= digits[: len(low)] <= high and len(digits) in lengths
+        for low, high, lengths in _ISSUERS
+    )
+
+
+def _luhn(digits: str) -> bool:
+    total = sum(int(digit) for digit in digits[-1::-2])
+    return (total + sum(_DOUBLED[int(digit)] for digit in digits[-2::-2])) % 10 == 0
+
+
+def is_card(digits: str) -> bool:
+    """Issuer range with its lengths, Luhn, and not one digit all over."""
+    return _issued(digits) and _luhn(digits) and len(set(digits)) > 1
+
+
+def find_cards(text: bytes) -> Iterator[Span]:
+    position = 0
+    while match := _CARD.search(text, position):
+        position = match.start() + 1
+        groups = re.split(rb"[ -]", match[0])
+        for count in range(len(groups), max(len(groups) - 2, 0), -1):
+            if is_card(b"".join(groups[:count]).decode()):
+                end = match.start() + sum(map(len, groups[:count])) + count - 1
+                yield match.start(), end
+                position = end
+                break
+
+
+# --- IBAN ----------------------------------------------------------------------------------------
+
+IBAN_LENGTHS: Final = {
+    "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22,
+    "BI": 27, "BR": 29, "BY": 28, "CH": 21, "CR": 22, "CY": 28, "CZ": 24, "DE": 22, "DJ": 27,
+    "DK": 18, "DO": 28, "EE": 20, "EG": 29, "ES": 24, "FI": 18, "FK": 18, "FO": 18, "FR": 27,
+    "GB": 22, "GE": 22, "GI": 23, "GL": 18, "GR": 27, "GT": 28, "HN": 28, "HR": 21, "HU": 28,
+    "IE": 22, "IL": 23, "IQ": 23, "IS": 26, "IT": 27, "JO": 30, "KW": 30, "KZ": 20, "LB": 28,
+    "LC": 32, "LI": 21, "LT": 20, "LU": 20, "LV": 21, "LY": 25, "MC": 27, "MD": 24, "ME": 22,
+    "MK": 19, "MN": 20, "MR": 27, "MT": 31, "MU": 30, "NI": 28, "NL": 18, "NO": 15, "OM": 23,
+    "PK": 24, "PL": 28, "PS": 29, "PT": 25, "QA": 29, "RO": 24, "RS": 22, "RU": 33, "SA": 24,
+    "SC": 31, "SD": 18, "SE": 24, "SI": 19, "SK": 24, "SM": 27, "SO": 23, "ST": 25, "SV": 28,
+    "TL": 23, "TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20, "YE": 30,
+}  # fmt: skip
+"""Country -> characters, by the SWIFT IBAN registry."""
+
+_IBAN_START: Final = re.compile(rb"[A-Z](?<![0-9A-Za-z].)[A-Z][0-9]{2}", re.DOTALL)
+_IBAN_REST: Final = {
+    n: re.compile(rb"(?: ?[0-9A-Z]){%d}(?![0-9A-Za-z])" % (n - 4))
+    for n in set(IBAN_LENGTHS.values())
+}
+
+
+def find_ibans(text: bytes) -> Iterator[Span]:
+    """ISO 13616: the length of the country, and 1 modulo 97. Single spaces anywhere."""
+    for start in _IBAN_START.finditer(text):
+        length = IBAN_LENGTHS.get(start[0][:2].decode())
+        rest = _IBAN_REST[length].match(text, start.end()) if length else None
+        if rest is None:
+            continue
+        letters = (rest[0].replace(b" ", b"") + start[0]).decode()
+        if int("".join(str(int(letter, 36)) for letter in letters)) % 97 == 1:
+            yield start.start(), rest.end()
+
+
+# --- US social security numbers ------------------------------------------------------------------
+
+_AREA: Final = b"([0-8]" + _LEFT + b"[0-9]{2})"
+_SSN: Final = re.compile(_AREA + rb"-([0-9]{2})-([0-9]{4})" + _RIGHT, re.DOTALL)
+_BARE_SSN: Final = re.compile(
+    _AREA + rb"(?:-(?=[0-9]{2}-)| (?=[0-9]{2} )|(?=[0-9]{6}))([0-9]{2})[ -]?([0-9]{4})" + _RIGHT,
+    re.DOTALL,
+)
+_MARK: Final = re.compile(r"\[REDACTED:[a-z_]+\]")  # says "us_ssn", but is no word of a key
+_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+def find_ssns(text: bytes) -> Iterator[Span]:
+    """Dashed, with an area, group and serial that can be issued."""
+    return (match.span() for match in _SSN.finditer(text) if _can_be_issued(match))
+
+
+def find_bare_ssns(text: bytes) -> Iterator[Span]:
+    """The same, also with spaces or nothing between: only under a key that says so."""
+    return (match.span() for match in _BARE_SSN.finditer(text) if _can_be_issued(match))
+
+
+def _can_be_issued(match: re.Match[bytes]) -> bool:
+    return match[1] not in (b"000", b"666") and match[2] != b"00" and match[3] != b"0000"
+
+
+def says_ssn(key: str) -> bool:
+    """Whether a key says SSN or social security, as whole words: `customerSsn`, `SSN_NO`."""
+    words = [word.lower() for word in _WORDS.findall(_MARK.sub("", key))]
+    if "ssn" in words or "ssns" in words or "socialsecurity" in words:
+        return True
+    return "socialsecuritynumber" in words or ("social", "security") in pairwise(words)
