@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from proxy.cli.receipts_audit import run_audit
-from proxy.cli.receipts_files import Folder, read, read_public_key
+from proxy.cli.receipts_files import read, read_public_key
 from proxy.errors import ConfigError, EvidenceError, LockgateError
 from proxy.notary import keys
+from proxy.notary.folder import Folder
 from proxy.receipt import dsse, header, reading, words
 from proxy.settings.load import load
 from proxy.settings.secrets import read_secret

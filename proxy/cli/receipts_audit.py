@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from proxy.cli.receipts_files import Folder, Tail, read, read_public_key
-from proxy.errors import EvidenceError
-from proxy.notary.publisher import JOURNAL
-from proxy.receipt.audit import Kept, Walk, audit, require_stray
+from proxy.cli.receipts_files import read, read_public_key
+from proxy.notary.folder import Folder, audit_folder
+from proxy.receipt.audit import Kept
 from proxy.receipt.audit import Progress as Tick
 from proxy.receipt.vkey import parse_vkey
 
@@ -25,11 +24,7 @@ def run_audit(arguments: argparse.Namespace) -> int:
     if arguments.checkpoint is not None:
         kept = Kept(str(arguments.checkpoint), read(arguments.checkpoint))
     with _progress() as tick:
-        checkpoint, walk = audit(folder.load, vkeys=vkeys, keys=keys, kept=kept, progress=tick)
-    for path in folder.tiles():
-        require_stray(folder.load, path, checkpoint.size)
-    tail = folder.tail()
-    further = 0 if tail is None else require_tail(folder, tail, walk)
+        checkpoint, further = audit_folder(folder, vkeys=vkeys, keys=keys, kept=kept, progress=tick)
     print(f"{checkpoint.origin}: {checkpoint.size} entries are what the checkpoint says")
     print(f"  signed by {', '.join(f'{vkey.name}+{vkey.key_id.hex()}' for vkey in vkeys)}")
     if kept is not None:
@@ -37,21 +32,6 @@ def run_audit(arguments: argparse.Namespace) -> int:
     if further:
         print(f"  {further} more in the journal, signed and in sequence, under no checkpoint yet")
     return 0
-
-
-def require_tail(folder: Folder, tail: Tail, walk: Walk) -> int:
-    """Check the journal against the tiles, and go on where they end. Returns how many are new."""
-    if tail.scan.fault == "bad" or tail.scan.damaged:
-        raise EvidenceError(f"{JOURNAL}: damaged at octet {tail.scan.length}")
-    size = walk.tree.size
-    known = dict(folder.published(tail.base, size))
-    for index, entry in enumerate(tail.entries[: max(0, size - tail.base)], tail.base):
-        if known[index] != entry:
-            raise EvidenceError(f"{JOURNAL}: entry {index}: is not that of the tiles")
-    beyond = tail.beyond(size)
-    for entry in beyond:
-        walk.step(entry, JOURNAL)
-    return len(beyond)
 
 
 @contextmanager

@@ -24,7 +24,10 @@ class Publisher:
         self._store = store
         self.size = size
         self.partials: frozenset[str] = frozenset()
-        self._older = _partials_on_disk(store, size or 0)
+        """Unfinished tiles that this process has written and that are current."""
+        unfinished = (tile for tile in tiles_of(size or 0) if tile[2] < TILE_WIDTH)
+        self._current = frozenset(tile_path(*tile) for tile in unfinished)
+        self._older = _partials_on_disk(store, self._current)
 
     def publish(self, edition: Edition, checkpoint: bytes) -> None:
         """Write everything. Blocks on the disk. Raises `OSError`; may then be tried again."""
@@ -37,20 +40,15 @@ class Publisher:
             self._disk.sync_folder(folder)
         self._disk.replace(self._store / CHECKPOINT, self._store / _SCRATCH, checkpoint)
         self._disk.sync_folder(self._store)
-        gone = self._older - self.partials - edition.partials
-        self._older, self.partials = self.partials, edition.partials
-        self.size = edition.size
+        gone = self._older - self._current - edition.partials
+        self._older, self._current = self._current, edition.partials
+        self.partials, self.size = edition.partials, edition.size
         for name in gone:
             self._disk.remove(self._store / name)
 
 
-def _partials_on_disk(store: Path, size: int) -> frozenset[str]:
-    """The unfinished tiles along the right edge that earlier checkpoints left."""
-    found = set()
-    for level, position, width in tiles_of(size):
-        if width == TILE_WIDTH:
-            continue
-        folder = Path(tile_path(level, position, width)).parent
-        if (store / folder).is_dir():
-            found |= {str(folder / file.name) for file in (store / folder).iterdir()}
-    return frozenset(found)
+def _partials_on_disk(store: Path, current: frozenset[str]) -> frozenset[str]:
+    """The unfinished tiles beside the current ones, which earlier checkpoints left."""
+    folders = {Path(name).parent for name in current}
+    found = (file for folder in folders for file in (store / folder).glob("*"))
+    return frozenset(str(file.relative_to(store)) for file in found) - current

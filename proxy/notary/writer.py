@@ -209,7 +209,8 @@ class Writer:
     async def _publish_loop(self) -> None:
         while True:
             await self.publish()
-            await trio.sleep(self._every)
+            failed = self.unpublished is not None
+            await trio.sleep(min(self._every, _RETRY_MOST) if failed else self._every)
 
     async def publish(self) -> None:
         """Write tiles and checkpoint, if there is anything new; `unpublished` tells of failure."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +13,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from proxy.cli.receipts_audit import require_tail
-from proxy.cli.receipts_files import Folder
 from proxy.model import (
     Certificate,
     Channel,
@@ -27,8 +25,9 @@ from proxy.model import (
     Verdict,
 )
 from proxy.notary import Notary
+from proxy.notary.folder import Folder, audit_folder
 from proxy.receipt import dsse
-from proxy.receipt.audit import Kept, audit, require_stray
+from proxy.receipt.audit import Kept
 from proxy.receipt.reading import Summary, summarise
 from proxy.receipt.vkey import ed25519_vkey, mldsa44_vkey
 from tests.notary.disks import LooseDisk
@@ -156,6 +155,13 @@ async def running(store: Path, **changes: Any) -> AsyncIterator[Notary]:
         await notary.close()
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the notary work until the condition holds; it does so by itself."""
+    with trio.fail_after(10):
+        while not condition():
+            await trio.lowlevel.checkpoint()
+
+
 async def deliver(notary: Notary, found: Outcome | None = None) -> bytes:
     """Intend and conclude; the envelope."""
     found = found or outcome()
@@ -165,16 +171,12 @@ async def deliver(notary: Notary, found: Outcome | None = None) -> bytes:
 
 def audited(store: Path, kept: bytes | None = None) -> tuple[int, int]:
     """Audit with public keys alone, journal included: (entries published, entries beyond)."""
-    folder = Folder(store)
     vkeys = [ed25519_vkey(ORIGIN, LOG_KEY), mldsa44_vkey(ORIGIN, PQ_KEY)]
     earlier = None if kept is None else Kept("kept", kept)
-    checkpoint, walk = audit(
-        folder.load, vkeys=vkeys, keys=[RECEIPT_KEY.public_key()], kept=earlier
+    checkpoint, beyond = audit_folder(
+        Folder(store), vkeys=vkeys, keys=[RECEIPT_KEY.public_key()], kept=earlier
     )
-    for path in folder.tiles():
-        require_stray(folder.load, path, checkpoint.size)
-    tail = folder.tail()
-    return checkpoint.size, 0 if tail is None else require_tail(folder, tail, walk)
+    return checkpoint.size, beyond
 
 
 def statements(store: Path) -> list[Summary]:

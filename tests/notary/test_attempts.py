@@ -151,6 +151,7 @@ async def test_a_batch_shares_one_append_and_one_fdatasync(tmp_path: Path) -> No
 async def test_with_durability_write_the_sync_comes_with_the_checkpoint(tmp_path: Path) -> None:
     disk = CountingDisk()
     async with running(tmp_path / "log", disk=disk, durability="write") as notary:
+        await trio.testing.wait_all_tasks_blocked()
         await notary.publish()
         disk.syncs = 0
         for _ in range(5):

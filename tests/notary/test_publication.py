@@ -1,0 +1,154 @@
+"""The static files: what lies where, for how long, and what a new journal carries over."""
+
+from pathlib import Path
+
+import trio
+import trio.testing
+
+from proxy.notary.book import decode_snapshot
+from proxy.notary.journal import read_file
+from proxy.notary.keys import Keys
+from proxy.notary.store import Store
+from proxy.receipt import note
+from tests.notary.disks import CountingDisk, LooseDisk
+from tests.notary.samples import (
+    CLOCK,
+    LOG_KEY,
+    ORIGIN,
+    PQ_KEY,
+    RECEIPT_KEY,
+    audited,
+    deliver,
+    intent_of,
+    open_notary,
+    outcome,
+    refusal,
+    running,
+    statements,
+    until,
+)
+
+
+def files(store: Path) -> set[str]:
+    return {str(p.relative_to(store)) for p in store.rglob("*") if p.is_file()}
+
+
+async def test_an_empty_log_has_a_checkpoint_and_no_tiles(tmp_path: Path) -> None:
+    async with running(tmp_path / "log"):
+        pass
+    assert files(tmp_path / "log") == {"checkpoint", "journal"}
+    assert audited(tmp_path / "log") == (0, 0)
+
+
+async def test_unfinished_tiles_go_when_two_checkpoints_have_superseded_them(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "log"
+    async with running(store) as notary:
+        for _ in range(4):
+            await notary.conclude(refusal())
+            await notary.publish()
+        kept = {"tile/0/000.p/3", "tile/0/000.p/4", "tile/entries/000.p/3", "tile/entries/000.p/4"}
+        assert files(store) - {"checkpoint", "journal"} == kept
+        async with trio.open_nursery() as nursery:
+            for _ in range(256):
+                nursery.start_soon(notary.conclude, refusal())
+        await notary.publish()
+        await notary.conclude(refusal())
+        await notary.publish()
+    assert files(store) - {"checkpoint", "journal"} == {
+        "tile/0/000",
+        "tile/0/001.p/4",
+        "tile/0/001.p/5",
+        "tile/1/000.p/1",
+        "tile/entries/000",
+        "tile/entries/001.p/4",
+        "tile/entries/001.p/5",
+    }
+    assert audited(store) == (261, 0)
+
+
+async def test_unfinished_tiles_of_an_earlier_run_go_as_well(tmp_path: Path) -> None:
+    store = tmp_path / "log"
+    for _ in range(4):
+        async with running(store) as notary:
+            await notary.conclude(refusal())
+            await notary.publish()
+    assert {name for name in files(store) if name.startswith("tile/0")} == {
+        "tile/0/000.p/3",
+        "tile/0/000.p/4",
+    }
+
+
+async def test_the_checkpoint_is_written_once_for_each_size(tmp_path: Path) -> None:
+    store = tmp_path / "log"
+    async with running(store) as notary:
+        await notary.conclude(refusal())
+        await notary.publish()
+        before = (store / "checkpoint").stat().st_ino
+        await notary.publish()
+        assert (store / "checkpoint").stat().st_ino == before
+        checkpoint = note.parse_checkpoint(note.parse((store / "checkpoint").read_bytes()).text)
+        assert (checkpoint.origin, checkpoint.size) == (ORIGIN, 1)
+
+
+async def test_the_checkpoint_comes_by_itself(tmp_path: Path) -> None:
+    store = tmp_path / "log"
+    async with running(store, checkpoint_every=0.01) as notary:
+        await deliver(notary)
+        await until(lambda: "tile/0/000.p/1" in files(store))
+
+
+async def test_nobody_else_reads_the_files(tmp_path: Path) -> None:
+    store = tmp_path / "log"
+    async with running(store) as notary:
+        await deliver(notary)
+    for path in (store, *store.rglob("*")):
+        assert path.stat().st_mode & 0o777 & ~(0o750 if path.is_dir() else 0o640) == 0
+
+
+async def test_a_long_journal_is_begun_anew_and_carries_everything_over(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    keys = Keys(ORIGIN, RECEIPT_KEY, LOG_KEY, PQ_KEY)
+    store = Store(path, keys, LooseDisk(), CLOCK, rotate=20_000)
+    left_open = outcome()
+    store.intend(("s", "t", "n"), intent_of(left_open))
+    beginnings = set()
+    for number in range(600):
+        if store.journal_is_long:
+            store.replace_journal(store.new_journal())
+        beginnings.add(store.journal.initial)
+        [draft] = store.draft([refusal(transfer_id="again")])
+        store.append([draft])  # type: ignore[list-item]
+        store.journal.sync()
+        assert store.settle(draft) == number  # type: ignore[arg-type]
+        found = store.edition()
+        if number % 7 == 0 and found is not None:
+            store.publisher.publish(*found)
+            store.leaves.settle(found[0])
+    store.release()
+    assert len(beginnings) > 3
+    beginning = decode_snapshot(read_file(path / "journal").items[0][1])
+    assert beginning.base > 0
+    again = open_notary(path)
+    assert (again.size, again.interrupted) == (601, 1)
+    await again.close()
+    assert audited(path) == (601, 0)
+    said = statements(path)
+    assert [s.place.attempt for s in said[:600]] == list(range(1, 601))
+    assert said[600].transfer_id == left_open.transfer_id
+
+
+async def test_a_large_batch_is_committed_in_parts_of_bounded_size(tmp_path: Path) -> None:
+    sizes: list[int] = []
+    notary = open_notary(
+        tmp_path / "log", disk=CountingDisk(), on_commit=lambda size, _: sizes.append(size)
+    )
+    async with trio.open_nursery() as nursery:
+        for _ in range(200):
+            nursery.start_soon(notary.conclude, refusal())
+        await trio.testing.wait_all_tasks_blocked()
+        await nursery.start(notary.run)
+        await notary.close()
+    assert sum(sizes) == 200
+    assert max(sizes) == 64
