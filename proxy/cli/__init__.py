@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from proxy.cli import certs, check, health, receipts, receive, run, send
+from proxy.cli import certs, check, demo, health, receipts, receive, run, send
 from proxy.errors import ConfigError
 
-MODULES: tuple[ModuleType, ...] = (run, check, health, certs, receipts, send, receive)
+MODULES: tuple[ModuleType, ...] = (run, check, health, certs, receipts, send, receive, demo)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,107 @@
+"""`lockgate demo`: the whole journey on this machine, explained step by step, and checked.
+
+site       the folder, and the processes that run in it
+config     the gateway's configuration
+material   what is sent
+deliver    sends it, with `lockgate send` or curl; reads back what arrived
+checks     is what arrived what was promised?
+evidence   receipts and their log, with public keys alone
+story      the steps, with material of our own
+own        the steps, with a file of the visitor's
+policy     a policy for that file, from what detection finds in it
+screen     how it looks
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from proxy.cli.demo import story
+from proxy.cli.demo.screen import Screen
+from proxy.cli.demo.site import Interrupted, NotAsTold, Site, shown
+from proxy.cli.demo.stage import Stage
+from proxy.errors import LockgateError
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "demo",
+        help="the whole journey on this machine, step by step",
+        description="Make keys, start a receiver and a gateway, send files through, show what "
+        "became of them, and check every claim. 0 when all was as told, else 1.",
+        epilog="example: lockgate demo --input customers.json",
+    )
+    parser.add_argument("--dir", type=Path, metavar="DIR", help="default: ./lockgate-demo-…")
+    parser.add_argument("--input", type=Path, metavar="FILE", help="JSON or NDJSON of your own")
+    parser.add_argument(
+        "--keep",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="keep the folder (default), or remove it at the end",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demo in its folder. 0 as told, 1 not, 2 the folder cannot be used."""
+    screen = Screen()
+    try:
+        folder = _folder(arguments.dir)
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or arguments.dir}: {error.strerror}\n")
+        return 2
+    site = Site(folder)
+    try:
+        with site.guarded():
+            return _tell(screen, site)
+    except Interrupted as interrupted:
+        sys.stderr.write(f"\ninterrupted; nothing runs any more, {folder} is left\n")
+        return 128 + interrupted.number
+    finally:
+        if not arguments.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder(wanted: Path | None) -> Path:
+    """A folder that is empty and ours. Raises OSError."""
+    if wanted is None:
+        return Path(tempfile.mkdtemp(prefix="lockgate-demo-", dir=Path.cwd()))
+    wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(wanted.iterdir()):
+        raise FileExistsError(17, "the folder is not empty", str(wanted))
+    wanted.chmod(0o700)
+    return wanted.absolute()
+
+
+def _tell(screen: Screen, site: Site) -> int:
+    began = time.monotonic()
+    stage = Stage(site, screen)
+    screen.title(
+        "Lockgate: nothing crosses unchecked, nothing crosses unreceipted",
+        f"Everything happens on this machine, in {site.folder}",
+    )
+    try:
+        story.tell(stage)
+    except (NotAsTold, LockgateError, OSError) as error:
+        screen.failed(str(error))
+        screen.say(f"Step {screen.step_number} was not as told. The logs are in {site.folder}")
+        return 1
+    screen.step(f"That was it: {time.monotonic() - began:.0f} seconds")
+    screen.checked(
+        "2 files crossed, masked, and every other byte of them as sent",
+        "5 attempts were refused; the receiver has nothing of them",
+        f"{stage.entries} signed receipts, one log, and no way to change it unnoticed",
+    )
+    screen.say(f"All of it is in {site.folder}; nothing else is left, and nothing runs. Try:")
+    for command in (
+        ["cd", str(site.folder)],
+        ["lockgate", "receipts", "list", "receipts"],
+        ["lockgate", "receipts", "show", "receipts", "0"],
+        ["lockgate", "demo", "--input", "customers.ndjson"],
+    ):
+        screen.command(shown(command))
+    return 0

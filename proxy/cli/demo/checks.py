@@ -1,0 +1,127 @@
+"""What the demo claims is checked here, by other code than that which does it.
+
+A document is cut into values by a tokenizer of its own, and two documents are the same up to their
+masked values when everything between the values, and every other value, is equal octet for octet.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from proxy.cli.demo.site import NotAsTold
+
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[-+.0-9A-Za-z]++|[{}\[\]:,]', re.DOTALL)
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+Judge = Callable[[bytes, bytes], bool]
+"""(raw value that was sent, raw value that arrived) -> is this what masking should have made?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A string, number, true, false or null; or, with `key`, the name of a member."""
+
+    path: str
+    """As JSONPath, with `[*]` for every index: `$.items[*].email`."""
+    start: int
+    end: int
+    key: bool = False
+
+
+def values(data: bytes) -> Iterator[Value]:
+    """Every value and name of a valid JSON document, or of several one after the other."""
+    opened: list[tuple[str, bool]] = []  # (path of the container, is it an object)
+    path, naming = "$", False
+    for match in _TOKEN.finditer(data):
+        token = match[0]
+        if token in (b"{", b"["):
+            naming = token == b"{"
+            opened.append((path, naming))
+            path += "" if naming else "[*]"
+        elif token in (b"}", b"]"):
+            path, naming = opened.pop()[0], False
+        elif token == b",":
+            path, naming = opened[-1]
+            path += "" if naming else "[*]"
+        elif naming and token != b":":
+            path, naming = opened[-1][0], False
+            yield Value(path, match.start(), match.end(), key=True)
+            path += _step(token)
+        elif token != b":":
+            yield Value(path, match.start(), match.end())
+
+
+def _step(token: bytes) -> str:
+    text = token[1:-1].decode()
+    if _PLAIN.fullmatch(text):
+        return f".{text}"
+    return f'["{text}"]'  # its escapes are those of JSONPath too
+
+
+def require_same_but(sent: bytes, arrived: bytes, judges: Mapping[str, Judge]) -> Counter[str]:
+    """How many values were masked at each path of `judges`; all else is equal, octet for octet.
+
+    Raises NotAsTold.
+    """
+    masked: Counter[str] = Counter()
+    here, there = 0, 0
+    others = values(arrived)
+    for value in values(sent):
+        other = next(others, None)
+        if other is None or (other.path, other.key) != (value.path, value.key):
+            raise NotAsTold(f"what arrived has another shape at {value.path}")
+        before, after = sent[value.start : value.end], arrived[other.start : other.end]
+        if sent[here : value.start] != arrived[there : other.start]:
+            raise NotAsTold(f"what stands before {value.path} was changed")
+        here, there = value.end, other.end
+        judge = None if value.key else judges.get(value.path)
+        if judge is None and before != after:
+            raise NotAsTold(f"{value.path} was changed, and should not have been")
+        if judge is not None and not judge(before, after):
+            raise NotAsTold(f"{value.path} did not arrive as it should have")
+        if before != after:
+            masked[value.path] += 1
+    if next(others, None) is not None or sent[here:] != arrived[there:]:
+        raise NotAsTold("more arrived than was sent")
+    return masked
+
+
+def redacted(before: bytes, after: bytes) -> bool:
+    """The whole value is gone."""
+    return after == b'"[REDACTED]"'
+
+
+def keeps_last_four(before: bytes, after: bytes) -> bool:
+    """All but the last four characters are stars."""
+    text = before.strip(b'"')
+    return after == b'"' + b"*" * (len(text) - 4) + text[-4:] + b'"'
+
+
+def pseudonyms() -> Judge:
+    """Tokens: the same value always has the same, and no two values share one."""
+    known: dict[bytes, bytes] = {}
+    taken: dict[bytes, bytes] = {}
+
+    def judge(before: bytes, after: bytes) -> bool:
+        form = re.fullmatch(rb'"tok:[A-Za-z0-9._-]{1,32}:[A-Za-z0-9_-]{32}"', after)
+        same = known.setdefault(before, after) == after and taken.setdefault(after, before)
+        return form is not None and same == before
+
+    return judge
+
+
+def without(kind: str, found: re.Pattern[bytes]) -> Judge:
+    """Text in which every match of `found` was replaced, and nothing else."""
+
+    def judge(before: bytes, after: bytes) -> bool:
+        return after == found.sub(f"[REDACTED:{kind}]".encode(), before)
+
+    return judge
+
+
+def require_nothing_of(plain: Iterator[bytes] | list[bytes], arrived: bytes) -> None:
+    """None of the values that were masked is anywhere in what arrived. Raises NotAsTold."""
+    for value in plain:
+        if value in arrived:
+            raise NotAsTold("a value that should have been masked arrived as it was")

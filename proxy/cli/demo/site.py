@@ -1,0 +1,200 @@
+"""Where the demo happens: a folder with keys, a configuration, and two processes of its own.
+
+Processes are started in a session of their own, so that Ctrl-C reaches the demo alone, and are
+ended by id whatever happens: at the end, at a failure, on SIGINT, SIGTERM and SIGHUP.
+"""
+
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import orjson
+
+from proxy.cli.certs import make_folder, write_private, write_public
+from proxy.tls.pki import CLIENT, issue
+
+_START = 30.0
+"""Seconds that a process has to say that it is ready."""
+_STOP = 15.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class NotAsTold(Exception):
+    """Something did not happen as the demo says. The message says what."""
+
+
+class Interrupted(BaseException):
+    """A signal asked the demo to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that has ended."""
+
+    command: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(slots=True)
+class Site:
+    """The folder, and what runs in it."""
+
+    folder: Path
+    children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    gateway: str = ""
+    """HOST:PORT of the gateway once it runs."""
+    receiver: str = ""
+    _starting: bool = False
+    _signal: int = 0
+
+    def make_keys(self) -> None:
+        """`certs/`, as `lockgate certs init` makes it, and one more client: a stranger."""
+        authority = make_folder(self.folder / "certs")
+        stranger = issue(authority, "stranger", usages=CLIENT)
+        write_public(self.folder / "certs" / "stranger.pem", stranger.certificate)
+        write_private(self.folder / "certs" / "stranger.key", stranger.key)
+
+    def start_receiver(self) -> None:
+        """Run `lockgate receive inbox`."""
+        options = ("--bind", "127.0.0.1:0", *_tls("receiver"))
+        self.receiver = str(self._start("receiver", "receive", "inbox", *options)["bind"])
+
+    def start_gateway(self, config: str) -> None:
+        """Write `gateway.yaml` and run it."""
+        (self.folder / "gateway.yaml").write_text(config)
+        listeners = self._start("gateway", "run", "gateway.yaml")["listeners"]
+        self.gateway = str(listeners["ingest"])
+
+    def _start(self, name: str, *words: str) -> dict[str, Any]:
+        path = self.folder / f"{name}.log"
+        self._starting = True
+        with path.open("wb") as log:
+            self.children[name] = subprocess.Popen(  # noqa: S603 (our own program)
+                [*lockgate(), *words],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._starting = False
+        self._raise_pending()
+        deadline = time.monotonic() + _START
+        while time.monotonic() < deadline and self.children[name].poll() is None:
+            for event in events(path):
+                if event.get("event") == "ready":
+                    return event
+            time.sleep(0.02)
+        last = path.read_text(errors="replace").strip().splitlines()[-3:]
+        raise NotAsTold(f"the {name} did not start: " + " / ".join(last))
+
+    def stop(self, name: str) -> int:
+        """End one process and wait for it; its exit code."""
+        child = self.children.pop(name)
+        if child.poll() is None:
+            child.terminate()
+        try:
+            return child.wait(_STOP)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return child.wait()
+
+    def run(self, *command: str) -> Ran:
+        """Run a command in the folder and wait for it. `lockgate` is this very program."""
+        words = [*lockgate(), *command[1:]] if command[0] == "lockgate" else list(command)
+        done = subprocess.run(  # noqa: S603 (our own program, or curl)
+            words,
+            cwd=self.folder,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            timeout=300,
+            check=False,
+        )
+        return Ran(command, done.returncode, done.stdout, done.stderr)
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """What a process of ours has logged."""
+        return list(events(self.folder / f"{name}.log"))
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Within, a signal raises Interrupted; at the end no process is left, whatever happened."""
+        before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
+            for name in list(self.children):
+                self.stop(name)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signal = number
+        if not self._starting:  # else a process would run whose id nobody has noted yet
+            self._raise_pending()
+
+    def _raise_pending(self) -> None:
+        if self._signal:
+            raise Interrupted(self._signal)
+
+
+def events(path: Path) -> Iterator[dict[str, Any]]:
+    """The whole lines of a log that are JSON objects."""
+    for line in path.read_bytes().splitlines(keepends=True):
+        if line.startswith(b"{") and line.endswith(b"}\n"):
+            yield orjson.loads(line)
+
+
+def _tls(party: str) -> tuple[str, ...]:
+    return ("--cert", f"certs/{party}.pem", "--key", f"certs/{party}.key", *TRUST)
+
+
+TRUST = ("--trust", "certs/ca.pem")
+
+
+def credentials(party: str | None) -> tuple[str, ...]:
+    """The options of `lockgate send` by which a party shows who it is; None shows nothing."""
+    return TRUST if party is None else _tls(party)
+
+
+def lockgate() -> list[str]:
+    """The words that run this very program."""
+    beside = Path(sys.executable).with_name("lockgate")
+    if beside.is_file():
+        return [str(beside)]
+    return [sys.executable, "-c", "import sys; from proxy.cli import main; sys.exit(main())"]
+
+
+def shown(command: Sequence[str]) -> str:
+    """A command as the visitor can type it: `lockgate` by its path where the shell has another."""
+    words = list(command)
+    if words[0] == "lockgate":
+        ours = lockgate()
+        found = shutil.which("lockgate")
+        words[:1] = ["lockgate"] if found and Path(found).samefile(ours[0]) else ours
+    return " ".join(_quoted(word) for word in words)
+
+
+def _quoted(word: str) -> str:
+    """Quoted for a shell; `$(cat FILE)` is meant to be expanded."""
+    return f'"{word}"' if re.fullmatch(r"\$\(cat [\w./-]+\)", word) else shlex.quote(word)

@@ -1,0 +1,228 @@
+"""The demo's own story: two files cross, five attempts are refused, and all of it is on record."""
+
+import re
+
+import orjson
+
+from proxy.cli.demo import checks, evidence, material
+from proxy.cli.demo.config import config
+from proxy.cli.demo.deliver import Outcome, require
+from proxy.cli.demo.site import NotAsTold
+from proxy.cli.demo.stage import Stage
+
+_SSN = re.compile(rb"(?<![0-9])[0-9]{3}-[0-9]{2}-[0-9]{4}(?![0-9])")
+
+
+def tell(stage: Stage) -> None:
+    """All of it. Raises NotAsTold."""
+    set_up(stage)
+    an_order(stage)
+    many_customers(stage)
+    a_card_in_a_note(stage)
+    a_stranger(stage)
+    above_clearance(stage)
+    no_certificate(stage)
+    not_json(stage)
+    on_record(stage)
+
+
+# --- set up ---
+
+
+def set_up(stage: Stage) -> None:
+    """Keys, the receiver and the gateway."""
+    site, screen = stage.site, stage.screen
+    screen.step(
+        "A sender, a gateway, a receiver",
+        "Keys and certificates for this demo alone, a receiver and a gateway as processes of "
+        "their own. Both speak TLS 1.3 only, and only with peers that show a certificate.",
+    )
+    site.make_keys()
+    site.start_receiver()
+    site.start_gateway(config(site.receiver))
+    evidence.write_vkeys(site)
+    screen.say(f"client  ==mTLS==>  gateway {site.gateway}  ==mTLS==>  receiver {site.receiver}")
+    screen.checked("both are ready; the policy is in gateway.yaml")
+    if not stage.has_curl:
+        screen.say("curl is not installed here: lockgate send takes its part.")
+
+
+# --- what crosses ---
+
+
+def an_order(stage: Stage) -> None:
+    sent = stage.write("order.json", material.good_order())
+    stage.screen.step(
+        "A JSON order crosses, masked",
+        "The policy redacts the social security number, turns the e-mail address into a keyed "
+        "pseudonym and keeps four digits of the card. Another social security number stands in "
+        "the note, where no path points: detection finds it.",
+    )
+    outcome = stage.send("/orders/1001", "order.json", curl=False)
+    require(outcome, 201, "delivered")
+    arrived = stage.collect(outcome, "json")
+    stage.screen.beside(sent.decode().splitlines(), arrived.decode().splitlines())
+    masked = checks.require_same_but(
+        sent,
+        arrived,
+        {
+            "$.customer.ssn": checks.redacted,
+            "$.customer.email": checks.pseudonyms(),
+            "$.payment.card": checks.keeps_last_four,
+            "$.note": checks.without("us_ssn", _SSN),
+        },
+    )
+    if masked.total() != 4:
+        raise NotAsTold(f"{masked.total()} fields were masked, not 4")
+    _require_report(outcome, masked=3, findings={"us_ssn": "1"})
+    if _channel(outcome) != ("TLSv1.3", "X25519MLKEM768"):
+        raise NotAsTold(f"the channel was {_channel(outcome)}")
+    stage.verdict(outcome)
+    stage.screen.checked(
+        "TLS 1.3, keys agreed with X25519MLKEM768, which resists quantum computers too",
+        "all 4 are masked; every other byte is as sent: 1.10, 18446744073709551616, \\u00eb, "
+        "\\/, 1e0, white space, order of keys",
+    )
+
+
+def many_customers(stage: Stage) -> None:
+    sent = stage.write("customers.ndjson", material.customers())
+    stage.screen.step(
+        f"{material.CUSTOMERS:,} customers stream through, record by record",
+        f"NDJSON, {len(sent) / 1e6:.1f} MB. Nothing waits for the whole file: each record goes "
+        "on as soon as it has been checked and masked.",
+    )
+    outcome = stage.send("/customers/import", "customers.ndjson", curl=True)
+    require(outcome, 201, "delivered")
+    arrived = stage.collect(outcome, "ndjson")
+    _show_record(stage, sent, arrived, 6)
+    masked = checks.require_same_but(
+        sent,
+        arrived,
+        {
+            "$.ssn": checks.redacted,
+            "$.email": checks.pseudonyms(),
+            "$.iban": checks.keeps_last_four,
+            "$.note": checks.without("us_ssn", _SSN),
+        },
+    )
+    notes = material.notes_with_ssn()
+    if masked != {f"$.{n}": material.CUSTOMERS for n in ("ssn", "email", "iban")} | {
+        "$.note": notes
+    }:
+        raise NotAsTold(f"masked were {dict(masked)}")
+    checks.require_nothing_of(list(_plain(sent)), arrived)
+    _require_report(outcome, masked=3 * material.CUSTOMERS, findings={"us_ssn": str(notes)})
+    stage.verdict(outcome)
+    stage.screen.checked(
+        f"{3 * material.CUSTOMERS:,} fields masked by path and {notes:,} numbers found in "
+        "notes; every other byte is as sent",
+        "the same address always has the same pseudonym, and no two share one",
+    )
+
+
+# --- what is refused ---
+
+
+def a_card_in_a_note(stage: Stage) -> None:
+    stage.write("card.json", material.order_with_card())
+    stage.screen.step(
+        "A card number in a note: refused",
+        "The same order, but somebody typed a card number into the note. The policy says "
+        "reject: the checksum is right, so it is one.",
+    )
+    stage.refused("/orders/1002", "card.json", 422, "finding-rejected", curl=False)
+
+
+def a_stranger(stage: Stage) -> None:
+    stage.screen.step(
+        "A peer that is not allowed: refused",
+        "A certificate of the very same authority, but the name in it, "
+        "spiffe://lockgate.example/stranger, is on no list. Nobody is allowed by default.",
+    )
+    stage.write("stranger.json", material.good_order())
+    stage.refused("/orders/1003", "stranger.json", 403, "not-allowed", party="stranger")
+
+
+def above_clearance(stage: Stage) -> None:
+    stage.write("report.json", material.report())
+    stage.screen.step(
+        "More sensitive than the destination may see: refused",
+        "The sender labels this report restricted; the receiver's network is cleared up to "
+        "confidential.",
+    )
+    label = "Data-Sensitivity: restricted"
+    stage.refused("/reports/q3", "report.json", 403, "above-clearance", label, curl=False)
+
+
+def no_certificate(stage: Stage) -> None:
+    stage.screen.step(
+        "No certificate at all: refused in the handshake",
+        "There is no answer and no receipt, because there is nobody to give one to.",
+    )
+    stage.write("nobody.json", material.good_order())
+    outcome = stage.send("/orders/1004", "nobody.json", party=None)
+    if outcome.status is not None:
+        raise NotAsTold(f"a peer without a certificate was answered {outcome.status}")
+    stage.require_not_there(outcome)
+    reasons = [e["reason"] for e in stage.logged("handshake_refused")]
+    if reasons != ["no_certificate"]:
+        raise NotAsTold(f"the gateway logged {reasons}, not no_certificate")
+    stage.screen.verdict("no answer", "refused", outcome.reason)
+    stage.screen.checked("the gateway logged: handshake_refused, no_certificate")
+
+
+def not_json(stage: Stage) -> None:
+    stage.write("cut.json", material.truncated_order())
+    stage.screen.step(
+        "Half a document: refused",
+        "What cannot be parsed cannot be checked, and what cannot be checked does not cross.",
+    )
+    stage.refused("/orders/1005", "cut.json", 422, "unparseable")
+
+
+# --- evidence ---
+
+
+def on_record(stage: Stage) -> None:
+    """The receipts and their log, once the gateway has ended."""
+    site, screen = stage.site, stage.screen
+    screen.step(
+        "A receipt that anybody can verify, offline",
+        "Every attempt was answered with a signed receipt. This takes the public key, the "
+        "file, and the key that only its sender got; no network, no gateway.",
+    )
+    evidence.show_receipt(site, screen, "order.json.receipt.json", "order.json")
+    screen.step(
+        "A log in which nothing can be changed unnoticed",
+        "The gateway is stopped; what it leaves is a folder of plain files: a Merkle tree whose "
+        "root is signed twice, once against quantum computers.",
+    )
+    if site.stop("gateway") != 0:
+        raise NotAsTold("the gateway did not end cleanly")
+    evidence.show_audit(site, screen, stage.entries)
+    evidence.show_tampering(site, screen)
+
+
+def _show_record(stage: Stage, sent: bytes, arrived: bytes, line: int) -> None:
+    before = orjson.loads(sent.splitlines()[line])
+    after = orjson.loads(arrived.splitlines()[line])
+    stage.screen.fields((name, str(before[name]), str(after[name])) for name in before)
+
+
+def _plain(sent: bytes) -> list[bytes]:
+    records = [orjson.loads(line) for line in sent.splitlines()[::97]]
+    return [f'"{record[name]}"'.encode() for record in records for name in ("email", "iban")]
+
+
+def _require_report(outcome: Outcome, *, masked: int, findings: dict[str, str]) -> None:
+    """The signed receipt counts what was masked and found. Raises NotAsTold."""
+    content = outcome.statement["predicate"]["content"]
+    counted = sum(int(count) for count in content["masked"].values())
+    if counted != masked or content["findings"] != findings:
+        raise NotAsTold(f"the receipt counts {counted} masked, {content['findings']} found")
+
+
+def _channel(outcome: Outcome) -> tuple[str, str]:
+    channel = outcome.statement["predicate"]["channel"]
+    return channel["tls"], channel["group"]
