@@ -151,12 +151,19 @@ def _verify(arguments: argparse.Namespace) -> int:
     print("\n".join(f"  {line}" for line in words.describe(statement)))
     for number, envelope in enumerate(envelopes[:-1], 1):
         print(f"receipt {number} of {len(envelopes)} is by a gateway further on; not verified:")
-        further = reading.parse(dsse.parse(envelope).payload)
-        print("\n".join(f"  {line}" for line in words.describe(further)))
+        print("\n".join(f"  {line}" for line in _further(envelope)))
     if arguments.content is not None:
         side = _require_content(statement, read(arguments.content), receipt_keys)
         print(f"{arguments.content}: this is the content that was {side}")
     return 0
+
+
+def _further(envelope: bytes) -> list[str]:
+    """What a receipt by somebody else says, as far as it can be read."""
+    try:
+        return words.describe(reading.parse(dsse.parse(envelope).payload))
+    except EvidenceError as error:
+        return [f"not readable here: {error}"]
 
 
 def _envelopes(path: Path) -> tuple[list[bytes], list[bytes]]:
