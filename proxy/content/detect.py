@@ -17,7 +17,6 @@ from typing import Final
 from proxy.content.findings import Findings, Search, decoded
 from proxy.content.gate import NINE_DIGITS, SSN_WORD, gate
 from proxy.content.identifiers import find_bare_ssns, says_ssn
-from proxy.content.mask import Edit, apply
 from proxy.content.patterns import FINDERS, find_key_starts
 from proxy.content.validate import STRING
 from proxy.settings.schema import DetectRule
@@ -65,18 +64,20 @@ class Detector:
         Refusal("finding-rejected") that names the type and `where`, nothing else.
         """
         plain = _ESCAPE.sub(b"\0\0", data) if b"\\" in data else data
-        spans = [span for span in _values(data, plain, suspects) if span[0] not in masked]
-        if not spans:
-            return data
         bare = _under_ssn(data) if BARE in suspects else frozenset()
         search = Search(list(self._rules.values()), self._highest, findings, where)
-        edits: list[Edit] = []
-        for start, end in spans:
+        out = bytearray()
+        position = 0
+        for start, end in _values(data, plain, suspects):
+            if start in masked:
+                continue
             raw = data[start:end]
             new = search.edit(raw, bare=start in bare)
             if new != raw:
-                edits.append((start, end, new))
-        return apply(data, edits) if edits else data
+                out += data[position:start]
+                out += new
+                position = end
+        return bytes(out) + data[position:] if position else data
 
 
 def _quoted(match: re.Match[bytes]) -> bytes:

@@ -7,7 +7,6 @@ from typing import Final
 import orjson
 
 from proxy.content.identifiers import find_bare_ssns
-from proxy.content.mask import apply
 from proxy.content.patterns import FINDERS, NEEDED
 from proxy.errors import Refusal
 from proxy.settings.schema import DetectRule
@@ -53,7 +52,7 @@ class Search:
             spans = self._look(text, bare, first=turn == 0)
             if not spans:
                 break
-            text = apply(text, [(a, b, b"[REDACTED:%b]" % kind) for a, b, kind in spans])
+            text = _marked(text, spans)
             if spans[0][1] - spans[0][0] == len(original):
                 break
             # What stood beside a finding may be one now, so look again.
@@ -98,3 +97,12 @@ def _apart(spans: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:
         else:
             merged.append((start, end, kind))
     return merged
+
+
+def _marked(text: bytes, spans: list[tuple[int, int, bytes]]) -> bytes:
+    parts: list[bytes] = []
+    position = 0
+    for start, end, kind in spans:
+        parts += (text[position:start], b"[REDACTED:%b]" % kind)
+        position = end
+    return b"".join([*parts, text[position:]])

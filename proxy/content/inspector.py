@@ -10,12 +10,13 @@ feed(). After a Refusal an inspector gives nothing any more.
 """
 
 from abc import abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
 from proxy.content.detect import Detector
 from proxy.content.findings import Findings
-from proxy.content.mask import Edit, Replace, apply, edits, placed
+from proxy.content.mask import Replace, mask
 from proxy.content.paths import Automaton
 from proxy.content.probe import Plain, probe
 from proxy.content.scan import find
@@ -53,20 +54,20 @@ class Engine:
     detector: Detector | None
     scale: tuple[str, ...]
 
-    def mask(self, data: bytes, where: str, masked: list[int]) -> list[Edit]:
-        """The edits that mask one document, counted in `masked` by number of rule.
+    def mask(self, data: bytes, where: str, masked: list[int]) -> tuple[bytes, Collection[int]]:
+        """One document masked, and where replacements stand in it; counted by number of rule.
 
         Raises Refusal("unparseable") when it is not JSON.
         """
         value = require_json(data, self.limits.depth, where)
         if not self.paths:
-            return []
+            return data, ()
         hits = None if self.plain is None else probe(data, value, self.plain)
-        if hits is None:
-            hits = find(data, self.automaton.root)
-        for rule, _, _, _ in hits:
-            masked[rule] += 1
-        return edits(data, hits, self.actions)
+        del value  # many times the size of the document
+        if hits is not None and not hits:
+            return data, ()
+        output, placed = mask(data, hits or find(data, self.automaton.root), self.actions, masked)
+        return output, frozenset(placed) if self.detector else ()
 
 
 @dataclass(slots=True)
@@ -120,12 +121,11 @@ class JsonInspector:
         data = bytes(self._held)
         self._held.clear()
         engine, tally = self._engine, self._tally
-        changes = engine.mask(data, "the document", tally.masked)
+        output, placed = engine.mask(data, "the document", tally.masked)
         tally.records = 1
-        output = apply(data, changes) if changes else data
         if engine.detector and (suspects := engine.detector.suspects(output)):
             output = engine.detector.examine(
-                output, suspects, placed(changes), tally.findings, "the document"
+                output, suspects, placed, tally.findings, "the document"
             )
         tally.changed = output != data
         return output
@@ -177,31 +177,30 @@ class NdjsonInspector:
         detector, tally = self._engine.detector, self._tally
         first = self._lines + 1
         lines: list[bytes] = []
-        changes: list[list[Edit]] = []
+        places: list[Collection[int]] = []
         for line in block.split(b"\n"):
             self._lines += 1
-            found = self._line(line)
-            changes.append(found)
-            lines.append(apply(line, found) if found else line)
+            output, placed = self._line(line)
+            lines.append(output)
+            places.append(placed)
         self._lines -= not lines[-1]
         output = b"\n".join(lines)
         if detector and detector.suspects(output):
             for n, line in enumerate(lines):
                 if suspects := detector.suspects(line):
                     where = f"line {first + n}"
-                    known = placed(changes[n])
-                    lines[n] = detector.examine(line, suspects, known, tally.findings, where)
+                    lines[n] = detector.examine(line, suspects, places[n], tally.findings, where)
             output = b"\n".join(lines)
         tally.changed = tally.changed or output != block
         return output
 
-    def _line(self, line: bytes) -> list[Edit]:
+    def _line(self, line: bytes) -> tuple[bytes, Collection[int]]:
         if len(line) > self._engine.limits.record and (
             len(line.removesuffix(b"\r")) > self._engine.limits.record
         ):
             raise Refusal("content-too-large", f"line {self._lines} is over limits.record")
         if not line.strip(b" \t\r"):
-            return []
+            return line, ()
         self._tally.records += 1
         return self._engine.mask(line, f"line {self._lines}", self._tally.masked)
 

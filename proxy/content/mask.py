@@ -10,7 +10,8 @@ alone, so that masking twice equals masking once.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import orjson
@@ -23,10 +24,6 @@ _MARK: Final = "[REDACTED]"
 REDACTED: Final = b'"%b"' % _MARK.encode()
 Replace = Callable[[bytes], bytes]
 """Raw JSON value -> raw JSON value."""
-
-
-Edit = tuple[int, int, bytes]
-"""`data[start:end]` becomes the octets. Edits are in order and do not overlap."""
 
 
 def compile_action(action: Action, tokenizers: Mapping[str, Tokenizer]) -> Replace | None:
@@ -86,49 +83,44 @@ def _pseudonym(tokenizer: Tokenizer) -> Replace:
 _NEXT: Final = re.compile(rb"[ \t\n\r]*+(,?+)[ \t\n\r]*+")
 
 
-def edits(data: bytes, hits: Sequence[Hit], actions: Sequence[Replace | None]) -> list[Edit]:
-    """The edits that mask `hits`, in order. `actions` are by number of rule."""
-    found: list[Edit] = []
+def mask(
+    data: bytes, hits: Iterable[Hit], actions: Sequence[Replace | None], counts: list[int]
+) -> tuple[bytes, "array[int]"]:
+    """Return the masked document, and where in it each replacement starts.
+
+    `hits` are in order and apart, `actions` and `counts` by number of rule. Every octet outside
+    the hits stays, but for the comma that goes with what is dropped.
+    """
+    out = bytearray()
+    placed = array("Q")
+    position = 0  # what stands before it is in `out`, or gone
+    dropping = -1  # where the members that were dropped just before `position` started
     for rule, member, start, end in hits:
+        counts[rule] += 1
         replace = actions[rule]
-        if replace is None:
-            _drop(data, found, member, end)
+        if replace is not None:
+            out += data[position:start]
+            placed.append(len(out))
+            out += replace(data[start:end])
+            position, dropping = end, -1
+            continue
+        if dropping < 0 or position != member:
+            out += data[position:member]
+            dropping = member
+        match = _NEXT.match(data, end)
+        if match is not None and match[1]:
+            position = match.end()
         else:
-            found.append((start, end, replace(data[start:end])))
-    return found
+            position = end
+            _drop_comma(data, dropping, out)
+    out += data[position:]
+    return bytes(out), placed
 
 
-def _drop(data: bytes, found: list[Edit], start: int, end: int) -> None:
-    """Remove a member or element and the comma after it, or the one before when it is the last."""
-    if found and found[-1][1] == start and not found[-1][2]:
-        start = found.pop()[0]
-    match = _NEXT.match(data, end)
-    if match is not None and match[1]:
-        found.append((start, match.end(), b""))
-        return
+def _drop_comma(data: bytes, start: int, out: bytearray) -> None:
+    """Take back the comma before `start`, when there is one, and the white space after it."""
     before = start - 1
-    while data[before] in b" \t\n\r":
+    while before >= 0 and data[before] in b" \t\n\r":
         before -= 1
-    found.append((before if data[before] == 0x2C else start, end, b""))
-
-
-def apply(data: bytes, found: Sequence[Edit]) -> bytes:
-    """All edits at once; every octet outside them stays."""
-    parts: list[bytes] = []
-    position = 0
-    for start, end, octets in found:
-        parts += (data[position:start], octets)
-        position = end
-    parts.append(data[position:])
-    return b"".join(parts)
-
-
-def placed(found: Sequence[Edit]) -> frozenset[int]:
-    """Where each replacement starts in the output of `apply`."""
-    starts = []
-    shift = 0
-    for start, end, octets in found:
-        if octets:
-            starts.append(start + shift)
-        shift += len(octets) - (end - start)
-    return frozenset(starts)
+    if data[before] == 0x2C:
+        del out[len(out) - (start - before) :]

@@ -28,18 +28,16 @@ _BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + STRING + rb")*+([\[\]{}])")
 _SHAPE = re.compile(STRING + rb"|\[[ \t\n\r]*+\]|[\[\]{},]")
 
 
-def find(data: bytes, root: State) -> list[Hit]:
+def find(data: bytes, root: State) -> Iterator[Hit]:
     """Every node that a rule matches, in document order, without those inside another."""
     position = _after(_SPACE, data, 0)
     if root.accept >= 0:
-        return [(root.accept, position, position, value_end(data, position))]
-    if not root.live or data[position] not in b"[{":
-        return []
-    return _walk(data, position, root)
+        yield root.accept, position, position, value_end(data, position)
+    elif root.live and data[position] in b"[{":
+        yield from _walk(data, position, root)
 
 
-def _walk(data: bytes, position: int, root: State) -> list[Hit]:
-    hits: list[Hit] = []
+def _walk(data: bytes, position: int, root: State) -> Iterator[Hit]:
     stack: list[Frame] = []
     lengths: dict[int, int] = {}
     frame = _enter(data, position, root, lengths)
@@ -52,7 +50,7 @@ def _walk(data: bytes, position: int, root: State) -> list[Hit]:
         position = match.end()
         if match.lastindex is None:
             if not stack:
-                return hits
+                return
             frame = stack.pop()
             continue
         child = _member(state, match[1]) if elements is None else next(elements)
@@ -61,7 +59,7 @@ def _walk(data: bytes, position: int, root: State) -> list[Hit]:
         if child.accept >= 0:
             if not scalar:
                 position = value_end(data, begin)
-            hits.append((child.accept, match.start(1) - (elements is None), begin, position))
+            yield child.accept, match.start(1) - (elements is None), begin, position
         elif child.live and not scalar:
             stack.append(frame)
             frame = _enter(data, begin, child, lengths)

@@ -32,7 +32,7 @@ def at(value: Any, location: Location) -> Any:
 
 def found(path: str, text: str) -> list[Any]:
     data = text.encode()
-    hits = find(data, Automaton([path]).root)
+    hits = list(find(data, Automaton([path]).root))
     assert all(this[3] <= following[2] for this, following in pairwise(hits))
     return [json.loads(data[start:end]) for _, _, start, end in hits]
 
@@ -95,7 +95,7 @@ def test_paths_that_would_need_too_many_states_are_refused() -> None:
 def test_no_state_is_made_while_a_document_is_scanned(document: tuple[Any, str], path: str) -> None:
     automaton = Automaton([path])
     before = len(automaton._states)
-    find(document[1].encode(), automaton.root)
+    assert list(find(document[1].encode(), automaton.root)) is not None
     assert len(automaton._states) == before
 
 
