@@ -1,0 +1,39 @@
+"""What the checkout looks like: its files, its modules, what they import."""
+
+import ast
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "proxy"
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text()
+
+
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads(read("pyproject.toml"))
+
+
+def sources() -> list[Path]:
+    """Every file of the package, in order."""
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def children() -> set[str]:
+    """What stands directly under `proxy`: packages and modules, without `.py`."""
+    packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    return packages | {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+
+
+def imports(path: Path) -> set[str]:
+    """Full names of all modules that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
