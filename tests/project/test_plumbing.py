@@ -13,7 +13,7 @@ def test_what_must_hold_is_checked_and_tested_in_one_executable() -> None:
     lines = read(".ci/run").splitlines()
     assert lines[0] == "#!/usr/bin/env bash"
     assert any(line.startswith("set -eu") for line in lines)
-    assert [line for line in lines if line.startswith("make ")][0] == "make check"
+    assert next(line for line in lines if line.startswith("make ")) == "make check"
     assert any(line.startswith("make test ") for line in lines)
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
 
