@@ -1,8 +1,8 @@
 """Accepts connections, bounds them, and hands on those whose peer is who it says.
 
 A listener admits `limits.connections` at once; beyond that new ones wait in the kernel's queue.
-Handshakes have a bound and a deadline of their own, so that silent peers cannot keep real ones
-out. What is refused in the handshake is counted and logged with its reason, never told.
+Handshakes have a bound and a deadline of their own, and only who has spoken takes a place, so that
+silent peers cannot keep real ones out. What is refused in the handshake is counted and logged with its reason, never told.
 """
 
 import errno
@@ -167,6 +167,8 @@ class Listener:
         engine = Engine(context)
         stream = TlsStream(sock, engine)
         try:
+            with trio.fail_after(self._limits.handshake_timeout):
+                await stream.first_octets()  # who says nothing takes no place from who does
             async with self._handshakes:
                 with trio.fail_after(self._limits.handshake_timeout):
                     await stream.handshake()

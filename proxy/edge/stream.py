@@ -136,6 +136,10 @@ class TlsStream:
         self._engine = engine
         self._sending = trio.Lock()
 
+    async def first_octets(self) -> None:
+        """Wait until the peer has said anything at all. Raises Disconnected."""
+        self._engine.receive(await _receive(self._sock))
+
     async def handshake(self) -> None:
         """Complete the handshake and every check of the peer.
 
