@@ -169,7 +169,7 @@ class Gateway:
 
     def connect(self, name: str | None = "client", listener: str = "ingest") -> "Client":
         """A TLS connection with the certificate of `name`, handshake done on our side."""
-        sock = socket.create_connection(self.address(listener), timeout=30)
+        sock = socket.create_connection(self.address(listener), timeout=15)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             return Client(

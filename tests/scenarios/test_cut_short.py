@@ -1,0 +1,257 @@
+"""Transfers that end before their end: violations in mid-stream, early answers, vanished peers."""
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.conftest import StartGateway
+from tests.scenarios.gateway import Gateway, chunk, request
+from tests.scenarios.message import Broken
+from tests.scenarios.policy import CARD, opaque, policy, route, with_routes
+from tests.scenarios.proof import Watch, receipt_of, receipts
+from tests.scenarios.receiver import Exchange, Receiver
+
+RECORD = b'{"n": 1, "text": "' + b"x" * 100 + b'"}\n'
+NDJSON = "application/x-ndjson"
+MANY = 4000
+"""Records that fill no socket buffer, but go far beyond what is held."""
+
+
+@pytest.fixture(scope="module")
+def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Path) -> Gateway:
+    detect = [{"type": "credit_card", "action": "reject"}]
+    limits = {"hold": 4096, "record": 1024, "body": "1MiB", "stall_timeout": "1s"}
+    checked = {"content": ["ndjson"], "label": "internal", "detect": detect}
+    config = with_routes(
+        policy(parties, shared_receiver.endpoint),
+        route("stream", request=checked, response=opaque("internal"), limits=limits),
+        route("answers", response=checked, limits=limits),
+    )
+    config["routes"][1]["limits"] = {"stall_timeout": "1s"}
+    return start_gateway(config)
+
+
+def refused_in_midstream(watch: Watch, answer_of: bytes, code: str) -> None:
+    """The sender is told; the upstream never gets the end of a message."""
+    before = len(watch.receiver.received)
+    with watch.gateway.connect() as client:
+        client.send(answer_of)
+        answer = client.answer()
+    predicate = watch.refused(answer, code, reached=True)
+    watch.receiver.wait(lambda: bool(watch.receiver.broken))
+    broken = watch.receiver.broken.pop()
+    assert len(watch.receiver.received) == before
+    sent = predicate["content"]["delivered"]
+    assert set(sent) == {"bytes"}
+    assert 4096 < int(sent["bytes"]) < len(answer_of)
+    assert broken.size <= int(sent["bytes"])
+    assert watch.logged_one()["delivered_bytes"] == int(sent["bytes"])
+
+
+@pytest.mark.parametrize(
+    ("code", "bad"),
+    [
+        ("unparseable", b"{\n"),
+        ("finding-rejected", b'{"t": "%b"}\n' % CARD.encode()),
+        ("content-too-large", b'"' + b"x" * 2000 + b'"\n'),
+        ("content-too-large", RECORD * 6000),
+    ],
+)
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_violation_late_in_a_stream_aborts_the_upstream_message(
+    watch: Watch, code: str, bad: bytes, chunked: bool
+) -> None:
+    watch.receiver.behave = Exchange.answer
+    watch.receiver.broken.clear()
+    body = RECORD * MANY + bad + RECORD
+    if len(body) > 2**20 and not chunked:
+        with watch.gateway.connect() as client:
+            watch.refused(client.ask(request("/stream/1", body, kind=NDJSON)), code)
+        return
+    pieces = [body[at : at + 16000] for at in range(0, len(body), 16000)]
+    refused_in_midstream(
+        watch, request("/stream/1", pieces if chunked else body, kind=NDJSON), code
+    )
+
+
+def test_a_digest_that_turns_out_wrong_aborts_as_well(watch: Watch) -> None:
+    watch.receiver.broken.clear()
+    body = RECORD * MANY
+    declared = "Content-Digest: sha-256=:" + "A" * 43 + "=:"
+    refused_in_midstream(
+        watch, request("/stream/1", body, declared, kind=NDJSON), "digest-mismatch"
+    )
+
+
+def test_an_answer_that_is_refused_in_midstream_is_never_complete(
+    watch: Watch, receiver: Receiver
+) -> None:
+    body = RECORD * MANY + b'{"t": "%b"}\n' % CARD.encode() + RECORD
+    receiver.behave = lambda exchange: exchange.answer(200, body, kind=NDJSON)
+    with watch.gateway.connect() as client:
+        client.send(request("/answers/1"))
+        with pytest.raises(Broken) as caught:
+            client.answer()
+    assert CARD.encode() not in caught.value.body
+    watch.cut_short("delivered", "answer-refused")
+
+
+# --- early answers -------------------------------------------------------------------------------
+
+
+def early(exchange: Exchange, status: int = 413) -> None:
+    head = f"HTTP/1.1 {status} Said\r\nContent-Type: a/b\r\nContent-Length: 5\r\n\r\n"
+    exchange.send(head.encode() + b"early")
+
+
+def test_an_early_answer_ends_the_sending_and_reaches_the_sender(
+    watch: Watch, receiver: Receiver
+) -> None:
+    receiver.behave = early
+    head, _, _ = request("/files/1", [], kind="a/b").partition(b"0\r\n")
+    with watch.gateway.connect() as client:
+        client.send(head + chunk(b"x" * 100000))
+        answer = client.answer()
+        assert (answer.status, answer.body) == (413, b"early")
+        assert client.ended()
+    predicate = receipt_of(watch.gateway, answer)
+    assert (predicate["kind"], predicate["answer"]["status"]) == ("failed", 413)
+    watch.cut_short("failed", None)
+
+
+def test_an_early_yes_is_no_delivery(watch: Watch, receiver: Receiver) -> None:
+    receiver.behave = lambda exchange: early(exchange, 200)
+    head, _, _ = request("/files/1", [], kind="a/b").partition(b"0\r\n")
+    with watch.gateway.connect() as client:
+        client.send(head + chunk(b"x" * 100000))
+        answer = client.answer()
+    assert receipt_of(watch.gateway, answer)["kind"] == "failed"
+
+
+def test_a_sender_that_goes_on_sending_can_still_read_the_early_answer(
+    watch: Watch, receiver: Receiver
+) -> None:
+    receiver.behave = early
+    head, _, _ = request("/files/1", [], kind="a/b").partition(b"0\r\n")
+    with watch.gateway.connect() as client:
+        client.send(head + chunk(b"x" * 100000))
+        receiver.wait(lambda: True)
+        client.send(chunk(b"y" * 300000))
+        answer = client.answer()
+    assert (answer.status, answer.body) == (413, b"early")
+
+
+# --- peers that vanish ---------------------------------------------------------------------------
+
+
+def test_a_sender_that_vanishes_while_its_content_is_held(watch: Watch) -> None:
+    head, _, _ = request("/orders/1", []).partition(b"0\r\n")
+    with watch.gateway.connect() as client:
+        client.send(head + chunk(b'{"a":'))
+        watch.gateway.wait_for_metric(1, "lockgate_transfers_in_flight")
+        client.vanish()
+    watch.cut_short("failed", "request-incomplete")
+    assert watch.receiver.octets == watch.octets
+
+
+def test_a_sender_that_vanishes_in_mid_upload(watch: Watch) -> None:
+    watch.receiver.broken.clear()
+    watch.receiver.behave = Exchange.answer
+    head, _, _ = request("/files/1", [], kind="a/b").partition(b"0\r\n")
+    with watch.gateway.connect() as client:
+        client.send(head + chunk(b"x" * 200000))
+        watch.receiver.wait(lambda: True)
+        wait_until(lambda: watch.receiver.octets > watch.octets + 200000)
+        client.vanish()
+    line = watch.cut_short("failed", "request-incomplete")
+    assert line["delivered_bytes"] == 200000
+    watch.receiver.wait(lambda: len(watch.receiver.broken) == 1)
+
+
+def test_a_sender_that_stalls(watch: Watch) -> None:
+    head, _, _ = request("/stream/1", [], kind=NDJSON).partition(b"0\r\n")
+    with watch.gateway.connect() as client:
+        client.send(head + chunk(RECORD))
+        watch.refused(client.answer(), "request-timeout", "failed")
+
+
+def test_a_sender_that_vanishes_in_mid_answer(watch: Watch, receiver: Receiver) -> None:
+    going = threading.Event()
+
+    def behave(exchange: Exchange) -> None:
+        exchange.read()
+        exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n")
+        piece = chunk(b"x" * 60000)
+        exchange.send(piece * 2)
+        going.wait(10)
+        for _ in range(1000):
+            exchange.send(piece)  # until the gateway has had enough
+
+    receiver.behave = behave
+    with watch.gateway.connect() as client:
+        client.send(request("/stream/1", RECORD, kind=NDJSON))
+        assert client.reader.head().status == 200
+        client.vanish()
+        going.set()
+    watch.cut_short("delivered", None)
+
+
+def test_a_sender_that_vanishes_while_the_upstream_thinks(watch: Watch, receiver: Receiver) -> None:
+    asked, gone = threading.Event(), threading.Event()
+
+    def behave(exchange: Exchange) -> None:
+        asked.set()
+        gone.wait(10)
+        exchange.answer()
+
+    receiver.behave = behave
+    with watch.gateway.connect() as client:
+        client.send(request())
+        assert asked.wait(10)
+        client.vanish()
+    gone.set()
+    watch.cut_short("delivered", None)
+
+
+def test_a_sender_that_does_not_read_its_answer_holds_back_the_upstream(
+    gateway: Gateway, receiver: Receiver
+) -> None:
+    sent = [0]
+
+    def behave(exchange: Exchange) -> None:
+        exchange.read()
+        exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n")
+        piece = chunk(b"x" * 65536)
+        for _ in range(1600):
+            exchange.send(piece)
+            sent[0] += 1
+        exchange.send(b"0\r\n\r\n")
+
+    receiver.behave = behave
+    with gateway.connect() as client:
+        client.send(request("/files/1", b"", kind=""))
+        assert client.reader.head().status == 200
+        stalled = -1
+        while sent[0] != stalled:
+            stalled = sent[0]
+            time.sleep(0.3)
+        assert stalled < 1600
+        assert gateway.peak_memory() < 150 * 2**20
+
+
+def wait_until(happened: object, timeout: float = 10) -> None:
+    """Poll what has no event of its own."""
+    deadline = time.monotonic() + timeout
+    while not happened():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_each_of_them_has_one_receipt_and_nothing_is_in_flight(gateway: Gateway) -> None:
+    gateway.wait_for_metric(0, "lockgate_transfers_in_flight")
+    ids = [line["transfer_id"] for line in gateway.logged("transfer")]
+    assert sorted(ids) == sorted(each["transferId"] for each in receipts(gateway))
+    assert json.dumps(gateway.lines).count(CARD) == 0

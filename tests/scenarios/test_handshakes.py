@@ -1,0 +1,150 @@
+"""Who is refused in the handshake, what the log says of it, and who is not kept out by it."""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.conftest import StartGateway
+from tests.scenarios.gateway import Client, Gateway, client_context, request
+from tests.scenarios.parties import pin
+from tests.scenarios.policy import policy
+from tests.scenarios.proof import Watch
+from tests.scenarios.receiver import Receiver
+
+SILENT, GARBAGE = 40, 20
+
+
+@pytest.fixture(scope="module")
+def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Path) -> Gateway:
+    config = policy(parties, shared_receiver.endpoint)
+    usual = config["listeners"]["ingest"]
+    usual["limits"] = {"handshake_timeout": "1s"}
+    pins = {"pins": [pin(parties, "stranger")]}
+    config["listeners"]["pinned"] = usual | {"tls": pins}
+    config["listeners"]["narrow"] = usual | {"limits": {"handshakes": 4, "handshake_timeout": "3s"}}
+    config["listeners"]["older"] = usual | {"tls": {"minimum": "1.2"}}
+    return start_gateway(config)
+
+
+@pytest.fixture
+def sent_nothing(watch: Watch) -> Iterator[None]:
+    """Nobody who is refused in the handshake gets as far as a transfer."""
+    yield
+    assert watch.receiver.octets == watch.octets
+    assert not watch.gateway.logged("transfer", watch.since)
+
+
+def greet(gateway: Gateway, context: ssl.SSLContext, listener: str = "ingest") -> None:
+    """Shake hands and ask, as TLS 1.3 clients learn of a refusal only with the first answer."""
+    with (
+        socket.create_connection(gateway.address(listener), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as sock,
+    ):
+        sock.sendall(request())
+        while sock.recv(65536):
+            pass
+
+
+@pytest.mark.usefixtures("sent_nothing")
+@pytest.mark.parametrize(
+    ("name", "reason", "listener"),
+    [
+        (None, "no_certificate", "ingest"),
+        ("impostor", "untrusted", "ingest"),
+        ("expired-client", "expired", "ingest"),
+        ("server-only-client", "usage", "ingest"),
+        ("client", "pin", "pinned"),
+    ],
+)
+def test_a_peer_that_is_not_admitted(
+    gateway: Gateway, name: str | None, reason: str, listener: str
+) -> None:
+    labels = {"side": "listener", "name": listener, "result": reason}
+    before, since = gateway.metric("lockgate_handshakes_total", **labels), gateway.mark()
+    with pytest.raises((ssl.SSLError, ConnectionError)) as caught:
+        greet(gateway, client_context(gateway.pki, name), listener)
+    line = gateway.wait_for("handshake_refused", since, listener=listener)
+    assert (line["reason"], line["address"]) == (reason, "127.0.0.1")
+    assert line["detail"]
+    assert "lockgate" not in str(caught.value).lower()
+    gateway.wait_for_metric(before + 1, "lockgate_handshakes_total", **labels)
+    assert len(gateway.logged("handshake_refused", since)) == 1
+
+
+@pytest.mark.usefixtures("sent_nothing")
+def test_tls_1_2(gateway: Gateway) -> None:
+    since = gateway.mark()
+    context = client_context(gateway.pki, "client")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises(ssl.SSLError):
+        greet(gateway, context)
+    assert gateway.wait_for("handshake_refused", since)["reason"] == "protocol"
+
+
+def test_tls_1_2_where_the_policy_admits_it(gateway: Gateway) -> None:
+    context = client_context(gateway.pki, "client")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    plain = socket.create_connection(gateway.address("older"), timeout=10)
+    with Client(context.wrap_socket(plain, server_hostname="localhost")) as client:
+        assert client.ask(request()).status == 404  # no route of that listener, but admitted
+
+
+def test_the_pinned_peer_is_admitted(gateway: Gateway) -> None:
+    with gateway.connect("stranger", "pinned") as client:
+        assert client.ask(request()).status == 404
+
+
+@pytest.mark.usefixtures("sent_nothing")
+@pytest.mark.parametrize(
+    ("octets", "reason"),
+    [(b"GET / HTTP/1.1\r\n\r\n", "garbage"), (b"\x00" * 64, "garbage"), (b"", "closed")],
+)
+def test_a_peer_that_does_not_speak_tls(gateway: Gateway, octets: bytes, reason: str) -> None:
+    since = gateway.mark()
+    with socket.create_connection(gateway.address(), timeout=10) as sock:
+        sock.sendall(octets)
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(65536):
+            pass
+    assert gateway.wait_for("handshake_refused", since)["reason"] == reason
+
+
+@pytest.mark.usefixtures("sent_nothing")
+def test_a_peer_that_leaves_in_the_middle(gateway: Gateway) -> None:
+    since = gateway.mark()
+    with socket.create_connection(gateway.address(), timeout=10) as sock:
+        sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc")
+    assert gateway.wait_for("handshake_refused", since)["reason"] == "closed"
+
+
+def test_silence_and_garbage_keep_no_real_client_out(gateway: Gateway) -> None:
+    """More silent peers than the listener shakes hands with at once, and garbage between them."""
+    since = gateway.mark()
+    address = gateway.address("narrow")
+    with ExitStack() as peers:
+        for number in range(SILENT + GARBAGE):
+            sock = peers.enter_context(socket.create_connection(address, timeout=30))
+            if number >= SILENT:
+                sock.sendall(b"\x80garbage" * 20)
+        answers: list[int] = []
+
+        def real() -> None:
+            with gateway.connect(listener="narrow") as client:
+                answers.append(client.ask(request("/nowhere")).status)
+
+        started = time.monotonic()
+        clients = [threading.Thread(target=real) for _ in range(8)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join(30)
+        assert answers == [404] * 8
+        assert time.monotonic() - started < 2, "real clients had to wait for silent ones"
+        gateway.wait_for_count("handshake_refused", SILENT + GARBAGE, since)
+    gateway.wait_for_metric(0, "lockgate_connections", listener="narrow")
