@@ -42,6 +42,10 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     form.add_argument("--envelope", action="store_true", help="the exact octets of the leaf")
     show.set_defaults(run=_telling(_show))
 
+    _register_checks(group)
+
+
+def _register_checks(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     verify = group.add_parser("verify", help="verify one receipt offline")
     verify.add_argument("file", type=Path, help="an envelope, or headers saved with curl -D")
     verify.add_argument("--key", type=Path, required=True, help="the receipt key's public PEM")

@@ -30,7 +30,8 @@ import orjson
 from proxy.errors import EvidenceError
 from proxy.model import Intent, Outcome, Verdict
 from proxy.receipt.reading import Summary
-from proxy.receipt.statement import Place, stream_of, timestamp
+from proxy.receipt.statement import Place, stream_of
+from proxy.receipt.terms import timestamp
 
 _TRANSFERS: Final = 32_768
 _CLOSED: Final = 8_192

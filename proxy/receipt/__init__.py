@@ -1,7 +1,9 @@
 """Evidence: what a receipt says, how it is signed, and how the log proves that it holds it.
 
     statement   what happened to one attempt      (in-toto Statement v1)
+    terms       how it writes content, parties and times
     reading     the same, read back
+    vkey        who may sign the log
     dsse        the signature over it             (DSSE envelope: the leaf of the log)
     merkle      the tree over all leaves          (RFC 6962)
     tiles       the tree and its entries as files (c2sp.org/tlog-tiles)

@@ -20,23 +20,21 @@ Rules
 """
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
 
 from proxy.errors import EvidenceError
-from proxy.model import Certificate, Content, Digest, Intent, Outcome, Peer, Verdict
+from proxy.model import Intent, Outcome, Verdict
+from proxy.receipt import terms
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "https://lockgate.dev/transfer-receipt/v1"
 MAX_STATEMENT: Final = 46_000
 """Octets. In base64 and with its signature such a statement stays within a 65,535 octet leaf."""
 _ENTRIES: Final = 32
-_NAME: Final = 1024
-"""Octets of the longest name of a peer, path or SAN that is written out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class Place:
 
 def stream_of(sender: str, route: str | None) -> str:
     """The name of the sequence in which statements about this sender and route are numbered."""
-    if len(sender.encode()) > _NAME:
+    if len(sender.encode()) > terms.NAME:
         sender = "sha256:" + hashlib.sha256(sender.encode()).hexdigest()
     return f"{sender}/{route or '-'}"
 
@@ -108,11 +106,14 @@ def build_interrupted(
         "request": {"method": None, "route": intent.route},
         "content": None,
         "answer": None,
-        "sender": {"name": _cut(intent.sender)},
+        "sender": {"name": terms.cut(intent.sender)},
         "receiver": None,
         "channel": None,
         "policy": {"sha256": None, "route": intent.route},
-        "time": {"received": timestamp(intent.started), "completed": timestamp(completed)},
+        "time": {
+            "received": terms.timestamp(intent.started),
+            "completed": terms.timestamp(completed),
+        },
         "log": {"origin": origin},
     }
     return orjson.dumps(_statement(predicate, None))
@@ -137,7 +138,7 @@ def _predicate(outcome: Outcome, place: Place, origin: str, entries: int) -> dic
     duplicate = None if place.duplicate_of is None else str(place.duplicate_of)
     answer = None
     if outcome.answer_status is not None or outcome.answer is not None:
-        answer = {"status": outcome.answer_status} | (_content(outcome.answer, entries) or {})
+        answer = {"status": outcome.answer_status} | (terms.content(outcome.answer, entries) or {})
     return {
         "transferId": outcome.transfer_id,
         "attempt": str(place.attempt),
@@ -149,19 +150,21 @@ def _predicate(outcome: Outcome, place: Place, origin: str, entries: int) -> dic
         },
         "sequence": _sequence(place),
         "request": {
-            "method": None if outcome.method is None else _cut(outcome.method),
+            "method": None if outcome.method is None else terms.cut(outcome.method),
             "route": outcome.route,
             "target": None
             if outcome.target_hmac is None
             else {"hmacSha256": outcome.target_hmac.hex()},
-            "contentLength": _count(outcome.content_length),
+            "contentLength": terms.count(outcome.content_length),
             "signature": None,
         },
-        "content": _content(outcome.request, entries),
+        "content": terms.content(outcome.request, entries),
         "answer": answer,
-        "sender": _peer(outcome.sender, entries),
-        "receiver": None if outcome.receiver is None else _certificate(outcome.receiver, entries),
-        "channel": _channel(outcome.sender),
+        "sender": terms.peer(outcome.sender, entries),
+        "receiver": None
+        if outcome.receiver is None
+        else terms.certificate(outcome.receiver, entries),
+        "channel": terms.channel(outcome.sender),
         "policy": {
             "sha256": outcome.policy_sha256.hex(),
             "route": outcome.route,
@@ -169,8 +172,8 @@ def _predicate(outcome: Outcome, place: Place, origin: str, entries: int) -> dic
             "upstream": outcome.upstream,
         },
         "time": {
-            "received": timestamp(outcome.received_at),
-            "completed": timestamp(outcome.completed_at),
+            "received": terms.timestamp(outcome.received_at),
+            "completed": terms.timestamp(outcome.completed_at),
         },
         "log": {"origin": origin},
     }
@@ -182,89 +185,3 @@ def _sequence(place: Place) -> dict[str, Any]:
         "number": str(place.number),
         "previous": None if place.previous is None else place.previous.hex(),
     }
-
-
-def _content(content: Content | None, entries: int) -> dict[str, Any] | None:
-    if content is None:
-        return None
-    delivered, report = content.delivered, content.report
-    known = delivered.sha256 if delivered is not None else None
-    result: dict[str, Any] = {
-        "received": _digest(content.received, plain=content.received.sha256 == known),
-        "delivered": None if delivered is None else _digest(delivered, plain=True),
-        "format": None,
-        "opaque": False,
-        "changed": False,
-        "records": None,
-        "masked": {},
-        "findings": {},
-        "label": content.label,
-    }
-    if report is not None:
-        result |= {
-            "format": report.format,
-            "opaque": report.format == "opaque",
-            "changed": report.changed,
-            "records": _count(report.records),
-            "masked": _counts(report.masked, entries),
-            "findings": _counts(report.findings, entries),
-        }
-    return result
-
-
-def _digest(digest: Digest, *, plain: bool) -> dict[str, str]:
-    result = {}
-    if plain and digest.sha256 is not None:
-        result["sha256"] = digest.sha256.hex()
-    elif digest.hmac_sha256 is not None:
-        result["hmacSha256"] = digest.hmac_sha256.hex()
-    return result | {"bytes": str(digest.size)}
-
-
-def _counts(counts: Mapping[str, int], entries: int) -> dict[str, str]:
-    """At most `entries` of them, most frequent first, and `others` for what the rest add up to."""
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    kept = [item for item in ranked if len(item[0].encode()) <= _NAME and item[0] != "others"]
-    result = {name: str(count) for name, count in kept[:entries]}
-    rest = sum(counts.values()) - sum(count for _, count in kept[:entries])
-    return result | ({"others": str(rest)} if rest else {})
-
-
-def _peer(peer: Peer, entries: int) -> dict[str, Any]:
-    name = {"name": _cut(peer.name)}
-    return name if peer.certificate is None else name | _certificate(peer.certificate, entries)
-
-
-def _certificate(certificate: Certificate, entries: int) -> dict[str, Any]:
-    short = [san for san in certificate.sans if len(san.encode()) <= _NAME][:entries]
-    result: dict[str, Any] = {
-        "spkiSha256": certificate.spki_sha256.hex(),
-        "certSha256": certificate.sha256.hex(),
-        "sans": short,
-    }
-    rest = len(certificate.sans) - len(short)
-    return result | ({"otherSans": str(rest)} if rest else {})
-
-
-def _channel(peer: Peer) -> dict[str, str] | None:
-    if peer.channel is None:
-        return None
-    return {
-        "tls": peer.channel.version,
-        "cipher": peer.channel.cipher,
-        "group": peer.channel.group,
-        "exporterSha256": peer.channel.exporter_sha256.hex(),
-    }
-
-
-def _count(value: int | None) -> str | None:
-    return None if value is None else str(value)
-
-
-def _cut(name: str) -> str:
-    return name if len(name.encode()) <= _NAME else name.encode()[:_NAME].decode(errors="ignore")
-
-
-def timestamp(time: datetime) -> str:
-    """RFC 3339 in UTC with microseconds, `2026-01-31T12:00:00.000000Z`."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
