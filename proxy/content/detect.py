@@ -11,7 +11,8 @@ too. What masking has put in place is no finding.
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from proxy.content.findings import Findings, Search, decoded
@@ -54,13 +55,13 @@ class Detector:
         self,
         data: bytes,
         suspects: frozenset[str],
-        masked: Collection[int],
+        masked: Sequence[int],
         findings: Findings,
         where: str,
     ) -> bytes:
         """Return the document with its findings redacted, counted in `findings`.
 
-        `masked` are the offsets at which masking has put a value in place. Raises
+        `masked` are the offsets, in order, at which masking has put a value in place. Raises
         Refusal("finding-rejected") that names the type and `where`, nothing else.
         """
         plain = _ESCAPE.sub(b"\0\0", data) if b"\\" in data else data
@@ -69,7 +70,8 @@ class Detector:
         out = bytearray()
         position = 0
         for start, end in _values(data, plain, suspects):
-            if start in masked:
+            at = bisect_left(masked, start)
+            if at < len(masked) and masked[at] == start:
                 continue
             raw = data[start:end]
             new = search.edit(raw, bare=start in bare)

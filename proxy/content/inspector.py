@@ -10,7 +10,7 @@ feed(). After a Refusal an inspector gives nothing any more.
 """
 
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
@@ -54,7 +54,7 @@ class Engine:
     detector: Detector | None
     scale: tuple[str, ...]
 
-    def mask(self, data: bytes, where: str, masked: list[int]) -> tuple[bytes, Collection[int]]:
+    def mask(self, data: bytes, where: str, masked: list[int]) -> tuple[bytes, Sequence[int]]:
         """One document masked, and where replacements stand in it; counted by number of rule.
 
         Raises Refusal("unparseable") when it is not JSON.
@@ -66,8 +66,7 @@ class Engine:
         del value  # many times the size of the document
         if hits is not None and not hits:
             return data, ()
-        output, placed = mask(data, hits or find(data, self.automaton.root), self.actions, masked)
-        return output, frozenset(placed) if self.detector else ()
+        return mask(data, hits or find(data, self.automaton.root), self.actions, masked)
 
 
 @dataclass(slots=True)
@@ -177,7 +176,7 @@ class NdjsonInspector:
         detector, tally = self._engine.detector, self._tally
         first = self._lines + 1
         lines: list[bytes] = []
-        places: list[Collection[int]] = []
+        places: list[Sequence[int]] = []
         for line in block.split(b"\n"):
             self._lines += 1
             output, placed = self._line(line)
@@ -194,7 +193,7 @@ class NdjsonInspector:
         tally.changed = tally.changed or output != block
         return output
 
-    def _line(self, line: bytes) -> tuple[bytes, Collection[int]]:
+    def _line(self, line: bytes) -> tuple[bytes, Sequence[int]]:
         if len(line) > self._engine.limits.record and (
             len(line.removesuffix(b"\r")) > self._engine.limits.record
         ):

@@ -29,7 +29,7 @@ from jsonpath_rfc9535.selectors import (
 
 from proxy.content.validate import STRING
 
-MAX_STATES = 256
+MAX_STATES = 1024
 
 _WS = rb"[ \t\n\r]*+"
 _SCALAR = rb"(?:" + STRING + rb"|[-+.0-9A-Za-z]++)"

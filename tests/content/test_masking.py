@@ -5,9 +5,10 @@ from typing import Any
 
 import jsonpath_rfc9535
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
+from proxy.content.paths import Automaton
 from proxy.content.tokens import Tokenizer
 from tests.content.policies import HMAC, KEYS, compiled, masked, sent
 from tests.content.spelling import documents, paths
@@ -114,6 +115,14 @@ def test_a_document_over_its_limit_is_refused_while_it_arrives() -> None:
 GONE = object()
 
 
+def require_few_states(rules: list[tuple[str, Any]]) -> None:
+    """Random rules may be refused for what they would cost together: leave those out."""
+    try:
+        Automaton(path for path, _ in rules)
+    except ValueError:
+        reject()
+
+
 def oracle(value: Any, rules: list[tuple[str, Any]]) -> Any:
     chosen: dict[tuple[Any, ...], Any] = {}
     for path, action in rules:
@@ -155,6 +164,7 @@ rule_lists = st.lists(
 def test_parse_mask_parse_equals_the_oracle(
     document: tuple[Any, str], rules: list[tuple[str, Any]]
 ) -> None:
+    require_few_states(rules)
     value, text = document
     output = masked(text, rules)
     assert json.loads(output) == oracle(value, rules)
@@ -167,6 +177,7 @@ def test_parse_mask_parse_equals_the_oracle(
 def test_masking_twice_equals_masking_once(
     document: tuple[Any, str], rules: list[tuple[str, Any]]
 ) -> None:
+    require_few_states(rules)
     once = masked(document[1], rules)
     assert masked(once, rules) == once
 
