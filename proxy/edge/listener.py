@@ -2,7 +2,8 @@
 
 A listener admits `limits.connections` at once; beyond that new ones wait in the kernel's queue.
 Handshakes have a bound and a deadline of their own, and only who has spoken takes a place, so that
-silent peers cannot keep real ones out. What is refused in the handshake is counted and logged with its reason, never told.
+silent peers cannot keep real ones out. What is refused in the handshake is counted and logged with
+its reason, never told.
 """
 
 import errno
