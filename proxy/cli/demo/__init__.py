@@ -19,11 +19,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from proxy.cli.demo import story
+from proxy.cli.demo import own, story
 from proxy.cli.demo.screen import Screen
 from proxy.cli.demo.site import Interrupted, NotAsTold, Site, shown
 from proxy.cli.demo.stage import Stage
-from proxy.errors import LockgateError
+from proxy.errors import LockgateError, Refusal
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -47,9 +47,10 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the demo in its folder. 0 as told, 1 not, 2 the folder cannot be used."""
-    screen = Screen()
+    """Run the demo in its folder. 0 as told, 1 not, 2 when a file or folder cannot be used."""
+    source: Path | None = arguments.input
     try:
+        data = source.read_bytes() if source is not None else None
         folder = _folder(arguments.dir)
     except OSError as error:
         sys.stderr.write(f"{error.filename or arguments.dir}: {error.strerror}\n")
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     site = Site(folder)
     try:
         with site.guarded():
-            return _tell(screen, site)
+            return _tell(Stage(site, Screen()), source, data, keep=arguments.keep)
     except Interrupted as interrupted:
         sys.stderr.write(f"\ninterrupted; nothing runs any more, {folder} is left\n")
         return 128 + interrupted.number
@@ -77,31 +78,43 @@ def _folder(wanted: Path | None) -> Path:
     return wanted.absolute()
 
 
-def _tell(screen: Screen, site: Site) -> int:
+def _tell(stage: Stage, source: Path | None, data: bytes | None, *, keep: bool) -> int:
     began = time.monotonic()
-    stage = Stage(site, screen)
+    screen, folder = stage.screen, stage.site.folder
     screen.title(
         "Lockgate: nothing crosses unchecked, nothing crosses unreceipted",
-        f"Everything happens on this machine, in {site.folder}",
+        f"Everything happens on this machine, in {folder}",
     )
     try:
-        story.tell(stage)
-    except (NotAsTold, LockgateError, OSError) as error:
-        screen.failed(str(error))
-        screen.say(f"Step {screen.step_number} was not as told. The logs are in {site.folder}")
+        if source is not None and data is not None:
+            own.tell(stage, source, data)
+        else:
+            story.tell(stage)
+    except Refusal as refusal:
+        screen.failed(refusal.reason)
         return 1
-    screen.step(f"That was it: {time.monotonic() - began:.0f} seconds")
-    screen.checked(
-        "2 files crossed, masked, and every other byte of them as sent",
-        "5 attempts were refused; the receiver has nothing of them",
-        f"{stage.entries} signed receipts, one log, and no way to change it unnoticed",
-    )
-    screen.say(f"All of it is in {site.folder}; nothing else is left, and nothing runs. Try:")
-    for command in (
-        ["cd", str(site.folder)],
+    except (NotAsTold, LockgateError, OSError) as error:
+        screen.failed(f"step {screen.step_number}: {error}")
+        screen.say(f"The logs of the gateway and the receiver are in {folder}")
+        return 1
+    screen.step(f"That was it, in {time.monotonic() - began:.0f} seconds")
+    (own if source is not None else story).sum_up(stage)
+    if keep:
+        _what_next(stage, source)
+    return 0
+
+
+def _what_next(stage: Stage, source: Path | None) -> None:
+    folder = stage.site.folder
+    stage.screen.say(f"All of it is in {folder}; nothing else is left, and nothing runs. Try:")
+    commands = [
+        ["cd", str(folder)],
         ["lockgate", "receipts", "list", "receipts"],
         ["lockgate", "receipts", "show", "receipts", "0"],
-        ["lockgate", "demo", "--input", "customers.ndjson"],
-    ):
-        screen.command(shown(command))
-    return 0
+    ]
+    if source is None:
+        commands.append(["lockgate", "demo", "--input", "customers.ndjson"])
+    else:
+        commands.append(["lockgate", "check", "gateway.yaml"])
+    for command in commands:
+        stage.screen.command(shown(command))

@@ -9,9 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import orjson
+
 from proxy.cli.demo.site import NotAsTold
 
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[-+.0-9A-Za-z]++|[{}\[\]:,]', re.DOTALL)
+_REDACTED = re.compile(r"\[REDACTED:[a-z_]+\]")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 Judge = Callable[[bytes, bytes], bool]
@@ -59,32 +62,39 @@ def _step(token: bytes) -> str:
     return f'["{text}"]'  # its escapes are those of JSONPath too
 
 
-def require_same_but(sent: bytes, arrived: bytes, judges: Mapping[str, Judge]) -> Counter[str]:
-    """How many values were masked at each path of `judges`; all else is equal, octet for octet.
+def require_same_but(
+    sent: bytes, arrived: bytes, judge_of: Callable[[Value], Judge | None]
+) -> Counter[str]:
+    """How many values were changed, by path; the rest is equal, octet for octet.
 
-    Raises NotAsTold.
+    `judge_of` says who judges a value; None for one that must be as it was. Raises NotAsTold.
     """
-    masked: Counter[str] = Counter()
+    changed: Counter[str] = Counter()
     here, there = 0, 0
     others = values(arrived)
     for value in values(sent):
         other = next(others, None)
-        if other is None or (other.path, other.key) != (value.path, value.key):
+        if other is None or other.key != value.key:
             raise NotAsTold(f"what arrived has another shape at {value.path}")
         before, after = sent[value.start : value.end], arrived[other.start : other.end]
         if sent[here : value.start] != arrived[there : other.start]:
             raise NotAsTold(f"what stands before {value.path} was changed")
         here, there = value.end, other.end
-        judge = None if value.key else judges.get(value.path)
+        judge = judge_of(value)
         if judge is None and before != after:
             raise NotAsTold(f"{value.path} was changed, and should not have been")
         if judge is not None and not judge(before, after):
             raise NotAsTold(f"{value.path} did not arrive as it should have")
         if before != after:
-            masked[value.path] += 1
+            changed[value.path] += 1
     if next(others, None) is not None or sent[here:] != arrived[there:]:
         raise NotAsTold("more arrived than was sent")
-    return masked
+    return changed
+
+
+def at(judges: Mapping[str, Judge]) -> Callable[[Value], Judge | None]:
+    """The judge of a value is that of its path."""
+    return lambda value: None if value.key else judges.get(value.path)
 
 
 def redacted(before: bytes, after: bytes) -> bool:
@@ -93,9 +103,12 @@ def redacted(before: bytes, after: bytes) -> bool:
 
 
 def keeps_last_four(before: bytes, after: bytes) -> bool:
-    """All but the last four characters are stars."""
-    text = before.strip(b'"')
-    return after == b'"' + b"*" * (len(text) - 4) + text[-4:] + b'"'
+    """All but the last four characters are stars; of a short one, all. No text: redacted."""
+    if not _has_text(before):
+        return redacted(before, after)
+    text = _text(before)
+    kept = text[-4:] if len(text) > 4 else ""
+    return _text(after) == "*" * (len(text) - len(kept)) + kept
 
 
 def pseudonyms() -> Judge:
@@ -104,6 +117,9 @@ def pseudonyms() -> Judge:
     taken: dict[bytes, bytes] = {}
 
     def judge(before: bytes, after: bytes) -> bool:
+        if not _has_text(before):
+            return redacted(before, after)
+        before = _text(before).encode()
         form = re.fullmatch(rb'"tok:[A-Za-z0-9._-]{1,32}:[A-Za-z0-9_-]{32}"', after)
         same = known.setdefault(before, after) == after and taken.setdefault(after, before)
         return form is not None and same == before
@@ -118,6 +134,32 @@ def without(kind: str, found: re.Pattern[bytes]) -> Judge:
         return after == found.sub(f"[REDACTED:{kind}]".encode(), before)
 
     return judge
+
+
+def only_redacted(before: bytes, after: bytes) -> bool:
+    """The same, but for findings that were redacted where they stood."""
+    if before == after:
+        return True
+    old, new = _text(before), _text(after)
+    first, *others = _REDACTED.split(new)
+    if not others or not old.startswith(first):
+        return False
+    position = len(first)
+    for piece in others[:-1]:
+        position = old.find(piece, position + 1)
+        if position < 0:
+            return False
+        position += len(piece)
+    return old.endswith(others[-1]) and len(old) - len(others[-1]) > position
+
+
+def _has_text(raw: bytes) -> bool:
+    return raw[0] in b'"-0123456789'
+
+
+def _text(raw: bytes) -> str:
+    """The characters of a string, or of a literal as it was written."""
+    return str(orjson.loads(raw)) if raw[0] == 0x22 else raw.decode()
 
 
 def require_nothing_of(plain: Iterator[bytes] | list[bytes], arrived: bytes) -> None:

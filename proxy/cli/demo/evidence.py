@@ -5,8 +5,30 @@ from pathlib import Path
 
 from proxy.cli.demo.screen import Screen
 from proxy.cli.demo.site import NotAsTold, Ran, Site, shown
+from proxy.cli.demo.stage import Stage
 
 _ENTRIES = Path("tile") / "entries"
+
+
+def on_record(stage: Stage, receipt: str, content: str) -> None:
+    """A receipt, the log, and a log that was tampered with. Ends the gateway. Raises NotAsTold."""
+    site, screen = stage.site, stage.screen
+    write_vkeys(site)
+    screen.step(
+        "A receipt that anybody can verify, offline",
+        "Whoever sends is answered with a signed receipt. To verify it takes the public key, the "
+        "file, and the key that only its sender got; no network, no gateway.",
+    )
+    show_receipt(site, screen, receipt, content)
+    screen.step(
+        "A log in which nothing can be changed unnoticed",
+        "The gateway is stopped; what it leaves is a folder of plain files: a Merkle tree whose "
+        "root is signed twice, once against quantum computers.",
+    )
+    if site.stop("gateway") != 0:
+        raise NotAsTold("the gateway did not end cleanly")
+    show_audit(site, screen, stage.entries)
+    show_tampering(site, screen)
 
 
 def show_receipt(site: Site, screen: Screen, evidence: str, content: str) -> None:
@@ -60,7 +82,10 @@ def show_audit(site: Site, screen: Screen, entries: int) -> None:
     ran = audit(site, "receipts")
     require_audit_passes(ran, entries)
     screen.quote(_cut(ran.out))
-    screen.checked(f"all {entries} entries are signed, in sequence and under the signed checkpoint")
+    screen.checked(
+        f"{'every entry is' if entries > 1 else 'the entry is'} signed, in sequence, and under the "
+        "signed checkpoint"
+    )
 
 
 def require_audit_passes(ran: Ran, entries: int) -> None:

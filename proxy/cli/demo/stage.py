@@ -4,6 +4,7 @@ import shutil
 from dataclasses import dataclass, field
 from typing import Any
 
+from proxy.cli.demo.config import config
 from proxy.cli.demo.deliver import Outcome, read_back, require, with_curl, with_lockgate
 from proxy.cli.demo.screen import Screen
 from proxy.cli.demo.site import NotAsTold, Site, shown
@@ -20,6 +21,17 @@ class Stage:
     """Names of the files that the receiver should have."""
     entries: int = 0
     """Transfers that should be on record."""
+
+    def start(self, routes: str) -> None:
+        """Make the keys, start the receiver and a gateway with `routes`. Raises NotAsTold."""
+        site = self.site
+        site.make_keys()
+        site.start_receiver()
+        site.start_gateway(config(site.receiver, routes))
+        self.screen.say(
+            f"client  ==mTLS==>  gateway {site.gateway}  ==mTLS==>  receiver {site.receiver}"
+        )
+        self.screen.checked("both are ready; the configuration is gateway.yaml")
 
     def write(self, name: str, content: bytes) -> bytes:
         (self.site.folder / name).write_bytes(content)

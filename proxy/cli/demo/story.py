@@ -5,7 +5,7 @@ import re
 import orjson
 
 from proxy.cli.demo import checks, evidence, material
-from proxy.cli.demo.config import config
+from proxy.cli.demo.config import ROUTES
 from proxy.cli.demo.deliver import Outcome, require
 from proxy.cli.demo.site import NotAsTold
 from proxy.cli.demo.stage import Stage
@@ -23,7 +23,7 @@ def tell(stage: Stage) -> None:
     above_clearance(stage)
     no_certificate(stage)
     not_json(stage)
-    on_record(stage)
+    evidence.on_record(stage, "order.json.receipt.json", "order.json")
 
 
 # --- set up ---
@@ -31,20 +31,14 @@ def tell(stage: Stage) -> None:
 
 def set_up(stage: Stage) -> None:
     """Keys, the receiver and the gateway."""
-    site, screen = stage.site, stage.screen
-    screen.step(
+    stage.screen.step(
         "A sender, a gateway, a receiver",
         "Keys and certificates for this demo alone, a receiver and a gateway as processes of "
         "their own. Both speak TLS 1.3 only, and only with peers that show a certificate.",
     )
-    site.make_keys()
-    site.start_receiver()
-    site.start_gateway(config(site.receiver))
-    evidence.write_vkeys(site)
-    screen.say(f"client  ==mTLS==>  gateway {site.gateway}  ==mTLS==>  receiver {site.receiver}")
-    screen.checked("both are ready; the policy is in gateway.yaml")
+    stage.start(ROUTES)
     if not stage.has_curl:
-        screen.say("curl is not installed here: lockgate send takes its part.")
+        stage.screen.say("curl is not installed here: lockgate send takes its part.")
 
 
 # --- what crosses ---
@@ -65,12 +59,14 @@ def an_order(stage: Stage) -> None:
     masked = checks.require_same_but(
         sent,
         arrived,
-        {
-            "$.customer.ssn": checks.redacted,
-            "$.customer.email": checks.pseudonyms(),
-            "$.payment.card": checks.keeps_last_four,
-            "$.note": checks.without("us_ssn", _SSN),
-        },
+        checks.at(
+            {
+                "$.customer.ssn": checks.redacted,
+                "$.customer.email": checks.pseudonyms(),
+                "$.payment.card": checks.keeps_last_four,
+                "$.note": checks.without("us_ssn", _SSN),
+            }
+        ),
     )
     if masked.total() != 4:
         raise NotAsTold(f"{masked.total()} fields were masked, not 4")
@@ -99,12 +95,14 @@ def many_customers(stage: Stage) -> None:
     masked = checks.require_same_but(
         sent,
         arrived,
-        {
-            "$.ssn": checks.redacted,
-            "$.email": checks.pseudonyms(),
-            "$.iban": checks.keeps_last_four,
-            "$.note": checks.without("us_ssn", _SSN),
-        },
+        checks.at(
+            {
+                "$.ssn": checks.redacted,
+                "$.email": checks.pseudonyms(),
+                "$.iban": checks.keeps_last_four,
+                "$.note": checks.without("us_ssn", _SSN),
+            }
+        ),
     )
     notes = material.notes_with_ssn()
     if masked != {f"$.{n}": material.CUSTOMERS for n in ("ssn", "email", "iban")} | {
@@ -181,29 +179,6 @@ def not_json(stage: Stage) -> None:
     stage.refused("/orders/1005", "cut.json", 422, "unparseable")
 
 
-# --- evidence ---
-
-
-def on_record(stage: Stage) -> None:
-    """The receipts and their log, once the gateway has ended."""
-    site, screen = stage.site, stage.screen
-    screen.step(
-        "A receipt that anybody can verify, offline",
-        "Every attempt was answered with a signed receipt. This takes the public key, the "
-        "file, and the key that only its sender got; no network, no gateway.",
-    )
-    evidence.show_receipt(site, screen, "order.json.receipt.json", "order.json")
-    screen.step(
-        "A log in which nothing can be changed unnoticed",
-        "The gateway is stopped; what it leaves is a folder of plain files: a Merkle tree whose "
-        "root is signed twice, once against quantum computers.",
-    )
-    if site.stop("gateway") != 0:
-        raise NotAsTold("the gateway did not end cleanly")
-    evidence.show_audit(site, screen, stage.entries)
-    evidence.show_tampering(site, screen)
-
-
 def _show_record(stage: Stage, sent: bytes, arrived: bytes, line: int) -> None:
     before = orjson.loads(sent.splitlines()[line])
     after = orjson.loads(arrived.splitlines()[line])
@@ -226,3 +201,12 @@ def _require_report(outcome: Outcome, *, masked: int, findings: dict[str, str]) 
 def _channel(outcome: Outcome) -> tuple[str, str]:
     channel = outcome.statement["predicate"]["channel"]
     return channel["tls"], channel["group"]
+
+
+def sum_up(stage: Stage) -> None:
+    """What has been shown."""
+    stage.screen.checked(
+        "2 files crossed, masked, and every other byte of them as sent",
+        "5 attempts were refused; the receiver has nothing of them",
+        f"{stage.entries} signed receipts, one log, and no way to change it unnoticed",
+    )

@@ -1,0 +1,162 @@
+"""A policy for a file that nobody has described: made from what detection finds in it.
+
+A path is masked when at least half of its values are, whole, of one type; whatever stands there
+then goes, found or not. Everything else that was found, in the middle of a text or now and then, is
+redacted where it stands. Detection is a net with holes: it knows formats and checksums, not names,
+addresses or secrets of your own. Those have to be named by path.
+"""
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from proxy.cli.demo.checks import Value, values
+from proxy.content.rules import compile_rules
+from proxy.content.validate import require_json
+from proxy.errors import Refusal
+from proxy.settings.schema import DETECTED_TYPES, ContentPolicy, DetectRule, Limits
+
+DEPTH = 1024
+_MOST = 32
+"""Paths that are masked at most: as many as a receipt lists."""
+ACTIONS = {
+    "email": "{hmac: {key: pseudonym}}",
+    "credit_card": "{partial: {keep_last: 4}}",
+    "iban": "{partial: {keep_last: 4}}",
+}
+_STEP = re.compile(r'\.[A-Za-z_][A-Za-z0-9_]*|\["(?:[^"\\]|\\.)*"\]|\[\*\]')
+_MARK = re.compile(rb"\[REDACTED:([a-z_]+)\]")
+
+
+@dataclass(slots=True)
+class Survey:
+    """What a file holds. Counters by (path, type)."""
+
+    format: str
+    records: int
+    longest: int
+    """Octets of the longest record, or of the document."""
+    values: Counter[str] = field(default_factory=Counter)
+    """Path -> values there, null left out."""
+    whole: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Values that are, as a whole, of a type."""
+    inside: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Findings in the middle of a text, and in names of members."""
+    containers: set[str] = field(default_factory=set)
+    """Paths at which an object or array stands somewhere."""
+
+    @property
+    def types(self) -> list[str]:
+        """Everything that was found, in the order in which detection knows it."""
+        found = {kind for _, kind in (*self.whole, *self.inside)}
+        return [kind for kind in DETECTED_TYPES if kind in found]
+
+
+def judge_format(data: bytes, suffix: str) -> tuple[str, int, int]:
+    """(`json` or `ndjson`, records, octets of the longest). Raises Refusal when it is neither."""
+    lines = [line for line in data.split(b"\n") if line.strip(b" \t\r")]
+    if not lines:
+        raise Refusal("unparseable", "there is nothing in it")
+    as_lines = suffix.lower() in (".ndjson", ".jsonl")
+    if not as_lines:
+        try:
+            require_json(data, DEPTH, "it")
+        except Refusal as refusal:
+            if len(lines) < 2:
+                raise refusal from None
+        else:
+            return "json", 1, len(data)
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if line.strip(b" \t\r"):
+            require_json(line, DEPTH, f"it is not one JSON document, and line {number}")
+    return "ndjson", len(lines), max(map(len, lines))
+
+
+def survey(data: bytes, suffix: str) -> Survey:
+    """Look at every value. Raises Refusal when this is neither JSON nor NDJSON."""
+    found = Survey(*judge_format(data, suffix))
+    redacted = _redact_all(data, found)
+    for value, other in zip(values(data), values(redacted), strict=True):
+        before, after = data[value.start : value.end], redacted[other.start : other.end]
+        _note_containers(found.containers, value.path)
+        if not value.key and before != b"null":
+            found.values[value.path] += 1
+        if before != after:
+            _note_findings(found, value, before, after)
+    return found
+
+
+def _redact_all(data: bytes, found: Survey) -> bytes:
+    """The file with everything redacted that detection knows: it shows what it finds, and where."""
+    everything = ContentPolicy(
+        content=["json", "ndjson"],
+        detect=[
+            DetectRule.model_validate({"type": kind, "action": "redact"}) for kind in DETECTED_TYPES
+        ],
+    )
+    limits = Limits(document=len(data) + 1, record=found.longest + 1, depth=DEPTH)
+    inspector = compile_rules(everything, limits, {}, "all", ["all"]).open(found.format)
+    first = bytes(inspector.feed(data))
+    return first + bytes(inspector.finish())
+
+
+def _note_findings(found: Survey, value: Value, before: bytes, after: bytes) -> None:
+    known = Counter(_MARK.findall(before))
+    for mark, count in (Counter(_MARK.findall(after)) - known).items():
+        kind = mark.decode()
+        alone = after.strip(b'" ') == b"[REDACTED:%b]" % mark
+        if alone and not value.key:
+            found.whole[value.path, kind] += 1
+        else:
+            found.inside[value.path, kind] += count
+
+
+def _note_containers(containers: set[str], path: str) -> None:
+    """Whatever is above a value holds something, and is no value itself."""
+    if path not in containers:
+        containers.update(path[: match.start()] for match in _STEP.finditer(path))
+
+
+def masked_paths(found: Survey) -> dict[str, str]:
+    """Path -> action, for the paths at which most values are of one type."""
+    chosen: dict[str, str] = {}
+    for (path, kind), count in found.whole.most_common():
+        most = 2 * count >= found.values[path]
+        if most and path not in found.containers and path != "$" and len(chosen) < _MOST:
+            chosen.setdefault(path, ACTIONS.get(kind, "redact"))
+    return chosen
+
+
+def route(found: Survey, size: int) -> str:
+    """The route for this file, as it is written in the configuration."""
+    mask = [
+        f"        - {{path: {json.dumps(path)}, action: {action}}}"
+        for path, action in masked_paths(found).items()
+    ]
+    detect = [f"        - {{type: {kind}, action: redact}}" for kind in found.types]
+    return "\n".join(
+        [
+            "  - name: input",
+            "    listener: ingest",
+            "    match: {path: /input, methods: [POST]}",
+            "    allow: [{spiffe: spiffe://lockgate.example/client}]",
+            "    upstream: receiver",
+            "    request:",
+            f"      content: [{found.format}]",
+            "      label: confidential",
+            *(["      mask:", *mask] if mask else []),
+            *(["      detect:", *detect] if detect else []),
+            "    response: {content: [json], label: internal}",
+            "    replay: {require: transfer-id, window: 5m}",
+            f"    limits: {{body: {_at_least('body', size)}, document: {_at_least('document', size)}, "
+            f"record: {_at_least('record', found.longest)}, depth: {DEPTH}}}",
+            "",
+        ]
+    )
+
+
+def _at_least(name: str, size: int) -> int:
+    """The limit's default, or more where this file needs it."""
+    default: int = getattr(Limits(), name)
+    return max(default, size)
