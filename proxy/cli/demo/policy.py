@@ -130,6 +130,8 @@ def masked_paths(found: Survey) -> dict[str, str]:
 
 def route(found: Survey, size: int) -> str:
     """The route for this file, as it is written in the configuration."""
+    limits = f"body: {_at_least('body', size)}, document: {_at_least('document', size)}"
+    limits += f", record: {_at_least('record', found.longest)}, depth: {DEPTH}"
     mask = [
         f"        - {{path: {json.dumps(path)}, action: {action}}}"
         for path, action in masked_paths(found).items()
@@ -149,8 +151,7 @@ def route(found: Survey, size: int) -> str:
             *(["      detect:", *detect] if detect else []),
             "    response: {content: [json], label: internal}",
             "    replay: {require: transfer-id, window: 5m}",
-            f"    limits: {{body: {_at_least('body', size)}, document: {_at_least('document', size)}, "
-            f"record: {_at_least('record', found.longest)}, depth: {DEPTH}}}",
+            f"    limits: {{{limits}}}",
             "",
         ]
     )
