@@ -34,40 +34,41 @@ def require_format(
     """
     if len(content_types) > 1:
         raise _refused("more than one Content-Type")
-    opaque = "opaque" in policy.content
-    if content_types:
-        found = _format(content_types[0])
-    elif len(policy.content) == 1:
-        found = policy.content[0]
+    if not content_types:
+        if len(policy.content) != 1:
+            raise _refused("no Content-Type, and the route does not admit exactly one format")
+        named, charsets = str(policy.content[0]), set[str]()
     else:
-        raise _refused("no Content-Type, and the route admits more than one format")
-    if found not in policy.content and opaque:
-        found = "opaque"
-    if found not in policy.content:
-        raise _refused(f"the route does not admit {found} content")
-    if found != "opaque" and not _identity(content_encodings):
+        named, charsets = _read(content_types[0])
+    if named not in policy.content:
+        named = "opaque"
+    if named == "opaque":
+        if "opaque" not in policy.content:
+            raise _refused("a Content-Type that this route does not admit")
+        return named
+    if not charsets <= {"utf-8", "utf8"}:
+        raise _refused("a charset other than UTF-8")
+    if not _identity(content_encodings):
         raise _refused("a content coding that cannot be looked into")
-    return found
+    return named
 
 
 def _refused(reason: str) -> Refusal:
     return Refusal("content-not-allowed", reason)
 
 
-def _format(value: bytes) -> str:
+def _read(value: bytes) -> tuple[str, set[str]]:
+    """The format that a Content-Type names, `opaque` for most, and its charsets in lower case."""
     match = _TYPE.fullmatch(value.decode("latin-1"))
     if match is None:
         raise _refused("a malformed Content-Type")
     media_type = match[1].lower()
-    found = _NAMES.get(media_type)
-    if found is None and re.fullmatch(r"application/[^/]+\+json", media_type):
-        found = "json"
-    if found is None:
-        return "opaque"
-    for name, parameter in _PARAMETER.findall(match[2]):
-        if name.lower() == "charset" and parameter.strip('"').lower() not in ("utf-8", "utf8"):
-            raise _refused("a charset other than UTF-8")
-    return found
+    named = _NAMES.get(media_type, "opaque")
+    if media_type.startswith("application/") and media_type.endswith("+json"):
+        named = "json"
+    parameters = _PARAMETER.findall(match[2])
+    charsets = {text.strip('"').lower() for name, text in parameters if name.lower() == "charset"}
+    return named, charsets
 
 
 def _identity(content_encodings: tuple[bytes, ...]) -> bool:
