@@ -48,8 +48,8 @@ def _cpu(pid: int) -> float:
 
 def start_gateway(folder: Path, pki: Path, upstream: int, core: int) -> Proxy:
     """`lockgate run`, with masking, replay protection and a durable receipt for each transfer."""
-    config = folder / "gateway.json"
-    config.write_text(json.dumps(_settings(folder, pki, upstream), indent=1))
+    config = folder / "gateway.yaml"
+    config.write_text(_LOCKGATE.format(folder=folder, pki=pki, upstream=upstream))
     log = folder / "gateway.log"
     command = [str(Path(sys.executable).parent / "lockgate"), "run", str(config)]
     process = _start(command, log, core)
@@ -64,57 +64,51 @@ def start_gateway(folder: Path, pki: Path, upstream: int, core: int) -> Proxy:
     raise SystemExit(f"lockgate did not get ready: {log.read_text()}")
 
 
-def _settings(folder: Path, pki: Path, upstream: int) -> dict[str, object]:
-    def route(name: str, **request: object) -> dict[str, object]:
-        return {
-            "name": name,
-            "listener": "ingest",
-            "match": {"path": f"/{name}/**"},
-            "allow": [{"spiffe": "spiffe://lockgate.example/client"}],
-            "upstream": "receiver",
-            "request": {"label": "low", **request},
-            "response": {"content": ["json"], "label": "low"},
-            "replay": {"require": "transfer-id"},
-            "limits": {"body": "16GiB"},
-        }
-
-    mask = [
-        {"path": "$.customer.ssn", "action": "redact"},
-        {"path": "$.payment.reference", "action": {"partial": {"keep_last": 4}}},
-    ]
-    return {
-        "version": 1,
-        "name": "loadtest",
-        "identity": {
-            "certificate": f"file:{pki}/gateway.pem",
-            "key": f"file:{pki}/gateway.key",
-            "trust": f"file:{pki}/ca.pem",
-        },
-        "sensitivity": ["low"],
-        "zones": {"here": {"clearance": "low"}},
-        "listeners": {"ingest": {"bind": "127.0.0.1:0", "zone": "here"}},
-        "upstreams": {
-            "receiver": {
-                "zone": "here",
-                "endpoints": [f"https://127.0.0.1:{upstream}"],
-                "server_name": "receiver.lockgate.example",
-            }
-        },
-        "routes": [
-            route("orders", content=["json"], mask=mask),
-            route("files", content=["opaque"]),
-        ],
-        "receipts": {
-            "store": str(folder / "receipts"),
-            "origin": "receipts.lockgate.example/loadtest",
-            "key": f"file:{pki}/receipts.key",
-            "log_key": f"file:{pki}/log.key",
-            "log_pq_key": f"file:{pki}/log-pq.key",
-        },
-        "admin": {"bind": f"unix:{folder}/admin.sock"},
-        "log": {"format": "json"},
-    }
-
+_LOCKGATE = """
+version: 1
+name: loadtest
+identity:
+  {{certificate: "file:{pki}/gateway.pem", key: "file:{pki}/gateway.key", trust: "file:{pki}/ca.pem"}}
+sensitivity: [low]
+zones: {{here: {{clearance: low}}}}
+listeners: {{ingest: {{bind: "127.0.0.1:0", zone: here}}}}
+upstreams:
+  receiver:
+    zone: here
+    endpoints: ["https://127.0.0.1:{upstream}"]
+    server_name: receiver.lockgate.example
+routes:
+  - name: orders
+    listener: ingest
+    match: {{path: /orders/**}}
+    allow: [{{spiffe: spiffe://lockgate.example/client}}]
+    upstream: receiver
+    request:
+      content: [json]
+      label: low
+      mask:
+        - {{path: $.customer.ssn, action: redact}}
+        - {{path: $.payment.reference, action: {{partial: {{keep_last: 4}}}}}}
+    response: {{content: [json], label: low}}
+    replay: {{require: transfer-id}}
+  - name: files
+    listener: ingest
+    match: {{path: /files/**}}
+    allow: [{{spiffe: spiffe://lockgate.example/client}}]
+    upstream: receiver
+    request: {{content: [opaque], label: low}}
+    response: {{content: [json], label: low}}
+    replay: {{require: transfer-id}}
+    limits: {{body: 16GiB}}
+receipts:
+  store: {folder}/receipts
+  origin: receipts.lockgate.example/loadtest
+  key: file:{pki}/receipts.key
+  log_key: file:{pki}/log.key
+  log_pq_key: file:{pki}/log-pq.key
+admin: {{bind: "unix:{folder}/admin.sock"}}
+log: {{format: json}}
+"""
 
 _NGINX = """
 daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
