@@ -68,7 +68,9 @@ _LOCKGATE = """
 version: 1
 name: loadtest
 identity:
-  {{certificate: "file:{pki}/gateway.pem", key: "file:{pki}/gateway.key", trust: "file:{pki}/ca.pem"}}
+  certificate: file:{pki}/gateway.pem
+  key: file:{pki}/gateway.key
+  trust: file:{pki}/ca.pem
 sensitivity: [low]
 zones: {{here: {{clearance: low}}}}
 listeners: {{ingest: {{bind: "127.0.0.1:0", zone: here}}}}
