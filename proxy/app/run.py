@@ -18,7 +18,7 @@ from pathlib import Path
 import trio
 
 from proxy.app.prepare import prepare, receipt_keys
-from proxy.edge.admin import serve_admin
+from proxy.edge.admin import open_door, serve_door
 from proxy.edge.gate import Keeper
 from proxy.edge.listener import Listener, bind
 from proxy.edge.stream import Stream
@@ -64,17 +64,12 @@ class Process:
         """Until a signal asks to stop. 0 when everything ended before the deadline, else 1."""
         keeper = self._keeper
         settings = keeper.gate.loaded.settings
-        listeners = self._bind()
+        listeners, doors = self._bind(), self._open_doors()
         async with trio.open_nursery() as house:
             await house.start(self._notary.run)
             self._remember_deliveries()
-            doors = {
-                name: await house.start(
-                    serve_admin, keeper, door.bind, name == "admin", self.reload
-                )
-                for name, door in (("admin", settings.admin), ("metrics", settings.metrics))
-                if door is not None
-            }
+            for door in doors:
+                house.start_soon(serve_door, keeper, door, self.reload)
             await house.start(self._watch_signals)
             on_time = await self._carry(listeners, doors, settings.shutdown.drain)
             for pool in keeper.gate.pools.values():
@@ -84,7 +79,7 @@ class Process:
         keeper.log.info("stopped", in_time=on_time)
         return 0 if on_time else 1
 
-    async def _carry(self, listeners: list[Listener], doors: dict[str, str], drain: float) -> bool:
+    async def _carry(self, listeners: list[Listener], doors: list[Listener], drain: float) -> bool:
         """Accept and serve until a signal, then drain. False when the deadline cut any off."""
         keeper = self._keeper
         async with trio.open_nursery() as connections:
@@ -136,16 +131,22 @@ class Process:
             for name, listener in loaded.settings.listeners.items()
         ]
 
+    def _open_doors(self) -> list[Listener]:
+        settings = self._keeper.gate.loaded.settings
+        wanted = (("admin", settings.admin), ("metrics", settings.metrics))
+        return [open_door(self._keeper, name, door.bind) for name, door in wanted if door]
+
     async def _accept(self, listener: Listener, connections: trio.Nursery) -> None:
         async def serve_one(stream: Stream, peer: Peer) -> None:
             await serve(self._keeper, listener.name, stream, peer)
 
         await listener.run(connections, serve_one)
 
-    def _announce(self, listeners: list[Listener], doors: dict[str, str]) -> None:
+    def _announce(self, listeners: list[Listener], doors: list[Listener]) -> None:
         bound = {listener.name: listener.address for listener in listeners}
         sha256 = self._keeper.gate.loaded.sha256.hex()
-        self._keeper.log.info("ready", listeners=bound, **doors, config_sha256=sha256)
+        open_doors = {door.name: door.address for door in doors}
+        self._keeper.log.info("ready", listeners=bound, **open_doors, config_sha256=sha256)
 
     def _remember_deliveries(self) -> None:
         """Ids that were delivered before a restart stay used up for as long as their window."""

@@ -34,28 +34,20 @@ Reload = Callable[[], Awaitable[bool]]
 Reply = tuple[int, bytes, bytes]
 
 
-async def serve_admin(
-    keeper: Keeper,
-    address: str,
-    everything: bool,
-    reload: Reload,
-    *,
-    task_status: trio.TaskStatus[str],
-) -> None:
-    """Serve until cancelled; started with the address that is bound.
-
-    Raises ConfigError when the address cannot be had.
-    """
-    name = "admin" if everything else "metrics"
+def open_door(keeper: Keeper, name: str, address: str) -> Listener:
+    """Bind `admin` or `metrics`. Raises ConfigError when the address cannot be had."""
     sock = bind(address, keeper.gate.loaded.directory)
-    listener = Listener(name, sock, _LIMITS, lambda: None, metrics=keeper.metrics, log=keeper.log)
+    return Listener(name, sock, _LIMITS, lambda: None, metrics=keeper.metrics, log=keeper.log)
+
+
+async def serve_door(keeper: Keeper, door: Listener, reload: Reload) -> None:
+    """Serve what the door of this name may show, until cancelled."""
 
     async def serve(stream: Stream, peer: Peer) -> None:
-        await _serve(keeper, everything, reload, stream)
+        await _serve(keeper, door.name == "admin", reload, stream)
 
     async with trio.open_nursery() as connections:
-        task_status.started(listener.address)
-        await listener.run(connections, serve)
+        await door.run(connections, serve)
 
 
 async def _serve(keeper: Keeper, everything: bool, reload: Reload, stream: Stream) -> None:
