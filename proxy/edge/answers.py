@@ -171,6 +171,8 @@ async def serve_receipt(keeper: Keeper, client: Inbound, transfer: Transfer) -> 
 
 def _is_about(envelope: bytes, transfer: Transfer) -> bool:
     statement = orjson.loads(base64.b64decode(orjson.loads(envelope)["payload"]))
-    sender = statement["predicate"].get("sender") or {}
-    certificate = transfer.peer.certificate
-    return certificate is not None and sender.get("spkiSha256") == certificate.spki_sha256.hex()
+    sender, peer = statement["predicate"].get("sender") or {}, transfer.peer
+    if peer.certificate is not None:
+        same: bool = sender.get("spkiSha256") == peer.certificate.spki_sha256.hex()
+        return same
+    return peer.uid is not None and sender == {"name": peer.name}  # an address alone is nobody
