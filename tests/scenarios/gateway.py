@@ -278,8 +278,13 @@ def parse(data: bytes) -> Message:
     return reader.body(message)
 
 
+def wait_until(happened: Callable[[], bool], timeout: float = 15) -> None:
+    """Poll what has no event of its own."""
+    deadline = time.monotonic() + timeout
+    while not happened():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
 def _fits(line: Line, event: str, fields: dict[str, object]) -> bool:
     return line["event"] == event and all(line.get(key) == fields[key] for key in fields)
-
-
-Start = Callable[..., Gateway]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.conftest import StartGateway
-from tests.scenarios.gateway import Gateway, chunk, request
+from tests.scenarios.gateway import Gateway, chunk, request, wait_until
 from tests.scenarios.message import Broken
 from tests.scenarios.policy import CARD, opaque, policy, route, with_routes
 from tests.scenarios.proof import Watch, receipt_of, receipts
@@ -240,14 +240,6 @@ def test_a_sender_that_does_not_read_its_answer_holds_back_the_upstream(
             time.sleep(0.3)
         assert stalled < 1600
         assert gateway.peak_memory() < 150 * 2**20
-
-
-def wait_until(happened: object, timeout: float = 10) -> None:
-    """Poll what has no event of its own."""
-    deadline = time.monotonic() + timeout
-    while not happened():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_each_of_them_has_one_receipt_and_nothing_is_in_flight(gateway: Gateway) -> None:
