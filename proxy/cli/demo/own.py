@@ -124,17 +124,22 @@ def show_counts(stage: Stage, outcome: Outcome, found: Survey) -> None:
 
 
 def _rows(data: bytes, arrived: bytes, masked: set[str]) -> list[tuple[str, str, str]]:
-    """(path, before, after) of some values that changed: of every path, the first ones."""
+    """(path, before, after) of some values that changed: the first of every path and type."""
     rows: list[tuple[str, str, str]] = []
-    shown: Counter[str] = Counter()
+    shown: Counter[tuple[str, str]] = Counter()
     for value, other in zip(checks.values(data), checks.values(arrived), strict=True):
         before, after = data[value.start : value.end], arrived[other.start : other.end]
-        if before != after and shown[value.path] < (2 if value.path in masked else 4):
-            shown[value.path] += 1
+        kind = "" if value.path in masked else _first_kind(after)
+        if before != after and shown[value.path, kind] < 2:
+            shown[value.path, kind] += 1
             rows.append((value.path, *_excerpts(_text(before), _text(after))))
         if len(rows) == _ROWS:
             break
     return rows
+
+
+def _first_kind(raw: bytes) -> str:
+    return raw.partition(b"[REDACTED:")[2].partition(b"]")[0].decode()
 
 
 def _text(raw: bytes) -> str:
