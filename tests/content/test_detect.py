@@ -178,6 +178,18 @@ def test_flag_passes_and_raises_to_the_highest_label_asked_for() -> None:
     assert sent(compiled({}, rules), "ndjson", [two + b"\n" + one])[1].label == "confidential"
 
 
+def test_a_flagged_finding_beside_a_redacted_one_is_counted_once_and_stays() -> None:
+    rules = compiled({}, {"email": "flag", "credit_card": "redact"})
+    output, report = sent(rules, "json", [b'"a@b.example 4111111111111111"'])
+    assert output == b'"a@b.example [REDACTED:credit_card]"'
+    assert report.findings == {"email": 1, "credit_card": 1}
+    assert report.label == "restricted"
+
+
+def test_a_row_of_one_digit_is_no_card() -> None:
+    assert not any(is_card(digit * n) for digit in "0123456789" for n in range(1, 30))
+
+
 def test_a_flag_to_a_label_that_is_not_on_the_scale_is_refused() -> None:
     with pytest.raises(ValueError, match="not on the scale"):
         compiled({}, [{"type": "email", "action": "flag", "label": "cosmic"}])
