@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import trio
 
 from proxy.edge.outbound import Outbound, Pool
-from proxy.errors import UpstreamFailure
+from proxy.errors import TlsFailure, UpstreamFailure
 from proxy.model import AnswerHead, Framing, Headers
 from proxy.observe.metrics import Metrics
 from proxy.settings.schema import Tls, Upstream
@@ -129,8 +129,8 @@ def connect(place: Place, identity: Identity) -> Pool:
         host = urlsplit(place.origin).hostname
         try:
             Engine(context, server_name=identity.server_name or host)
-        except ValueError as error:
-            raise UsageError(f"--server-name: {error}") from None
+        except (ValueError, TlsFailure):
+            raise UsageError("the server's name is no DNS name in ASCII, and no address") from None
     settings = Upstream(zone="there", endpoints=[place.origin], server_name=identity.server_name)
     return Pool("server", settings, Path(), context, lambda peer: True, Metrics())
 

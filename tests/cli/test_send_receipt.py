@@ -1,0 +1,256 @@
+"""What a receipt must say before `lockgate send` believes it, and where it looks for one."""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import trio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from proxy.cli import main
+from proxy.cli.send_exchange import Answer, Payload
+from proxy.cli.send_receipt import Sent, link, receipts, require_evidence
+from proxy.edge.inbound import Inbound
+from proxy.edge.listener import Listener, bind
+from proxy.edge.stream import Stream
+from proxy.errors import EvidenceError
+from proxy.model import Framing, Peer
+from proxy.observe.log import Log
+from proxy.observe.metrics import Metrics
+from proxy.receipt import dsse
+from proxy.receipt.statement import PREDICATE_TYPE, STATEMENT_TYPE
+from proxy.settings.schema import ListenerLimits
+from proxy.tls.keys import public_pem
+from proxy.wire.events import Data
+from proxy.wire.headers import receipt_fields
+
+ID = "0b5e1f0c-5f0e-4a55-9d8c-5d2f6a3c1e77"
+KEY = bytes(range(32))
+SIGNER = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
+CONTENT = b'{"n": 1.10}\n'
+LINK = b'</.well-known/lockgate/receipts/7>; rel="receipt"'
+
+
+def keyed(data: bytes) -> str:
+    return hmac.digest(KEY, data, "sha256").hex()
+
+
+def predicate(transfer_id: str = ID, content: bytes = CONTENT) -> dict[str, Any]:
+    """A receipt that is true."""
+    return {
+        "transferId": transfer_id,
+        "kind": "delivered",
+        "disposition": {"status": 201},
+        "request": {"method": "POST", "target": {"hmacSha256": keyed(b"/orders/1")}},
+        "content": {"received": {"hmacSha256": keyed(content), "bytes": str(len(content))}},
+        "sender": {"spkiSha256": "ab"},
+    }
+
+
+def envelope(says: dict[str, Any], signer: Ed25519PrivateKey = SIGNER) -> bytes:
+    statement = {
+        "_type": STATEMENT_TYPE,
+        "subject": [],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": says,
+    }
+    return dsse.sign(orjson.dumps(statement), signer)
+
+
+def answer(*envelopes: bytes, status: int = 201, key: bytes | None = KEY) -> Answer:
+    return Answer(status, tuple(receipt_fields(envelopes, key)), b"")
+
+
+@pytest.fixture
+def sent(tmp_path: Path) -> Sent:
+    file = tmp_path / "file.json"
+    file.write_bytes(CONTENT)
+    payload = Payload(file, len(CONTENT), hashlib.sha256(CONTENT).digest())
+    return Sent(ID, "POST", "/orders/1", payload, "ab")
+
+
+def test_a_receipt_that_is_true_is_believed(sent: Sent) -> None:
+    evidence = require_evidence(envelope(predicate()), answer(), sent, SIGNER.public_key())
+    assert (evidence.verdict, evidence.proven) == ("delivered", True)
+    assert evidence.signer == dsse.key_id(SIGNER.public_key())
+
+
+def test_content_that_did_not_change_is_known_by_its_plain_digest(sent: Sent) -> None:
+    says = predicate()
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    says["content"]["received"] = {"sha256": sha256, "bytes": str(len(CONTENT))}
+    assert require_evidence(envelope(says), answer(key=None), sent, None).proven
+
+
+LIES: list[Callable[[dict[str, Any]], object]] = [
+    lambda says: says.update(transferId=ID.replace("0", "1")),
+    lambda says: says.update(kind="failed"),
+    lambda says: says.update(kind="rejected"),
+    lambda says: says["disposition"].update(status=200),
+    lambda says: says["request"].update(method="PUT"),
+    lambda says: says["request"]["target"].update(hmacSha256=keyed(b"/orders/2")),
+    lambda says: says["content"]["received"].update(bytes="13"),
+    lambda says: says["content"]["received"].update(hmacSha256=keyed(b"other")),
+    lambda says: says["content"]["received"].update(sha256="00" * 32),
+    lambda says: says["content"]["received"].pop("hmacSha256"),
+    lambda says: says["content"]["received"].update(hmacSha256=7),
+    lambda says: says.update(content=None),
+    lambda says: says.update(disposition=None),
+    lambda says: says["sender"].update(spkiSha256="cd"),
+    lambda says: says.pop("kind"),
+]
+
+
+@pytest.mark.parametrize("lie", LIES, ids=range(len(LIES)))
+def test_a_receipt_that_says_anything_else_is_not(
+    sent: Sent, lie: Callable[[dict[str, Any]], object]
+) -> None:
+    says = predicate()
+    lie(says)
+    with pytest.raises(EvidenceError):
+        require_evidence(envelope(says), answer(), sent, SIGNER.public_key())
+
+
+def test_a_receipt_that_another_key_signed_is_not(sent: Sent) -> None:
+    forged = envelope(predicate(), Ed25519PrivateKey.generate())
+    with pytest.raises(EvidenceError):
+        require_evidence(forged, answer(), sent, SIGNER.public_key())
+
+
+def test_without_its_key_a_keyed_receipt_proves_nothing(sent: Sent) -> None:
+    with pytest.raises(EvidenceError):
+        require_evidence(envelope(predicate()), answer(key=None), sent, None)
+
+
+def test_a_file_that_changed_since_is_noticed(sent: Sent) -> None:
+    sent.content.path.write_bytes(CONTENT.replace(b"1", b"2"))
+    with pytest.raises(EvidenceError):
+        require_evidence(envelope(predicate()), answer(), sent, None)
+
+
+def test_a_refusal_in_the_middle_is_believed_but_proves_no_content(sent: Sent) -> None:
+    says = predicate()
+    says.update(kind="rejected", disposition={"status": 413})
+    says["content"]["received"] = {"bytes": "0"}
+    evidence = require_evidence(envelope(says), answer(status=413), sent, None)
+    assert (evidence.verdict, evidence.proven) == ("rejected", False)
+
+
+def test_receipts_are_found_in_the_head_and_in_the_trailers_ours_last() -> None:
+    whole = Answer(
+        200, tuple(receipt_fields([b"a"], None)), b"", tuple(receipt_fields([b"b", b"c"], None))
+    )
+    assert receipts(whole) == (b"a", b"b", b"c")
+    with pytest.raises(EvidenceError):
+        receipts(Answer(200, ((b"transfer-receipt", b"no list"),), b""))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (LINK, "/.well-known/lockgate/receipts/7"),
+        (b'</a>; rel="next", ' + LINK, "/.well-known/lockgate/receipts/7"),
+        (b'<https://evil.example/.well-known/lockgate/receipts/7>; rel="receipt"', None),
+        (b'</.well-known/lockgate/receipts/../../x>; rel="receipt"', None),
+        (b'</.well-known/lockgate/receipts/7>; rel="next"', None),
+        (b"", None),
+    ],
+)
+def test_only_a_link_to_a_receipt_of_this_very_server_is_followed(
+    value: bytes, expected: str | None
+) -> None:
+    assert link(Answer(200, ((b"link", value),), b"")) == expected
+
+
+# --- a server that says what it is told to -------------------------------------------------------
+
+
+class Server:
+    """Answers every upload with what `fields` makes of its id, and hands out one receipt."""
+
+    def __init__(self, further: bytes | None = None) -> None:
+        self.further = further
+        """A receipt that stands before ours; None: our own is only linked."""
+
+    async def serve(self, stream: Stream, peer: Peer) -> None:
+        client = Inbound(stream, ListenerLimits())
+        while await client.wait():
+            head = await client.head()
+            while isinstance(await client.body(5), Data):
+                pass
+            if head.method == "POST":
+                self.transfer_id = head.values(b"transfer-id")[0].decode()
+                await client.send_whole(201, self.fields(), b"")
+            else:
+                await client.send_whole(200, [], self.receipt())
+            client.next_cycle()
+
+    def receipt(self) -> bytes:
+        says = predicate(self.transfer_id)
+        says.pop("sender")
+        return envelope(says)
+
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        if self.further is None:
+            return [(b"link", LINK), *receipt_fields([], KEY)[1:]]
+        return receipt_fields([self.further, self.receipt()], KEY)
+
+
+@pytest.mark.parametrize("server", [Server(), Server(b"{}")], ids=["linked", "second of two"])
+async def test_our_receipt_is_fetched_where_only_its_link_came_and_is_the_last_of_a_list(
+    sent: Sent, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "receipts.pub").write_bytes(public_pem(SIGNER))
+    listener = Listener(
+        "test",
+        bind("127.0.0.1:0", tmp_path),
+        ListenerLimits(),
+        lambda: None,
+        metrics=Metrics(),
+        log=Log(),
+    )
+    words = ["send", f"http://{listener.address}/orders/1", str(sent.content.path)]
+    words += ["--receipts-key", str(tmp_path / "receipts.pub")]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(listener.run, nursery, server.serve)
+        code = await trio.to_thread.run_sync(main, words)
+        nursery.cancel_scope.cancel()
+    assert code == 0, capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "verified, signed by" in out
+    assert ("1 more by gateways further on" in out) == (server.further is not None)
+
+
+async def test_an_early_answer_ends_the_sending(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large = tmp_path / "large.bin"
+    large.write_bytes(bytes(32 * 2**20))
+
+    async def serve(stream: Stream, peer: Peer) -> None:
+        client = Inbound(stream, ListenerLimits())
+        await client.wait()
+        await client.head()
+        await client.send_head(503, [], Framing(length=0))
+        await client.send_end(b"", ())
+        await stream.linger(5)
+
+    listener = Listener(
+        "test",
+        bind("127.0.0.1:0", tmp_path),
+        ListenerLimits(),
+        lambda: None,
+        metrics=Metrics(),
+        log=Log(),
+    )
+    words = ["send", f"http://{listener.address}/", str(large), "--json", "--no-receipt"]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(listener.run, nursery, serve)
+        code = await trio.to_thread.run_sync(main, words)
+        nursery.cancel_scope.cancel()
+    told = orjson.loads(capsys.readouterr().out)
+    assert (code, told["status"], told["early"], told["delivered"]) == (1, 503, True, False)
