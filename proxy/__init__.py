@@ -5,7 +5,7 @@
 
     before the first octet
         the command                 cli/__init__.py, cli/run.py
-        YAML, read whole            settings/yaml12.py, settings/schema.py, settings/check.py
+        YAML, read whole            settings/load.py, settings/yaml12.py, settings/schema.py
         settings become objects     app/prepare.py -> edge/gate.py
         sockets, signals, order     app/run.py
 
@@ -26,9 +26,10 @@
         one body on its way         edge/bodies.py, edge/flow.py, wire/framing.py
         integrity                   wire/digests.py
         decode                      content/formats.py, content/inspector.py, content/validate.py
-        mask                        content/rules.py, content/paths.py, content/scan.py,
-                                    content/mask.py, content/tokens.py
-        detect                      content/gate.py, content/patterns.py, content/detect.py
+        mask                        content/rules.py, content/paths.py, content/probe.py,
+                                    content/scan.py, content/mask.py, content/tokens.py
+        detect                      content/gate.py, content/patterns.py, content/detect.py,
+                                    content/findings.py
         clearance                   policy/clearance.py
 
     the receiver
@@ -44,6 +45,13 @@
                                     receipt/merkle.py, receipt/tiles.py, receipt/note.py
         end of the answer           receipt/header.py
         log line, metrics           observe/log.py, observe/metrics.py
+
+    beside the journey
+        health, metrics, reload     edge/admin.py
+        after a crash               notary/recovery.py
+        evidence, read back         receipt/reading.py, receipt/proof.py, receipt/audit.py
+        a CA for trying things      tls/keys.py, tls/pki.py, cli/certs.py
+        a sender and a receiver     cli/send.py, cli/receive.py
 
 Everywhere: `model.py` has the values that pass between the stops, `errors.py` what can go wrong.
 A stop that refuses raises `Refusal`; each package's own docstring lists what else is in it.
