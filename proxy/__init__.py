@@ -1,7 +1,7 @@
 """Lockgate. This is the map: open the files in this order to follow an octet from listener to log.
 
-`journey.py` is the walk itself, on one screen; what it calls is below, stop by stop. Files in
-`edge/` and `notary/` meet sockets and disks; those in the other folders are pure.
+`journey.py` is the walk itself, on one screen; what it calls is below, stop by stop. `edge/`
+and `notary/` meet sockets and disks; what lies below them is pure: octets in, octets out.
 
     before the first octet
         the command                 cli/__init__.py, cli/run.py
@@ -43,7 +43,7 @@
         receipt                     edge/transfer.py, receipt/statement.py, receipt/dsse.py
         durable log                 notary/writer.py, notary/journal.py, notary/publisher.py
                                     receipt/merkle.py, receipt/tiles.py, receipt/note.py
-        end of the answer           receipt/header.py
+        end of the answer           edge/answers.py, wire/headers.py, wire/structured.py
         log line, metrics           observe/log.py, observe/metrics.py
 
     beside the journey
