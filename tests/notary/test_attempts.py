@@ -1,6 +1,7 @@
 """One statement an attempt, in sequence, and nothing that crosses without an intent."""
 
 import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,12 +119,14 @@ async def test_a_refused_repetition_does_not_close_the_attempt_that_is_in_flight
         await notary.intend(intent_of(found))
         twin = refusal("in-flight", transfer_id=found.transfer_id, received_at=found.received_at)
         await notary.conclude(twin)
+        shutil.copytree(tmp_path / "log", tmp_path / "crashed")
         await notary.conclude(found)
     kinds = [s.verdict for s in statements(tmp_path / "log")]
     assert kinds == [Verdict.REJECTED, Verdict.DELIVERED]
-    reopened = open_notary(tmp_path / "log")
-    assert reopened.interrupted == 0
-    await reopened.close()
+    for store, interrupted in (("log", 0), ("crashed", 1)):
+        reopened = open_notary(tmp_path / store)
+        assert reopened.interrupted == interrupted
+        await reopened.close()
 
 
 async def test_a_batch_shares_one_append_and_one_fdatasync(tmp_path: Path) -> None:

@@ -54,8 +54,11 @@ async def test_unfinished_tiles_go_when_two_checkpoints_have_superseded_them(
             for _ in range(256):
                 nursery.start_soon(notary.conclude, refusal())
         await notary.publish()
+        full = [(store / name).stat().st_ino for name in ("tile/0/000", "tile/entries/000")]
         await notary.conclude(refusal())
         await notary.publish()
+        again = [(store / name).stat().st_ino for name in ("tile/0/000", "tile/entries/000")]
+        assert again == full, "a full tile is written once"
     assert files(store) - {"checkpoint", "journal"} == {
         "tile/0/000",
         "tile/0/001.p/4",
