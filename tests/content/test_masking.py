@@ -185,7 +185,8 @@ def test_masking_twice_equals_masking_once(
 @given(documents(), st.sampled_from(["redact", HMAC, {"partial": {}}]))
 def test_no_masked_plaintext_is_in_the_output(document: tuple[Any, str], action: Any) -> None:
     secret = "5ecret-plain-text"
-    text = document[1].replace("null", f'{{"ssn":["{secret}",{{"x":"{secret}"}}]}}')
+    held = f'{{"ssn":["{secret}",{{"x":"{secret}"}}],"ssn":["{secret}"]}}'
+    text = f'[{document[1]},{held},{{"b":[{document[1]},{held}]}}]'
     assert secret.encode() not in masked(text, {"$..ssn[*]": action, "$..ssn.*.x": action})
 
 
