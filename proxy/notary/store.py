@@ -130,7 +130,6 @@ class Store:
     def intend(self, key: Key, intent: Intent) -> None:
         """Journal an intent. After an `OSError`, write a new journal."""
         self.journal.append([(journal.INTENT, encode_intent(intent))])
-        self.book.closed.pop(key, None)
         self.book.intents[key] = intent
 
     # --- a new journal ---------------------------------------------------------------------------

@@ -166,6 +166,18 @@ async def test_a_log_that_was_written_anew_is_found_with_a_kept_checkpoint(tmp_p
         audited(tmp_path / "two", kept)
 
 
+async def test_entries_and_tiles_that_agree_but_are_not_what_was_signed_are_found(
+    tmp_path: Path,
+) -> None:
+    async with _log(tmp_path / "one", 3), _log(tmp_path / "two", 3):
+        pass
+    shutil.rmtree(tmp_path / "one" / "tile")
+    shutil.copytree(tmp_path / "two" / "tile", tmp_path / "one" / "tile")
+    (tmp_path / "one" / "journal").unlink()
+    with pytest.raises(EvidenceError, match=r"^checkpoint: its root is not the root"):
+        audited(tmp_path / "one")
+
+
 async def test_a_kept_checkpoint_of_another_log_or_key_is_refused(tmp_path: Path) -> None:
     async with _log(tmp_path / "one", 3):
         pass
