@@ -8,6 +8,7 @@
 Back-pressure is the sockets': no piece is read before the one before it has been sent.
 """
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import trio
@@ -22,6 +23,8 @@ from proxy.model import AnswerHead, Framing, Headers
 from proxy.wire.digests import format_sha256
 from proxy.wire.events import Data
 
+_PIECE = 256 * 1024
+"""Octets of a held body that go out in one write."""
 _LAST_WORDS = 1.0
 """Seconds to look for an answer from an upstream that stopped taking the request."""
 
@@ -72,14 +75,38 @@ async def forward_whole(
 ) -> AnswerHead:
     """Send a request that has been judged whole, and wait for the head of the answer."""
     try:
-        await upstream.send_whole(request.method, request.target, request.headers, held.data)
+        await _send_whole(transfer, lane, upstream, request, held.data)
     except UpstreamFailure as failure:
         return await _last_words(upstream, failure)
-    transfer.forwarded = len(held.data)
     transfer.sent_whole = True
     with trio.move_on_after(lane.pool.answer_timeout):
         return await upstream.head()
     raise UpstreamFailure("upstream-timeout", "no answer in time")
+
+
+async def _send_whole(
+    transfer: Transfer, lane: Lane, upstream: Outbound, request: Request, data: bytes
+) -> None:
+    """In one write when it is small, else piece by piece, so that slow is told from stalled."""
+    stall = lane.route.limits.stall_timeout
+    head = (request.method, request.target, request.headers)
+    if len(data) <= _PIECE:
+        transfer.forwarded = len(data)
+        await _in_time(stall, upstream.send_whole(*head, data))
+        return
+    await _in_time(stall, upstream.send_head(*head, request.framing))
+    for start in range(0, len(data), _PIECE):
+        piece = data[start : start + _PIECE]
+        transfer.forwarded += len(piece)
+        await _in_time(stall, upstream.send_data(piece))
+    await _in_time(stall, upstream.send_end(()))
+
+
+async def _in_time(stall: float, sending: Awaitable[None]) -> None:
+    with trio.move_on_after(stall):
+        await sending
+        return
+    raise UpstreamFailure("upstream-timeout", "the upstream does not read")
 
 
 async def forward_stream(
@@ -136,25 +163,23 @@ async def _pump(
     held: Held,
 ) -> None:
     flow, stall = transfer.known_request, lane.route.limits.stall_timeout
-    await upstream.send_head(request.method, request.target, request.headers, request.framing)
+    head = (request.method, request.target, request.headers, request.framing)
+    await _in_time(stall, upstream.send_head(*head))
     piece = held.data
     while True:
         if piece:
-            with trio.move_on_after(stall) as sending:
-                await upstream.send_data(piece)
-            if sending.cancelled_caught:
-                raise UpstreamFailure("upstream-timeout", "the upstream does not read")
             transfer.forwarded += len(piece)
+            await _in_time(stall, upstream.send_data(piece))
         event = await client.body(stall)
         if not isinstance(event, Data):
             break
         piece = flow.feed(event.data)
     last = flow.finish(event.trailers)
     if last:
-        await upstream.send_data(last)
         transfer.forwarded += len(last)
+        await _in_time(stall, upstream.send_data(last))
     digest = ((b"content-digest", format_sha256(flow.delivered_sha256)),)
-    await upstream.send_end(digest if request.digest_trailer else ())
+    await _in_time(stall, upstream.send_end(digest if request.digest_trailer else ()))
 
 
 async def _last_words(upstream: Outbound, failure: UpstreamFailure) -> AnswerHead:

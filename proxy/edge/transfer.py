@@ -50,7 +50,7 @@ class Transfer:
 
     request: Flow | None = None
     forwarded: int = 0
-    """Content octets that went to the upstream."""
+    """Content octets sent towards the upstream: never fewer than have gone, when a send fails."""
     intended: bool = False
     reserved: tuple[str, str, str] | None = None
     """Key under which the replay window holds this id while it is in flight."""
