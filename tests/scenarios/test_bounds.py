@@ -1,0 +1,141 @@
+"""Everything has a bound: connections, waiting, an upstream's patience, and a disk that is full."""
+
+import resource
+import signal
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.conftest import StartGateway
+from tests.scenarios.gateway import Gateway, chunk, request, wait_until
+from tests.scenarios.policy import policy, route, with_routes
+from tests.scenarios.proof import Watch, audit, receipt_of, receipts
+from tests.scenarios.receiver import OK, Exchange, Receiver
+
+PLENTY = b'["' + b"x" * 12_000_000 + b'"]'
+"""More than the sockets between a gateway and an upstream keep."""
+
+
+@pytest.fixture
+def gateway(start_gateway: StartGateway, receiver: Receiver, parties: Path) -> Gateway:
+    config = policy(parties, receiver.endpoint)
+    narrow = {"limits": {"connections": 1, "connect_timeout": "300ms"}}
+    config["upstreams"]["narrow"] = config["upstreams"]["warehouse"] | narrow
+    config["listeners"]["small"] = config["listeners"]["ingest"] | {"limits": {"connections": 2}}
+    roomy = {"body": "1GiB", "document": "16MiB", "hold": "16MiB", "stall_timeout": "500ms"}
+    config["routes"][1]["limits"] = {"stall_timeout": "500ms"}
+    return start_gateway(
+        with_routes(
+            config,
+            route("narrow", upstream="narrow"),
+            route("roomy", limits=roomy),
+            route("small", listener="small"),
+        )
+    )
+
+
+def deaf(exchange: Exchange) -> None:
+    """Read no more, say nothing, and stay."""
+    exchange.receiver.wait(lambda: exchange.receiver.behave is not deaf, timeout=30)
+
+
+def test_an_upstream_that_does_not_read_is_given_up(watch: Watch, receiver: Receiver) -> None:
+    receiver.behave = deaf
+    with watch.gateway.connect() as client:
+        client.sock.settimeout(30)
+        answer = client.ask(request("/roomy/1", PLENTY))
+    predicate = watch.refused(answer, "upstream-timeout", "failed", reached=True)
+    assert 0 < int(predicate["content"]["delivered"]["bytes"]) < len(PLENTY)
+
+
+def test_an_upstream_that_stops_reading_a_stream_is_given_up(
+    watch: Watch, receiver: Receiver
+) -> None:
+    receiver.behave = deaf
+    head, _, _ = request("/files/1", [], kind="a/b").partition(b"0\r\n")
+    with watch.gateway.connect() as client:
+        client.send(head)
+        for _ in range(400):
+            client.send(chunk(b"x" * 65536))
+        answer = client.answer()
+    predicate = watch.refused(answer, "upstream-timeout", "failed", reached=True)
+    assert int(predicate["content"]["delivered"]["bytes"]) > 65536
+
+
+def test_a_held_document_goes_on_in_pieces_and_arrives_whole(
+    gateway: Gateway, receiver: Receiver
+) -> None:
+    with gateway.connect() as client:
+        client.sock.settimeout(30)
+        answer = client.ask(request("/roomy/1", PLENTY))
+    assert answer.status == 200
+    assert receiver.received[-1].body == PLENTY
+
+
+def test_who_finds_every_upstream_connection_in_use_is_told_to_come_again(
+    watch: Watch, receiver: Receiver
+) -> None:
+    receiver.behave = deaf
+    with watch.gateway.connect() as first, watch.gateway.connect() as second:
+        first.send(request("/narrow/1"))
+        wait_until(lambda: receiver.octets > watch.octets)
+        watch.octets = receiver.octets
+        answer = second.ask(request("/narrow/1"))
+        watch.refused(answer, "overloaded", "failed")
+        assert answer.value("retry-after") == "1"
+
+
+def test_a_listener_takes_no_more_connections_than_it_may(gateway: Gateway) -> None:
+    with ExitStack() as clients:
+        for _ in range(2):
+            client = clients.enter_context(gateway.connect(listener="small"))
+            assert client.ask(request("/small/1")).status == 200
+        started = time.monotonic()
+
+        def leave(number: int, frame: object) -> None:
+            client.sock.close()
+
+        before = signal.signal(signal.SIGALRM, leave)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.4)
+            with gateway.connect(listener="small") as third:  # waits until there is room
+                assert third.ask(request("/small/1")).status == 200
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        assert time.monotonic() - started > 0.3
+
+
+def test_nothing_crosses_while_the_log_cannot_be_written(
+    gateway: Gateway, receiver: Receiver
+) -> None:
+    """The file system takes no more octets from the process, and then takes them again."""
+    with gateway.connect() as client:
+        assert client.ask(request()).status == 200
+        wait_until(lambda: (gateway.folder / "var/receipts/checkpoint").exists())
+        octets, since = receiver.octets, gateway.mark()
+        journal = max(each.stat().st_size for each in (gateway.folder / "var").rglob("journal*"))
+        limits = resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (journal, limits[1]))
+        for _ in range(3):
+            answer = client.ask(request())
+            assert answer.status == 503
+            assert b"log-unavailable" in answer.body
+            assert answer.values("transfer-receipt") == []
+            assert answer.value("retry-after") == "1"
+        assert gateway.admin("/readyz")[0] == 503
+        assert gateway.metric("lockgate_ready") == 0
+        assert receiver.octets == octets
+        assert {each["problem"] for each in gateway.logged("transfer", since)} == {
+            "log-unavailable"
+        }
+        resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, limits)
+        wait_until(lambda: gateway.admin("/readyz")[0] == 200)
+        answer = client.ask(request())
+        assert (answer.status, answer.body) == (200, OK)
+        assert receipt_of(gateway, answer)["kind"] == "delivered"
+    assert gateway.stop() == 0
+    kinds = [each["kind"] for each in receipts(gateway)]
+    assert kinds.count("delivered") == 2
+    audit(gateway)
