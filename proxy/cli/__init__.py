@@ -7,24 +7,25 @@ arguments that returns the exit code: 0 done, 1 the answer is no, 2 usage.
 import argparse
 import sys
 from collections.abc import Sequence
-from types import ModuleType
+from importlib import import_module
 
-from proxy.cli import certs, check, demo, health, receipts, receive, run, send
 from proxy.errors import ConfigError
 
-MODULES: tuple[ModuleType, ...] = (run, check, health, certs, receipts, send, receive, demo)
+MODULES = ("run", "check", "health", "certs", "receipts", "send", "receive", "demo")
+"""One for each command, and of its name; only the one that is asked for is imported."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code."""
+    words = sys.argv[1:] if argv is None else list(argv)
     parser = argparse.ArgumentParser(
         prog="lockgate",
         description="A secure transfer proxy: authenticated, masked, checked and receipted.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in MODULES:
-        module.register(commands)
-    arguments = parser.parse_args(argv)
+    for name in words[:1] if words[:1] and words[0] in MODULES else MODULES:
+        import_module(f"proxy.cli.{name}").register(commands)
+    arguments = parser.parse_args(words)
     try:
         code: int = arguments.run(arguments)
     except ConfigError as error:

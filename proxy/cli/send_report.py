@@ -15,6 +15,7 @@ from proxy.cli.certs import write_private, write_public
 from proxy.cli.send_exchange import Answer, Payload
 from proxy.cli.send_receipt import Evidence
 from proxy.errors import EvidenceError
+from proxy.model import Verdict
 from proxy.receipt.header import item
 
 _RATE_FROM = 2**20
@@ -95,6 +96,8 @@ def _headline(result: Result) -> str:
         return f"delivered: {status}"
     if result.accepted:
         return f"delivered, but without proof: {status}"
+    if result.evidence is not None and result.evidence.verdict == Verdict.DELIVERED:
+        return f"delivered, but its answer was withheld: {status}"
     if result.evidence is not None:
         return f"{result.evidence.verdict}: {status}"
     return f"refused: {status}"

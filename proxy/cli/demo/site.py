@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -26,6 +26,8 @@ from proxy.tls.pki import CLIENT, issue
 _START = 30.0
 """Seconds that a process has to say that it is ready."""
 _STOP = 15.0
+_COMMAND = 300.0
+"""Seconds that a command may take."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -83,18 +85,8 @@ class Site:
 
     def _start(self, name: str, *words: str) -> dict[str, Any]:
         path = self.folder / f"{name}.log"
-        self._starting = True
         with path.open("wb") as log:
-            self.children[name] = subprocess.Popen(  # noqa: S603 (our own program)
-                [*lockgate(), *words],
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self._starting = False
-        self._raise_pending()
+            self._spawn(name, [*lockgate(), *words], log, subprocess.STDOUT)
         deadline = time.monotonic() + _START
         while time.monotonic() < deadline and self.children[name].poll() is None:
             for event in events(path):
@@ -106,29 +98,47 @@ class Site:
 
     def stop(self, name: str) -> int:
         """End one process and wait for it; its exit code."""
-        child = self.children.pop(name)
+        child = self.children[name]
         if child.poll() is None:
             child.terminate()
         try:
-            return child.wait(_STOP)
+            code = child.wait(_STOP)
         except subprocess.TimeoutExpired:
             child.kill()
-            return child.wait()
+            code = child.wait()
+        del self.children[name]  # only now: a signal while we waited must find it
+        return code
 
     def run(self, *command: str) -> Ran:
         """Run a command in the folder and wait for it. `lockgate` is this very program."""
         words = [*lockgate(), *command[1:]] if command[0] == "lockgate" else list(command)
-        done = subprocess.run(  # noqa: S603 (our own program, or curl)
-            words,
-            cwd=self.folder,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            errors="replace",
-            timeout=300,
-            check=False,
-        )
-        return Ran(command, done.returncode, done.stdout, done.stderr)
+        child = self._spawn("command", words, subprocess.PIPE, subprocess.PIPE)
+        try:
+            out, err = child.communicate(timeout=_COMMAND)
+        except subprocess.TimeoutExpired:
+            raise NotAsTold(f"{command[0]} did not end in {_COMMAND:.0f} seconds") from None
+        finally:
+            self.stop("command")
+        return Ran(command, child.returncode, out.decode(), err.decode(errors="replace"))
+
+    def _spawn(
+        self, name: str, words: Sequence[str], out: int | BinaryIO, err: int
+    ) -> subprocess.Popen[bytes]:
+        """Start a process and note it, so that it will be ended. Signals wait until it is noted."""
+        self._starting = True
+        try:
+            child = self.children[name] = subprocess.Popen(  # noqa: S603 (our own program, or curl)
+                words,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        finally:
+            self._starting = False
+        self._raise_pending()
+        return child
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """What a process of ours has logged."""
