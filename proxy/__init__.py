@@ -36,8 +36,8 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         upstream TLS, pins          edge/outbound.py, tls/engine.py again
         intent, before any octet    notary/notary.py
         encode                      wire/headers.py, wire/identity.py, wire/client.py
-        forward                     edge/relay.py
-        answer                      edge/answers.py; then the content stops again
+        forward                     edge/upload.py
+        answer                      edge/relay.py, edge/answers.py; then the content stops again
 
     the evidence
         receipt                     edge/transfer.py, receipt/statement.py, receipt/dsse.py

@@ -13,7 +13,7 @@ import time
 
 import trio
 
-from proxy.edge import answers, relay
+from proxy.edge import answers, relay, upload
 from proxy.edge.bodies import answer_flow, request_flow
 from proxy.edge.gate import Gate, Keeper, Lane
 from proxy.edge.inbound import Inbound
@@ -126,9 +126,9 @@ async def forward(
     request = answers.upstream_request(gate, lane, transfer, upstream, whole=held.whole)
     await keeper.notary.intend(transfer.intent())
     if held.whole:
-        transfer.answer_head = await relay.forward_whole(transfer, lane, upstream, request, held)
+        transfer.answer_head = await upload.forward_whole(transfer, lane, upstream, request, held)
     else:
-        transfer.answer_head = await relay.forward_stream(
+        transfer.answer_head = await upload.forward_stream(
             transfer, lane, client, upstream, request, held
         )
     if not transfer.sent_whole:

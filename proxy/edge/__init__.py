@@ -4,6 +4,8 @@ stream.py     octets: plain or TLS, the same five methods
 listener.py   accepts, bounds and shakes hands
 inbound.py    HTTP with a sender
 outbound.py   HTTP with an upstream, and the pool of its connections
+relay.py      holds bodies, and takes answers back
+upload.py     sends requests on
 flow.py       one body on its way through the content stops
 admin.py      health, metrics, status
 """

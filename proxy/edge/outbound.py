@@ -63,8 +63,9 @@ class Outbound:
     async def send_data(self, data: bytes) -> None:
         await self._send(self._http.send_data(data))
 
-    async def send_end(self, trailers: Headers) -> None:
-        await self._send([self._http.send_end(trailers)])
+    async def send_end(self, last: bytes, trailers: Headers) -> None:
+        """Send the last of the content, and the end, in one write."""
+        await self._send([*self._http.send_data(last), self._http.send_end(trailers)])
 
     async def _send(self, pieces: list[bytes]) -> None:
         try:
