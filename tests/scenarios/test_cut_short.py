@@ -28,6 +28,7 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
     config = with_routes(
         policy(parties, shared_receiver.endpoint),
         route("stream", request=checked, response=opaque("internal"), limits=limits),
+        route("raw", request=opaque("internal"), limits={"hold": 4096}),
         route("answers", response=checked, limits=limits),
     )
     config["routes"][1]["limits"] = {"stall_timeout": "1s"}
@@ -84,6 +85,27 @@ def test_a_digest_that_turns_out_wrong_aborts_as_well(watch: Watch) -> None:
     refused_in_midstream(
         watch, request("/stream/1", body, declared, kind=NDJSON), "digest-mismatch"
     )
+
+
+def test_a_sized_upload_is_not_whole_before_its_digest_was_right(watch: Watch) -> None:
+    """Its length alone would complete it: the last piece stays back until all of it is judged."""
+    watch.receiver.broken.clear()
+    body = b"x" * 300_000
+    declared = "Content-Digest: sha-256=:" + "A" * 43 + "=:"
+    sent = request("/raw/1", body, declared, kind="a/b")
+    refused_in_midstream(watch, sent, "digest-mismatch")
+
+
+def test_an_upstream_that_answers_at_the_last_octet_has_taken_it_all(
+    watch: Watch, receiver: Receiver
+) -> None:
+    receiver.behave = lambda exchange: exchange.answer(200, b"{}")
+    with watch.gateway.connect() as client:
+        for number in range(100):
+            answer = client.ask(request("/raw/1", b"%08d" % number * 40_000, kind="a/b"))
+            predicate = receipt_of(watch.gateway, answer)
+            assert predicate["kind"] == "delivered"
+            assert predicate["content"]["delivered"]["sha256"] == receiver.received[-1].sha256
 
 
 def test_an_answer_that_is_refused_in_midstream_is_never_complete(

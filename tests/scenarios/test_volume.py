@@ -198,7 +198,6 @@ def test_no_transfer_of_many_connections_is_lost(
     assert sorted(each.value("transfer-id") for each in receiver.received) == sorted(sent)
     assert gateway.metric("lockgate_transfers_total", verdict="delivered") == transfers
     gateway.wait_for_metric(0, "lockgate_connections", listener="ingest")
-    assert gateway.peak_memory() < MEMORY
     assert gateway.stop() == 0
     assert len(gateway.logged("transfer")) == transfers
     written = receipts(gateway)
