@@ -244,4 +244,4 @@ class _Exchange:
                 await self._connection.send_data(piece)
                 done += len(piece)
                 progress(done)
-        await self._connection.send_end(())
+        await self._connection.send_end(b"", ())

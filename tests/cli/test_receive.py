@@ -65,7 +65,7 @@ async def post(
     framing = Framing(chunked=True) if chunked else Framing(length=len(body))
     await connection.send_head("POST", "/a/b", [(b"host", b"x"), *fields], framing)
     await connection.send_data(body)
-    await connection.send_end(trailers)
+    await connection.send_end(b"", trailers)
     status, answer = await read(connection)
     pool.give_back(connection, complete=True)
     return status, orjson.loads(answer)
