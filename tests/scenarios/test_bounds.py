@@ -24,6 +24,8 @@ def gateway(start_gateway: StartGateway, receiver: Receiver, parties: Path) -> G
     narrow = {"limits": {"connections": 1, "connect_timeout": "300ms"}}
     config["upstreams"]["narrow"] = config["upstreams"]["warehouse"] | narrow
     config["listeners"]["small"] = config["listeners"]["ingest"] | {"limits": {"connections": 2}}
+    hasty = {"limits": {"idle_timeout": "300ms", "head_timeout": "300ms"}}
+    config["listeners"]["hasty"] = config["listeners"]["ingest"] | hasty
     roomy = {"body": "1GiB", "document": "16MiB", "hold": "16MiB", "stall_timeout": "500ms"}
     config["routes"][1]["limits"] = {"stall_timeout": "500ms"}
     return start_gateway(
@@ -32,6 +34,7 @@ def gateway(start_gateway: StartGateway, receiver: Receiver, parties: Path) -> G
             route("narrow", upstream="narrow"),
             route("roomy", limits=roomy),
             route("small", listener="small"),
+            route("hasty", listener="hasty"),
         )
     )
 
@@ -105,6 +108,17 @@ def test_a_listener_takes_no_more_connections_than_it_may(gateway: Gateway) -> N
         finally:
             signal.signal(signal.SIGALRM, before)
         assert time.monotonic() - started > 0.3
+
+
+def test_an_idle_connection_ends_and_so_does_a_head_that_does_not_arrive(watch: Watch) -> None:
+    with watch.gateway.connect(listener="hasty") as client:
+        assert client.ask(request("/hasty/1")).status == 200
+        assert client.ended()
+    watch.again()
+    with watch.gateway.connect(listener="hasty") as client:
+        client.send(b"POST /hasty/1 HTTP/1.1\r\nHost: x\r\nA: b")
+        watch.refused(client.answer(), "request-timeout", "failed")
+        assert client.ended()
 
 
 def test_nothing_crosses_while_the_log_cannot_be_written(

@@ -34,6 +34,8 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
         route("unlabelled", request={"content": ["json"]}),
         route("labelled", request=labels),
         route("flagged", request={"content": ["json"], "label": "internal", "detect": FLAG}),
+        route("raising", request={"content": ["json"], "label": "internal", "detect": [
+            FLAG[0] | {"label": "confidential"}]}),
         route("digested", integrity={"require": "content-digest"}),
         route("once", replay={"require": "transfer-id", "window": "5m"}),
         route("empty", request={"label": "internal"}),
@@ -184,6 +186,25 @@ def test_the_receipt_of_a_refusal_reveals_no_digest_of_the_content(watch: Watch)
     payload = base64.b64decode(json.loads(envelope)["payload"])
     assert hashlib.sha256(body).hexdigest().encode() not in payload
     assert CARD.encode() not in payload
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "label"),
+    [
+        ("/labelled/1", b"{}", "X-Label: public", "public"),
+        ("/labelled/1", b"{}", "X-Label: confidential", "confidential"),
+        ("/raising/1", b"{}", "A: b", "internal"),
+        ("/raising/1", b'{"t":"%b"}' % SSN.encode(), "A: b", "confidential"),
+    ],
+)
+def test_what_is_cleared_passes_and_says_its_label(
+    gateway: Gateway, receiver: Receiver, path: str, body: bytes, field: str, label: str
+) -> None:
+    with gateway.connect() as client:
+        answer = client.ask(request(path, body, field))
+    assert answer.status == 200
+    assert receiver.received[-1].value("data-sensitivity") == label
+    assert receipt_of(gateway, answer)["content"]["label"] == label
 
 
 # --- by what has been ----------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def gateway(
     both = {"zone": "warehouse", "endpoints": [nowhere, shared_receiver.endpoint]}
     config["upstreams"]["second"] = both
     plain = start_receiver(None).endpoint.replace("http:", "https:")
-    config["upstreams"]["plain"] = {"zone": "warehouse", "endpoints": [plain]}
+    config["upstreams"]["plain"] = {"zone": "warehouse", "endpoints": [plain], "limits": SHORT}
     return start_gateway(
         with_routes(
             config,

@@ -233,6 +233,15 @@ def test_head_204_and_304_have_no_content_and_their_receipts_in_the_head(
         assert client.ask(request()).body == OK
 
 
+def test_a_refusal_of_head_says_its_length_and_sends_no_content(gateway: Gateway) -> None:
+    with gateway.connect() as client:
+        client.send(request("/nowhere", None, method="HEAD"))
+        answer = client.answer(bodiless=True)
+        assert answer.status == 404
+        assert int(answer.value("content-length")) > 100
+        assert client.ask(request()).status == 200
+
+
 def test_nothing_of_one_connection_comes_back(gateway: Gateway, receiver: Receiver) -> None:
     receiver.behave = lambda exchange: exchange.answer(
         200, OK, "Connection: keep-alive, X-Hop", "X-Hop: 1", "Keep-Alive: timeout=9",
