@@ -10,6 +10,7 @@ conclude  the one verdict: receipt, log line, metrics
 """
 
 import time
+from datetime import UTC, datetime
 
 import trio
 
@@ -37,6 +38,8 @@ async def serve(keeper: Keeper, listener: str, stream: Stream, peer: Peer) -> No
     keeper.clients.add(client)
     try:
         while not keeper.draining and await client.wait():
+            if peer.expired(datetime.now(UTC)):
+                break  # a connection admits nobody for longer than a handshake would
             with keeper.metrics.in_flight.track_inprogress():
                 await cross(keeper, keeper.gate, client, listener, peer)
             if not client.next_cycle():

@@ -72,6 +72,10 @@ class Peer:
             return self.certificate.spiffe or f"spki:{self.certificate.spki_sha256.hex()}"
         return f"uid:{self.uid}" if self.uid is not None else f"ip:{self.address}"
 
+    def expired(self, now: datetime) -> bool:
+        """True when the certificate that the handshake found valid has ceased to be so."""
+        return self.certificate is not None and now > self.certificate.not_after
+
 
 # --- HTTP ----------------------------------------------------------------------------------------
 

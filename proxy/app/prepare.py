@@ -3,6 +3,7 @@
 `lockgate check` ends here; `run` and a reload begin here. All mistakes are told at once.
 """
 
+import hashlib
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -35,6 +36,7 @@ class _Preparation:
     def __init__(self, loaded: Loaded) -> None:
         self.loaded = loaded
         self.problems: list[Problem] = []
+        self.trusted = hashlib.sha256()
 
     def attempt(self, path: Path, build: Callable[[], T]) -> T | None:
         """`build()`, or None and a problem at `path`."""
@@ -76,6 +78,7 @@ def prepare(loaded: Loaded, metrics: Metrics) -> Gate:
         scale=Scale(settings),
         pools=pools,
         tls=listeners,
+        trusted=preparation.trusted.digest(),
         own_uri=next((each.spiffe for role, each in certificates if role == "identity"), None),
         certificates=certificates,
     )
@@ -130,6 +133,7 @@ def _listener_tls(
     trust = _trust(preparation, ("listeners", name), tls)
     if trust is None or credentials is None:
         return None  # a problem has been noted, or the cross-checks refused it
+    preparation.trusted.update(repr((name, trust, tls)).encode())
     build = partial(server_context, credentials, *trust, tls)
     return preparation.attempt(("listeners", name, "tls"), build)
 

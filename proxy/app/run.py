@@ -6,7 +6,9 @@ Started in this order, ended in the reverse one, so that whatever a transfer nee
 
 SIGTERM and SIGINT: listeners stop, idle connections end, transfers under way have until the one
 deadline (`shutdown.drain`), what is left is cut off with its verdict, the log is closed. SIGHUP:
-the configuration is read and prepared whole, and only then swapped in.
+the configuration is read and prepared whole, and only then swapped in. Connections stay, unless
+what the listeners trust has changed: then each ends after its transfer, and its peer shakes hands
+again.
 """
 
 import gc
@@ -112,6 +114,9 @@ class Process:
         old, keeper.gate = keeper.gate, gate
         _publish(keeper, reload=True)
         keeper.log.info("reloaded", config_sha256=loaded.sha256.hex())
+        if old.trusted != gate.trusted:
+            for client in list(keeper.clients):
+                client.drain()
         for pool in old.pools.values():
             await pool.retire()
         return True

@@ -47,6 +47,8 @@ class Gate:
     pools: Mapping[str, Pool]
     tls: Mapping[str, TlsContext | None]
     """Listener -> what it shakes hands with; None for `tls: {mode: none}`."""
+    trusted: bytes
+    """SHA-256 of whom the listeners trust, and how: when it changes, peers shake hands again."""
     own_uri: str | None
     """Our own SPIFFE ID: By in X-Forwarded-Client-Cert."""
     certificates: tuple[tuple[str, Certificate], ...]
