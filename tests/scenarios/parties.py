@@ -4,10 +4,13 @@ import base64
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
 from proxy.cli.certs import make_folder, write_private, write_public
 from proxy.tls.credentials import Credentials, parse_chain
 from proxy.tls.identity import identify
-from proxy.tls.pki import CLIENT, SERVER, Names, issue, make_authority
+from proxy.tls.pki import CLIENT, SERVER, Authority, Names, issue, make_authority
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=30)
 DAY = timedelta(days=1)
@@ -35,6 +38,14 @@ def make_parties(folder: Path) -> Path:
     }.items():
         put(folder, name, credentials)
     return folder
+
+
+def authority_of(folder: Path) -> Authority:
+    """The authority that everybody honest is under, to issue and revoke more."""
+    (certificate,) = parse_chain((folder / "ca.pem").read_bytes())
+    signer = load_pem_private_key((folder / "ca.key").read_bytes(), None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    return Authority(certificate, signer)
 
 
 def put(folder: Path, name: str, credentials: Credentials) -> None:

@@ -8,13 +8,17 @@ import ssl
 import threading
 import uuid
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from proxy.tls.credentials import Credentials
+from proxy.tls.pki import CLIENT, issue, make_crl
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Client, Gateway, chunk, lockgate, request, wait_until
 from tests.scenarios.message import Broken
+from tests.scenarios.parties import authority_of, put
 from tests.scenarios.policy import STRANGER, policy, route, with_routes
 from tests.scenarios.proof import audit, receipt_of, receipts
 from tests.scenarios.receiver import OK, Exchange, Receiver
@@ -246,6 +250,50 @@ def test_a_new_certificate_is_served_to_new_connections(
     reload(gateway, "reload_refused")
     with gateway.connect() as client:
         assert client.ask(request()).status == 200
+
+
+def test_a_peer_that_was_revoked_does_not_keep_its_connection(
+    gateway: Gateway, receiver: Receiver, parties: Path
+) -> None:
+    authority = authority_of(parties)
+    crl = gateway.folder / "ca.crl"
+    crl.write_bytes(make_crl(authority))
+    gateway.config["identity"]["crl"] = "file:ca.crl"
+    gateway.write(gateway.config)
+    reload(gateway, "reloaded")
+    with gateway.connect("stranger") as idle, gateway.connect() as busy:
+        assert idle.ask(request()).status == 403
+        held = receiver.behave = Held()
+        busy.send(request())
+        assert held.asked.wait(10)
+        stranger = Credentials((parties / "stranger.pem").read_bytes(), b"")
+        crl.write_bytes(make_crl(authority, [stranger]))
+        reload(gateway, "reloaded")
+        assert idle.ended()
+        held.go.set()
+        assert busy.answer().status == 200, "a transfer under way goes on to its end"
+        assert busy.ended()
+    since = gateway.mark()
+    with gateway.connect("stranger") as refused, pytest.raises((OSError, Broken)):
+        refused.ask(request())
+    assert gateway.wait_for("handshake_refused", since)["reason"] == "revoked"
+    with gateway.connect() as client:
+        assert client.ask(request()).status == 200
+
+
+def test_a_certificate_that_expires_ends_its_connection(gateway: Gateway, parties: Path) -> None:
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+    brief = issue(
+        authority_of(parties), "client", usages=CLIENT,
+        not_before=soon - timedelta(days=1), lifetime=timedelta(days=1),
+    )  # fmt: skip
+    put(parties, "brief", brief)
+    with gateway.connect("brief") as client:
+        assert client.ask(request()).status == 200
+        wait_until(lambda: datetime.now(UTC) > soon)
+        client.send(request())
+        assert client.ended()
+    assert len(gateway.logged("transfer")) == 1
 
 
 # --- restarts ------------------------------------------------------------------------------------
