@@ -11,18 +11,8 @@ import trio
 
 from proxy.cli import send_report as report
 from proxy.cli.receipts_files import read_public_key
-from proxy.cli.send_exchange import (
-    Answer,
-    Identity,
-    Payload,
-    Place,
-    UsageError,
-    connect,
-    fetch,
-    parse_url,
-    payload,
-    upload,
-)
+from proxy.cli.send_exchange import Answer, fetch, upload
+from proxy.cli.send_place import Identity, Payload, Place, UsageError, connect, parse_url, payload
 from proxy.cli.send_progress import progress
 from proxy.cli.send_receipt import Sent, link, receipts, require_evidence
 from proxy.edge.outbound import Pool

@@ -15,7 +15,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from proxy.cli.send_exchange import Payload
+from proxy.cli.send_place import Payload
 
 _BAR_FROM = 2**20
 """Octets from which a bar is shown on a terminal."""

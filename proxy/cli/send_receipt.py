@@ -12,7 +12,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from proxy.cli.send_exchange import PIECE, Answer, Payload
+from proxy.cli.send_exchange import PIECE, Answer
+from proxy.cli.send_place import Payload
 from proxy.errors import EvidenceError
 from proxy.model import Verdict
 from proxy.receipt import dsse, reading

@@ -12,7 +12,8 @@ from rich.filesize import decimal
 from rich.text import Text
 
 from proxy.cli.certs import write_private, write_public
-from proxy.cli.send_exchange import Answer, Payload
+from proxy.cli.send_exchange import Answer
+from proxy.cli.send_place import Payload
 from proxy.cli.send_receipt import Evidence
 from proxy.errors import EvidenceError
 from proxy.model import Verdict

@@ -15,7 +15,8 @@ import pytest
 import trio
 
 from proxy.cli.receive import Receiver
-from proxy.cli.send_exchange import Identity, Place, connect, fetch
+from proxy.cli.send_exchange import fetch
+from proxy.cli.send_place import Identity, Place, connect
 from proxy.edge.listener import Listener, bind
 from proxy.edge.outbound import Outbound, Pool
 from proxy.errors import UpstreamFailure

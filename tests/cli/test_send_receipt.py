@@ -12,7 +12,8 @@ import trio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from proxy.cli import main
-from proxy.cli.send_exchange import Answer, Payload
+from proxy.cli.send_exchange import Answer
+from proxy.cli.send_place import Payload
 from proxy.cli.send_receipt import Sent, link, receipts, require_evidence
 from proxy.edge.inbound import Inbound
 from proxy.edge.listener import Listener, bind

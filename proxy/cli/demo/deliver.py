@@ -11,7 +11,8 @@ import trio
 
 from proxy.cli.demo.site import NotAsTold, Ran, Site, credentials
 from proxy.cli.receipts_files import read_public_key
-from proxy.cli.send_exchange import Identity, Place, connect, fetch
+from proxy.cli.send_exchange import fetch
+from proxy.cli.send_place import Identity, Place, connect
 from proxy.errors import LockgateError
 from proxy.receipt import dsse, header, reading
 

@@ -1,0 +1,103 @@
+"""Where `lockgate send` sends, as whom, and what: read from the command line, opened, checked."""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from proxy.edge.outbound import Pool
+from proxy.errors import TlsFailure
+from proxy.observe.metrics import Metrics
+from proxy.settings.schema import Tls, Upstream
+from proxy.tls.context import client_context
+from proxy.tls.credentials import load_credentials
+from proxy.tls.engine import Engine
+
+_TARGET = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/%-]*(?:\?[A-Za-z0-9._~!$&'()*+,;=:@/%?-]*)?")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class UsageError(ValueError):
+    """What was asked for cannot be asked for. Says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to send. `origin` is scheme, host and port; `target` the path with its query."""
+
+    origin: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are and whom we trust, as PEM. No certificate: we shall be refused, and shown why."""
+
+    certificate: bytes | None = None
+    key: bytes | None = field(default=None, repr=False)
+    trust: bytes | None = None
+    server_name: str | None = None
+    pins: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A file that is about to be sent, as it was when its digest was taken."""
+
+    path: Path
+    size: int
+    sha256: bytes
+
+
+def parse_url(url: str) -> Place:
+    """Read https://HOST[:PORT]/PATH, or http:// on loopback. Raises UsageError."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise UsageError("the URL cannot be read") from None
+    if parts.scheme not in ("https", "http") or not host:
+        raise UsageError("expected a URL such as https://gateway.example:8443/orders/1")
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise UsageError("http:// is for loopback only; use https://")
+    if parts.username is not None or parts.fragment:
+        raise UsageError("a user name or a fragment has no place in this URL")
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not _TARGET.fullmatch(target):
+        raise UsageError("percent-encode the path: it holds characters that a URL may not")
+    shown = f"[{host}]" if ":" in host else host
+    return Place(f"{parts.scheme}://{shown}" + (f":{port}" if port else ""), target)
+
+
+def payload(path: Path) -> Payload:
+    """Take the digest of a file. Raises UsageError when it is no file that can be read."""
+    try:
+        if not path.is_file():
+            raise UsageError(f"{path}: not a file")
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").digest()
+            return Payload(path, file.tell(), sha256)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+
+
+def connect(place: Place, identity: Identity) -> Pool:
+    """The connections to `place`. Raises UsageError and CredentialError."""
+    context = None
+    if place.origin.startswith("https:"):
+        if identity.trust is None:
+            raise UsageError("https:// needs --trust: the authorities that may vouch for the peer")
+        if (identity.certificate is None) != (identity.key is None):
+            raise UsageError("--cert and --key belong together")
+        credentials = None
+        if identity.certificate is not None and identity.key is not None:
+            credentials = load_credentials(identity.certificate, identity.key)
+        context = client_context(credentials, identity.trust, None, Tls(), identity.pins)
+        host = urlsplit(place.origin).hostname
+        try:
+            Engine(context, server_name=identity.server_name or host)
+        except (ValueError, TlsFailure):
+            raise UsageError("the server's name is no DNS name in ASCII, and no address") from None
+    settings = Upstream(zone="there", endpoints=[place.origin], server_name=identity.server_name)
+    return Pool("server", settings, Path(), context, lambda peer: True, Metrics())
