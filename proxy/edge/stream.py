@@ -5,6 +5,7 @@ one lock, because records are numbered: two of them in the wrong order end the c
 handshake still flushes its alert, so that the peer learns that (not why) it was refused.
 """
 
+import select
 import socket
 import struct
 from collections.abc import Iterable
@@ -60,14 +61,11 @@ def _abort(sock: trio.socket.SocketType) -> None:
 
 
 def _quiet(sock: trio.socket.SocketType) -> bool:
-    with socket.fromfd(sock.fileno(), sock.family, sock.type) as probe:
-        try:
-            probe.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-    return False
+    if sock.fileno() < 0:
+        return False
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLIN | select.POLLRDHUP)
+    return not poll.poll(0)
 
 
 async def _receive(sock: trio.socket.SocketType) -> bytes:
