@@ -2,6 +2,7 @@
 
 import resource
 import signal
+import socket
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.conftest import StartGateway
-from tests.scenarios.gateway import Gateway, chunk, request, wait_until
+from tests.scenarios.gateway import Client, Gateway, chunk, client_context, request, wait_until
 from tests.scenarios.policy import policy, route, with_routes
 from tests.scenarios.proof import Watch, audit, receipt_of, receipts
 from tests.scenarios.receiver import OK, Exchange, Receiver
@@ -119,6 +120,31 @@ def test_an_idle_connection_ends_and_so_does_a_head_that_does_not_arrive(watch: 
         client.send(b"POST /hasty/1 HTTP/1.1\r\nHost: x\r\nA: b")
         watch.refused(client.answer(), "request-timeout", "failed")
         assert client.ended()
+
+
+def test_a_process_without_descriptors_lives_on(gateway: Gateway) -> None:
+    """Whoever comes meanwhile waits, or is told to come again; nothing is lost, nothing breaks."""
+    pid = gateway.process.pid
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    with gateway.connect() as early, ExitStack() as late:
+        assert early.ask(request()).status == 200
+        used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, limits[1]))
+        waiting = [
+            late.enter_context(socket.create_connection(gateway.address(), timeout=15))
+            for _ in range(3)
+        ]
+        assert gateway.wait_for("accept_failed")["listener"] == "ingest"
+        assert early.ask(request()).status in (200, 503)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        for sock in waiting:
+            context = client_context(gateway.pki, "client")
+            with Client(context.wrap_socket(sock, server_hostname="localhost")) as client:
+                assert client.ask(request()).status in (200, 503)
+        wait_until(lambda: gateway.admin("/readyz")[0] == 200)
+        assert early.ask(request()).status == 200
+    assert gateway.stop() == 0
+    audit(gateway)
 
 
 def test_nothing_crosses_while_the_log_cannot_be_written(

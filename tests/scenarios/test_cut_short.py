@@ -121,6 +121,19 @@ def test_an_answer_that_is_refused_in_midstream_is_never_complete(
     watch.cut_short("delivered", "answer-refused")
 
 
+def test_a_sized_answer_is_not_whole_before_its_digest_was_right(
+    watch: Watch, receiver: Receiver
+) -> None:
+    declared = "Content-Digest: sha-256=:" + "A" * 43 + "=:"
+    body = b"x" * 300_000
+    receiver.behave = lambda exchange: exchange.answer(200, body, declared, kind="a/b")
+    with watch.gateway.connect() as client:
+        client.send(request("/stream/1", b"", kind=""))
+        with pytest.raises(Broken):
+            client.answer()
+    watch.cut_short("delivered", "answer-refused")
+
+
 # --- early answers -------------------------------------------------------------------------------
 
 
