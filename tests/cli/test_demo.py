@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 
 from proxy.cli.demo import checks, evidence, material, policy
+from proxy.cli.demo.config import config
 from proxy.cli.demo.deliver import Outcome, require
 from proxy.cli.demo.screen import Screen
 from proxy.cli.demo.site import NotAsTold, Ran, Site
 from proxy.cli.demo.stage import Stage
 from proxy.errors import Refusal
+from proxy.settings.load import load
+from tests.pki import write
 
 DEMO = [sys.executable, "-c", "import sys; from proxy.cli import main; sys.exit(main())", "demo"]
 OWN = b"""{"mail": "ada@x.example", "n": 1.10, "note": "mail bob@y.example"}
@@ -261,6 +264,19 @@ def test_paths_of_one_type_are_masked_and_the_rest_is_redacted_in_place() -> Non
     }
     assert found.inside == {("$.free", "email"): 1}
     assert found.types == ["us_ssn", "email"]
+
+
+def test_a_name_is_one_path_however_it_is_written_and_the_policy_can_be_loaded(
+    tmp_path: Path,
+) -> None:
+    data = rb'{"caf\u00e9 \"1\"": "a@b.example", "\u0085": "a@b.example"}' + b"\n"
+    data += '{"café \\u00221\\"": "c@d.example"}\n'.encode()
+    found = policy.survey(data, ".ndjson")
+    assert found.whole == {('$["café \\"1\\""]', "email"): 2, ('$["\\u0085"]', "email"): 1}
+    write(tmp_path / "certs")
+    (tmp_path / "gateway.yaml").write_text(config("127.0.0.1:1", policy.route(found, len(data))))
+    (route,) = load(tmp_path / "gateway.yaml").settings.routes
+    assert {rule.path for rule in route.request.mask} == set(policy.masked_paths(found))
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ A document is cut into values by a tokenizer of its own, and two documents are t
 masked values when everything between the values, and every other value, is equal octet for octet.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 
@@ -55,11 +57,13 @@ def values(data: bytes) -> Iterator[Value]:
             yield Value(path, match.start(), match.end())
 
 
+@lru_cache(4096)
 def _step(token: bytes) -> str:
-    text = token[1:-1].decode()
-    if _PLAIN.fullmatch(text):
-        return f".{text}"
-    return f'["{text}"]'  # its escapes are those of JSONPath too
+    """The name in the one way that we write it, whatever escapes it came with."""
+    name = str(orjson.loads(token))
+    if _PLAIN.fullmatch(name):
+        return f".{name}"
+    return f"[{json.dumps(name, ensure_ascii=not name.isprintable())}]"
 
 
 def require_same_but(

@@ -133,7 +133,7 @@ def route(found: Survey, size: int) -> str:
     limits = f"body: {_at_least('body', size)}, document: {_at_least('document', size)}"
     limits += f", record: {_at_least('record', found.longest)}, depth: {DEPTH}"
     mask = [
-        f"        - {{path: {json.dumps(path)}, action: {action}}}"
+        f"        - {{path: {json.dumps(path, ensure_ascii=False)}, action: {action}}}"
         for path, action in masked_paths(found).items()
     ]
     detect = [f"        - {{type: {kind}, action: redact}}" for kind in found.types]
