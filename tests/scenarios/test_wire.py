@@ -137,6 +137,21 @@ def test_http_1_0_is_served_once(gateway: Gateway) -> None:
         assert client.ended()
 
 
+def test_what_is_looked_into_is_asked_for_whole_and_uncoded(
+    gateway: Gateway, receiver: Receiver
+) -> None:
+    wishes = ["Accept-Encoding: gzip, zstd", "Range: bytes=0-1", "If-Range: x"]
+    with gateway.connect() as client:
+        client.ask(request("/orders/1", b"{}", *wishes))
+        seen = receiver.received[-1]
+        assert seen.values("accept-encoding") == ["identity"]
+        assert seen.values("range") == seen.values("if-range") == []
+        client.ask(request("/files/1", b"", *wishes))
+        unseen = receiver.received[-1]
+    assert unseen.values("accept-encoding") == ["gzip, zstd"]
+    assert (unseen.value("range"), unseen.value("if-range")) == ("bytes=0-1", "x")
+
+
 # --- answers -------------------------------------------------------------------------------------
 
 
