@@ -1,8 +1,8 @@
 """Everything has a bound: connections, waiting, an upstream's patience, and a disk that is full."""
 
 import resource
-import signal
 import socket
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -96,19 +96,13 @@ def test_a_listener_takes_no_more_connections_than_it_may(gateway: Gateway) -> N
         for _ in range(2):
             client = clients.enter_context(gateway.connect(listener="small"))
             assert client.ask(request("/small/1")).status == 200
+        leaving = threading.Timer(0.4, client.sock.close)
         started = time.monotonic()
-
-        def leave(number: int, frame: object) -> None:
-            client.sock.close()
-
-        before = signal.signal(signal.SIGALRM, leave)
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0.4)
-            with gateway.connect(listener="small") as third:  # waits until there is room
-                assert third.ask(request("/small/1")).status == 200
-        finally:
-            signal.signal(signal.SIGALRM, before)
+        leaving.start()
+        with gateway.connect(listener="small") as third:  # waits until there is room
+            assert third.ask(request("/small/1")).status == 200
         assert time.monotonic() - started > 0.3
+        leaving.join()
 
 
 def test_an_idle_connection_ends_and_so_does_a_head_that_does_not_arrive(watch: Watch) -> None:
