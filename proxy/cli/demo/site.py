@@ -26,6 +26,7 @@ from proxy.tls.pki import CLIENT, issue
 _START = 30.0
 """Seconds that a process has to say that it is ready."""
 _STOP = 15.0
+_POLL = 0.02
 _COMMAND = 300.0
 """Seconds that a command may take."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -89,10 +90,8 @@ class Site:
             self._spawn(name, [*lockgate(), *words], log, subprocess.STDOUT)
         deadline = time.monotonic() + _START
         while time.monotonic() < deadline and self.children[name].poll() is None:
-            for event in events(path):
-                if event.get("event") == "ready":
-                    return event
-            time.sleep(0.02)
+            if ready := self.logged(name, "ready", _POLL):
+                return ready[0]
         last = path.read_text(errors="replace").strip().splitlines()[-3:]
         raise NotAsTold(f"the {name} did not start: " + " / ".join(last))
 
@@ -140,9 +139,15 @@ class Site:
         self._raise_pending()
         return child
 
-    def events(self, name: str) -> list[dict[str, Any]]:
-        """What a process of ours has logged."""
-        return list(events(self.folder / f"{name}.log"))
+    def logged(self, name: str, event: str, seconds: float = 5.0) -> list[dict[str, Any]]:
+        """The lines of one kind in a log of ours, once there is one: a process may answer first
+        and log a moment later. Empty when none has come after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            lines = [line for line in events(self.folder / f"{name}.log") if line["event"] == event]
+            if lines or time.monotonic() > deadline:
+                return lines
+            time.sleep(_POLL)
 
     @contextmanager
     def guarded(self) -> Iterator[None]:

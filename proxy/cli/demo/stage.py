@@ -2,7 +2,6 @@
 
 import shutil
 from dataclasses import dataclass, field
-from typing import Any
 
 from proxy.cli.demo.config import config
 from proxy.cli.demo.deliver import Outcome, read_back, require, with_curl, with_lockgate
@@ -85,6 +84,3 @@ class Stage:
     def verdict(self, outcome: Outcome) -> None:
         why = f"({outcome.problem})" if outcome.problem else "receipt verified"
         self.screen.verdict(outcome.status, outcome.verdict or "", why)
-
-    def logged(self, event: str) -> list[dict[str, Any]]:
-        return [line for line in self.site.events("gateway") if line.get("event") == event]

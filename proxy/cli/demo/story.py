@@ -163,7 +163,7 @@ def no_certificate(stage: Stage) -> None:
     if outcome.status is not None:
         raise NotAsTold(f"a peer without a certificate was answered {outcome.status}")
     stage.require_not_there(outcome)
-    reasons = [e["reason"] for e in stage.logged("handshake_refused")]
+    reasons = [e["reason"] for e in stage.site.logged("gateway", "handshake_refused")]
     if reasons != ["no_certificate"]:
         raise NotAsTold(f"the gateway logged {reasons}, not no_certificate")
     stage.screen.verdict("no answer", "refused", outcome.reason)
