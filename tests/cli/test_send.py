@@ -1,6 +1,9 @@
 """A file goes as one transfer; 0 says that it was delivered and that its receipt holds."""
 
+import signal
+import socket
 import stat
+import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +12,7 @@ import orjson
 import pytest
 
 from proxy.cli import main
-from proxy.cli.demo.site import Site
+from proxy.cli.demo.site import Site, lockgate
 from proxy.cli.receipts_files import read_public_key
 from proxy.receipt import dsse
 from tests.cli.gateway import gateway
@@ -267,3 +270,20 @@ def test_what_cannot_be_tried_exits_2(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert len(captured.err.splitlines()) == 1
+
+
+def test_ended_by_ctrl_c_it_exits_130_and_says_nothing_more(tmp_path: Path) -> None:
+    (tmp_path / "large.bin").write_bytes(bytes(16 * 2**20))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        with subprocess.Popen(
+            [*lockgate(), "send", url, str(tmp_path / "large.bin")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process:
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(1)
+                process.send_signal(signal.SIGINT)
+                out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
