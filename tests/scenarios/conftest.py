@@ -7,7 +7,7 @@ import pytest
 
 from tests.scenarios.gateway import Config, Gateway
 from tests.scenarios.parties import make_parties
-from tests.scenarios.policy import policy
+from tests.scenarios.policy import policy, route, with_routes
 from tests.scenarios.proof import Watch
 from tests.scenarios.receiver import Exchange, Receiver, server_context
 
@@ -70,6 +70,15 @@ def receiver(shared_receiver: Receiver) -> Iterator[Receiver]:
 def gateway(parties: Path, start_gateway: StartGateway, shared_receiver: Receiver) -> Gateway:
     """The module's gateway, with the usual policy."""
     return start_gateway(policy(parties, shared_receiver.endpoint))
+
+
+@pytest.fixture
+def own_gateway(start_gateway: StartGateway, receiver: Receiver, parties: Path) -> Gateway:
+    """A gateway for one test alone, which may stop it."""
+    once = route("once", replay={"require": "transfer-id", "window": "5m"})
+    config = with_routes(policy(parties, receiver.endpoint), once)
+    config["shutdown"] = {"drain": "10s"}
+    return start_gateway(config)
 
 
 @pytest.fixture

@@ -100,3 +100,19 @@ def with_routes(config: Config, *added: Config) -> Config:
     config = copy.deepcopy(config)
     config["routes"] += added
     return config
+
+
+def framing_routes() -> list[Config]:
+    """Routes on which little is held, so that messages stream, with receipts in every place."""
+    limits = {"hold": 4096, "record": 1024}
+    masked = {
+        "content": ["ndjson"],
+        "label": "internal",
+        "mask": [{"path": "$.secret", "action": "redact"}],
+    }
+    return [
+        route("stream", request=masked, response=opaque("internal"), limits=limits),
+        route("trailer", receipt="trailer"),
+        route("log", receipt="log"),
+        route("masked-answer", response=masked, limits=limits),
+    ]

@@ -61,6 +61,21 @@ class Exchange:
 Behaviour = Callable[[Exchange], None]
 
 
+class Held:
+    """An upstream that answers when it is let go."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.go = threading.Event()
+
+    def __call__(self, exchange: Exchange) -> None:
+        exchange.read()
+        self.asked.set()
+        self.go.wait(30)
+        exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+        exchange.send(b"Content-Length: %d\r\n\r\n" % len(OK) + OK)
+
+
 class Receiver:
     """Serves until closed. `context` None is plain HTTP; `path` is a unix socket."""
 

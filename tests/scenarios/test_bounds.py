@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.client import Client, chunk, client_context, request
 from tests.scenarios.conftest import StartGateway
-from tests.scenarios.gateway import Client, Gateway, chunk, client_context, request, wait_until
+from tests.scenarios.gateway import Gateway, wait_until
 from tests.scenarios.policy import policy, route, with_routes
 from tests.scenarios.proof import Watch, audit, receipt_of, receipts
 from tests.scenarios.receiver import OK, Exchange, Receiver
@@ -148,6 +149,7 @@ def test_nothing_crosses_while_the_log_cannot_be_written(
     with gateway.connect() as client:
         assert client.ask(request()).status == 200
         wait_until(lambda: (gateway.folder / "var/receipts/checkpoint").exists())
+        gateway.wait_for("transfer")
         octets, since = receiver.octets, gateway.mark()
         journal = max(each.stat().st_size for each in (gateway.folder / "var").rglob("journal*"))
         limits = resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE)
@@ -161,6 +163,7 @@ def test_nothing_crosses_while_the_log_cannot_be_written(
         assert gateway.admin("/readyz")[0] == 503
         assert gateway.metric("lockgate_ready") == 0
         assert receiver.octets == octets
+        gateway.wait_for_count("transfer", 3, since)
         assert {each["problem"] for each in gateway.logged("transfer", since)} == {
             "log-unavailable"
         }

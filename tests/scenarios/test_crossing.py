@@ -5,7 +5,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.scenarios.gateway import Gateway, client_context, request
+from tests.scenarios.client import client_context, request
+from tests.scenarios.gateway import Gateway
 from tests.scenarios.policy import CARD, SSN
 from tests.scenarios.proof import keyed, receipt_of, sha256, statement
 from tests.scenarios.receiver import Receiver

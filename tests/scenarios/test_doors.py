@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.scenarios.client import Client, request
 from tests.scenarios.conftest import StartGateway, StartReceiver
-from tests.scenarios.gateway import Client, Gateway, lockgate, request
+from tests.scenarios.gateway import Gateway, lockgate
 from tests.scenarios.policy import policy, route, with_routes
 from tests.scenarios.proof import receipt_of
 from tests.scenarios.receiver import OK, Receiver

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.client import Client, client_context, request
 from tests.scenarios.conftest import StartGateway
-from tests.scenarios.gateway import Client, Gateway, client_context, request
+from tests.scenarios.gateway import Gateway
 from tests.scenarios.parties import pin
 from tests.scenarios.policy import policy
 from tests.scenarios.proof import Watch

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.client import chunk, request
 from tests.scenarios.conftest import StartGateway, StartReceiver
-from tests.scenarios.gateway import Gateway, chunk, request
+from tests.scenarios.gateway import Gateway
 from tests.scenarios.message import Broken
 from tests.scenarios.parties import pin
 from tests.scenarios.policy import RECEIVER, opaque, policy, route, with_routes

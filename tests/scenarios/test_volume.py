@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.client import request as http
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Config, Gateway
-from tests.scenarios.gateway import request as http
 from tests.scenarios.policy import opaque, policy, route, with_routes
 from tests.scenarios.proof import audit, receipt_of, receipts, statement
 from tests.scenarios.receiver import Exchange, Receiver

@@ -1,0 +1,72 @@
+"""What is known after a restart, and after a crash."""
+
+import signal
+import uuid
+from collections import Counter
+
+import pytest
+
+from tests.scenarios.client import chunk, request
+from tests.scenarios.gateway import Gateway, wait_until
+from tests.scenarios.message import Broken
+from tests.scenarios.proof import audit, receipt_of, receipts
+from tests.scenarios.receiver import Exchange, Held, Receiver
+
+
+@pytest.fixture
+def gateway(own_gateway: Gateway) -> Gateway:
+    return own_gateway
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_delivered_id_stays_used_up_over_a_restart(gateway: Gateway, number: int) -> None:
+    sent = request("/once/1", b"{}", f"Transfer-Id: {uuid.uuid4()}")
+    with gateway.connect() as client:
+        assert client.ask(sent).status == 200
+    gateway.stop(number)
+    gateway.start()
+    with gateway.connect() as client:
+        answer = client.ask(sent)
+        assert answer.status == 409
+        assert b"replayed" in answer.body
+        other = request("/once/1", b"{}", f"Transfer-Id: {uuid.uuid4()}")
+        assert client.ask(other).status == 200
+    gateway.stop()
+    audit(gateway)
+
+
+def test_a_crash_in_mid_transfer_leaves_one_undecided_verdict_for_each(
+    gateway: Gateway, receiver: Receiver
+) -> None:
+    held = receiver.behave = Held()
+    receiver.octets = 0
+    ids = [str(uuid.uuid4()) for _ in range(3)]
+    head, _, _ = request("/files/1", [], f"Transfer-Id: {ids[1]}", kind="a/b").partition(b"0\r\n")
+    with gateway.connect() as first, gateway.connect() as second, gateway.connect() as third:
+        first.send(request("/once/1", b"{}", f"Transfer-Id: {ids[0]}"))
+        assert held.asked.wait(10)
+        second.send(head + chunk(b"x" * 100000))
+        third.send(request("/orders/1", [], f"Transfer-Id: {ids[2]}").removesuffix(b"0\r\n\r\n"))
+        gateway.wait_for_metric(3, "lockgate_transfers_in_flight")
+        wait_until(lambda: receiver.octets > 100000)
+        gateway.stop(signal.SIGKILL)
+        for client in (first, second, third):
+            with pytest.raises(Broken):
+                client.answer()
+    held.go.set()
+    receiver.behave = Exchange.answer
+    for restarts in range(2):
+        gateway.start()
+        kinds = Counter((each["transferId"], each["kind"]) for each in receipts(gateway))
+        assert kinds[ids[0], "indeterminate"] == 1
+        assert kinds[ids[1], "indeterminate"] == 1
+        assert sum(kinds.values()) == 2, "the third had sent nothing on"
+        if not restarts:
+            gateway.stop()
+    with gateway.connect() as client:
+        again = client.ask(request("/once/1", b"{}", f"Transfer-Id: {ids[0]}"))
+    assert again.status == 200, "only a delivery uses an id up"
+    predicate = receipt_of(gateway, again)
+    assert (predicate["attempt"], predicate["kind"]) == ("2", "delivered")
+    gateway.stop()
+    audit(gateway)
