@@ -1,12 +1,14 @@
 """The journey of a transfer: the whole walk, stop by stop, in the order in which a byte takes it.
 
-serve     every transfer of one connection
-cross     one transfer: exactly one verdict, whatever happens
-walk      the stops; each returns, or raises Refusal, and nothing passes a Refusal
-admit     what the head alone decides: path, route, grant, replay, size, format, clearance
-forward   to the upstream, after the intent is journalled
-answer    back to the sender, whose last octets wait for the durable receipt
-conclude  the one verdict: receipt, log line, metrics
+    serve     every transfer of one connection
+    cross     one transfer: exactly one verdict, whatever happens
+    walk      the stops; each returns, or raises Refusal, and nothing passes a Refusal
+    admit     what the head alone decides: path, route, grant, replay
+    (bodies)  what it says of the content: size, format, digest, label and clearance
+    (relay)   the content itself: decoded, masked, searched, held until it is judged
+    forward   to the upstream, after the intent is journalled
+    answer    back to the sender, whose last octets wait for the durable receipt
+    conclude  the one verdict: receipt, log line, metrics
 """
 
 import time
@@ -16,7 +18,7 @@ import trio
 
 from proxy.edge import answers, relay, upload
 from proxy.edge.bodies import answer_flow, request_flow
-from proxy.edge.gate import Gate, Keeper, Lane
+from proxy.edge.gate import Keeper, Lane
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Outbound
 from proxy.edge.stream import Disconnected, Stream
@@ -41,7 +43,7 @@ async def serve(keeper: Keeper, listener: str, stream: Stream, peer: Peer) -> No
             if peer.expired(datetime.now(UTC)):
                 break  # a connection admits nobody for longer than a handshake would
             with keeper.metrics.in_flight.track_inprogress():
-                await cross(keeper, keeper.gate, client, listener, peer)
+                await cross(keeper, client, Transfer(listener, peer, keeper.gate))
             if not client.next_cycle():
                 await stream.linger(LINGER)
                 return
@@ -52,14 +54,13 @@ async def serve(keeper: Keeper, listener: str, stream: Stream, peer: Peer) -> No
         keeper.clients.discard(client)
 
 
-async def cross(keeper: Keeper, gate: Gate, client: Inbound, listener: str, peer: Peer) -> None:
+async def cross(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
     """Take one transfer across, and see to it that it ends in exactly one verdict.
 
     Raises Disconnected when the connection is of no more use.
     """
-    transfer = Transfer(listener, peer, gate.loaded.sha256)
     try:
-        await walk(keeper, gate, client, transfer)
+        await walk(keeper, client, transfer)
     except Refusal as refusal:
         await refuse(keeper, client, transfer, refusal)
     except Disconnected:
@@ -75,33 +76,32 @@ async def cross(keeper: Keeper, gate: Gate, client: Inbound, listener: str, peer
             keeper.replay.release(transfer.reserved)
 
 
-async def walk(keeper: Keeper, gate: Gate, client: Inbound, transfer: Transfer) -> None:
+async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
     """The stops. Raises Refusal at the first that refuses, Disconnected when the sender is gone."""
     head = transfer.head = await client.head()
     if head.path.startswith(answers.RECEIPTS_PATH):
         await answers.serve_receipt(keeper, client, transfer)
         return
-    lane = admit(keeper, gate, transfer)
-    request = transfer.request = request_flow(gate, lane, transfer)
+    lane = admit(keeper, transfer)
+    request = transfer.request = request_flow(transfer)
     if head.expect_continue:
         await client.send_continue()
-    held = await relay.hold(client, request, lane)
+    held = await relay.hold(client, request)
     upstream = await lane.pool.acquire()
     try:
-        await forward(keeper, gate, client, transfer, lane, upstream, held)
-        await answer(keeper, gate, client, transfer, lane, upstream)
+        await forward(keeper, client, transfer, upstream, held)
+        await answer(keeper, client, transfer, upstream)
     finally:
         lane.pool.give_back(upstream, complete=transfer.sent_whole and transfer.answer_whole)
 
 
-def admit(keeper: Keeper, gate: Gate, transfer: Transfer) -> Lane:
+def admit(keeper: Keeper, transfer: Transfer) -> Lane:
     """What the head alone decides: path, route, grant, replay."""
-    head = transfer.known_head
+    head, gate = transfer.known_head, transfer.gate
     transfer.id = transfer_id(head) or transfer.id
     require_normal(head.path)
     route = gate.routes.find(transfer.listener, head.method, head.path)
-    lane = gate.lanes[route.name]
-    transfer.route, transfer.upstream = route.name, route.upstream
+    lane = transfer.lane = gate.lanes[route.name]
     transfer.rule = lane.require_allowed(transfer.peer)
     if route.replay.require == "transfer-id":
         if not head.values(b"transfer-id"):
@@ -113,61 +113,45 @@ def admit(keeper: Keeper, gate: Gate, transfer: Transfer) -> Lane:
 
 
 async def forward(
-    keeper: Keeper,
-    gate: Gate,
-    client: Inbound,
-    transfer: Transfer,
-    lane: Lane,
-    upstream: Outbound,
-    held: relay.Held,
+    keeper: Keeper, client: Inbound, transfer: Transfer, upstream: Outbound, held: relay.Held
 ) -> None:
     """Journal the intent, then send the request: whole when it was judged whole, else as it comes.
 
     Raises UpstreamFailure, or what the content stops refuse in mid-stream.
     """
     transfer.receiver = upstream.certificate
-    request = answers.upstream_request(gate, lane, transfer, upstream, whole=held.whole)
+    request = answers.upstream_request(transfer, upstream, whole=held.whole)
     await keeper.notary.intend(transfer.intent())
     if held.whole:
-        transfer.answer_head = await upload.forward_whole(transfer, lane, upstream, request, held)
+        head = await upload.forward_whole(transfer, upstream, request, held)
     else:
-        transfer.answer_head = await upload.forward_stream(
-            transfer, lane, client, upstream, request, held
-        )
+        head = await upload.forward_stream(transfer, client, upstream, request, held)
+    transfer.answer_head = head
     if not transfer.sent_whole:
         client.require_close()
 
 
-async def answer(
-    keeper: Keeper,
-    gate: Gate,
-    client: Inbound,
-    transfer: Transfer,
-    lane: Lane,
-    upstream: Outbound,
-) -> None:
+async def answer(keeper: Keeper, client: Inbound, transfer: Transfer, upstream: Outbound) -> None:
     """Check the answer and send it on; its last octets wait until the receipt is durable.
 
     Raises UpstreamFailure `answer-refused` and others, Disconnected when the sender is gone.
     """
-    flow = transfer.answer = answer_flow(gate, lane, transfer)
-    held = await relay.gather(upstream, flow, lane)
-    reply = answers.reply(gate, lane, transfer, held)
-    if held.whole and reply.place != "trailer":
-        transfer.answer_whole = True
-        receipt = await conclude(keeper, transfer, reply.status, None)
-        earlier = answers.earlier_receipts(transfer, held.trailers)
-        receipts = answers.receipt_fields(transfer, receipt, reply.place, earlier)
-        await client.send_whole(reply.status, [*reply.fields, *receipts], held.data, reply.framing)
-        return
-    await client.send_head(reply.status, reply.fields, reply.framing)
-    last = held if held.whole else await relay.stream(transfer, lane, client, upstream, flow, held)
+    flow = transfer.answer = answer_flow(transfer)
+    held = await relay.gather(upstream, flow)
+    reply = answers.reply(transfer, held)
+    streamed = not held.whole or reply.place == "trailer"
+    if streamed:
+        await client.send_head(reply.status, reply.fields, reply.framing)
+    if not held.whole:
+        held = await relay.stream(transfer, client, upstream, held)
     transfer.answer_whole = True
     receipt = await conclude(keeper, transfer, reply.status, None)
-    earlier = answers.earlier_receipts(transfer, last.trailers)
-    await client.send_end(
-        last.data, answers.receipt_fields(transfer, receipt, reply.place, earlier)
-    )
+    earlier = answers.earlier_receipts(transfer, held.trailers)
+    receipts = answers.receipt_fields(transfer, receipt, reply.place, earlier)
+    if streamed:
+        await client.send_end(held.data, receipts)
+    else:
+        await client.send_whole(reply.status, [*reply.fields, *receipts], held.data, reply.framing)
 
 
 async def refuse(keeper: Keeper, client: Inbound, transfer: Transfer, refusal: Refusal) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import orjson
 
-from proxy.edge.gate import Gate, Keeper, Lane
+from proxy.edge.gate import Keeper
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Outbound
 from proxy.edge.relay import Held, Request
@@ -41,11 +41,9 @@ class Reply:
     place: Place
 
 
-def upstream_request(
-    gate: Gate, lane: Lane, transfer: Transfer, upstream: Outbound, *, whole: bool
-) -> Request:
+def upstream_request(transfer: Transfer, upstream: Outbound, *, whole: bool) -> Request:
     """The head that goes to the upstream (DESIGN.md, section 4). Raises Refusal `loop`."""
-    head, flow = transfer.known_head, transfer.known_request
+    head, flow, gate = transfer.known_head, transfer.known_request, transfer.gate
     unseen = flow.format == "opaque"
     changed = whole and flow.changed
     keep_digest = not changed and (unseen or whole)
@@ -61,7 +59,7 @@ def upstream_request(
         keep_digest=keep_digest,
         own_uri=gate.own_uri,
     )
-    if lane.route.response.content != ["opaque"]:
+    if transfer.known_lane.route.response.content != ["opaque"]:
         refused = (b"accept-encoding", b"range", b"if-range")
         fields = [field for field in fields if field[0] not in refused]
         fields.append((b"accept-encoding", b"identity"))
@@ -74,25 +72,25 @@ def upstream_request(
     return Request(head.method, head.target, fields, framing, digest_trailer)
 
 
-def reply(gate: Gate, lane: Lane, transfer: Transfer, held: Held) -> Reply:
+def reply(transfer: Transfer, held: Held) -> Reply:
     """The head of an upstream's answer as it goes on."""
-    head, flow = transfer.known_answer_head, transfer.known_answer
+    head, flow, route = transfer.known_answer_head, transfer.known_answer, transfer.known_lane.route
     unchanged = flow.format == "opaque" or (held.whole and not flow.changed)
     fields = wire.forward_answer(
         head,
-        gateway=gate.loaded.settings.name,
+        gateway=transfer.gate.loaded.settings.name,
         transfer_id=transfer.id,
         keep_digest=unchanged,
     )
     if not head.values(b"date"):
         fields.append(_date())
-    place = _place(lane.route.receipt, held, transfer)
+    place = _place(route.receipt, held, transfer)
     framing = head.framing
     if place == "trailer":
         framing = Framing(chunked=True)
         fields.append((b"trailer", b"Transfer-Receipt"))
     elif not transfer.answer_has_body:
-        unseen = lane.route.response.content == ["opaque"]
+        unseen = route.response.content == ["opaque"]
         framing = _spoken_of(head) if unseen else Framing(length=0)
     elif held.whole:
         framing = Framing(length=len(held.data))

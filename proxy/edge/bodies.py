@@ -9,20 +9,21 @@ from collections.abc import Callable
 from proxy.content.formats import require_format
 from proxy.content.rules import Rules
 from proxy.edge.flow import Flow
-from proxy.edge.gate import Gate, Lane
+from proxy.edge.gate import Gate
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import AnswerHead, Head
-from proxy.settings.schema import ContentPolicy
+from proxy.settings.schema import ContentPolicy, Limits
 from proxy.wire.digests import ContentDigest, parse_content_digest
 
 
-def request_flow(gate: Gate, lane: Lane, transfer: Transfer) -> Flow:
+def request_flow(transfer: Transfer) -> Flow:
     """The flow of a request's body. Raises Refusal when the head shows that it may not cross."""
-    head, route = transfer.known_head, lane.route
+    head, lane = transfer.known_head, transfer.known_lane
+    route = lane.route
     policy, limits = route.request, route.limits
     if head.framing.empty:
-        return _empty_flow(lane.request)
+        return _empty_flow(lane.request, limits)
     if (head.framing.length or 0) > limits.body:
         raise Refusal("content-too-large", f"more than {limits.body} octets announced")
     types, codings = head.values(b"content-type"), head.values(b"content-encoding")
@@ -35,19 +36,22 @@ def request_flow(gate: Gate, lane: Lane, transfer: Transfer) -> Flow:
         lane.request.open(kind),
         limit=limits.body,
         hold=_hold(kind, head.framing.length, limits.hold, checked=integrity is not None),
+        stall=limits.stall_timeout,
         key=transfer.key,
         integrity=integrity,
         digest_required=required,
-        require_cleared=_clearance(gate, policy, head, lane.receiver_zone, "above-clearance"),
+        require_cleared=_clearance(
+            transfer.gate, policy, head, lane.receiver_zone, "above-clearance"
+        ),
     )
 
 
-def answer_flow(gate: Gate, lane: Lane, transfer: Transfer) -> Flow:
+def answer_flow(transfer: Transfer) -> Flow:
     """The flow of an answer's body. Raises UpstreamFailure `answer-refused`."""
-    head, route = transfer.known_answer_head, lane.route
-    policy, limits = route.response, route.limits
+    head, lane = transfer.known_answer_head, transfer.known_lane
+    policy, limits = lane.route.response, lane.route.limits
     if not transfer.answer_has_body:
-        return _empty_flow(lane.answer)
+        return _empty_flow(lane.answer, limits)
     try:
         if (head.framing.length or 0) > limits.body:
             raise Refusal("content-too-large", f"more than {limits.body} octets announced")
@@ -59,17 +63,21 @@ def answer_flow(gate: Gate, lane: Lane, transfer: Transfer) -> Flow:
             lane.answer.open(kind),
             limit=limits.body,
             hold=limits.hold,
+            stall=limits.stall_timeout,
             key=None,
             integrity=_integrity(head, required=False),
-            require_cleared=_clearance(gate, policy, head, lane.sender_zone, "answer-refused"),
+            require_cleared=_clearance(
+                transfer.gate, policy, head, lane.sender_zone, "answer-refused"
+            ),
         )
     except Refusal as refusal:
         raise UpstreamFailure("answer-refused", refusal.reason) from None
 
 
-def _empty_flow(rules: Rules) -> Flow:
+def _empty_flow(rules: Rules, limits: Limits) -> Flow:
     """Of a message without content: there is nothing to check, to label or to clear."""
-    return Flow(rules.open("opaque"), limit=0, hold=0, key=None, integrity=None)
+    stall = limits.stall_timeout
+    return Flow(rules.open("opaque"), limit=0, hold=0, stall=stall, key=None, integrity=None)
 
 
 def _clearance(

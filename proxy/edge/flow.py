@@ -32,6 +32,7 @@ class Flow:
         *,
         limit: int,
         hold: int,
+        stall: float,
         key: bytes | None,
         integrity: ContentDigest | None,
         digest_required: bool = False,
@@ -44,6 +45,8 @@ class Flow:
         self._limit = limit
         self.hold = hold
         """Octets that are kept back until they are judged together; more than that streams."""
+        self.stall = stall
+        """Seconds that the peer may let pass without an octet."""
         self.format = inspector.report().format
         self._integrity = integrity
         self._digest_required = digest_required

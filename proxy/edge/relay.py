@@ -11,7 +11,6 @@ Back-pressure is the sockets': no piece is read before the one before it has bee
 from dataclasses import dataclass
 
 from proxy.edge.flow import Flow
-from proxy.edge.gate import Lane
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Outbound
 from proxy.edge.transfer import Transfer
@@ -40,16 +39,15 @@ class Request:
     digest_trailer: bool
 
 
-async def hold(client: Inbound, flow: Flow, lane: Lane) -> Held:
+async def hold(client: Inbound, flow: Flow) -> Held:
     """Read the request until its end, or until more octets are ready than are to be held.
 
     Raises Refusal.
     """
-    limit, timeout = flow.hold, lane.route.limits.stall_timeout
     ready: list[bytes] = []
     size = 0
     while True:
-        event = await client.body(timeout)
+        event = await client.body(flow.stall)
         if not isinstance(event, Data):
             ready.append(flow.finish(event.trailers))
             return Held(b"".join(ready), whole=True)
@@ -57,20 +55,19 @@ async def hold(client: Inbound, flow: Flow, lane: Lane) -> Held:
         if piece:
             ready.append(piece)
             size += len(piece)
-        if size > limit:
+        if size > flow.hold:
             return Held(b"".join(ready), whole=False)
 
 
-async def gather(upstream: Outbound, flow: Flow, lane: Lane) -> Held:
+async def gather(upstream: Outbound, flow: Flow) -> Held:
     """Read the answer until its end, or until more octets are ready than are to be held.
 
     Raises UpstreamFailure: upstream-closed, upstream-malformed, upstream-timeout, answer-refused.
     """
-    limit, timeout = flow.hold, lane.route.limits.stall_timeout
     ready: list[bytes] = []
     size = 0
     while True:
-        event = await upstream.body(timeout)
+        event = await upstream.body(flow.stall)
         if not isinstance(event, Data):
             ready.append(_judged_end(flow, event.trailers))
             return Held(b"".join(ready), whole=True, trailers=event.trailers)
@@ -78,21 +75,19 @@ async def gather(upstream: Outbound, flow: Flow, lane: Lane) -> Held:
         if piece:
             ready.append(piece)
             size += len(piece)
-        if size > limit:
+        if size > flow.hold:
             return Held(b"".join(ready), whole=False)
 
 
-async def stream(
-    transfer: Transfer, lane: Lane, client: Inbound, upstream: Outbound, flow: Flow, held: Held
-) -> Held:
+async def stream(transfer: Transfer, client: Inbound, upstream: Outbound, held: Held) -> Held:
     """Stream the answer to the sender, all but the last piece, which is returned.
 
     A sender that leaves does not change what the upstream has done: its answer is read no further.
     Raises UpstreamFailure as `gather`, Disconnected when the sender is gone.
     """
-    last = held.data
+    flow, last = transfer.known_answer, held.data
     while True:
-        event = await upstream.body(lane.route.limits.stall_timeout)
+        event = await upstream.body(flow.stall)
         if not isinstance(event, Data):
             return Held(last + _judged_end(flow, event.trailers), True, event.trailers)
         piece = _judged(flow, event.data)

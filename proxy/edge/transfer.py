@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from proxy.edge.flow import Flow
+from proxy.edge.gate import Gate, Lane
 from proxy.errors import LockgateError, Refusal, UpstreamFailure
 from proxy.model import (
     AnswerHead,
@@ -35,7 +36,8 @@ class Transfer:
 
     listener: str
     peer: Peer
-    policy_sha256: bytes
+    gate: Gate
+    """The configuration that it began under, and is judged by to its end."""
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     """Only the sender gets it: keys the digests of what it sent."""
@@ -43,15 +45,14 @@ class Transfer:
     started: float = field(default_factory=time.monotonic)
 
     head: Head | None = None
-    route: str | None = None
+    lane: Lane | None = None
     rule: str | None = None
-    upstream: str | None = None
+    """The entry of the route that admitted the sender."""
     receiver: Certificate | None = None
 
     request: Flow | None = None
     forwarded: int = 0
     """Content octets sent towards the upstream: never fewer than have gone, when a send fails."""
-    intended: bool = False
     reserved: tuple[str, str, str] | None = None
     """Key under which the replay window holds this id while it is in flight."""
     concluded: bool = False
@@ -75,6 +76,13 @@ class Transfer:
         if self.head is None:
             raise LockgateError("a stop ran before the head was read")
         return self.head
+
+    @property
+    def known_lane(self) -> Lane:
+        """The lane, for stops that come after the route was found."""
+        if self.lane is None:
+            raise LockgateError("a stop ran before the route was found")
+        return self.lane
 
     @property
     def known_request(self) -> Flow:
@@ -106,8 +114,7 @@ class Transfer:
 
     def intent(self) -> Intent:
         """What the journal must hold before the first octet is forwarded."""
-        self.intended = True
-        return Intent(self.id, self.peer.name, self.route or "", self.received_at)
+        return Intent(self.id, self.peer.name, self.known_lane.route.name, self.received_at)
 
     def verdict(self, refusal: Refusal | None) -> Verdict:
         """How this attempt ended (DESIGN.md, section 3)."""
@@ -130,8 +137,8 @@ class Transfer:
             status=status,
             problem=refusal.code if refusal else None,
             listener=self.listener,
-            route=self.route,
-            upstream=self.upstream,
+            route=self.lane.route.name if self.lane else None,
+            upstream=self.lane.route.upstream if self.lane else None,
             method=head.method if head else None,
             target_hmac=self._keyed(head.target.encode()) if head else None,
             content_length=head.framing.length if head else None,
@@ -140,7 +147,7 @@ class Transfer:
             answer=self._answer_content(),
             sender=self.peer,
             receiver=self.receiver,
-            policy_sha256=self.policy_sha256,
+            policy_sha256=self.gate.loaded.sha256,
             received_at=self.received_at,
             completed_at=_now(),
         )

@@ -16,7 +16,6 @@ from collections.abc import Awaitable
 
 import trio
 
-from proxy.edge.gate import Lane
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Outbound
 from proxy.edge.relay import Held, Request
@@ -34,24 +33,24 @@ of a request to go out when the answer is there already."""
 
 
 async def forward_whole(
-    transfer: Transfer, lane: Lane, upstream: Outbound, request: Request, held: Held
+    transfer: Transfer, upstream: Outbound, request: Request, held: Held
 ) -> AnswerHead:
     """Send a request that has been judged whole, and wait for the head of the answer."""
     try:
-        await _send_whole(transfer, lane, upstream, request, held.data)
+        await _send_whole(transfer, upstream, request, held.data)
     except UpstreamFailure as failure:
         return await _last_words(upstream, failure)
     transfer.sent_whole = True
-    with trio.move_on_after(lane.pool.answer_timeout):
+    with trio.move_on_after(transfer.known_lane.pool.answer_timeout):
         return await upstream.head()
     raise UpstreamFailure("upstream-timeout", "no answer in time")
 
 
 async def _send_whole(
-    transfer: Transfer, lane: Lane, upstream: Outbound, request: Request, data: bytes
+    transfer: Transfer, upstream: Outbound, request: Request, data: bytes
 ) -> None:
     """In one write when it is small, else piece by piece, so that slow is told from stalled."""
-    stall = lane.route.limits.stall_timeout
+    stall = transfer.known_request.stall
     head = (request.method, request.target, request.headers)
     if len(data) <= _PIECE:
         transfer.forwarded = len(data)
@@ -66,12 +65,7 @@ async def _send_whole(
 
 
 async def forward_stream(
-    transfer: Transfer,
-    lane: Lane,
-    client: Inbound,
-    upstream: Outbound,
-    request: Request,
-    held: Held,
+    transfer: Transfer, client: Inbound, upstream: Outbound, request: Request, held: Held
 ) -> AnswerHead:
     """Send what is held and stream the rest, listening for an answer that comes early.
 
@@ -80,7 +74,7 @@ async def forward_stream(
     answer: AnswerHead | None = None
     failure: UpstreamFailure | None = None
     refusal: Refusal | None = None
-    pump = _Pump(transfer, lane, client, upstream, request)
+    pump = _Pump(transfer, client, upstream, request)
 
     async def listen() -> None:
         nonlocal answer, failure
@@ -92,7 +86,7 @@ async def forward_stream(
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(listen)
-        patience = lane.pool.answer_timeout
+        patience = transfer.known_lane.pool.answer_timeout
         try:
             await pump.run(held)
         except UpstreamFailure as error:
@@ -111,18 +105,13 @@ class _Pump:
     """Moves a body from the sender to the upstream, until its end or until it is `enough`."""
 
     def __init__(
-        self,
-        transfer: Transfer,
-        lane: Lane,
-        client: Inbound,
-        upstream: Outbound,
-        request: Request,
+        self, transfer: Transfer, client: Inbound, upstream: Outbound, request: Request
     ) -> None:
         self._transfer = transfer
         self._client = client
         self._upstream = upstream
         self._request = request
-        self._stall = lane.route.limits.stall_timeout
+        self._stall = transfer.known_request.stall
         self._sending = trio.CancelScope()
         self._ending = False
 
