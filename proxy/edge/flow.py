@@ -90,6 +90,11 @@ class Flow:
         self._integrity.require()
 
     @property
+    def pending(self) -> int:
+        """Octets, about, that the inspector keeps until it has seen the end."""
+        return self.received_size - self.delivered_size
+
+    @property
     def changed(self) -> bool:
         """True when any octet that goes on differs from what came."""
         return self._inspector.report().changed

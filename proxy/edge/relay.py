@@ -10,6 +10,8 @@ Back-pressure is the sockets': no piece is read before the one before it has bee
 
 from dataclasses import dataclass
 
+import trio
+
 from proxy.edge.flow import Flow
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Outbound
@@ -17,6 +19,9 @@ from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import Framing, Headers
 from proxy.wire.events import Data
+
+_LONG = 256 * 1024
+"""Octets of a document that take some ten milliseconds to judge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,16 @@ class Request:
     digest_trailer: bool
 
 
+async def finish(flow: Flow, trailers: Headers) -> bytes:
+    """The end of a body, and the last of what is ready. Raises Refusal as `Flow.finish`.
+
+    A long document is judged in a thread, so that it does not hold up every other transfer.
+    """
+    if flow.pending <= _LONG:
+        return flow.finish(trailers)
+    return await trio.to_thread.run_sync(flow.finish, trailers)
+
+
 async def hold(client: Inbound, flow: Flow) -> Held:
     """Read the request until its end, or until more octets are ready than are to be held.
 
@@ -49,7 +64,7 @@ async def hold(client: Inbound, flow: Flow) -> Held:
     while True:
         event = await client.body(flow.stall)
         if not isinstance(event, Data):
-            ready.append(flow.finish(event.trailers))
+            ready.append(await finish(flow, event.trailers))
             return Held(b"".join(ready), whole=True)
         piece = flow.feed(event.data)
         if piece:
@@ -69,7 +84,7 @@ async def gather(upstream: Outbound, flow: Flow) -> Held:
     while True:
         event = await upstream.body(flow.stall)
         if not isinstance(event, Data):
-            ready.append(_judged_end(flow, event.trailers))
+            ready.append(await _judged_end(flow, event.trailers))
             return Held(b"".join(ready), whole=True, trailers=event.trailers)
         piece = _judged(flow, event.data)
         if piece:
@@ -89,7 +104,8 @@ async def stream(transfer: Transfer, client: Inbound, upstream: Outbound, held: 
     while True:
         event = await upstream.body(flow.stall)
         if not isinstance(event, Data):
-            return Held(last + _judged_end(flow, event.trailers), True, event.trailers)
+            last += await _judged_end(flow, event.trailers)
+            return Held(last, True, event.trailers)
         piece = _judged(flow, event.data)
         if piece:
             await client.send_data(last)
@@ -104,8 +120,8 @@ def _judged(flow: Flow, data: bytes) -> bytes:
         raise UpstreamFailure("answer-refused", refusal.reason) from None
 
 
-def _judged_end(flow: Flow, trailers: Headers) -> bytes:
+async def _judged_end(flow: Flow, trailers: Headers) -> bytes:
     try:
-        return flow.finish(trailers)
+        return await finish(flow, trailers)
     except Refusal as refusal:
         raise UpstreamFailure("answer-refused", refusal.reason) from None

@@ -18,7 +18,7 @@ import trio
 
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Outbound
-from proxy.edge.relay import Held, Request
+from proxy.edge.relay import Held, Request, finish
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import AnswerHead
@@ -142,7 +142,7 @@ class _Pump:
             if not isinstance(event, Data):
                 break
             piece = flow.feed(event.data)
-        last = kept + flow.finish(event.trailers)
+        last = kept + await finish(flow, event.trailers)
         digest = ((b"content-digest", format_sha256(flow.delivered_sha256)),)
         self._transfer.forwarded += len(last)
         self._ending = True
