@@ -1,14 +1,14 @@
 """The journey of a transfer: the whole walk, stop by stop, in the order in which a byte takes it.
 
-    serve     every transfer of one connection
-    cross     one transfer: exactly one verdict, whatever happens
-    walk      the stops; each returns, or raises Refusal, and nothing passes a Refusal
-    admit     what the head alone decides: path, route, grant, replay
-    (bodies)  what it says of the content: size, format, digest, label and clearance
-    (relay)   the content itself: decoded, masked, searched, held until it is judged
-    forward   to the upstream, after the intent is journalled
-    answer    back to the sender, whose last octets wait for the durable receipt
-    conclude  the one verdict: receipt, log line, metrics
+serve     every transfer of one connection
+cross     one transfer: exactly one verdict, whatever happens
+walk      the stops; each returns, or raises Refusal, and nothing passes a Refusal
+admit     what the head alone decides: path, route, grant, replay
+(bodies)  what it says of the content: size, format, digest, label and clearance
+(relay)   the content itself: decoded, masked, searched, held until it is judged
+forward   to the upstream, after the intent is journalled
+answer    back to the sender, whose last octets wait for the durable receipt
+conclude  the one verdict: receipt, log line, metrics
 """
 
 import time
