@@ -28,7 +28,7 @@ _MAX_INLINE = 8 * 1024
 Fields = list[tuple[bytes, bytes]]
 Earlier = tuple[bytes, ...]
 """Envelopes of the hops behind us, in their order."""
-Place = Literal["header", "trailer", "log"]
+Place = Literal["header", "trailer", "link", "log"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,8 @@ def reply(transfer: Transfer, held: Held) -> Reply:
         framing = Framing(length=len(held.data))
     elif not unchanged:
         framing = Framing(chunked=True)
+    if place == "link":
+        fields += _pointer(transfer, transfer.id)
     return Reply(head.status, fields, framing, place)
 
 
@@ -110,7 +112,7 @@ def _place(wanted: str, held: Held, transfer: Transfer) -> Place:
         return "header"
     sized = transfer.known_answer_head.framing.length is not None
     if wanted == "header" or not trailers or (sized and transfer.known_answer.format == "opaque"):
-        return "log"
+        return "link"
     return "trailer"
 
 
@@ -128,12 +130,17 @@ def earlier_receipts(transfer: Transfer, trailers: Headers) -> Earlier:
 
 def receipt_fields(transfer: Transfer, receipt: Receipt, place: Place, earlier: Earlier) -> Headers:
     """What is said of the receipt: itself (an upstream's first, ours last), its key, its Link."""
-    if place == "log":
+    if place in ("link", "log"):
         return ()
-    link = f'<{RECEIPTS_PATH}{receipt.index}>; rel="receipt"'.encode()
-    fields = wire.receipt_fields([*earlier, receipt.envelope], transfer.key)
-    short = sum(len(value) for _, value in fields[:1]) <= _MAX_INLINE
-    return ((b"link", link), *(fields if short else fields[1:]))
+    pointer = _pointer(transfer, str(receipt.index))
+    name, value = wire.receipt_field([*earlier, receipt.envelope])
+    return ((name, value), *pointer) if len(value) <= _MAX_INLINE else tuple(pointer)
+
+
+def _pointer(transfer: Transfer, name: str) -> Fields:
+    """Where the receipt can be fetched, and the key to its digests."""
+    link = f'<{RECEIPTS_PATH}{name}>; rel="receipt"'.encode("ascii")
+    return [(b"link", link), wire.receipt_key_field(transfer.key)]
 
 
 def problem(transfer: Transfer, refusal: Refusal) -> tuple[Fields, bytes]:
@@ -148,16 +155,16 @@ def _date() -> tuple[bytes, bytes]:
 
 
 async def serve_receipt(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
-    """Answer a GET for one receipt, if it is about a transfer of this very sender.
+    """Answer a GET for one receipt, by log index or by transfer id, if it is about a transfer of
+    this very sender.
 
     Raises Refusal `no-route`, the same for what is not there and for what is another's.
     """
     head = transfer.known_head
-    name = head.path.removeprefix(RECEIPTS_PATH)
-    numeric = name.isascii() and name.isdigit() and len(name) <= 18
-    envelope = keeper.notary.entry(int(name)) if numeric else None
-    known = envelope is not None and _is_about(envelope, transfer)
-    if head.method not in ("GET", "HEAD") or not head.framing.empty or not known or not envelope:
+    envelope = None
+    if head.method in ("GET", "HEAD") and head.framing.empty:
+        envelope = _find(keeper, transfer, head.path.removeprefix(RECEIPTS_PATH))
+    if envelope is None or not _is_about(envelope, transfer):
         raise Refusal("no-route", "no receipt of this sender is there")
     transfer.concluded = True  # nothing crosses: this is our own resource
     await client.send_whole(
@@ -165,6 +172,13 @@ async def serve_receipt(keeper: Keeper, client: Inbound, transfer: Transfer) -> 
         [(b"content-type", b"application/vnd.in-toto+json"), (b"cache-control", b"private")],
         envelope,
     )
+
+
+def _find(keeper: Keeper, transfer: Transfer, name: str) -> bytes | None:
+    if name.isascii() and name.isdigit() and len(name) <= 18:
+        return keeper.notary.entry(int(name))
+    found = (keeper.notary.latest(transfer.peer.name, route, name) for route in transfer.gate.lanes)
+    return next((envelope for envelope in found if envelope is not None), None)
 
 
 def _is_about(envelope: bytes, transfer: Transfer) -> bool:

@@ -68,6 +68,9 @@ class Evidence(Protocol):
     async def conclude(self, outcome: Outcome) -> Receipt:
         """Return when the attempt's statement is durable. Raises LogFailure."""
 
+    def latest(self, sender: str, route: str, transfer_id: str) -> bytes | None:
+        """The latest envelope about a transfer; None where it is not remembered."""
+
     def entry(self, index: int) -> bytes | None:
         """The exact octets of a durable leaf; None where there is none. Raises LogFailure."""
 

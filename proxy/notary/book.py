@@ -2,8 +2,8 @@
 
 - `streams`: per `<sender>/<route>` the last number and the digest of the last envelope. As many as
   there are authenticated senders and routes.
-- `transfers`: per transfer how many attempts and which leaf says `delivered`. The latest 32,768;
-  a transfer that comes back after so many others begins again at attempt 1.
+- `transfers`: per transfer how many attempts, which leaf says `delivered`, and which is the latest.
+  The latest 32,768; a transfer that comes back after so many others begins again at attempt 1.
 - `intents`: attempts that may have forwarded something and have no verdict yet.
 - `closed`: intents that have one, the latest 8,192, so that no attempt gets a second.
 
@@ -12,7 +12,7 @@ begins a journal is this book as JSON:
 
     {"base": 512, "edge": [["<hex>", "<hex>"]], "size": 700,
      "streams": {"spiffe://a/b/orders": ["41", "<hex>"]},
-     "transfers": [["spiffe://a/b/orders", "<id>", 2, 40]],
+     "transfers": [["spiffe://a/b/orders", "<id>", 2, 40, 40]],
      "intents": [["<id>", "spiffe://a/b", "orders", "<time>"]]}
 
 `base` is the first entry that the journal repeats and `edge` the tree before it (from tile level
@@ -45,6 +45,10 @@ Key = tuple[str, str, str]
 The time is empty for what `REPEATS`: such an attempt may bear the very time of the other one.
 """
 
+Attempts = tuple[int, int | None, int | None]
+"""How many, the leaf that says `delivered`, and the latest leaf."""
+_NONE: Final[Attempts] = (0, None, None)
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -75,7 +79,7 @@ def key_of(found: Intent | Outcome | Summary) -> Key:
 @dataclass(slots=True)
 class Book:
     streams: MutableMapping[str, tuple[int, bytes]] = field(default_factory=dict)
-    transfers: MutableMapping[tuple[str, str], tuple[int, int | None]] = field(default_factory=dict)
+    transfers: MutableMapping[tuple[str, str], Attempts] = field(default_factory=dict)
     intents: dict[Key, Intent] = field(default_factory=dict)
     closed: dict[Key, None] = field(default_factory=dict)
 
@@ -86,7 +90,7 @@ class Book:
     def place(self, stream: str, transfer_id: str, *, replayed: bool = False) -> Place:
         """Where the next statement about this transfer stands."""
         number, previous = self.streams.get(stream, (0, None))
-        attempts, delivered = self.transfers.get((stream, transfer_id), (0, None))
+        attempts, delivered, _ = self.transfers.get((stream, transfer_id), _NONE)
         return Place(attempts + 1, stream, number + 1, previous, delivered if replayed else None)
 
     def record(
@@ -95,11 +99,11 @@ class Book:
         """A statement has become leaf `index`; `digest` is SHA-256 of its envelope."""
         self.streams[place.stream] = (place.number, digest)
         transfer = (place.stream, transfer_id)
-        _, delivered = self.transfers.get(transfer, (0, None))
+        _, delivered, _ = self.transfers.get(transfer, _NONE)
         if verdict is Verdict.DELIVERED and delivered is None:
             delivered = index
         self.transfers.pop(transfer, None)  # so that it becomes the latest
-        self.transfers[transfer] = (place.attempt, delivered)
+        self.transfers[transfer] = (place.attempt, delivered, index)
 
     def close(self, key: Key) -> None:
         """The attempt has its verdict, durably. Also the moment to forget what is too old."""
@@ -163,8 +167,8 @@ def decode_snapshot(body: bytes) -> Snapshot:
                 for stream, (number, digest) in value["streams"].items()
             },
             transfers={
-                (stream, transfer_id): (attempts, delivered)
-                for stream, transfer_id, attempts, delivered in value["transfers"]
+                (stream, transfer_id): (attempts, delivered, latest)
+                for stream, transfer_id, attempts, delivered, latest in value["transfers"]
             },
             intents={key_of(intent): intent for intent in intents},
         )

@@ -22,6 +22,7 @@ from proxy.notary.book import REPEATS, Key, key_of
 from proxy.notary.disk import Disk
 from proxy.notary.store import Clock, Store
 from proxy.notary.writer import OnCommit, Pending, Writer
+from proxy.receipt.statement import stream_of
 
 
 class Notary:
@@ -94,6 +95,15 @@ class Notary:
             return self._store.entry(index)
         except (OSError, EvidenceError) as error:
             raise LogFailure(f"entry {index} cannot be read: {error}") from None
+
+    def latest(self, sender: str, route: str, transfer_id: str) -> bytes | None:
+        """The latest leaf about a transfer; None where it is none of the latest 32,768.
+
+        Raises `LogFailure`.
+        """
+        transfer = (stream_of(sender, route), transfer_id)
+        _, _, index = self._store.book.transfers.get(transfer, (0, None, None))
+        return None if index is None else self.entry(index)
 
     def delivered_since(self, seconds: float) -> Iterator[tuple[str, str, str, datetime]]:
         """(sender, route, transfer id, completed) of what was delivered lately, newest first."""

@@ -116,12 +116,14 @@ def upstream_receipts(fields: Headers) -> tuple[bytes, ...]:
         return ()
 
 
-def receipt_fields(envelopes: Iterable[bytes], key: bytes | None) -> Fields:
-    """Transfer-Receipt with `envelopes` in order (an upstream's first, ours last), and the key."""
-    fields = [(b"transfer-receipt", format_list(envelopes))]
-    if key is not None:
-        fields.append((b"transfer-receipt-key", format_bytes(key)))
-    return fields
+def receipt_field(envelopes: Iterable[bytes]) -> tuple[bytes, bytes]:
+    """Transfer-Receipt with `envelopes` in order: an upstream's first, ours last."""
+    return b"transfer-receipt", format_list(envelopes)
+
+
+def receipt_key_field(key: bytes) -> tuple[bytes, bytes]:
+    """Transfer-Receipt-Key: 32 octets that key the digests of what this sender sent."""
+    return b"transfer-receipt-key", format_bytes(key)
 
 
 def problem(refusal: Refusal, transfer_id: str) -> tuple[Fields, bytes]:

@@ -27,7 +27,7 @@ from proxy.receipt.statement import PREDICATE_TYPE, STATEMENT_TYPE
 from proxy.settings.schema import ListenerLimits
 from proxy.tls.keys import public_pem
 from proxy.wire.events import Data
-from proxy.wire.headers import receipt_fields
+from proxy.wire.headers import receipt_field, receipt_key_field
 
 ID = "0b5e1f0c-5f0e-4a55-9d8c-5d2f6a3c1e77"
 KEY = bytes(range(32))
@@ -63,7 +63,8 @@ def envelope(says: dict[str, Any], signer: Ed25519PrivateKey = SIGNER) -> bytes:
 
 
 def answer(*envelopes: bytes, status: int = 201, key: bytes | None = KEY) -> Answer:
-    return Answer(status, tuple(receipt_fields(envelopes, key)), b"")
+    keyed = () if key is None else (receipt_key_field(key),)
+    return Answer(status, (receipt_field(envelopes), *keyed), b"")
 
 
 @pytest.fixture
@@ -142,9 +143,7 @@ def test_a_refusal_in_the_middle_is_believed_but_proves_no_content(sent: Sent) -
 
 
 def test_receipts_are_found_in_the_head_and_in_the_trailers_ours_last() -> None:
-    whole = Answer(
-        200, tuple(receipt_fields([b"a"], None)), b"", tuple(receipt_fields([b"b", b"c"], None))
-    )
+    whole = Answer(200, (receipt_field([b"a"]),), b"", (receipt_field([b"b", b"c"]),))
     assert receipts(whole) == (b"a", b"b", b"c")
     with pytest.raises(EvidenceError):
         receipts(Answer(200, ((b"transfer-receipt", b"no list"),), b""))
@@ -197,8 +196,8 @@ class Server:
 
     def fields(self) -> list[tuple[bytes, bytes]]:
         if self.further is None:
-            return [(b"link", LINK), *receipt_fields([], KEY)[1:]]
-        return receipt_fields([self.further, self.receipt()], KEY)
+            return [(b"link", LINK), receipt_key_field(KEY)]
+        return [receipt_field([self.further, self.receipt()]), receipt_key_field(KEY)]
 
 
 @pytest.mark.parametrize("server", [Server(), Server(b"{}")], ids=["linked", "second of two"])

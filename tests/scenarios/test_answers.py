@@ -45,7 +45,7 @@ def test_a_chunked_answer_that_is_not_held_has_its_receipt_in_a_trailer(
         assert client.ask(request()).status == 200
 
 
-def test_a_large_answer_keeps_its_length_and_its_receipt_is_in_the_log(
+def test_a_large_answer_keeps_its_length_and_links_to_its_receipt(
     gateway: Gateway, receiver: Receiver
 ) -> None:
     receiver.behave = lambda exchange: exchange.answer(200, BIG, kind="a/b")
@@ -54,9 +54,11 @@ def test_a_large_answer_keeps_its_length_and_its_receipt_is_in_the_log(
         assert answer.body == BIG
         assert answer.value("content-length") == str(len(BIG))
         assert answer.values("transfer-receipt") == []
-        line = gateway.wait_for("transfer", transfer_id=answer.value("transfer-id"))
-        path = f"/.well-known/lockgate/receipts/{line['receipt']}"
+        path = f"/.well-known/lockgate/receipts/{answer.value('transfer-id')}"
+        assert answer.value("link") == f'<{path}>; rel="receipt"'
         receipt = client.ask(request(path, None, method="GET"))
+        unknown = client.ask(request(path[:-12] + "0" * 12, None, method="GET"))
+        assert unknown.status == 404
     predicate = statement(receipt.body, gateway.pki)["predicate"]
     assert predicate["transferId"] == answer.value("transfer-id")
     assert predicate["answer"]["delivered"]["sha256"] == sha256(BIG)
