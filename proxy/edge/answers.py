@@ -23,7 +23,8 @@ from proxy.wire import headers as wire
 
 RECEIPTS_PATH = "/.well-known/lockgate/receipts/"
 _MAX_INLINE = 8 * 1024
-"""Octets of a Transfer-Receipt field; longer ones are fetched by their Link."""
+"""Octets of a Transfer-Receipt field. Where those of the hops behind us make it longer, ours goes
+alone; where ours alone is longer, it is fetched by its Link."""
 
 Fields = list[tuple[bytes, bytes]]
 Earlier = tuple[bytes, ...]
@@ -133,14 +134,20 @@ def receipt_fields(transfer: Transfer, receipt: Receipt, place: Place, earlier: 
     if place in ("link", "log"):
         return ()
     pointer = _pointer(transfer, str(receipt.index))
-    name, value = wire.receipt_field([*earlier, receipt.envelope])
-    return ((name, value), *pointer) if len(value) <= _MAX_INLINE else tuple(pointer)
+    for envelopes in ([*earlier, receipt.envelope], [receipt.envelope]):
+        field = wire.receipt_field(envelopes)
+        if len(field[1]) <= _MAX_INLINE:
+            return (field, *pointer)
+    return tuple(pointer)
 
 
 def _pointer(transfer: Transfer, name: str) -> Fields:
-    """Where the receipt can be fetched, and the key to its digests."""
-    link = f'<{RECEIPTS_PATH}{name}>; rel="receipt"'.encode("ascii")
-    return [(b"link", link), wire.receipt_key_field(transfer.key)]
+    """The key to the digests, and where the receipt can be fetched by a sender who can be known
+    again: an address alone is nobody."""
+    key = wire.receipt_key_field(transfer.key)
+    if transfer.peer.certificate is None and transfer.peer.uid is None:
+        return [key]
+    return [(b"link", f'<{RECEIPTS_PATH}{name}>; rel="receipt"'.encode("ascii")), key]
 
 
 def problem(transfer: Transfer, refusal: Refusal) -> tuple[Fields, bytes]:

@@ -100,11 +100,6 @@ def forward_answer(
     return fields
 
 
-def forward_trailers(trailers: Headers, *, keep_digest: bool) -> Fields:
-    """The trailers that cross, in either direction; ours are the caller's to add."""
-    return _crossing(trailers, keep_digest)
-
-
 def upstream_receipts(fields: Headers) -> tuple[bytes, ...]:
     """The envelopes in an upstream's Transfer-Receipt, header or trailer, in order.
 

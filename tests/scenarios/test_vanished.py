@@ -124,5 +124,6 @@ def test_a_sender_that_does_not_read_its_answer_holds_back_the_upstream(
 
 def test_each_of_them_has_one_receipt_and_nothing_is_in_flight(gateway: Gateway) -> None:
     gateway.wait_for_metric(0, "lockgate_transfers_in_flight")
-    ids = [line["transfer_id"] for line in gateway.logged("transfer")]
-    assert sorted(ids) == sorted(each["transferId"] for each in receipts(gateway))
+    stored = sorted(each["transferId"] for each in receipts(gateway))
+    gateway.wait_for_count("transfer", len(stored))  # a line is read a moment after it is written
+    assert sorted(line["transfer_id"] for line in gateway.logged("transfer")) == stored

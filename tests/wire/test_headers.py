@@ -145,7 +145,6 @@ def test_what_was_said_of_content_stays_behind_when_it_changed(name: bytes) -> N
     changed = forwarded(received(line), keep_digest=False)
     assert not values(changed, name)
     assert not values(returned(answered(line), keep_digest=False), name)
-    assert not wire.forward_trailers(received(line).headers[1:], keep_digest=False)
     underscored = line.replace(b"-", b"_", 1)
     assert (
         OF_CONTENT[name] not in dict(forwarded(received(underscored), keep_digest=False)).values()
@@ -248,15 +247,6 @@ def test_an_upstreams_receipts_come_first() -> None:
 def test_a_receipt_that_is_not_well_formed_is_left_out() -> None:
     assert wire.upstream_receipts(((b"transfer-receipt", b"nonsense"),)) == ()
     assert wire.upstream_receipts(()) == ()
-
-
-def test_trailers_cross_without_what_is_ours() -> None:
-    sent = ((b"a", b"b"), (b"transfer-receipt", b":YQ==:"), (b"content-digest", DIGEST))
-    assert wire.forward_trailers(sent, keep_digest=True) == [sent[0], sent[2]]
-    assert wire.forward_trailers(sent, keep_digest=False) == [sent[0]]
-
-
-# --- Transfer-Id ---
 
 
 def test_a_transfer_id_is_read_in_lower_case() -> None:
