@@ -62,7 +62,8 @@ class Detector:
         """Return the document with its findings redacted, counted in `findings`.
 
         `masked` are the offsets, in order, at which masking has put a value in place. Raises
-        Refusal("finding-rejected") that names the type and `where`, nothing else.
+        Refusal("finding-rejected") that names the type and `where`, nothing else; what it refuses
+        has been counted by then.
         """
         plain = _ESCAPE.sub(b"\0\0", data) if b"\\" in data else data
         bare = _under_ssn(data) if BARE in suspects else frozenset()

@@ -76,10 +76,10 @@ class Search:
             found = list(finder(text))
             if not found:
                 continue
-            if rule.action == "reject":
-                raise Refusal("finding-rejected", f"{rule.type} in {self._where}")
             counts = self._findings.counts
             counts[rule.type] = counts.get(rule.type, 0) + len(found)
+            if rule.action == "reject":
+                raise Refusal("finding-rejected", f"{rule.type} in {self._where}")
             if rule.action == "flag":
                 self._findings.labels.add(rule.label or self._highest)
             else:

@@ -161,6 +161,22 @@ def test_reject_names_the_type_and_the_line_and_nothing_else() -> None:
     assert caught.value.reason == "email in line 3"
 
 
+def test_what_rejects_is_counted_beside_what_was_found_before_it() -> None:
+    rules = compiled({}, {"email": "reject", "credit_card": "redact"})
+    lines = rules.open("ndjson")
+    lines.feed(b'"4111111111111111"\n')
+    with pytest.raises(Refusal):
+        lines.feed(b'{}\n{"k":"jane@example.com"}\n')
+    assert lines.report().findings == {"credit_card": 1, "email": 1}
+    assert lines.report().records == 3
+    document = rules.open("json")
+    document.feed(b'{"k":"jane@example.com or joe@example.com"}')
+    with pytest.raises(Refusal):
+        document.finish()
+    assert document.report().findings == {"email": 2}
+    assert document.report().records == 1
+
+
 def test_flag_passes_and_raises_to_the_highest_label_asked_for() -> None:
     rules = [
         {"type": "email", "action": "flag", "label": "internal"},

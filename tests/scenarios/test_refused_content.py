@@ -108,6 +108,18 @@ def test_the_receipt_of_a_refusal_reveals_no_digest_of_the_content(watch: Watch)
     assert CARD.encode() not in payload
 
 
+def test_a_finding_that_rejects_is_in_receipt_log_and_metric(watch: Watch) -> None:
+    kind = {"route": "orders", "direction": "request", "type": "credit_card"}
+    before = watch.gateway.metric("lockgate_findings_total", **kind)
+    spaced = " ".join(CARD[at : at + 4] for at in range(0, 16, 4))
+    with watch.gateway.connect() as client:
+        answer = client.ask(request(body=b'{"note":"%b"}' % spaced.encode()))
+    predicate = watch.refused(answer, "finding-rejected")
+    assert predicate["content"]["findings"] == {"credit_card": "1"}
+    assert watch.logged_one()["findings"] == {"credit_card": 1}
+    assert watch.gateway.metric("lockgate_findings_total", **kind) == before + 1
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field", "label"),
     [
