@@ -101,13 +101,18 @@ class Listener:
 
         Each connection whose peer is known runs `serve` in the nursery `connections`.
         """
-        with self._sock:
+        address = self._sock.getsockname()
+        try:
             async with trio.open_nursery() as handshakes:
                 while True:
                     place = object()
                     await self._connections.acquire_on_behalf_of(place)
                     sock = await self._accept()
                     handshakes.start_soon(self._admit, sock, place, connections, serve)
+        finally:
+            self._sock.close()
+            if self._sock.family == socket.AF_UNIX:
+                Path(address).unlink(missing_ok=True)
 
     async def _accept(self) -> trio.socket.SocketType:
         while True:

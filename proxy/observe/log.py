@@ -102,5 +102,7 @@ class Log:
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, (dict, list)):
+        return orjson.dumps(value, default=str).decode()
     text = str(value)
     return text if text and " " not in text else orjson.dumps(text).decode()

@@ -186,6 +186,8 @@ def test_the_unix_socket_is_closed_to_others_and_taken_over_by_the_next_run(
     gateway.start()
     with by_unix(gateway) as client:
         assert client.ask(request("/http/1")).status == 200
+    assert gateway.stop() == 0
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(
