@@ -6,7 +6,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
     before the first octet
         the command                 cli/__init__.py, cli/run.py
         YAML, read whole            settings/load.py, settings/yaml12.py, settings/schema.py
-        settings become objects     app/prepare.py -> edge/gate.py
+        settings become objects     app/credentials.py, app/prepare.py -> edge/gate.py
         sockets, signals, order     app/run.py
 
     the sender

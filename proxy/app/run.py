@@ -19,12 +19,13 @@ from pathlib import Path
 
 import trio
 
-from proxy.app.prepare import prepare, receipt_keys
+from proxy.app.credentials import ReceiptKeys
+from proxy.app.prepare import prepare, prepare_all
 from proxy.edge.admin import open_door, serve_door
 from proxy.edge.gate import Keeper
 from proxy.edge.listener import Listener, bind
 from proxy.edge.stream import Stream
-from proxy.errors import ConfigError, LockgateError
+from proxy.errors import ConfigError, LockgateError, LogFailure
 from proxy.journey import serve
 from proxy.model import Peer
 from proxy.notary import Notary
@@ -43,8 +44,8 @@ def run(path: Path) -> int:
 async def _main(path: Path) -> int:
     loaded = load(path)
     metrics, log = Metrics(), Log(loaded.settings.log.format)
-    gate = prepare(loaded, metrics)
-    notary = _open_notary(loaded, metrics)
+    gate, keys = prepare_all(loaded, metrics)
+    notary = _open_notary(loaded, keys, metrics)
     keeper = Keeper(gate, notary, ReplayWindow(loaded.settings.transfer_ids.capacity), metrics, log)
     _publish(keeper, reload=False)
     process = Process(keeper, notary, path)
@@ -176,9 +177,9 @@ class Process:
                     self._accepting.cancel()
 
 
-def _open_notary(loaded: Loaded, metrics: Metrics) -> Notary:
+def _open_notary(loaded: Loaded, keys: ReceiptKeys, metrics: Metrics) -> Notary:
     receipts = loaded.settings.receipts
-    receipt_key, log_key, log_pq_key = receipt_keys(loaded)
+    receipt_key, log_key, log_pq_key = keys
     try:
         return Notary.open(
             resolve_path(receipts.store, loaded.directory),
@@ -192,7 +193,8 @@ def _open_notary(loaded: Loaded, metrics: Metrics) -> Notary:
             on_commit=metrics.commit,
         )
     except LockgateError as error:
-        raise ConfigError([loaded.problem(("receipts", "store"), str(error))]) from None
+        reason = error.reason if isinstance(error, LogFailure) else str(error)
+        raise ConfigError([loaded.problem(("receipts", "store"), reason)]) from None
 
 
 def _require_reloadable(old: Loaded, new: Loaded) -> None:

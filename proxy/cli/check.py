@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from proxy.app.prepare import prepare, receipt_keys
+from proxy.app.prepare import prepare_all
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import load
 
@@ -31,8 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in loaded.warnings:
         sys.stderr.write(f"{warning} (warning)\n")
     if not arguments.no_credentials:
-        prepare(loaded, Metrics())
-        receipt_keys(loaded)
+        prepare_all(loaded, Metrics())
     settings = loaded.settings
     print(
         f"{loaded.path}: ok: {settings.name}, {len(settings.listeners)} listeners, "

@@ -116,8 +116,7 @@ def _set_trust(context: SSL.Context, trust_pem: bytes, crl_pem: bytes | None) ->
     store = context.get_cert_store()
     if store is None:
         raise CredentialError("no certificate store")
-    for authority in parse_chain(trust_pem):
-        _require_authority(authority)
+    for authority in read_trust(trust_pem):
         store.add_cert(crypto.X509.from_cryptography(authority))
     flags = crypto.X509StoreFlags.X509_STRICT
     if crl_pem is not None:
@@ -125,6 +124,14 @@ def _set_trust(context: SSL.Context, trust_pem: bytes, crl_pem: bytes | None) ->
             store.add_crl(crl)
         flags |= crypto.X509StoreFlags.CRL_CHECK | crypto.X509StoreFlags.CRL_CHECK_ALL
     store.set_flags(flags)
+
+
+def read_trust(pem: bytes) -> list[x509.Certificate]:
+    """The authorities of a trust bundle, one at least. Raises `CredentialError`."""
+    authorities = parse_chain(pem)
+    for each in authorities:
+        _require_authority(each)
+    return authorities
 
 
 def _require_authority(certificate: x509.Certificate) -> None:

@@ -1,0 +1,163 @@
+"""Every file that a configuration names: read once, and proven to be what its place demands.
+
+A mistake is told at the key that names the file, and all of them are told at once: nothing is built
+from any file before each has been tried under its own name.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from cryptography import x509
+
+from proxy.content.tokens import Tokenizer
+from proxy.errors import CredentialError, Problem, TlsFailure
+from proxy.model import Certificate
+from proxy.notary import keys as notary_keys
+from proxy.settings.load import Loaded
+from proxy.settings.schema import Tls
+from proxy.settings.secrets import read_secret
+from proxy.tls.context import read_trust
+from proxy.tls.credentials import Credentials, load_credentials, parse_chain, parse_key
+from proxy.tls.identity import identify
+from proxy.tls.revocation import read_crls
+
+T = TypeVar("T")
+Path = tuple[str | int, ...]
+ReceiptKeys = tuple[bytes, bytes, bytes | None]
+"""PEM of the receipt key, the log key and the post-quantum log key."""
+
+
+class Preparation:
+    """Collects what is wrong while it reads and builds what is right."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self.problems: list[Problem] = []
+        self._octets: dict[Path, bytes | None] = {}
+
+    def attempt(self, path: Path, build: Callable[[], T]) -> T | None:
+        """`build()`, or None and a problem at `path`."""
+        try:
+            return build()
+        except TlsFailure as failure:
+            message = failure.detail
+        except (CredentialError, ValueError) as error:
+            message = str(error)
+        self.problems.append(self.loaded.problem(path, message))
+        return None
+
+    def read(
+        self, path: Path, reference: str | None, require: Callable[[bytes], object]
+    ) -> bytes | None:
+        """The octets behind the reference at `path`, of which `require` makes sure; or None.
+
+        Read once, so that all who use a file use the same one even while somebody replaces it.
+        """
+        if reference is not None and path not in self._octets:
+
+            def proven() -> bytes:
+                octets = read_secret(reference, self.loaded.directory)
+                require(octets)
+                return octets
+
+            self._octets[path] = self.attempt(path, proven)
+        return self._octets.get(path)
+
+
+def own_credentials(preparation: Preparation) -> Credentials | None:
+    """The gateway's certificate and key; None where there are none, or a problem has been noted."""
+    identity = preparation.loaded.settings.identity
+    if identity is None:
+        return None
+    certificate = preparation.read(("identity", "certificate"), identity.certificate, _identified)
+    key = preparation.read(("identity", "key"), identity.key, parse_key)
+    if certificate is None or key is None:
+        return None
+    return preparation.attempt(("identity", "key"), partial(load_credentials, certificate, key))
+
+
+def own_trust(preparation: Preparation) -> tuple[bytes | None, bytes | None]:
+    """Trust bundle and CRL of `identity`, tried even where every listener names its own."""
+    identity = preparation.loaded.settings.identity
+    if identity is None:
+        return None, None
+    trust = preparation.read(("identity", "trust"), identity.trust, _trusted)
+    return trust, preparation.read(("identity", "crl"), identity.crl, read_crls)
+
+
+def trust_of(preparation: Preparation, path: Path, tls: Tls) -> tuple[bytes, bytes | None] | None:
+    """Trust bundle and CRL of a listener or upstream: its own, or those of `identity`, whose CRL
+    speaks of its own authorities only and says nothing where another trust is named. None where
+    there is no trust, or where a problem with either has been noted."""
+    trust, crl = (None, None) if tls.trust else own_trust(preparation)
+    inherited = preparation.loaded.settings.identity
+    named = tls.crl or (inherited.crl if inherited and not tls.trust else None)
+    if tls.trust:
+        trust = preparation.read((*path, "tls", "trust"), tls.trust, _trusted)
+    if tls.crl:
+        crl = preparation.read((*path, "tls", "crl"), tls.crl, read_crls)
+    return None if trust is None or (named and crl is None) else (trust, crl)
+
+
+def masking_keys(preparation: Preparation) -> dict[str, list[tuple[str, bytes]]]:
+    """Name -> (key id, secret), newest first."""
+    keys: dict[str, list[tuple[str, bytes]]] = {}
+    for name, versions in preparation.loaded.settings.keys.items():
+        keys[name] = []
+        for position, version in enumerate(versions):
+
+            def require(octets: bytes, name: str = name, key_id: str = version.id) -> Tokenizer:
+                return Tokenizer(name, [(key_id, octets.strip())])
+
+            path = ("keys", name, position, "secret")
+            secret = preparation.read(path, version.secret, require)
+            if secret is not None:
+                keys[name].append((version.id, secret.strip()))
+    return keys
+
+
+def receipt_keys(preparation: Preparation) -> ReceiptKeys | None:
+    """The keys of the notary, each proven to be one; None when a problem has been noted."""
+    receipts = preparation.loaded.settings.receipts
+    key = preparation.read(
+        ("receipts", "key"),
+        receipts.key,
+        lambda pem: notary_keys.load_ed25519(pem, "the receipt key"),
+    )
+    log_key = preparation.read(
+        ("receipts", "log_key"),
+        receipts.log_key,
+        lambda pem: notary_keys.load_ed25519(pem, "the log key"),
+    )
+    pq = preparation.read(("receipts", "log_pq_key"), receipts.log_pq_key, notary_keys.load_mldsa44)
+    if key is None or log_key is None or (receipts.log_pq_key and pq is None):
+        return None
+    together = partial(notary_keys.load, receipts.origin, key, log_key, pq)
+    if preparation.attempt(("receipts", "log_key"), together) is None:
+        return None
+    return key, log_key, pq
+
+
+def certificates(preparation: Preparation) -> tuple[tuple[str, Certificate], ...]:
+    """(role, certificate) of our own and of each authority of `identity`: all that expires."""
+    identity = preparation.loaded.settings.identity
+    if identity is None:
+        return ()
+    own = preparation.read(("identity", "certificate"), identity.certificate, _identified)
+    trust = preparation.read(("identity", "trust"), identity.trust, _trusted)
+    return (
+        *(("identity", identify(each)) for each in (parse_chain(own)[:1] if own else ())),
+        *(("trust", identify(each)) for each in (parse_chain(trust) if trust else ())),
+    )
+
+
+def _identified(pem: bytes) -> Certificate:
+    return identify(parse_chain(pem)[0])
+
+
+def _trusted(pem: bytes) -> list[x509.Certificate]:
+    authorities = read_trust(pem)
+    for authority in authorities:
+        identify(authority)
+    return authorities

@@ -1,0 +1,98 @@
+"""What a configuration's files hold is told at the key that names them, all mistakes at once."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.app.prepare import prepare_all
+from proxy.errors import ConfigError
+from proxy.observe.metrics import Metrics
+from tests import pki
+from tests.settings.example import Change, loaded, put
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of the example, all right."""
+    folder = tmp_path_factory.mktemp("files")
+    pki.write(folder / "made")
+    names = {"c.pem": "gateway.pem", "c.key": "gateway.key", "ca.pem": "ca.pem"}
+    names |= {"p.key": "pseudonym.key", "r": "receipts.key", "l": "log.key", "pq": "log-pq.key"}
+    for name, made in names.items():
+        shutil.copy(folder / "made" / made, folder / name)
+    (folder / "short").write_bytes(b"0123456789abcde\n")
+    return folder
+
+
+def told(folder: Path, *changes: Change) -> list[tuple[str, str]]:
+    """(path, message) of every mistake; none when the gateway could start."""
+    try:
+        prepare_all(loaded(folder, *changes), Metrics())
+    except ConfigError as error:
+        return [(problem.path, problem.message) for problem in error.problems]
+    return []
+
+
+def test_files_that_are_right_make_a_gate(folder: Path) -> None:
+    assert told(folder, put("receipts.log_pq_key", "file:pq")) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "file", "words"),
+    [
+        ("identity.certificate", "made/gateway.key", "a certificate does not parse"),
+        ("identity.key", "made/gateway.pem", "the private key does not parse"),
+        ("identity.key", "l", "does not belong to the first certificate"),
+        ("identity.key", "pq", "not of a kind that TLS uses"),
+        ("identity.trust", "made/client.pem", "not that of a CA"),
+        ("identity.trust", "l", "a certificate does not parse"),
+        ("identity.crl", "ca.pem", "no PEM CRL found"),
+        ("listeners.in.tls.trust", "made/client.pem", "not that of a CA"),
+        ("listeners.in.tls.crl", "ca.pem", "no PEM CRL found"),
+        ("upstreams.out.tls.trust", "made/client.pem", "not that of a CA"),
+        ("upstreams.out.tls.crl", "ca.pem", "no PEM CRL found"),
+        ("receipts.key", "c.key", "the receipt key is not an Ed25519 key"),
+        ("receipts.log_key", "c.key", "the log key is not an Ed25519 key"),
+        ("receipts.log_key", "r", "the same; they must differ"),
+        ("receipts.log_pq_key", "l", "not an ML-DSA-44 key"),
+        ("keys.pseudonym.0.secret", "short", "has under 16 octets"),
+        ("identity.crl", "none", "file:none cannot be read"),
+    ],
+)
+def test_a_file_of_another_kind_is_told_where_it_is_named(
+    folder: Path, place: str, file: str, words: str
+) -> None:
+    ((path, message),) = told(folder, put(place, f"file:{file}"))
+    assert path == place.replace(".0.", "[0].")
+    assert words in message
+
+
+def test_wrong_files_are_told_beside_missing_ones_and_each_once(folder: Path) -> None:
+    changes: dict[str, Any] = {
+        "identity.certificate": "none",
+        "identity.trust": "made/client.pem",
+        "identity.crl": "ca.pem",
+        "upstreams.out.tls.crl": "none",
+        "keys.pseudonym.0.secret": "none",
+        "receipts.key": "none",
+        "receipts.log_key": "c.key",
+        "receipts.log_pq_key": "l",
+    }
+    found = told(folder, *(put(place, f"file:{file}") for place, file in changes.items()))
+    assert sorted(path for path, _ in found) == sorted(
+        place.replace(".0.", "[0].") for place in changes
+    )
+
+
+def test_what_identity_names_is_tried_where_nobody_uses_it(folder: Path) -> None:
+    own = "file:ca.pem"
+    found = told(
+        folder,
+        put("listeners.in.tls.trust", own),
+        put("upstreams.out.tls.trust", own),
+        put("identity.trust", "file:made/client.pem"),
+        put("identity.crl", "file:ca.pem"),
+    )
+    assert sorted(path for path, _ in found) == ["identity.crl", "identity.trust"]
