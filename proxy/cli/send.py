@@ -12,6 +12,7 @@ import trio
 from proxy.cli import send_report as report
 from proxy.cli.receipts_files import read_public_key
 from proxy.cli.send_exchange import Answer, fetch, upload
+from proxy.cli.send_keep import Keeping
 from proxy.cli.send_place import Identity, Payload, Place, UsageError, connect, parse_url, payload
 from proxy.cli.send_progress import progress
 from proxy.cli.send_receipt import Sent, link, receipts, require_evidence
@@ -58,7 +59,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     what.add_argument("--no-digest", action="store_true", help="leave Content-Digest out")
     evidence = parser.add_argument_group("evidence")
     evidence.add_argument("--receipts-key", type=Path, metavar="PEM", help="verifies the receipt")
-    evidence.add_argument("--receipt-out", type=Path, metavar="FILE", help="FILE.receipt.json")
+    evidence.add_argument("--receipt-out", type=Path, metavar="PATH", help="default: by FILE")
     evidence.add_argument("--no-receipt", action="store_true", help="expect none")
     evidence.add_argument("--json", action="store_true", help="the result for programs")
     parser.set_defaults(run=run)
@@ -92,12 +93,13 @@ class _Sending:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._place: Place = parse_url(arguments.url)
         self._method: str = arguments.method
-        self._wants_receipt = not arguments.no_receipt
         self._quiet: bool = arguments.json
         self.id = _transfer_id(arguments.id)
         self._fields = [_field(text) for text in arguments.header]
         self.content: Payload = payload(arguments.file)
-        self._out: Path = arguments.receipt_out or Path(f"{arguments.file}.receipt.json")
+        self._keeping: Keeping | None = None
+        if not arguments.no_receipt:
+            self._keeping = Keeping(arguments.file, arguments.receipt_out, self.id)
         key = arguments.receipts_key
         self._public_key = read_public_key(key) if key is not None else None
         self.has_key = key is not None
@@ -129,11 +131,13 @@ class _Sending:
                 early,
             )
         result.answer = answer
-        if self._wants_receipt:
+        if self._keeping is not None:
             try:
                 await self._judge(answer, result)
             except (EvidenceError, Refusal) as error:
                 result.doubt = str(error)
+            else:
+                _keep(self._keeping, result)
         else:
             result.receipt_expected = False
         await self._pool.retire()
@@ -151,7 +155,14 @@ class _Sending:
         sent = Sent(self.id, self._method, self._place.target, self.content, spki)
         result.further = len(found) - 1
         result.evidence = require_evidence(found[-1], answer, sent, self._public_key)
-        result.saved = report.save(self._out, result.evidence)
+
+
+def _keep(keeping: Keeping, result: report.Result) -> None:
+    if result.evidence is not None:
+        try:
+            result.saved = keeping.save(result.evidence)
+        except EvidenceError as error:
+            result.unsaved = str(error)
 
 
 def _transfer_id(text: str | None) -> str:

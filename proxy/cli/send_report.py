@@ -1,4 +1,4 @@
-"""How `lockgate send` tells what happened, to people and to programs, and keeps the receipt."""
+"""How `lockgate send` tells what happened, to people and to programs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,13 +11,10 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.text import Text
 
-from proxy.cli.certs import write_private, write_public
 from proxy.cli.send_exchange import Answer
 from proxy.cli.send_place import Payload
 from proxy.cli.send_receipt import Evidence
-from proxy.errors import EvidenceError
 from proxy.model import Verdict
-from proxy.receipt.header import item
 
 _RATE_FROM = 2**20
 """Octets from which a rate says something."""
@@ -49,6 +46,8 @@ class Result:
     further: int = 0
     """Receipts of gateways further on that came along."""
     saved: Path | None = None
+    unsaved: str | None = None
+    """Why a receipt that holds could not be kept."""
     seconds: float = 0.0
 
     @property
@@ -58,20 +57,9 @@ class Result:
 
     @property
     def delivered(self) -> bool:
-        """Accepted, and the receipt (unless none is wanted) holds."""
-        return self.accepted and (self.evidence is not None or not self.receipt_expected)
-
-
-def save(path: Path, evidence: Evidence) -> Path:
-    """The envelope, and beside it (mode 0600) its Transfer-Receipt-Key. Raises EvidenceError."""
-    try:
-        write_public(path, evidence.envelope, force=True)
-        if evidence.key is not None:
-            name = path.name.removesuffix(".json") + ".key"
-            write_private(path.with_name(name), item(evidence.key) + b"\n", force=True)
-    except OSError as error:
-        raise EvidenceError(f"{path}: cannot be written: {error.strerror}") from None
-    return path
+        """Accepted, and the receipt (unless none is wanted) holds and was kept."""
+        proven = self.evidence is not None and self.unsaved is None
+        return self.accepted and (proven or not self.receipt_expected)
 
 
 def tell(result: Result, *, as_json: bool) -> None:
@@ -95,6 +83,8 @@ def _headline(result: Result) -> str:
     status = f"{answer.status} {_phrase(answer.status)}".strip()
     if result.delivered:
         return f"delivered: {status}"
+    if result.accepted and result.unsaved is not None:
+        return f"delivered, but the receipt could not be saved: {status}"
     if result.accepted:
         return f"delivered, but without proof: {status}"
     if result.evidence is not None and result.evidence.verdict == Verdict.DELIVERED:
@@ -125,6 +115,8 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
         yield "receipt", printable(result.doubt)
     if result.saved is not None:
         yield "saved", str(result.saved)
+    if result.unsaved is not None:
+        yield "not saved", printable(result.unsaved)
 
 
 def _content(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -173,7 +165,7 @@ def _as_json(result: Result) -> dict[str, Any]:
         }
         if evidence
         else None,
-        "doubt": result.doubt,
+        "doubt": result.doubt or result.unsaved,
         "answer": answer.body.decode("utf-8", "replace") if answer else None,
     }
 

@@ -287,3 +287,51 @@ def test_ended_by_ctrl_c_it_exits_130_and_says_nothing_more(tmp_path: Path) -> N
                 process.send_signal(signal.SIGINT)
                 out, _ = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, b"")
+
+
+# --- the receipt is kept -------------------------------------------------------------------------
+
+
+def test_a_receipt_that_could_not_be_kept_stops_the_transfer_before_it_begins(
+    site: Site, order: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = stored(site)
+    order.with_name("other.key").write_bytes(b"the key of another receipt")
+    for name in ("nowhere/receipt.json", "order.json", "other.json"):
+        assert send(site, order, "--receipt-out", str(order.parent / name)) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+    assert stored(site) == before
+    assert order.read_bytes() == ORDER
+
+
+def test_another_transfer_of_the_same_file_leaves_the_evidence_of_the_first(
+    site: Site, order: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert send(site, order) == 0
+    first = {path: path.read_bytes() for path in order.parent.glob("*.receipt.*")}
+    assert len(first) == 2
+    capsys.readouterr()
+    same = str(uuid.uuid4())
+    second = order.with_name(f"order.json.{same}.receipt.json")
+    assert send(site, order, "--id", same) == 0
+    assert f"saved     {second}" in capsys.readouterr().out
+    assert send(site, order, "--id", same) == 1  # replayed: that receipt is one more
+    assert f"saved     {order}.{same}.2.receipt.json" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in first} == first
+    words = ["receipts", "verify", "--key", str(site.folder / "certs" / "receipts.pub")]
+    for receipt in (order.with_name("order.json.receipt.json"), second):
+        key = receipt.with_suffix(".key").read_text()
+        words += ["--content", str(order), "--receipt-key", key]
+        assert main([*words, str(receipt)]) == 0
+    assert len(list(order.parent.glob("*.receipt.*"))) == 6
+    capsys.readouterr()
+
+
+def test_the_receipt_of_a_refused_attempt_makes_room_for_that_of_the_next(
+    site: Site, order: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same = str(uuid.uuid4())
+    assert send(site, order, "--id", same, party="stranger") == 1
+    assert send(site, order, "--id", same) == 0
+    assert len(list(order.parent.glob("*.receipt.*"))) == 2
+    capsys.readouterr()

@@ -225,6 +225,42 @@ async def test_our_receipt_is_fetched_where_only_its_link_came_and_is_the_last_o
     assert ("1 more by gateways further on" in out) == (server.further is not None)
 
 
+class Removing(Server):
+    """Takes the folder away in which the receipt was to be kept, before it answers."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def receipt(self) -> bytes:
+        self.folder.rmdir()
+        return super().receipt()
+
+
+async def test_a_receipt_that_was_not_saved_is_told_and_exits_1(
+    sent: Sent, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    listener = Listener(
+        "test",
+        bind("127.0.0.1:0", tmp_path),
+        ListenerLimits(),
+        lambda: None,
+        metrics=Metrics(),
+        log=Log(),
+    )
+    words = ["send", f"http://{listener.address}/orders/1", str(sent.content.path)]
+    words += ["--receipt-out", str(tmp_path / "folder" / "receipt.json")]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(listener.run, nursery, Removing(tmp_path / "folder").serve)
+        code = await trio.to_thread.run_sync(main, words)
+        nursery.cancel_scope.cancel()
+    out = capsys.readouterr().out
+    assert code == 1
+    assert out.startswith("delivered, but the receipt could not be saved: 201")
+    assert "cannot be written: No such file or directory" in out
+
+
 async def test_an_early_answer_ends_the_sending(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

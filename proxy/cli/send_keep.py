@@ -1,0 +1,99 @@
+"""Where `lockgate send` keeps a receipt. Evidence is never replaced by that of another transfer.
+
+    FILE.receipt.json                   the envelope
+    FILE.receipt.key                    its Transfer-Receipt-Key, for the sender's eyes (mode 0600)
+    FILE.<transfer id>.receipt.json     where the first name is taken; then FILE.<id>.2.receipt.json
+
+A name is taken when a file of it or of its key is there, unless the receipt in it is of an earlier
+attempt of this same transfer that was surely not delivered.
+"""
+
+import os
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+from proxy.cli.certs import write_private, write_public
+from proxy.cli.send_place import UsageError
+from proxy.cli.send_receipt import Evidence
+from proxy.errors import EvidenceError
+from proxy.model import Verdict
+from proxy.receipt import dsse, reading
+from proxy.receipt.header import item
+
+_KEPT = (Verdict.DELIVERED, Verdict.INDETERMINATE)
+"""Verdicts that a later attempt does not make worthless."""
+
+
+class Keeping:
+    """The place of one receipt. Raises UsageError when it could not be kept there."""
+
+    def __init__(self, file: Path, wanted: Path | None, transfer_id: str) -> None:
+        self._file, self._wanted, self._id = file, wanted, transfer_id
+        folder = (wanted or file).parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            raise UsageError(f"{folder}: the receipt cannot be written here; see --receipt-out")
+        self._choose()
+
+    def save(self, evidence: Evidence) -> Path:
+        """The envelope, and its key beside it. Raises EvidenceError when they are not kept."""
+        try:
+            while True:
+                path = self._choose()
+                try:
+                    _write(path, evidence)
+                except FileExistsError:  # another one was quicker
+                    continue
+                return path
+        except OSError as error:
+            where = error.filename or self._wanted or self._file
+            raise EvidenceError(f"{where}: cannot be written: {error.strerror}") from None
+        except UsageError as error:
+            raise EvidenceError(str(error)) from None
+
+    def _choose(self) -> Path:
+        """A name that is not taken. Raises UsageError when the one that was asked for is."""
+        if self._wanted is None:
+            return next(path for path in self._names() if not self._is_taken(path))
+        if self._is_taken(self._wanted):
+            raise UsageError(f"{self._wanted}: is there already, or its key, and is not replaced")
+        return self._wanted
+
+    def _names(self) -> Iterator[Path]:
+        yield Path(f"{self._file}.receipt.json")
+        yield Path(f"{self._file}.{self._id}.receipt.json")
+        for number in count(2):
+            yield Path(f"{self._file}.{self._id}.{number}.receipt.json")
+
+    def _is_taken(self, path: Path) -> bool:
+        if os.path.lexists(path):
+            return not _is_replaceable(path, self._id)
+        return os.path.lexists(key_path(path))
+
+
+def key_path(receipt: Path) -> Path:
+    """Where the key of a receipt is kept."""
+    return receipt.with_name(receipt.name.removesuffix(".json") + ".key")
+
+
+def _is_replaceable(path: Path, transfer_id: str) -> bool:
+    """A receipt of an attempt at this transfer that was not delivered."""
+    try:
+        predicate = reading.parse(dsse.parse(path.read_bytes()).payload)["predicate"]
+        return bool(predicate["transferId"] == transfer_id) and predicate["kind"] not in _KEPT
+    except (OSError, EvidenceError, KeyError, TypeError):
+        return False
+
+
+def _write(path: Path, evidence: Evidence) -> None:
+    """Raises OSError; FileExistsError when somebody was quicker. Then nothing new is left."""
+    replace = os.path.lexists(path)
+    if evidence.key is None:
+        write_public(path, evidence.envelope, force=replace)
+        return
+    write_private(key_path(path), item(evidence.key) + b"\n", force=replace)
+    try:
+        write_public(path, evidence.envelope, force=replace)
+    except OSError:
+        key_path(path).unlink(missing_ok=True)
+        raise
