@@ -148,7 +148,20 @@ def _lint_route(path: Path, route: Route, settings: Settings, warnings: Mistakes
         for index, entry in enumerate(getattr(route, key)):
             if _never(entry, listener):
                 warnings.add((*path, key, index), "never holds for a peer of this listener")
+    for way, policy in (("request", route.request), ("response", route.response)):
+        _lint_opaque((*path, way, "content"), policy, warnings)
     _lint_clearance(path, route, settings, warnings)
+
+
+def _lint_opaque(path: Path, policy: ContentPolicy, warnings: Mistakes) -> None:
+    looked_into = [name for name in policy.content if name != "opaque"]
+    if looked_into and "opaque" in policy.content:
+        formats = " or ".join(dict.fromkeys(looked_into))
+        warnings.add(
+            path,
+            f"only what Content-Type calls {formats} is looked into; `opaque` lets everything "
+            "else cross unseen",
+        )
 
 
 def _never(entry: Principal, listener: Listener) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from proxy.settings import address, grammar
 from proxy.settings.mistakes import Mistakes, show
-from proxy.settings.schema import CIPHERS, GROUPS
+from proxy.settings.schema import CIPHERS, GROUPS, Settings
 from proxy.settings.yaml12 import Path
 
 Pattern = tuple[str, ...]
@@ -46,13 +46,25 @@ def _require_cipher(text: str) -> None:
         raise ValueError(f"unknown or weak cipher; known are {', '.join(CIPHERS)}")
 
 
+def _require_method(text: str) -> None:
+    if text == "CONNECT":
+        raise ValueError("CONNECT is always refused: no tunnel is opened here; leave it out")
+
+
+def _require_folder(text: str) -> None:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("expected the path of a folder, such as var/receipts")
+
+
 _VALUES: tuple[tuple[Pattern, Callable[[str], None]], ...] = (
     (("listeners", "*", "bind"), _require_bind),
     (("metrics", "bind"), _require_bind),
     (("admin", "bind"), _require_local_bind),
     (("upstreams", "*", "endpoints"), _require_endpoint),
     (("upstreams", "*", "server_name"), address.require_server_name),
+    (("receipts", "store"), _require_folder),
     (("routes", "*", "match", "path"), grammar.require_path_pattern),
+    (("routes", "*", "match", "methods"), _require_method),
     *(((*place, "groups"), _require_group) for place in _TLS),
     *(((*place, "ciphers"), _require_cipher) for place in _TLS),
     *(((*place, "spiffe"), grammar.require_spiffe_pattern) for place in _ENTRIES),
@@ -89,9 +101,12 @@ def require_values(data: object, mistakes: Mistakes) -> None:
 
 
 def require_references(data: object, mistakes: Mistakes) -> None:
-    """Note every name that nothing bears, and every name that two bear."""
+    """Note every name that nothing bears, and every name that two bear.
+
+    Names of a section that is missing, misspelt or broken itself are left alone: that is told.
+    """
     for pattern, section, kind in _REFERENCES:
-        if (section,) in mistakes:
+        if (section,) in mistakes or _is_missed(data, section):
             continue
         there = data.get(section) if isinstance(data, dict) else None
         known = there if isinstance(there, dict | list) else ()
@@ -105,6 +120,14 @@ def require_references(data: object, mistakes: Mistakes) -> None:
     keys = data.get("keys") if isinstance(data, dict) else None
     for name in keys if isinstance(keys, dict) else ():
         _require_unique(list(_texts(data, ("keys", name, "*", "id"))), "key id", mistakes)
+
+
+def _is_missed(data: object, section: str) -> bool:
+    """True where a section is not there that is needed, or that an unknown key may stand for."""
+    if not isinstance(data, dict) or section in data:
+        return False
+    known = Settings.model_fields
+    return known[section].is_required() or not data.keys() <= known.keys()
 
 
 def _require_unique(found: list[tuple[Path, str]], kind: str, mistakes: Mistakes) -> None:

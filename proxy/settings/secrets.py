@@ -15,7 +15,14 @@ MAX_OCTETS = 2**20
 
 
 def resolve_path(text: str, directory: Path) -> Path:
-    """The path that `file:PATH`, `unix:PATH` or a plain path means, relative to `directory`."""
+    """The path that `file:PATH`, `unix:PATH` or a plain path means, relative to `directory`.
+
+    Absolute, without `..` and symbolic links, as people are told of it.
+    """
+    return Path(os.path.realpath(_join(text, directory)))
+
+
+def _join(text: str, directory: Path) -> Path:
     return directory / text.removeprefix("file:").removeprefix("unix:")
 
 
@@ -40,10 +47,9 @@ def _variable(ref: str) -> bytes:
 
 def _file(ref: str, directory: Path) -> bytes:
     try:
+        # Links are left to the kernel: who resolves them first may find the old target gone.
         # Non-blocking, so that a pipe without a writer is an empty file and not a wait for ever.
-        descriptor = os.open(
-            resolve_path(ref, directory), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-        )
+        descriptor = os.open(_join(ref, directory), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
             return file.read(MAX_OCTETS + 1) or b""
     except OSError as error:

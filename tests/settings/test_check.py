@@ -50,6 +50,11 @@ def because(tmp_path: Path, *changes: Change) -> tuple[str, str]:
          "unknown or weak cipher"),
         ("upstreams.out.tls", {"ciphers": ["ECDHE-RSA-AES128-GCM-SHA256"]},
          "upstreams.out.tls.ciphers", "none of these is for TLS 1.3"),
+        ("receipts.store", "", "receipts.store", "the path of a folder"),
+        ("receipts.store", " ", "receipts.store", "the path of a folder"),
+        ("receipts.store", "var\tx", "receipts.store", "the path of a folder"),
+        ("routes.0.match.methods", ["POST", "CONNECT"], "routes[0].match.methods[1]",
+         "CONNECT is always refused: no tunnel"),
         ("routes.0.match.path", "orders", "routes[0].match.path", "begins with /"),
         ("routes.0.match.path", "/a/../b", "routes[0].match.path", "a dot segment"),
         ("routes.0.match.path", "/a//b", "routes[0].match.path", "an empty segment"),
@@ -289,6 +294,8 @@ def test_a_route_behind_one_that_takes_all_of_it_is_refused(
         (put("upstreams.out.server_name", "other.example"), "upstreams.out.endpoints[0]",
          "`server_name`, which is not this host"),
         (put("routes.0.deny", [{"local": {"uid": [1]}}]), "routes[0].deny[0]", "never holds"),
+        (put("routes.0.response", {"content": ["opaque", "json", "ndjson"], "label": "public"}),
+         "routes[0].response.content", "what Content-Type calls json or ndjson is looked into"),
     ],
 )  # fmt: skip
 def test_what_is_probably_not_meant_is_warned_of(
@@ -300,6 +307,53 @@ def test_what_is_probably_not_meant_is_warned_of(
     assert warning.line > 1
 
 
+@pytest.mark.parametrize("content", [[], ["opaque"], ["json", "ndjson"]])
+def test_what_is_looked_into_whole_or_not_at_all_is_not_warned_of(
+    tmp_path: Path, content: list[str]
+) -> None:
+    policy = {"content": content, "label": "public"}
+    assert loaded(tmp_path, put("routes.0.response", policy)).warnings == ()
+
+
+def test_opaque_beside_a_format_is_warned_of_in_requests(tmp_path: Path) -> None:
+    policy = {"content": ["json", "opaque"]}
+    (warning,) = loaded(tmp_path, put("routes.0.request", policy), put("keys", {})).warnings
+    assert warning.path == "routes[0].request.content"
+    assert "everything else cross unseen" in warning.message
+
+
 def test_grants_by_certificate_are_warned_of_where_there_is_no_tls(tmp_path: Path) -> None:
     (warning,) = loaded(tmp_path, put("listeners.in.tls.mode", "none")).warnings
     assert warning.path == "routes[0].allow[0]"
+
+
+@pytest.mark.parametrize("section", ["zones", "listeners", "sensitivity"])
+def test_names_of_a_section_that_is_missing_are_not_told_besides(
+    tmp_path: Path, section: str
+) -> None:
+    data = changed()
+    del data[section]
+    assert mistakes(tmp_path, data) == [("", f"the key {section} is missing")]
+
+
+@pytest.mark.parametrize("broken", [3, "x", None, []])
+def test_names_of_a_section_that_is_broken_are_not_told_besides(
+    tmp_path: Path, broken: object
+) -> None:
+    found = mistakes(tmp_path, changed(put("zones", broken)))
+    assert {path for path, _ in found} == {"zones"}
+
+
+@pytest.mark.parametrize(("section", "typo"), [("zones", "zone"), ("upstreams", "upstream")])
+def test_a_section_that_is_misspelt_is_one_mistake(tmp_path: Path, section: str, typo: str) -> None:
+    data = changed()
+    data[typo] = data.pop(section)
+    assert mistakes(tmp_path, data) == [(typo, f"unknown key; did you mean {section}?")]
+
+
+def test_names_of_a_section_that_may_be_missing_are_told(tmp_path: Path) -> None:
+    data = changed()
+    del data["upstreams"]
+    assert mistakes(tmp_path, data) == [
+        ("routes[0].upstream", "there is no such upstream; there is: none")
+    ]

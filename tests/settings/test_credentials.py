@@ -1,5 +1,7 @@
 """What a configuration's files hold is told at the key that names them, all mistakes at once."""
 
+import fcntl
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,10 +9,11 @@ from typing import Any
 import pytest
 
 from proxy.app.prepare import prepare_all
+from proxy.app.run import run
 from proxy.errors import ConfigError
 from proxy.observe.metrics import Metrics
 from tests import pki
-from tests.settings.example import Change, loaded, put
+from tests.settings.example import Change, changed, loaded, put, write
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +99,20 @@ def test_what_identity_names_is_tried_where_nobody_uses_it(folder: Path) -> None
         put("identity.crl", "file:ca.pem"),
     )
     assert sorted(path for path, _ in found) == ["identity.crl", "identity.trust"]
+
+
+def test_a_store_that_another_gateway_has_is_told_in_plain_words(folder: Path) -> None:
+    store = folder.resolve() / "var"
+    store.mkdir()
+    (folder / "config").mkdir()
+    path = write(folder, changed(put("receipts.store", "config/../var")))
+    held = os.open(store, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(ConfigError) as caught:
+            run(path)
+    finally:
+        os.close(held)
+    (problem,) = caught.value.problems
+    assert problem.path == "receipts.store"
+    assert problem.message == f"{store} is in use by another process"

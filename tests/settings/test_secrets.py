@@ -55,3 +55,11 @@ def test_paths_resolve_against_the_folder() -> None:
     assert resolve_path("var", Path("/etc/x")) == Path("/etc/x/var")
     assert resolve_path("unix:/run/x", Path("/etc/x")) == Path("/run/x")
     assert resolve_path("file:a/b", Path("/etc/x")) == Path("/etc/x/a/b")
+
+
+def test_a_path_that_is_told_is_told_as_the_kernel_goes(tmp_path: Path) -> None:
+    real = tmp_path.resolve()
+    (real / "there" / "config").mkdir(parents=True)
+    (real / "here").symlink_to(real / "there" / "config")
+    assert resolve_path("../var/receipts", real / "there" / "config") == real / "there/var/receipts"
+    assert resolve_path("../var/receipts", real / "here") == real / "there/var/receipts"
