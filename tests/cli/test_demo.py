@@ -1,5 +1,6 @@
 """The demo keeps its word, notices when it does not, and leaves nothing but its folder."""
 
+import base64
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import orjson
 import pytest
 
 from proxy.cli.demo import checks, evidence, material, policy
@@ -253,13 +255,13 @@ def test_it_notices_an_audit_that_passes_or_fails_when_it_should_not() -> None:
 
 def test_paths_of_one_type_are_masked_and_the_rest_is_redacted_in_place() -> None:
     found = policy.survey(
-        b'{"people": [{"e mail": "a@b.example"}, {"e mail": "c@d.example", "ssn": "078051120"}],'
+        b'{"people": [{"e-mail": "a@b.example"}, {"e-mail": "c@d.example", "ssn": "078051120"}],'
         b' "free": "x a@b.example", "mixed": ["a@b.example", "b", "c"]}',
         ".json",
     )
     assert found.format == "json"
     assert policy.masked_paths(found) == {
-        '$.people[*]["e mail"]': "{hmac: {key: pseudonym}}",
+        '$.people[*]["e-mail"]': "{hmac: {key: pseudonym}}",
         "$.people[*].ssn": "redact",
     }
     assert found.inside == {("$.free", "email"): 1}
@@ -269,14 +271,41 @@ def test_paths_of_one_type_are_masked_and_the_rest_is_redacted_in_place() -> Non
 def test_a_name_is_one_path_however_it_is_written_and_the_policy_can_be_loaded(
     tmp_path: Path,
 ) -> None:
-    data = rb'{"caf\u00e9 \"1\"": "a@b.example", "\u0085": "a@b.example"}' + b"\n"
-    data += '{"café \\u00221\\"": "c@d.example"}\n'.encode()
+    data = rb'{"caf\u00e9-1": "a@b.example", "\u0085": "a@b.example"}' + b"\n"
+    data += '{"café\\u002d1": "c@d.example"}\n'.encode()
     found = policy.survey(data, ".ndjson")
-    assert found.whole == {('$["café \\"1\\""]', "email"): 2, ('$["\\u0085"]', "email"): 1}
+    assert found.whole == {('$["café-1"]', "email"): 2, ('$["\\u0085"]', "email"): 1}
     write(tmp_path / "certs")
     (tmp_path / "gateway.yaml").write_text(config("127.0.0.1:1", policy.route(found, len(data))))
     (route,) = load(tmp_path / "gateway.yaml").settings.routes
-    assert {rule.path for rule in route.request.mask} == set(policy.masked_paths(found))
+    assert {rule.path for rule in route.request.mask} == {'$["café-1"]'}
+
+
+def test_no_path_is_made_from_a_name_that_may_be_data() -> None:
+    card, ssn, aws = "41111111" * 2, "078-05-1120", "AKIA" + "IOSFODNN7EXAMPLE"
+    names = ["tel a@b.example", ssn, "078051120", card, f"card_{card}", aws, "Ada Lovelace"]
+    data = {name: {"z": "a@b.example"} for name in names} | {"y_2024": {"z": "c@d.example"}}
+    data |= {"outer": dict.fromkeys(names, "a@b.example")}
+    found = policy.survey(orjson.dumps(data), ".json")
+    assert policy.masked_paths(found).keys() == {"$.y_2024.z"}
+    route = policy.route(found, 1)
+    assert not any(name in route for name in names)
+    assert "{type: email, action: redact}" in route
+
+
+def test_data_in_names_gets_into_no_policy_and_no_receipt(tmp_path: Path) -> None:
+    ssn = "078-05-" + "1120"
+    data = {"tel a@b.example": 1, ssn: {"z": 4111111111111111}, "ok": "c@d.example"}
+    (tmp_path / "own.json").write_bytes(orjson.dumps(data))
+    ran = demo(tmp_path, "--input", "own.json", "--dir", "here")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    policy = (tmp_path / "here" / "gateway.yaml").read_text()
+    receipt = orjson.loads((tmp_path / "here" / "input.json.receipt.json").read_bytes())
+    says = base64.b64decode(receipt["payload"]).decode()
+    for text in (policy, says):
+        assert "$.ok" in text
+        assert ssn not in text
+        assert "a@b.example" not in text
 
 
 @pytest.mark.parametrize(

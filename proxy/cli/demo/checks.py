@@ -52,13 +52,13 @@ def values(data: bytes) -> Iterator[Value]:
         elif naming and token != b":":
             path, naming = opened[-1][0], False
             yield Value(path, match.start(), match.end(), key=True)
-            path += _step(token)
+            path += step(token)
         elif token != b":":
             yield Value(path, match.start(), match.end())
 
 
 @lru_cache(4096)
-def _step(token: bytes) -> str:
+def step(token: bytes) -> str:
     """The name in the one way that we write it, whatever escapes it came with."""
     name = str(orjson.loads(token))
     if _PLAIN.fullmatch(name):

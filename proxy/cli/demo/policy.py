@@ -2,7 +2,8 @@
 
 A path is masked when at least half of its values are, whole, of one type; whatever stands there
 then goes, found or not. Everything else that was found, in the middle of a text or now and then, is
-redacted where it stands. Detection is a net with holes: it knows formats and checksums, not names,
+redacted where it stands. A policy and a receipt name paths, so no path is made from a name that may
+itself be data: what is found below such a name is left to detection. Detection is a net with holes: it knows formats and checksums, not names,
 addresses or secrets of your own. Those have to be named by path.
 """
 
@@ -11,7 +12,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from proxy.cli.demo.checks import Value, values
+from proxy.cli.demo.checks import Value, step, values
 from proxy.content.rules import compile_rules
 from proxy.content.validate import require_json
 from proxy.errors import Refusal
@@ -26,6 +27,9 @@ ACTIONS = {
     "iban": "{partial: {keep_last: 4}}",
 }
 _STEP = re.compile(r'\.[A-Za-z_][A-Za-z0-9_]*|\["(?:[^"\\]|\\.)*"\]|\[\*\]')
+_ORDINARY = re.compile(r"[^\W\d][\w-]{0,47}")
+_DIGITS = 4
+"""In a name at most: a year, but no number of anybody."""
 _MARK = re.compile(rb"\[REDACTED:([a-z_]+)\]")
 
 
@@ -43,6 +47,8 @@ class Survey:
     """Values that are, as a whole, of a type."""
     inside: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Findings in the middle of a text, and in names of members."""
+    named: set[str] = field(default_factory=set)
+    """Paths whose last name holds a finding."""
     containers: set[str] = field(default_factory=set)
     """Paths at which an object or array stands somewhere."""
 
@@ -82,6 +88,8 @@ def survey(data: bytes, suffix: str) -> Survey:
         _note_containers(found.containers, value.path)
         if not value.key and before != b"null":
             found.values[value.path] += 1
+        if value.key and before != after:
+            found.named.add(value.path + step(before))
         if before != after:
             _note_findings(found, value, before, after)
     return found
@@ -123,9 +131,25 @@ def masked_paths(found: Survey) -> dict[str, str]:
     chosen: dict[str, str] = {}
     for (path, kind), count in found.whole.most_common():
         most = 2 * count >= found.values[path]
-        if most and path not in found.containers and path != "$" and len(chosen) < _MOST:
+        value = path not in found.containers and path != "$"
+        if most and value and len(chosen) < _MOST and _may_be_named(found, path):
             chosen.setdefault(path, ACTIONS.get(kind, "redact"))
     return chosen
+
+
+def _may_be_named(found: Survey, path: str) -> bool:
+    """Every name in it is one word as programmers choose it, and none holds a finding."""
+    for match in _STEP.finditer(path):
+        text = match[0]
+        name = json.loads(text[1:-1]) if text.startswith('["') else text.lstrip(".")
+        ordinary = text == "[*]" or _is_ordinary(name)
+        if not ordinary or path[: match.end()] in found.named:
+            return False
+    return True
+
+
+def _is_ordinary(name: str) -> bool:
+    return _ORDINARY.fullmatch(name) is not None and sum(map(str.isdecimal, name)) <= _DIGITS
 
 
 def route(found: Survey, size: int) -> str:
