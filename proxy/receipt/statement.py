@@ -135,10 +135,10 @@ def _statement(predicate: dict[str, Any], outcome: Outcome | None) -> dict[str, 
 
 
 def _predicate(outcome: Outcome, place: Place, origin: str, entries: int) -> dict[str, Any]:
-    duplicate = None if place.duplicate_of is None else str(place.duplicate_of)
     answer = None
     if outcome.answer_status is not None or outcome.answer is not None:
         answer = {"status": outcome.answer_status} | (terms.content(outcome.answer, entries) or {})
+    receiver = outcome.receiver
     return {
         "transferId": outcome.transfer_id,
         "attempt": str(place.attempt),
@@ -146,24 +146,14 @@ def _predicate(outcome: Outcome, place: Place, origin: str, entries: int) -> dic
         "disposition": {
             "status": outcome.status,
             "problem": outcome.problem,
-            "duplicateOf": duplicate,
+            "duplicateOf": terms.count(place.duplicate_of),
         },
         "sequence": _sequence(place),
-        "request": {
-            "method": None if outcome.method is None else terms.cut(outcome.method),
-            "route": outcome.route,
-            "target": None
-            if outcome.target_hmac is None
-            else {"hmacSha256": outcome.target_hmac.hex()},
-            "contentLength": terms.count(outcome.content_length),
-            "signature": None,
-        },
+        "request": _request(outcome),
         "content": terms.content(outcome.request, entries),
         "answer": answer,
         "sender": terms.peer(outcome.sender, entries),
-        "receiver": None
-        if outcome.receiver is None
-        else terms.certificate(outcome.receiver, entries),
+        "receiver": None if receiver is None else terms.certificate(receiver, entries),
         "channel": terms.channel(outcome.sender),
         "policy": {
             "sha256": outcome.policy_sha256.hex(),
@@ -176,6 +166,17 @@ def _predicate(outcome: Outcome, place: Place, origin: str, entries: int) -> dic
             "completed": terms.timestamp(outcome.completed_at),
         },
         "log": {"origin": origin},
+    }
+
+
+def _request(outcome: Outcome) -> dict[str, Any]:
+    target = outcome.target_hmac
+    return {
+        "method": None if outcome.method is None else terms.cut(outcome.method),
+        "route": outcome.route,
+        "target": None if target is None else {"hmacSha256": target.hex()},
+        "contentLength": terms.count(outcome.content_length),
+        "signature": None,
     }
 
 
