@@ -12,6 +12,7 @@ again.
 """
 
 import gc
+import resource
 import signal
 import time
 from datetime import UTC, datetime
@@ -49,9 +50,13 @@ async def _main(path: Path) -> int:
     keeper = Keeper(gate, notary, ReplayWindow(loaded.settings.transfer_ids.capacity), metrics, log)
     _publish(keeper, reload=False)
     process = Process(keeper, notary, path)
+    _raise_descriptor_limit()
     gc.collect()
     gc.freeze()
-    return await process.run()
+    try:
+        return await process.run()
+    finally:
+        log.close()
 
 
 class Process:
@@ -175,6 +180,12 @@ class Process:
                 elif not self._accepting.cancel_called:
                     self._keeper.log.info("draining", signal=signal.Signals(number).name)
                     self._accepting.cancel()
+
+
+def _raise_descriptor_limit() -> None:
+    """As many descriptors as the system allows: the bounds on connections are ours."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _open_notary(loaded: Loaded, keys: ReceiptKeys, metrics: Metrics) -> Notary:

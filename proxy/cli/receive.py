@@ -18,13 +18,15 @@ import orjson
 import trio
 
 from proxy.cli import receive_store as store
+from proxy.cli.wording import texts
 from proxy.edge.inbound import Inbound
 from proxy.edge.listener import Listener, bind
 from proxy.edge.stream import Disconnected, Stream
-from proxy.errors import CredentialError, Refusal
+from proxy.errors import ConfigError, CredentialError, Refusal
 from proxy.model import Framing, Head, Peer
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
+from proxy.settings.address import parse_bind
 from proxy.settings.schema import ListenerLimits, ListenerTls
 from proxy.tls.context import TlsContext, server_context
 from proxy.tls.credentials import load_credentials
@@ -38,6 +40,7 @@ _DRAIN = 5.0
 """Seconds that transfers under way have after SIGTERM or SIGINT."""
 _LINGER = 2.0
 _PIECE = 64 * 1024
+_NOT_HERE = b"lockgate receive: no such file; POST and PUT store, GET and HEAD read\n"
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -45,13 +48,15 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser = commands.add_parser(
         "receive",
         help="store what arrives over mutual TLS in a folder",
-        description="Store the content of every request as DIR/<transfer id>.<json|ndjson|bin>. "
-        "SIGTERM and SIGINT end it.",
-        epilog="example: lockgate receive inbox --bind 127.0.0.1:9443 --cert certs/receiver.pem "
-        "--key certs/receiver.key --trust certs/ca.pem",
+        **texts(
+            "Store the content of every request as DIR/<transfer id>.<json|ndjson|bin>. "
+            "SIGTERM and SIGINT end it.",
+            "lockgate receive inbox --bind 127.0.0.1:9443 \\\n"
+            "    --cert certs/receiver.pem --key certs/receiver.key --trust certs/ca.pem",
+        ),
     )
     parser.add_argument("directory", type=Path, metavar="DIR", help="made when it is not there")
-    parser.add_argument("--bind", default="127.0.0.1:9443", metavar="HOST:PORT")
+    parser.add_argument("--bind", type=_address, default="127.0.0.1:9443", metavar="HOST:PORT")
     parser.add_argument("--cert", type=Path, required=True, metavar="PEM", help="chain, leaf first")
     parser.add_argument("--key", type=Path, required=True, metavar="PEM")
     parser.add_argument("--trust", type=Path, required=True, metavar="PEM", help="who may connect")
@@ -60,7 +65,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Receive until a signal. 0 when ended by one, 1 when it cannot start. Raises ConfigError."""
+    """Receive until a signal. 0 when ended by one, 1 when it cannot start."""
     try:
         credentials = load_credentials(arguments.cert.read_bytes(), arguments.key.read_bytes())
         context = server_context(credentials, arguments.trust.read_bytes(), None, ListenerTls())
@@ -71,9 +76,24 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         sys.stderr.write(f"{error.filename}: {error.strerror}\n")
         return 1
-    receiver = Receiver(arguments.directory, Log("auto", sys.stdout), quiet=arguments.quiet)
-    trio.run(receiver.run, arguments.bind, context)
+    log = Log("auto", sys.stdout)
+    receiver = Receiver(arguments.directory, log, quiet=arguments.quiet)
+    try:
+        trio.run(receiver.run, arguments.bind, context)
+    except ConfigError as error:
+        sys.stderr.write(f"{arguments.bind}: {error.problems[0].message}\n")
+        return 1
+    finally:
+        log.close()
     return 0
+
+
+def _address(text: str) -> str:
+    try:
+        parse_bind(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 class Receiver:
@@ -173,12 +193,13 @@ class Receiver:
         )
 
     async def _give(self, client: Inbound, head: Head) -> None:
-        """Hand out one file. Raises Refusal `no-route` for whatever it does not have."""
+        """Hand out one file; a 404 of our own for whatever is not there."""
         while isinstance(await client.body(_STALL), Data):
             pass
         found = store.find(self.folder, head.path) if head.method in ("GET", "HEAD") else None
         if found is None:
-            raise Refusal("no-route", "there is no such file, or no such method")
+            await client.send_whole(404, [(b"content-type", b"text/plain")], _NOT_HERE)
+            return
         with found.open("rb") as file:
             kind = store.TYPES.get(found.suffix[1:], b"application/octet-stream")
             length = found.stat().st_size

@@ -1,6 +1,7 @@
 """Where the sans-I/O core meets sockets: trio streams, listeners, the upstream pool, the admin.
 
 stream.py     octets: plain or TLS, the same five methods
+crowd.py      places for peers that have yet to show who they are
 listener.py   accepts, bounds and shakes hands
 inbound.py    HTTP with a sender
 outbound.py   HTTP with an upstream, and the pool of its connections

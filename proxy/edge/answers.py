@@ -171,7 +171,16 @@ async def serve_receipt(keeper: Keeper, client: Inbound, transfer: Transfer) -> 
     envelope = None
     if head.method in ("GET", "HEAD") and head.framing.empty:
         envelope = _find(keeper, transfer, head.path.removeprefix(RECEIPTS_PATH))
-    if envelope is None or not _is_about(envelope, transfer):
+    found = envelope is not None and _is_about(envelope, transfer)
+    peer = transfer.peer
+    keeper.log.info(
+        "receipt_asked",
+        listener=transfer.listener,
+        peer=peer.name,
+        address=peer.address,
+        found=found,
+    )
+    if envelope is None or not found:
         raise Refusal("no-route", "no receipt of this sender is there")
     transfer.concluded = True  # nothing crosses: this is our own resource
     await client.send_whole(

@@ -1,9 +1,9 @@
 """Accepts connections, bounds them, and hands on those whose peer is who it says.
 
-A listener admits `limits.connections` at once; beyond that new ones wait in the kernel's queue.
-Handshakes have a bound and a deadline of their own, and only who has spoken takes a place, so that
-silent peers cannot keep real ones out. What is refused in the handshake is counted and logged with
-its reason, never told.
+A listener serves `limits.connections` at once; beyond that admitted peers wait a while. Who has
+yet to be admitted takes none of these places: silent peers, and handshakes under way, are crowds of
+their own, in which the oldest gives way. What is refused in the handshake is counted and logged
+with its reason, never told.
 """
 
 import errno
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import trio
 
+from proxy.edge.crowd import Crowd
 from proxy.edge.stream import Disconnected, PlainStream, Stream, TlsStream
 from proxy.errors import ConfigError, Problem, TlsFailure
 from proxy.model import Peer
@@ -31,6 +32,8 @@ Serve = Callable[[Stream, Peer], Awaitable[None]]
 
 _OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _BACKLOG = 1024
+_CHANCE = 1.0
+"""Seconds that a handshake under way is safe from newer ones."""
 
 
 def bind(address: str, directory: Path) -> trio.socket.SocketType:
@@ -88,7 +91,8 @@ class Listener:
         self._metrics = metrics
         self._log = log
         self._connections = trio.CapacityLimiter(limits.connections)
-        self._handshakes = trio.CapacityLimiter(limits.handshakes)
+        self._silent = Crowd(limits.connections, chance=0)
+        self._handshakes = Crowd(limits.handshakes, _CHANCE)
 
     @property
     def address(self) -> str:
@@ -105,14 +109,11 @@ class Listener:
         try:
             async with trio.open_nursery() as handshakes:
                 while True:
-                    place = object()
-                    await self._connections.acquire_on_behalf_of(place)
                     sock = await self._accept()
-                    handshakes.start_soon(self._admit, sock, place, connections, serve)
+                    handshakes.start_soon(self._admit, sock, connections, serve)
         finally:
             self._sock.close()
-            if self._sock.family == socket.AF_UNIX:
-                Path(address).unlink(missing_ok=True)
+            _remove(address)
 
     async def _accept(self) -> trio.socket.SocketType:
         while True:
@@ -126,20 +127,26 @@ class Listener:
             return sock
 
     async def _admit(
-        self, sock: trio.socket.SocketType, place: object, connections: trio.Nursery, serve: Serve
+        self, sock: trio.socket.SocketType, connections: trio.Nursery, serve: Serve
     ) -> None:
         admitted = False
         try:
             address, uid = _origin(sock)
             stream, peer = await self._shake_hands(sock, address, uid)
-            if stream is not None:
+            if stream is None:
+                return
+            place = object()
+            with trio.move_on_after(self._limits.handshake_timeout):
+                await self._connections.acquire_on_behalf_of(place)
                 admitted = True
                 connections.start_soon(self._serve, sock, place, serve, stream, peer)
+            if not admitted:
+                self._log.warning("connections_full", listener=self.name, peer=peer.name)
         except Disconnected:
             pass
         finally:
             if not admitted:
-                self._end(sock, place)
+                sock.close()
 
     async def _serve(
         self,
@@ -156,11 +163,8 @@ class Listener:
             self._log.defect(error, listener=self.name)
         finally:
             self._metrics.connections.labels(self.name).dec()
-            self._end(sock, place)
-
-    def _end(self, sock: trio.socket.SocketType, place: object) -> None:
-        sock.close()
-        self._connections.release_on_behalf_of(place)
+            sock.close()
+            self._connections.release_on_behalf_of(place)
 
     async def _shake_hands(
         self, sock: trio.socket.SocketType, address: str | None, uid: int | None
@@ -174,9 +178,9 @@ class Listener:
         stream = TlsStream(sock, engine)
         try:
             with trio.fail_after(self._limits.handshake_timeout):
-                await stream.first_octets()  # who says nothing takes no place from who does
-            async with self._handshakes:
-                with trio.fail_after(self._limits.handshake_timeout):
+                async with self._silent.place():
+                    await stream.first_octets()
+                async with self._handshakes.place():
                     await stream.handshake()
         except (TlsFailure, Disconnected, trio.TooSlowError) as error:
             self._refused(error, address)
@@ -199,6 +203,12 @@ class Listener:
             reason=failure.reason,
             detail=failure.detail,
         )
+
+
+def _remove(address: object) -> None:
+    """A unix socket leaves its path behind; nobody listens there any more."""
+    if isinstance(address, str):
+        Path(address).unlink(missing_ok=True)
 
 
 def _origin(sock: trio.socket.SocketType) -> tuple[str | None, int | None]:

@@ -22,6 +22,9 @@ from proxy.wire.events import Data
 
 _LONG = 256 * 1024
 """Octets of a document that take some ten milliseconds to judge."""
+_JUDGE = trio.CapacityLimiter(1)
+"""Long documents are judged one at a time: more at once would be no faster, would take as many
+times the memory, and would leave no thread to the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ async def finish(flow: Flow, trailers: Headers) -> bytes:
     """
     if flow.pending <= _LONG:
         return flow.finish(trailers)
-    return await trio.to_thread.run_sync(flow.finish, trailers)
+    return await trio.to_thread.run_sync(flow.finish, trailers, limiter=_JUDGE)
 
 
 async def hold(client: Inbound, flow: Flow) -> Held:

@@ -1,20 +1,26 @@
 """The log: one line a transfer and one an event, JSON unless a person is looking at a terminal.
 
 A line has a time, a level, an `event` and fields. Values are names, ids, counts and reasons; no
-payload data ever. Written to standard error, so that the collector of a container finds it.
+payload data ever. Written to standard error, so that the collector of a container finds it, by a
+thread of its own: a collector that stalls must not stop transfers. What it does not take in time is
+dropped, and counted in a line of its own; the evidence is elsewhere.
 """
 
+import queue
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 import orjson
 
 from proxy.model import Outcome
 
 _COLOURS = {"info": "", "warning": "\x1b[33m", "error": "\x1b[31m"}
+_WAITING: Final = 10_000
+"""Lines that may wait to be written."""
 
 
 class Log:
@@ -25,27 +31,53 @@ class Log:
         terminal = self._stream.isatty()
         self._text = form == "text" or (form == "auto" and terminal)
         self._colour = terminal
+        self._lines: queue.Queue[str | None] = queue.Queue(_WAITING)
+        self._dropped = 0
+        self._writer = threading.Thread(target=self._write_lines, name="log", daemon=True)
+        self._writer.start()
 
     def write(self, level: str, event: str, **fields: object) -> None:
-        """One line. Fields that are None are left out."""
+        """One line. Fields that are None are left out. Never blocks."""
+        try:
+            if self._dropped:
+                dropped = self._line("error", "log_lines_dropped", {"count": self._dropped})
+                self._lines.put_nowait(dropped)
+                self._dropped = 0
+            self._lines.put_nowait(self._line(level, event, fields))
+        except queue.Full:
+            self._dropped += 1
+
+    def close(self, seconds: float = 2.0) -> None:
+        """Write what waits, for at most `seconds`."""
+        try:
+            self._lines.put(None, timeout=seconds)
+        except queue.Full:
+            return
+        self._writer.join(seconds)
+
+    def _line(self, level: str, event: str, fields: dict[str, object]) -> str:
         now = datetime.now(UTC)
         known = {name: value for name, value in fields.items() if value is not None}
         if not self._text:
-            line = orjson.dumps(
-                {"time": now, "level": level, "event": event, **known},
-                default=str,
-                option=orjson.OPT_UTC_Z,
-            ).decode()
-        else:
-            shown = " ".join(f"{name}={_plain(value)}" for name, value in known.items())
-            line = f"{now:%H:%M:%S.%f}"[:-3] + f" {level:7} {event} {shown}"
-            colour = _COLOURS.get(level, "") if self._colour else ""
-            line = f"{colour}{line}\x1b[0m" if colour else line
-        try:
-            self._stream.write(line + "\n")
-            self._stream.flush()
-        except OSError:
-            return  # a log nobody reads must not stop the evidence, which is elsewhere
+            line = {"time": now, "level": level, "event": event, **known}
+            return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
+        shown = " ".join(f"{name}={_plain(value)}" for name, value in known.items())
+        line_text = f"{now:%H:%M:%S.%f}"[:-3] + f" {level:7} {event} {shown}"
+        colour = _COLOURS.get(level, "") if self._colour else ""
+        return f"{colour}{line_text}\x1b[0m" if colour else line_text
+
+    def _write_lines(self) -> None:
+        ended = False
+        while not ended:
+            lines = [self._lines.get()]
+            while not self._lines.empty():
+                lines.append(self._lines.get())
+            ended = None in lines
+            try:
+                self._stream.write("".join(f"{line}\n" for line in lines if line is not None))
+                self._stream.flush()
+            except (OSError, ValueError):
+                continue  # a log nobody reads must not stop the evidence, which is elsewhere
 
     def info(self, event: str, **fields: object) -> None:
         self.write("info", event, **fields)

@@ -130,7 +130,7 @@ class ListenerLimits(Model):
 
     head: Size = 32 * 1024
     connections: int = Field(default=1024, gt=0)
-    handshakes: int = Field(default=64, gt=0, description="in flight at once")
+    handshakes: int = Field(default=256, gt=0, description="in flight at once")
     handshake_timeout: Duration = 10.0
     idle_timeout: Duration = 75.0
     head_timeout: Duration = 30.0

@@ -28,6 +28,7 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
     usual["limits"] = {"handshake_timeout": "1s"}
     pins = {"pins": [pin(parties, "stranger")]}
     config["listeners"]["pinned"] = usual | {"tls": pins}
+    config["listeners"]["busy"] = usual | {"limits": {"handshakes": 32}}
     config["listeners"]["narrow"] = usual | {"limits": {"handshakes": 4, "handshake_timeout": "3s"}}
     config["listeners"]["older"] = usual | {"tls": {"minimum": "1.2"}}
     return start_gateway(config)
@@ -149,3 +150,29 @@ def test_silence_and_garbage_keep_no_real_client_out(gateway: Gateway) -> None:
         assert time.monotonic() - started < 2, "real clients had to wait for silent ones"
         gateway.wait_for_count("handshake_refused", SILENT + GARBAGE, since)
     gateway.wait_for_metric(0, "lockgate_connections", listener="narrow")
+
+
+def test_half_handshakes_that_keep_coming_hold_up_no_real_client(gateway: Gateway) -> None:
+    """Twice as many as the listener shakes hands with at once, and twenty more each second."""
+    address = gateway.address("busy")
+    done = threading.Event()
+
+    def flood(peers: ExitStack) -> None:
+        for number in range(200):
+            if done.wait(0 if number < 64 else 0.05):
+                return
+            sock = peers.enter_context(socket.create_connection(address, timeout=30))
+            sock.sendall(b"\x16\x03\x01\x02\x00\x01")
+
+    with ExitStack() as peers:
+        flooding = threading.Thread(target=flood, args=(peers,))
+        flooding.start()
+        waits = []
+        for _ in range(3):
+            started = time.monotonic()
+            with gateway.connect(listener="busy") as client:
+                assert client.ask(request("/nowhere")).status == 404
+            waits.append(time.monotonic() - started)
+        done.set()
+        flooding.join()
+    assert max(waits) < 6, waits

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from proxy.tls.credentials import Credentials
-from proxy.tls.pki import CLIENT, issue, make_crl
+from proxy.tls.pki import CLIENT, issue
+from tests.pki import make_crl
 from tests.scenarios.client import Client, request
 from tests.scenarios.gateway import Gateway, wait_until
 from tests.scenarios.message import Broken
