@@ -7,12 +7,18 @@ write(tmp_path)                # the folder that `lockgate certs init` makes, pl
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from proxy.cli.certs import make_folder, write_private, write_public
-from proxy.tls.credentials import Credentials
-from proxy.tls.pki import BOTH, CLIENT, SERVER, Authority, issue, make_authority
+from proxy.tls.credentials import Credentials, parse_chain
+from proxy.tls.pki import BOTH, CLIENT, SERVER, SKEW, Authority, issue, make_authority
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +67,30 @@ def write(folder: Path) -> Path:
         write_public(folder / f"{name}.pem", credentials.certificate)
         write_private(folder / f"{name}.key", credentials.key)
     return folder
+
+
+def make_crl(
+    authority: Authority,
+    revoked: Sequence[Credentials | Authority] = (),
+    *,
+    this_update: datetime | None = None,
+    lifetime: timedelta = timedelta(days=30),
+) -> bytes:
+    """A PEM CRL of `authority` that revokes the leaves (or authorities) given."""
+    own = authority.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own.value)
+    begin = this_update or datetime.now(UTC) - SKEW
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(authority.certificate.subject)
+        .last_update(begin)
+        .next_update(begin + lifetime)
+        .add_extension(x509.CRLNumber(1), critical=False)
+        .add_extension(issuer, critical=False)
+    )
+    for each in revoked:
+        leaf = each.certificate if isinstance(each, Authority) else parse_chain(each.certificate)[0]
+        entry = x509.RevokedCertificateBuilder().serial_number(leaf.serial_number)
+        builder = builder.add_revoked_certificate(entry.revocation_date(begin).build())
+    crl = builder.sign(authority.signer, hashes.SHA256())
+    return crl.public_bytes(Encoding.PEM)

@@ -1,4 +1,4 @@
-"""The tree over a log's leaves (RFC 6962, section 2.1): hashes, growth, proofs.
+"""The tree over a log's leaves (RFC 6962, section 2.1): hashes, growth, proofs of inclusion.
 
     leaf = SHA-256(0x00 ‖ entry)     node = SHA-256(0x01 ‖ left ‖ right)     empty = SHA-256("")
 
@@ -103,15 +103,13 @@ def widths(size: int) -> list[int]:
 # --- proofs --------------------------------------------------------------------------------------
 
 
-def subtree(start: int, end: int, read: Reader) -> bytes:
+def _subtree(start: int, end: int, read: Reader) -> bytes:
     """The root over the leaves from `start` up to `end`, as a tree of its own."""
     count = end - start
-    if count == 0:
-        return EMPTY_ROOT
     if count & (count - 1) == 0 and start % count == 0:
         return read(count.bit_length() - 1, start // count)
     middle = start + _split(count)
-    return node_hash(subtree(start, middle, read), subtree(middle, end, read))
+    return node_hash(_subtree(start, middle, read), _subtree(middle, end, read))
 
 
 def inclusion(index: int, size: int, read: Reader) -> list[bytes]:
@@ -123,32 +121,11 @@ def inclusion(index: int, size: int, read: Reader) -> list[bytes]:
     while end - start > 1:
         middle = start + _split(end - start)
         if index < middle:
-            path.append(subtree(middle, end, read))
+            path.append(_subtree(middle, end, read))
             end = middle
         else:
-            path.append(subtree(start, middle, read))
+            path.append(_subtree(start, middle, read))
             start = middle
-    return path[::-1]
-
-
-def consistency(old: int, new: int, read: Reader) -> list[bytes]:
-    """The proof that the tree of `old` leaves begins the tree of `new` (RFC 9162, 2.1.4.1)."""
-    if not 0 <= old <= new:
-        raise EvidenceError(f"a tree of {new} cannot continue a tree of {old}")
-    if old in (0, new):
-        return []
-    path = []
-    start, end = 0, new
-    while end != old:
-        middle = start + _split(end - start)
-        if old <= middle:
-            path.append(subtree(middle, end, read))
-            end = middle
-        else:
-            path.append(subtree(start, middle, read))
-            start = middle
-    if start:
-        path.append(subtree(start, end, read))
     return path[::-1]
 
 
@@ -177,33 +154,3 @@ def require_inclusion(
         result = node_hash(node, result) if on_left else node_hash(result, node)
     if last != 0 or result != root:
         raise EvidenceError("the inclusion proof does not lead to the root")
-
-
-def require_consistency(
-    old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]
-) -> None:
-    """Raises unless the old tree begins the new one (RFC 9162, 2.1.4.2). Fails closed."""
-    if not 0 <= old <= new:
-        raise EvidenceError(f"a tree of {new} cannot continue a tree of {old}")
-    if old in (0, new):
-        same = old_root == (EMPTY_ROOT if old == 0 else new_root)
-        if path or not same:
-            raise EvidenceError("the two roots are not consistent")
-        return
-    nodes = list(path)
-    if old & (old - 1) == 0:
-        nodes.insert(0, old_root)
-    number, last = old - 1, new - 1
-    while number & 1:
-        number, last = number >> 1, last >> 1
-    if not nodes:
-        raise EvidenceError("the consistency proof is too short")
-    first = second = nodes[0]
-    for node in nodes[1:]:
-        on_left, number, last = _climb(number, last)
-        if on_left:
-            first, second = node_hash(node, first), node_hash(node, second)
-        else:
-            second = node_hash(second, node)
-    if last != 0 or first != old_root or second != new_root:
-        raise EvidenceError("the two roots are not consistent")

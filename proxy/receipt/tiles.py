@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from proxy.errors import EvidenceError
-from proxy.receipt.merkle import TILE_WIDTH, Reader, fold
+from proxy.receipt.merkle import TILE_WIDTH
 
 HASH: Final = 32
 MAX_ENTRY: Final = 65_535
@@ -95,18 +95,3 @@ def _cells(path: str, level: int, data: bytes, width: int) -> list[bytes]:
     except EvidenceError as error:
         raise EvidenceError(f"{path}: {error}") from None
     return cells
-
-
-def tile_reader(load: Loader, size: int) -> Reader:
-    """A `merkle.Reader` over the tiles of a log of `size` entries."""
-
-    def read(level: int, position: int) -> bytes:
-        tile_level, height = divmod(level, 8)
-        first = position << height
-        tile = first // TILE_WIDTH
-        width = min(TILE_WIDTH, (size >> (8 * tile_level)) - tile * TILE_WIDTH)
-        _, hashes = load_tile(load, tile_level, tile, width)
-        start = first % TILE_WIDTH
-        return fold(hashes[start : start + (1 << height)])
-
-    return read

@@ -40,20 +40,11 @@ _PIN = re.compile(r"sha256:([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
-def read_certificate(der: bytes, chain: tuple[bytes, ...] = ()) -> Certificate:
-    """What Lockgate uses of an end-entity certificate, DER; `chain` is its verified issuers, DER.
-
-    Raises `TlsFailure` with reason `identity` when it does not parse or its names break a rule.
-    """
-    try:
-        leaf = x509.load_der_x509_certificate(der)
-    except UNREADABLE:
-        raise TlsFailure("identity", "the certificate does not parse") from None
-    return identify(leaf, chain)
-
-
 def identify(leaf: x509.Certificate, chain: tuple[bytes, ...] = ()) -> Certificate:
-    """As `read_certificate`, of one that is parsed already."""
+    """What Lockgate uses of an end-entity certificate; `chain` is its verified issuers, DER.
+
+    Raises `TlsFailure` with reason `identity` when a part does not parse or a name breaks a rule.
+    """
     try:
         return _identify(leaf, chain)
     except UNREADABLE:

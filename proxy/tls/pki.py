@@ -1,11 +1,10 @@
-"""Makes certificates and CRLs: for development, the demo and tests. Pure, no files.
+"""Makes certificates: for development, the demo and tests. Pure, no files.
 
 Everything here is made to pass Lockgate's own checks (RFC 5280 read strictly): key identifiers,
 critical basicConstraints and keyUsage, and extended key usages that are always written out.
 
     authority = make_authority("Example CA")
     gateway = issue(authority, "gateway", usages=BOTH)
-    crl = make_crl(authority, [gateway])
 """
 
 import ipaddress
@@ -19,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from proxy.tls.credentials import Credentials, TlsKey, parse_chain
+from proxy.tls.credentials import Credentials, TlsKey
 from proxy.tls.keys import Algorithm, make_key, private_pem
 
 TRUST_DOMAIN = "lockgate.example"
@@ -132,31 +131,6 @@ def issue(
     leaf = builder.sign(authority.signer, _hash(authority, key))
     pem = b"".join(each.public_bytes(Encoding.PEM) for each in (leaf, *authority.chain))
     return Credentials(pem, private_pem(key))
-
-
-def make_crl(
-    authority: Authority,
-    revoked: Sequence[Credentials | Authority] = (),
-    *,
-    this_update: datetime | None = None,
-    lifetime: timedelta = timedelta(days=30),
-) -> bytes:
-    """A PEM CRL of `authority` that revokes the leaves (or authorities) given."""
-    begin = this_update or datetime.now(UTC) - SKEW
-    builder = (
-        x509.CertificateRevocationListBuilder()
-        .issuer_name(authority.certificate.subject)
-        .last_update(begin)
-        .next_update(begin + lifetime)
-        .add_extension(x509.CRLNumber(1), critical=False)
-        .add_extension(_issuer_identifier(authority), critical=False)
-    )
-    for each in revoked:
-        leaf = each.certificate if isinstance(each, Authority) else parse_chain(each.certificate)[0]
-        entry = x509.RevokedCertificateBuilder().serial_number(leaf.serial_number)
-        builder = builder.add_revoked_certificate(entry.revocation_date(begin).build())
-    crl = builder.sign(authority.signer, _hash(authority, authority.signer))
-    return crl.public_bytes(Encoding.PEM)
 
 
 # --- parts of a certificate ----------------------------------------------------------------------

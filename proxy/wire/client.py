@@ -29,7 +29,7 @@ class ClientConnection:
         self._inbound = Inbound(self._h11, max_head)
         self._method: str | None = None
         self._failure: UpstreamFailure | None = None
-        self._begun = self._answered = False
+        self._answered = False
         self._interim = 0
         self._chunked = False
 
@@ -61,11 +61,6 @@ class ClientConnection:
         return b"".join(send(self._h11, h11.EndOfMessage, headers=fields))
 
     # --- what comes ---
-
-    @property
-    def heard(self) -> bool:
-        """True when any octet of an answer to this request has come."""
-        return self._begun or len(self._inbound) > 0
 
     def receive(self, data: bytes) -> None:
         """Take octets from the upstream; b"" is its end.
@@ -101,7 +96,6 @@ class ClientConnection:
             if self._inbound.eof:
                 raise Incomplete
             return NeedData()
-        self._begun = True
         return self._head(raw, self._method)
 
     def _head(self, raw: bytes, method: str) -> ClientEvent:
@@ -142,6 +136,6 @@ class ClientConnection:
             self._h11.start_next_cycle()
             self._inbound.cycle()
         self._method = None
-        self._begun = self._answered = False
+        self._answered = False
         self._interim = 0
         return True

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from proxy.errors import EvidenceError
 from proxy.receipt import merkle
-from proxy.receipt.tiles import Loader, load_tile, tile_path, tile_reader, tiles_of
+from proxy.receipt.tiles import load_tile, tile_path, tiles_of
 
 MOST = 300
 LEAVES = [merkle.leaf_hash(b"%d" % number) for number in range(MOST)]
@@ -61,18 +61,6 @@ def test_every_leaf_of_every_tree_is_proven_and_no_other() -> None:
                         merkle.require_inclusion(*wrong[:2], size, wrong[2], ROOTS[size])
 
 
-def test_every_tree_is_proven_to_continue_every_earlier_one() -> None:
-    for new in (*range(1, 70), 128, 255, 256, 257, MOST):
-        for old in range(new + 1):
-            path = merkle.consistency(old, new, read)
-            merkle.require_consistency(old, new, ROOTS[old], ROOTS[new], path)
-            with pytest.raises(EvidenceError):
-                merkle.require_consistency(old, new, LEAVES[7], ROOTS[new], path)
-            if old:
-                with pytest.raises(EvidenceError):
-                    merkle.require_consistency(old, new, ROOTS[old], LEAVES[7], path)
-
-
 @given(size=st.integers(2, MOST), data=st.data())
 def test_a_proof_with_anything_changed_proves_nothing(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
@@ -85,36 +73,18 @@ def test_a_proof_with_anything_changed_proves_nothing(size: int, data: st.DataOb
             merkle.require_inclusion(LEAVES[index], index, size, wrong, ROOTS[size])
 
 
-@given(old=st.integers(1, MOST - 1), data=st.data())
-def test_a_consistency_proof_with_anything_changed_proves_nothing(
-    old: int, data: st.DataObject
-) -> None:
-    new = data.draw(st.integers(old + 1, MOST))
-    path = merkle.consistency(old, new, read)
-    at = data.draw(st.integers(0, len(path) - 1))
-    flipped = bytes([path[at][0] ^ 1]) + path[at][1:]
-    for wrong in ([*path[:at], flipped, *path[at + 1 :]], path[:-1], [*path, path[0]], []):
-        with pytest.raises(EvidenceError):
-            merkle.require_consistency(old, new, ROOTS[old], ROOTS[new], wrong)
-
-
 def test_impossible_sizes_are_refused() -> None:
     for index, size in ((0, 0), (3, 3), (-1, 3)):
         with pytest.raises(EvidenceError):
             merkle.inclusion(index, size, read)
         with pytest.raises(EvidenceError):
             merkle.require_inclusion(LEAVES[0], index, size, [], ROOTS[1])
-    for old, new in ((2, 1), (-1, 1)):
-        with pytest.raises(EvidenceError):
-            merkle.consistency(old, new, read)
-        with pytest.raises(EvidenceError):
-            merkle.require_consistency(old, new, ROOTS[1], ROOTS[1], [])
     with pytest.raises(EvidenceError):
         merkle.Tree(3, [[LEAVES[0]]])
 
 
-def stored(size: int) -> tuple[merkle.Tree, Loader]:
-    """A tree of `size` leaves and its tiles, as files in memory."""
+def stored(size: int) -> dict[str, bytes]:
+    """The tiles of a tree of `size` leaves, as files in memory."""
     tree, files = merkle.Tree(), {}
     for number in range(size):
         for level, position, data in tree.append(merkle.leaf_hash(b"%d" % number)):
@@ -123,27 +93,23 @@ def stored(size: int) -> tuple[merkle.Tree, Loader]:
         if row:
             path = tile_path(level, size >> 8 * (level + 1), len(row))
             files[path] = b"".join(row)
-    demanded = {tile_path(*tile) for tile in tiles_of(size) if tile[0] >= 0}
-    assert demanded == set(files)
-    return tree, files.get
+    return files
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 700, 66_000])
-def test_proofs_come_from_tiles_as_well(size: int) -> None:
-    tree, load = stored(size)
-    tiled = tile_reader(load, size)
-    assert merkle.subtree(0, size, tiled) == tree.root()
-    for index in {0, size // 3, size // 2, size - 1}:
-        path = merkle.inclusion(index, size, tiled)
-        leaf = merkle.leaf_hash(b"%d" % index)
-        merkle.require_inclusion(leaf, index, size, path, tree.root())
-        proof = merkle.consistency(index, size, tiled)
-        earlier = merkle.subtree(0, index, tiled)
-        merkle.require_consistency(index, size, earlier, tree.root(), proof)
+def test_a_tree_leaves_the_tiles_that_its_size_demands(size: int) -> None:
+    files = stored(size)
+    demanded = [tile for tile in tiles_of(size) if tile[0] >= 0]
+    assert {tile_path(*tile) for tile in demanded} == set(files)
+    for level, position, width in demanded:
+        path, hashes = load_tile(files.get, level, position, width)
+        if level:
+            first = load_tile(files.get, level - 1, position * 256, 256)[1]
+            assert hashes[0] == naive_root(first), path
 
 
 def test_a_wider_tile_serves_for_one_that_is_gone() -> None:
-    _, load = stored(300)
+    load = stored(300).get
     path, hashes = load_tile(load, 0, 1, 7)
     assert (path, len(hashes)) == ("tile/0/001.p/44", 7)
     with pytest.raises(EvidenceError, match=r"tile/0/002\.p/7: missing"):

@@ -7,9 +7,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from proxy.errors import CredentialError
-from proxy.tls.pki import issue, make_authority, make_crl
+from proxy.tls.pki import issue, make_authority
 from proxy.tls.revocation import next_update, read_crls
-from tests.pki import pki
+from tests.pki import make_crl, pki
 from tests.tls.makers import HOUR
 from tests.tls.pump import client_side, reasons, server_side
 
