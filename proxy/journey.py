@@ -87,7 +87,7 @@ async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
     if head.expect_continue:
         await client.send_continue()
     held = await relay.hold(client, request)
-    upstream = await lane.pool.acquire()
+    upstream = await lane.pool.acquire(transfer.peer.name)
     try:
         await forward(keeper, client, transfer, upstream, held)
         await answer(keeper, client, transfer, upstream)

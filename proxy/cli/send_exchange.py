@@ -51,7 +51,7 @@ async def upload(
     on_early: Callable[[int], None],
 ) -> Answer:
     """Send a file and read the answer. Raises UpstreamFailure, and Refusal `overloaded`."""
-    connection = await pool.acquire()
+    connection = await pool.acquire("")
     complete = False
     try:
         headers = [(b"host", connection.endpoint.authority.encode()), *fields]
@@ -67,7 +67,7 @@ async def upload(
 
 async def fetch(pool: Pool, target: str, limit: int = 2**20) -> Answer:
     """GET `target`, and keep up to `limit` octets. Raises UpstreamFailure."""
-    connection = await pool.acquire()
+    connection = await pool.acquire("")
     complete = False
     try:
         host = (b"host", connection.endpoint.authority.encode())

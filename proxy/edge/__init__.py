@@ -4,6 +4,7 @@ stream.py     octets: plain or TLS, the same five methods
 crowd.py      places for peers that have yet to show who they are
 listener.py   accepts, bounds and shakes hands
 inbound.py    HTTP with a sender
+places.py     places that are shared fairly
 outbound.py   HTTP with an upstream, and the pool of its connections
 relay.py      holds bodies, and takes answers back
 upload.py     sends requests on

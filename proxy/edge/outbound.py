@@ -12,6 +12,7 @@ from pathlib import Path
 
 import trio
 
+from proxy.edge.places import Places
 from proxy.edge.stream import Disconnected, PlainStream, Stream, TlsStream
 from proxy.errors import Refusal, TlsFailure, UpstreamFailure
 from proxy.model import AnswerHead, Certificate, Framing, Headers, Peer
@@ -46,6 +47,8 @@ class Outbound:
         self.endpoint = at
         self.certificate = certificate
         self.idle_since = 0.0
+        self.sender = ""
+        """Who has it now."""
         self._http = ClientConnection(max_head)
 
     async def send_head(
@@ -126,26 +129,28 @@ class Pool:
         self._is_expected = is_expected
         self._metrics = metrics
         self._idle: deque[Outbound] = deque()
-        self._places = trio.Semaphore(settings.limits.connections)
+        self._places = Places(settings.limits.connections)
         self._retired = False
         self.answer_timeout = settings.limits.answer_timeout
         """Seconds from the end of a request to the head of its answer."""
 
-    async def acquire(self) -> Outbound:
-        """A connection whose peer has been verified. Give it back with `give_back`.
+    async def acquire(self, sender: str) -> Outbound:
+        """A connection whose peer has been verified, for `sender`. Give it back with `give_back`.
 
         Raises Refusal `overloaded`, UpstreamFailure `upstream-unreachable` or `upstream-identity`.
         """
         with trio.move_on_after(self._settings.limits.connect_timeout) as waiting:
-            await self._places.acquire()
+            await self._places.take(sender)
         if waiting.cancelled_caught:
             reason = f"every connection to {self.name} is in use"
             raise Refusal("overloaded", reason, retry_after=1)
         try:
-            return self._reusable() or await self._connect()
+            connection = self._reusable() or await self._connect()
         except BaseException:
-            self._places.release()
+            self._places.give(sender)
             raise
+        connection.sender = sender
+        return connection
 
     def give_back(self, connection: Outbound, *, complete: bool) -> None:
         """Take back a connection: for reuse when the exchange was `complete`, else to reset it, so
@@ -157,7 +162,7 @@ class Pool:
             self._idle.append(connection)
         else:
             connection.stream.abort()
-        self._places.release()
+        self._places.give(connection.sender)
 
     async def retire(self) -> None:
         """Close what is idle, and what comes back from now on: another configuration took over."""

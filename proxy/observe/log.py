@@ -47,6 +47,11 @@ class Log:
         except queue.Full:
             self._dropped += 1
 
+    @property
+    def waiting(self) -> int:
+        """How many lines wait to be written, about."""
+        return self._lines.qsize()
+
     def close(self, seconds: float = 2.0) -> None:
         """Write what waits, for at most `seconds`."""
         try:

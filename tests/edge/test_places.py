@@ -1,0 +1,49 @@
+"""Places are shared fairly."""
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from proxy.edge.places import Places
+
+
+async def test_one_holder_leaves_a_quarter_to_the_others() -> None:
+    places = Places(8)
+    for _ in range(6):
+        await places.take("a")
+    with pytest.raises(trio.TooSlowError), trio.fail_after(0):
+        await places.take("a")
+    for _ in range(2):
+        await places.take("b")
+    with pytest.raises(trio.TooSlowError), trio.fail_after(0):
+        await places.take("b")
+
+
+async def test_a_place_that_is_given_back_goes_to_who_waits() -> None:
+    places = Places(1)
+    await places.take("a")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(places.take, "b")
+        await wait_all_tasks_blocked()
+        places.give("a")
+    places.give("b")
+    await places.take("a")
+
+
+async def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
+    places = Places(4)
+    for _ in range(3):
+        await places.take("a")
+    await places.take("b")
+    for holder in ("b", "c"):
+        with pytest.raises(trio.TooSlowError), trio.fail_after(0):
+            await places.take(holder)
+    for _ in range(3):
+        places.give("a")
+    places.give("b")
+    for holder in ("a", "b", "c"):
+        for _ in range(3):
+            await places.take(holder)
+        for _ in range(3):
+            places.give(holder)
+    assert not places._shares
