@@ -5,7 +5,8 @@ which of those are content (`Scan.spans`, offsets counted from the first octet l
 the message is over, its trailers. Nothing is kept between calls but a counter and a state.
 
 Chunked framing is RFC 9112 section 7.1 without its freedoms: a size is 1 to 16 hexadecimal digits
-and then CRLF, with no sign, space or extension; content is followed by exactly CRLF.
+and then CRLF, with no sign, space or extension; content is followed by exactly CRLF. Every chunk
+costs about as much as a kilobyte of content does, so chunks that are many and small are refused.
 
     5\r\nhello\r\n                          a chunk
     0\r\n                                   the last one
@@ -15,7 +16,7 @@ and then CRLF, with no sign, space or extension; content is followed by exactly 
 
 import re
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.model import Headers
 from proxy.wire.grammar import TooLarge, Ungrammatical, trailers
@@ -24,6 +25,11 @@ _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
 _PART_OF_SIZE = re.compile(rb"(?:[0-9A-Fa-f]{1,16}\r?)?")
 STRAY = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """What no head or trailer section holds anywhere: a lone CR or LF, a control."""
+
+FREE_CHUNKS: Final = 1024
+"""Chunks of one message that may be of any size; more of them need `MIN_CHUNK` on average."""
+MIN_CHUNK: Final = 16
+"""Octets. A chunk of a line or a record is longer."""
 
 
 @dataclass(slots=True)
@@ -69,11 +75,12 @@ class UntilClose:
 class Chunked:
     """A chunked body. `max_trailers` bounds its trailer section, in octets."""
 
-    __slots__ = ("_max_trailers", "_remaining", "_searched", "_state")
+    __slots__ = ("_chunks", "_max_trailers", "_remaining", "_searched", "_size_of_all", "_state")
 
     def __init__(self, max_trailers: int) -> None:
         self._max_trailers = max_trailers
         self._state = self._size
+        self._chunks = self._size_of_all = 0
         self._remaining = 0
         self._searched = 0
 
@@ -93,8 +100,17 @@ class Chunked:
             return False
         found.end = line.end()
         self._remaining = int(line[1], 16)
+        if self._remaining:
+            self._require_worthwhile(self._remaining)
         self._state = self._content if self._remaining else self._trailers
         return True
+
+    def _require_worthwhile(self, size: int) -> None:
+        """A size that is only claimed gains nothing: its content comes before the next chunk."""
+        self._chunks += 1
+        self._size_of_all += size
+        if self._chunks > FREE_CHUNKS and self._size_of_all < MIN_CHUNK * self._chunks:
+            raise Ungrammatical("chunks too small")
 
     def _content(self, data: bytes | bytearray, found: Scan) -> bool:
         size = min(self._remaining, len(data) - found.end)

@@ -8,8 +8,19 @@ from proxy.errors import Refusal
 from proxy.model import Headers
 from proxy.wire.client import ClientConnection
 from proxy.wire.events import Data, EndOfMessage
+from proxy.wire.framing import FREE_CHUNKS, MIN_CHUNK
 from proxy.wire.server import ServerConnection
-from tests.wire.feeding import MAX_HEAD, WAYS, Pieces, asked, content, feed, trailers
+from tests.wire.feeding import (
+    MAX_HEAD,
+    WAYS,
+    Pieces,
+    asked,
+    content,
+    cut_by,
+    feed,
+    trailers,
+    whole,
+)
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -159,6 +170,50 @@ def test_many_small_chunks_in_one_read_are_one_piece() -> None:
     server.next_event()
     assert server.next_event() == Data(b"a" * 500)
     assert server.next_event() == EndOfMessage()
+
+
+def chunks(size: int, count: int) -> bytes:
+    return (b"%x\r\n" % size + b"a" * size + b"\r\n") * count
+
+
+@DIRECTIONS
+@pytest.mark.parametrize(
+    "framed",
+    [
+        chunks(1, FREE_CHUNKS),
+        chunks(MIN_CHUNK, FREE_CHUNKS * 3),
+        chunks(20, FREE_CHUNKS * 3),
+        chunks(MIN_CHUNK - 1, FREE_CHUNKS) + chunks(FREE_CHUNKS + MIN_CHUNK, 1),
+        chunks(MIN_CHUNK * FREE_CHUNKS, 1) + chunks(1, FREE_CHUNKS),
+    ],
+)
+def test_chunks_may_be_few_or_on_average_worth_their_cost(
+    direction: Direction, framed: bytes
+) -> None:
+    connection, head = direction()
+    events = feed(connection, head + framed + b"0\r\n\r\n", cut_by([4096]))
+    assert len(content(events)) == framed.count(b"a")
+    assert trailers(events) == ()
+
+
+@DIRECTIONS
+@pytest.mark.parametrize(
+    "framed",
+    [
+        chunks(1, FREE_CHUNKS + 1),
+        chunks(MIN_CHUNK, FREE_CHUNKS) + chunks(MIN_CHUNK - 1, 1),
+        chunks(MIN_CHUNK - 1, FREE_CHUNKS) + chunks(FREE_CHUNKS + MIN_CHUNK - 1, 1),
+        chunks(MIN_CHUNK * FREE_CHUNKS, 1) + chunks(1, FREE_CHUNKS * 2),
+    ],
+)
+@pytest.mark.parametrize("pieces", [whole, cut_by([4096]), cut_by([7])])
+def test_chunks_that_are_many_and_small_are_refused(
+    direction: Direction, framed: bytes, pieces: Pieces
+) -> None:
+    connection, head = direction()
+    with pytest.raises(Refusal, match="chunks too small") as caught:
+        feed(connection, head + framed + b"0\r\n\r\n", pieces)
+    assert caught.value.code in ("malformed-request", "upstream-malformed")
 
 
 @DIRECTIONS
