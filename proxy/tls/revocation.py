@@ -4,8 +4,6 @@ A file holds one or several, PEM or DER. One that does not parse refuses the fil
 loaded: it refuses every peer that it covers, with reason `crl`, until a fresh one is there.
 """
 
-from datetime import datetime
-
 from cryptography import x509
 
 from proxy.errors import CredentialError
@@ -27,8 +25,3 @@ def read_crls(content: bytes) -> list[x509.CertificateRevocationList]:
     if any(crl.next_update_utc is None for crl in crls):
         raise CredentialError("a CRL has no nextUpdate: nobody could tell when it is stale")
     return crls
-
-
-def next_update(content: bytes) -> datetime:
-    """When the first of the CRLs expires, UTC: for the metric, and for a reload in time."""
-    return min(crl.next_update_utc for crl in read_crls(content) if crl.next_update_utc)

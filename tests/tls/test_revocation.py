@@ -1,14 +1,14 @@
 """Who is on a list is refused, and so is everybody when the list cannot be relied on."""
 
 import dataclasses
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from proxy.errors import CredentialError
 from proxy.tls.pki import issue, make_authority
-from proxy.tls.revocation import next_update, read_crls
+from proxy.tls.revocation import read_crls
 from tests.pki import make_crl, pki
 from tests.tls.makers import HOUR
 from tests.tls.pump import client_side, reasons, server_side
@@ -84,12 +84,3 @@ def test_a_damaged_list_refuses_the_file() -> None:
     ):
         with pytest.raises(CredentialError):
             read_crls(content)
-
-
-def test_the_first_of_several_lists_to_expire_decides() -> None:
-    begin = datetime(2030, 1, 1, tzinfo=UTC)
-    crls = [
-        make_crl(pki().authority, this_update=begin, lifetime=timedelta(days=days))
-        for days in (9, 2, 5)
-    ]
-    assert next_update(b"".join(crls)) == begin + timedelta(days=2)
