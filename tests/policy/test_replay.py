@@ -10,6 +10,7 @@ from proxy.policy.replay import Key, ReplayWindow
 
 A: Key = ("spiffe://acme/etl", "orders", "a")
 B: Key = ("spiffe://acme/etl", "orders", "b")
+C: Key = ("spiffe://acme/crm", "orders", "c")
 
 
 def refusal(window: ReplayWindow, key: Key, now: float, length: float = 10) -> Refusal | None:
@@ -74,14 +75,46 @@ def test_a_full_window_refuses_rather_than_forgets() -> None:
     window = ReplayWindow(2)
     window.reserve(A, 10, 0)
     window.commit(A, 0)
-    window.reserve(B, 10, 1)
-    window.commit(B, 1)
+    window.reserve(C, 10, 1)
+    window.commit(C, 1)
     new = ("s", "r", "new")
     found = refusal(window, new, 2)
     assert found is not None
     assert (found.code, found.status, found.retry_after) == ("overloaded", 503, 8)
     assert code(window, A, 9) == "replayed"
     assert code(window, new, 10) == "reserved"
+
+
+def test_nobody_takes_more_than_half_and_so_locks_others_out() -> None:
+    window = ReplayWindow(5)
+    window.reserve(A, 10, 0)
+    window.commit(A, 0)
+    window.reserve(B, 10, 3)
+    window.commit(B, 3)
+    third = (A[0], "another route", "d")
+    found = refusal(window, third, 4)
+    assert found is not None
+    assert (found.code, found.status, found.retry_after) == ("overloaded", 503, 6)
+    assert code(window, C, 4) == "reserved"
+    assert code(window, third, 10) == "reserved"
+    again = refusal(window, (A[0], "r", "e"), 10)
+    assert again is not None
+    assert again.retry_after == 1
+    window.release(third)
+    assert code(window, (A[0], "r", "e"), 10) == "reserved"
+
+
+def test_what_a_sender_took_is_forgotten_with_its_ids() -> None:
+    window = ReplayWindow(4)
+    for number in range(50):
+        key = (f"sender {number}", "r", "a")
+        window.reserve(key, 1, number)
+        if number % 2:
+            window.commit(key, number)
+        else:
+            window.release(key)
+    assert code(window, A, 60) == "reserved"
+    assert list(window._shares) == [A[0]]
 
 
 def test_ids_on_their_way_take_room_until_they_are_released() -> None:
@@ -104,13 +137,13 @@ def test_a_seeded_id_is_refused_until_it_expires_and_full_means_full() -> None:
     assert len(window) == 1
 
 
-KEYS = [("s", "r", str(number)) for number in range(6)]
+KEYS = [(sender, "r", str(number)) for sender in ("s", "t") for number in range(4)]
 
 
 class AgainstAModel(RuleBasedStateMachine):
     """The window and a naive model of it say the same, whatever happens in whatever order."""
 
-    capacity = 4
+    capacity = 5
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,6 +154,9 @@ class AgainstAModel(RuleBasedStateMachine):
 
     def live(self) -> dict[Key, float]:
         return {key: expiry for key, expiry in self.expires.items() if expiry > self.now}
+
+    def taken_by(self, sender: str) -> int:
+        return sum(key[0] == sender for key in [*self.live(), *self.on_their_way])
 
     @rule(seconds=st.integers(0, 8))
     def wait(self, seconds: int) -> None:
@@ -133,7 +169,9 @@ class AgainstAModel(RuleBasedStateMachine):
             assert found == "replayed"
         elif key in self.on_their_way:
             assert found == "in-flight"
-        elif len(self.live()) + len(self.on_their_way) >= self.capacity:
+        elif self.taken_by("s") + self.taken_by("t") >= self.capacity or (
+            self.taken_by(key[0]) >= self.capacity // 2
+        ):
             assert found == "overloaded"
         else:
             assert found == "reserved"
@@ -161,10 +199,13 @@ class AgainstAModel(RuleBasedStateMachine):
     @invariant()
     def remembers_what_it_must(self) -> None:
         assert len(self.window) >= len(self.live()) + len(self.on_their_way)
+        shares = self.window._shares.values()
+        assert sum(map(len, shares)) == len(self.window)
+        assert sum(len(share.queue) for share in shares) == len(self.window._queue)
 
 
 def test_an_id_whose_window_has_passed_takes_no_memory() -> None:
-    window = ReplayWindow(9)
+    window = ReplayWindow(10)
     for number in range(5):
         window.reserve(("s", "r", str(number)), 10, 0)
         window.commit(("s", "r", str(number)), 0)
