@@ -39,6 +39,7 @@ from proxy.settings.secrets import resolve_path
 
 def run(path: Path) -> int:
     """Run the proxy in the foreground; the process's exit code. Raises ConfigError."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
     return trio.run(_main, path)
 
 
