@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -14,9 +15,11 @@ import orjson
 import pytest
 import trio
 
+from proxy.cli import main
 from proxy.cli.receive import Receiver
 from proxy.cli.send_exchange import fetch
 from proxy.cli.send_place import Identity, Place, connect
+from proxy.cli.wording import lockgate
 from proxy.edge.listener import Listener, bind
 from proxy.edge.outbound import Outbound, Pool
 from proxy.errors import UpstreamFailure
@@ -187,8 +190,36 @@ async def test_only_files_that_were_received_are_handed_out(inbox: Path, path: s
     (inbox / f"{ID}.txt").write_text("not ours")
     (inbox / f"{ID}.json").symlink_to(inbox.parent / "secret.json")
     async with receiving(inbox) as pool:
-        assert (await fetch(pool, path)).status == 404
+        answer = await fetch(pool, path)
+        assert (answer.status, answer.values(b"content-type")) == (404, (b"text/plain",))
+        assert b"lockgate receive: no such file" in answer.body
         assert (await fetch(pool, f"/{ID}.json")).status == 404
+
+
+@pytest.mark.parametrize("bind", ["foo", "127.0.0.1", "127.0.0.1:99999", "name.example:1"])
+def test_an_address_that_is_none_is_a_usage_error(
+    inbox: Path, capsys: pytest.CaptureFixture[str], bind: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(receive(inbox, bind))
+    assert stop.value.code == 2
+    assert "argument --bind: " in capsys.readouterr().err
+
+
+def test_an_address_that_is_taken_is_told_in_one_plain_line(inbox: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = f"127.0.0.1:{server.getsockname()[1]}"
+        ran = subprocess.run(
+            [*lockgate(), *receive(inbox, taken)], capture_output=True, text=True, check=False
+        )
+    assert (ran.returncode, ran.stderr) == (1, f"{taken}: Address already in use\n")
+
+
+def receive(inbox: Path, bind: str) -> list[str]:
+    """The words of the command, with keys of its own."""
+    certs = write(inbox.parent / "certs")
+    words = ["receive", str(inbox), "--bind", bind, "--trust", str(certs / "ca.pem")]
+    return [*words, "--cert", str(certs / "receiver.pem"), "--key", str(certs / "receiver.key")]
 
 
 @pytest.mark.parametrize(
