@@ -9,23 +9,35 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from proxy.cli.wording import texts
 from proxy.errors import ConfigError
 
 MODULES = ("run", "check", "health", "certs", "receipts", "send", "receive", "demo")
 """One for each command, and of its name; only the one that is asked for is imported."""
 
 
+def parser(names: Sequence[str] = MODULES) -> argparse.ArgumentParser:
+    """What reads the words of these commands."""
+    top = argparse.ArgumentParser(
+        prog="lockgate",
+        **texts(
+            "A secure transfer proxy: what crosses is authenticated, masked, checked and "
+            "receipted. `lockgate COMMAND --help` explains a command.",
+            "lockgate demo",
+            "lockgate check config/gateway.yaml",
+        ),
+    )
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name in names:
+        import_module(f"proxy.cli.{name}").register(commands)
+    return top
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
-    parser = argparse.ArgumentParser(
-        prog="lockgate",
-        description="A secure transfer proxy: authenticated, masked, checked and receipted.",
-    )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name in words[:1] if words[:1] and words[0] in MODULES else MODULES:
-        import_module(f"proxy.cli.{name}").register(commands)
-    arguments = parser.parse_args(words)
+    known = words[:1] if words[:1] and words[0] in MODULES else MODULES
+    arguments = parser(known).parse_args(words)
     try:
         code: int = arguments.run(arguments)
     except ConfigError as error:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from proxy.cli import certs_show
+from proxy.cli.wording import texts, typed
 from proxy.errors import CredentialError
 from proxy.tls.keys import make_ed25519, make_mldsa44, make_pseudonym, private_pem, public_pem
 from proxy.tls.pki import BOTH, CLIENT, SERVER, Authority, issue, make_authority
@@ -22,16 +23,48 @@ PARTIES = {"gateway": BOTH, "client": CLIENT, "receiver": SERVER}
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `certs` and its commands."""
-    certs = commands.add_parser("certs", help="make and inspect certificates and keys")
+    certs = commands.add_parser(
+        "certs",
+        help="make and inspect certificates and keys",
+        **texts(
+            "Make a throwaway PKI to try things with, and show what certificates and keys say.",
+            "lockgate certs init certs",
+        ),
+    )
     actions = certs.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    init = actions.add_parser("init", help="make a throwaway CA, certificates and keys")
+    init = actions.add_parser(
+        "init",
+        help="make a throwaway CA, certificates and keys",
+        **texts(
+            "Make an authority, certificates for a gateway, a client and a receiver, and all keys "
+            "that config/gateway.yaml names, in DIR. Nothing is replaced without --force. Not for "
+            "production.",
+            "lockgate certs init certs",
+        ),
+    )
     init.add_argument("directory", type=Path, metavar="DIR")
     init.add_argument("--force", action="store_true", help="replace what is there")
     init.set_defaults(run=run_init)
-    inspect = actions.add_parser("inspect", help="show certificates; key material is never shown")
+    inspect = actions.add_parser(
+        "inspect",
+        help="show certificates; key material is never shown",
+        **texts(
+            "Show who the certificates in each FILE are for, how long, and their pins; of CRLs "
+            "and public keys what there is to say. Key material is never shown.",
+            "lockgate certs inspect certs/gateway.pem certs/ca.pem",
+        ),
+    )
     inspect.add_argument("files", type=Path, nargs="+", metavar="FILE")
     inspect.set_defaults(run=certs_show.run_inspect)
-    pin = actions.add_parser("pin", help="print the pin of each certificate or public key")
+    pin = actions.add_parser(
+        "pin",
+        help="print the pin of each certificate or public key",
+        **texts(
+            "Print the pin (sha256:…) of each certificate or public key in FILE, as a "
+            "configuration and `lockgate send --pin` take it.",
+            "lockgate certs pin certs/gateway.pem",
+        ),
+    )
     pin.add_argument("file", type=Path, metavar="FILE")
     pin.set_defaults(run=certs_show.run_pin)
 
@@ -50,8 +83,17 @@ def run_init(arguments: argparse.Namespace) -> int:
     for name, what in contents().items():
         print(f"  {directory / name!s:<32} {what}")
     print("\nA throwaway PKI, good for 398 days on this machine. Not for production.")
-    print(f"Next: lockgate certs inspect {directory / 'gateway.pem'}")
+    for prompt, command in zip(("Next:", "     "), _next(directory), strict=False):
+        print(prompt, typed(command))
     return 0
+
+
+def _next(directory: Path) -> list[list[str]]:
+    """The commands that somebody new wants now: the example's keys are in ./certs."""
+    example = Path("config/gateway.yaml")
+    if example.is_file() and directory.resolve() == Path("certs").resolve():
+        return [["lockgate", "check", str(example)], ["lockgate", "run", str(example)]]
+    return [["lockgate", "certs", "inspect", str(directory / "gateway.pem")]]
 
 
 def contents() -> dict[str, str]:

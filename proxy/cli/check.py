@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from proxy.app.prepare import prepare_all
+from proxy.cli.wording import texts
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import load
 
@@ -14,9 +15,11 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     check = commands.add_parser(
         "check",
         help="validate a configuration",
-        description="Say everything that is wrong with CONFIG, as file:line:column: path: message, "
-        "and open every certificate, key, trust bundle and CRL that it names.",
-        epilog="example: lockgate check config/gateway.yaml",
+        **texts(
+            "Say everything that is wrong with CONFIG, as file:line:column: path: message, "
+            "and open every certificate, key, trust bundle and CRL that it names.",
+            "lockgate check config/gateway.yaml",
+        ),
     )
     check.add_argument("config", type=Path, metavar="CONFIG")
     check.add_argument(

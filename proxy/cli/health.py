@@ -7,6 +7,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from socket import AF_UNIX, SOCK_STREAM, socket
 
+from proxy.cli.wording import texts
 from proxy.settings.load import load
 
 DEFAULT = "/etc/lockgate/config.yaml"
@@ -18,8 +19,10 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser = commands.add_parser(
         "health",
         help="ask the running proxy whether it is ready",
-        description="Ask the admin listener that CONFIG names for /readyz: 0 ready, 1 not.",
-        epilog="example: lockgate health config/gateway.yaml",
+        **texts(
+            "Ask the admin listener that CONFIG names for /readyz: 0 ready, 1 not.",
+            "lockgate health config/gateway.yaml",
+        ),
     )
     parser.add_argument(
         "config",

@@ -1,32 +1,46 @@
 """`lockgate receipts`: list, show, verify, audit and vkey. Only `vkey` ever reads a private key."""
 
 import argparse
-import base64
-import binascii
-import hashlib
-import hmac
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from proxy.cli.receipts_audit import run_audit
-from proxy.cli.receipts_files import read, read_public_key
+from proxy.cli.receipts_files import UnreadableError, read
+from proxy.cli.receipts_verify import run_verify
+from proxy.cli.wording import texts
 from proxy.errors import ConfigError, EvidenceError, LockgateError
 from proxy.notary import keys
 from proxy.notary.folder import Folder
-from proxy.receipt import dsse, header, reading, words
+from proxy.notary.publisher import CHECKPOINT
+from proxy.receipt import dsse, reading, words
 from proxy.settings.load import load
 from proxy.settings.secrets import read_secret
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `receipts` and its commands."""
-    parser = commands.add_parser("receipts", help="read, verify and audit receipts")
+    parser = commands.add_parser(
+        "receipts",
+        help="read, verify and audit receipts",
+        **texts(
+            "Read a log of receipts, verify one receipt, audit the whole log; all of it offline.",
+            "lockgate receipts list var/receipts",
+        ),
+    )
     group = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    listing = group.add_parser("list", help="one line an entry")
+    listing = group.add_parser(
+        "list",
+        help="one line an entry",
+        **texts(
+            "Print one line for each entry of a log: index, time, verdict, why, route, transfer, "
+            "sender. Nothing is verified here: see audit.",
+            "lockgate receipts list var/receipts --verdict rejected",
+        ),
+    )
     listing.add_argument("store", type=Path, help="the log's folder")
     listing.add_argument("--verdict", choices=("delivered", "rejected", "failed", "indeterminate"))
     listing.add_argument("--id", help="transfer id")
@@ -34,7 +48,15 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     listing.add_argument("--json", action="store_true", help="one statement a line")
     listing.set_defaults(run=_telling(_list))
 
-    show = group.add_parser("show", help="what one receipt says")
+    show = group.add_parser(
+        "show",
+        help="what one receipt says",
+        **texts(
+            "Print what the receipts of one index or one transfer say. Nothing is verified here: "
+            "see verify and audit.",
+            "lockgate receipts show var/receipts 0",
+        ),
+    )
     show.add_argument("store", type=Path, help="the log's folder")
     show.add_argument("which", metavar="INDEX|TRANSFER_ID")
     form = show.add_mutually_exclusive_group()
@@ -46,21 +68,50 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def _register_checks(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    verify = group.add_parser("verify", help="verify one receipt offline")
+    verify = group.add_parser(
+        "verify",
+        help="verify one receipt offline",
+        **texts(
+            "Verify the signature of one receipt and, with --content, that it is about this very "
+            "content. 0 when all of it holds, 1 when not, 2 when a file cannot be used.",
+            "lockgate receipts verify order.json.receipt.json --key certs/receipts.pub \\\n"
+            '    --content order.json --receipt-key "$(cat order.json.receipt.key)"',
+        ),
+    )
     verify.add_argument("file", type=Path, help="an envelope, or headers saved with curl -D")
     verify.add_argument("--key", type=Path, required=True, help="the receipt key's public PEM")
     verify.add_argument("--content", type=Path, help="what was sent, or what was delivered")
     verify.add_argument("--receipt-key", metavar="BASE64", help="value of Transfer-Receipt-Key")
-    verify.set_defaults(run=_telling(_verify))
+    verify.set_defaults(run=_telling(run_verify))
 
-    audit = group.add_parser("audit", help="recompute and check the whole log")
+    audit = group.add_parser(
+        "audit",
+        help="recompute and check the whole log",
+        **texts(
+            "Recompute a log from its files: every signature, every sequence, the tree and its "
+            "signed checkpoint. 0 when all of it holds, 1 with the first thing that is wrong. "
+            "lockgate receipts vkey prints what --vkey takes.",
+            "lockgate receipts audit var/receipts --key certs/receipts.pub \\\n"
+            '    --vkey "$(lockgate receipts vkey config/gateway.yaml | head -n 1)"',
+        ),
+    )
     audit.add_argument("store", type=Path, help="the log's folder")
     audit.add_argument("--vkey", action="append", required=True, help="must have signed; repeat")
     audit.add_argument("--key", action="append", type=Path, required=True, help="PEM; repeat")
     audit.add_argument("--checkpoint", type=Path, help="one kept earlier, to be consistent with")
     audit.set_defaults(run=_telling(run_audit))
 
-    vkey = group.add_parser("vkey", help="print the log's verifier keys")
+    vkey = group.add_parser(
+        "vkey",
+        help="print the log's verifier keys",
+        **texts(
+            "Print the public keys of a log, one a line, for auditors: from a configuration, or "
+            "from the log's name and its keys.",
+            "lockgate receipts vkey config/gateway.yaml",
+            "lockgate receipts vkey --origin receipts.lockgate.example/gateway \\\n"
+            "    --log-key certs/log.key --log-pq-key certs/log-pq.key",
+        ),
+    )
     vkey.add_argument("config", type=Path, nargs="?", help="a configuration")
     vkey.add_argument("--origin", help="the log's name, with --log-key")
     vkey.add_argument("--log-key", type=Path)
@@ -69,7 +120,7 @@ def _register_checks(group: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _telling(command: Any) -> Any:
-    """The command, with what is wrong on standard error and exit code 1."""
+    """The command, with what is wrong on standard error: 1, or 2 for a file that cannot be used."""
 
     def run(arguments: argparse.Namespace) -> int:
         try:
@@ -78,7 +129,7 @@ def _telling(command: Any) -> Any:
             raise
         except LockgateError as error:
             sys.stderr.write(f"{error}\n")
-            return 1
+            return 2 if isinstance(error, UnreadableError) else 1
         except BrokenPipeError:
             return 1
         return code
@@ -90,7 +141,10 @@ def _telling(command: Any) -> Any:
 
 
 def _statements(store: Path) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
-    for index, envelope in Folder(store).entries():
+    folder = Folder(store)
+    if folder.load(CHECKPOINT) is None and folder.tail() is None:
+        raise EvidenceError(f"{store}: no log is here: neither a checkpoint nor a journal to read")
+    for index, envelope in folder.entries():
         try:
             yield index, envelope, reading.parse(dsse.parse(envelope).payload)
         except EvidenceError as error:
@@ -140,69 +194,6 @@ def _show(arguments: argparse.Namespace) -> int:
     if not found:
         raise EvidenceError(f"{arguments.store}: no entry or transfer {arguments.which}")
     return 0
-
-
-# --- verify --------------------------------------------------------------------------------------
-
-
-def _verify(arguments: argparse.Namespace) -> int:
-    envelopes, receipt_keys = _envelopes(arguments.file)
-    if arguments.receipt_key is not None:
-        receipt_keys = [_receipt_key(arguments.receipt_key)]
-    key = read_public_key(arguments.key)
-    statement = reading.parse(dsse.verify(envelopes[-1], key))
-    print(f"verified: signed by {dsse.key_id(key)}")
-    print("\n".join(f"  {line}" for line in words.describe(statement)))
-    for number, envelope in enumerate(envelopes[:-1], 1):
-        print(f"receipt {number} of {len(envelopes)} is by a gateway further on; not verified:")
-        print("\n".join(f"  {line}" for line in _further(envelope)))
-    if arguments.content is not None:
-        side = _require_content(statement, read(arguments.content), receipt_keys)
-        print(f"{arguments.content}: this is the content that was {side}")
-    return 0
-
-
-def _further(envelope: bytes) -> list[str]:
-    """What a receipt by somebody else says, as far as it can be read."""
-    try:
-        return words.describe(reading.parse(dsse.parse(envelope).payload))
-    except EvidenceError as error:
-        return [f"not readable here: {error}"]
-
-
-def _envelopes(path: Path) -> tuple[list[bytes], list[bytes]]:
-    """(envelopes, ours last; receipt keys) in an envelope's file or in saved headers."""
-    data = read(path)
-    if data.lstrip().startswith(b"{"):
-        return [data], []
-    envelopes, receipt_keys = header.from_saved_headers(data.decode("latin-1"))
-    if not envelopes:
-        raise EvidenceError(f"{path}: neither an envelope nor headers with a Transfer-Receipt")
-    return envelopes, receipt_keys
-
-
-def _receipt_key(text: str) -> bytes:
-    try:
-        return base64.b64decode(text.strip().strip(":"), validate=True)
-    except (binascii.Error, ValueError):
-        raise EvidenceError("the receipt key is not base64") from None
-
-
-def _require_content(
-    statement: Mapping[str, Any], content: bytes, receipt_keys: list[bytes]
-) -> str:
-    """Which content this is, by its digest. Raises where it is none of the receipt's."""
-    plain = hashlib.sha256(content).hexdigest()
-    keyed = [hmac.new(key, content, "sha256").hexdigest() for key in receipt_keys]
-    sides = [
-        side
-        for side, kind, value in reading.digests(statement)
-        if (value == plain if kind == "sha256" else value in keyed)
-    ]
-    if not sides:
-        hint = "" if receipt_keys else "; what was received may need --receipt-key"
-        raise EvidenceError(f"the content is not what the receipt is about{hint}")
-    return " and ".join(sides)
 
 
 # --- vkey ----------------------------------------------------------------------------------------

@@ -8,16 +8,20 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from proxy.errors import CredentialError, EvidenceError
 
 
+class UnreadableError(EvidenceError):
+    """A file that was named is not there or may not be read. Says which."""
+
+
 def read(path: Path) -> bytes:
-    """A file that was named on the command line."""
+    """A file that was named on the command line. Raises `UnreadableError`."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise EvidenceError(f"{path}: {error.strerror}") from None
+        raise UnreadableError(f"{path}: {error.strerror}") from None
 
 
 def read_public_key(path: Path) -> Ed25519PublicKey:
-    """A receipt key, PEM. Raises `CredentialError`."""
+    """A receipt key, PEM. Raises `CredentialError` and `UnreadableError`."""
     try:
         key = load_pem_public_key(read(path))
     except ValueError:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from proxy.app.run import run
+from proxy.cli.wording import texts
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -11,8 +12,10 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser = commands.add_parser(
         "run",
         help="run the proxy in the foreground",
-        description="Run the proxy. SIGTERM and SIGINT drain it, SIGHUP reloads its configuration.",
-        epilog="example: lockgate run config/gateway.yaml",
+        **texts(
+            "Run the proxy. SIGTERM and SIGINT drain it, SIGHUP reloads its configuration.",
+            "lockgate run config/gateway.yaml",
+        ),
     )
     parser.add_argument("config", type=Path, metavar="CONFIG")
     parser.set_defaults(run=lambda arguments: run(arguments.config))

@@ -16,6 +16,7 @@ from proxy.cli.send_keep import Keeping
 from proxy.cli.send_place import Identity, Payload, Place, UsageError, connect, parse_url, payload
 from proxy.cli.send_progress import progress
 from proxy.cli.send_receipt import Sent, link, receipts, require_evidence
+from proxy.cli.wording import texts
 from proxy.edge.outbound import Pool
 from proxy.errors import CredentialError, EvidenceError, Refusal, UpstreamFailure
 from proxy.tls.credentials import parse_chain
@@ -37,11 +38,13 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser = commands.add_parser(
         "send",
         help="send a file as a transfer and verify its receipt",
-        description="Send FILE as one transfer. 0 when it was delivered and its receipt holds, 1 "
-        "when not, 2 when it was not even tried.",
-        epilog="example: lockgate send https://localhost:8443/orders/1 order.json --cert "
-        "certs/client.pem --key certs/client.key --trust certs/ca.pem "
-        "--receipts-key certs/receipts.pub",
+        **texts(
+            "Send FILE as one transfer. 0 when it was delivered and its receipt holds, 1 "
+            "when not, 2 when it was not even tried.",
+            "lockgate send https://localhost:8443/orders/1 order.json \\\n"
+            "    --cert certs/client.pem --key certs/client.key --trust certs/ca.pem \\\n"
+            "    --receipts-key certs/receipts.pub",
+        ),
     )
     parser.add_argument("url", metavar="URL", help="https://, or http:// on loopback")
     parser.add_argument("file", type=Path, metavar="FILE")

@@ -12,8 +12,9 @@ import orjson
 import pytest
 
 from proxy.cli import main
-from proxy.cli.demo.site import Site, lockgate
+from proxy.cli.demo.site import Site
 from proxy.cli.receipts_files import read_public_key
+from proxy.cli.wording import lockgate
 from proxy.receipt import dsse
 from tests.cli.gateway import gateway
 

@@ -135,8 +135,47 @@ def test_verify_refuses_another_key_and_a_changed_envelope(run: Run, place: Path
     assert (code, out) == (1, "")
     assert err
     assert run("verify", "masked", "--key", "receipts.pub")[0] == 1
-    assert run("verify", "nothing-there", "--key", "receipts.pub")[0] == 1
-    assert run("verify", "envelope.json", "--key", "masked")[0] == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("changed",),
+        ("sent", "--receipt-key", base64.b64encode(bytes(32)).decode()),
+        ("sent", "--receipt-key", "%"),
+    ],
+)
+def test_verify_says_nothing_but_no_when_the_answer_is_no(
+    run: Run, options: tuple[str, ...]
+) -> None:
+    base = ("verify", "headers", "--key", "receipts.pub", "--content")
+    code, out, err = run(*base, *options)
+    assert (code, out) == (1, "")
+    assert err.startswith("does not verify: ")
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("nothing-there", "--key", "receipts.pub"),
+        ("envelope.json", "--key", "nothing-there"),
+        ("envelope.json", "--key", "masked"),
+        ("envelope.json", "--key", "receipts.pub", "--content", "nothing-there"),
+    ],
+)
+def test_verify_exits_2_when_a_file_cannot_be_used(run: Run, options: tuple[str, ...]) -> None:
+    code, out, err = run("verify", *options)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert "does not verify" not in err
+
+
+def test_a_folder_that_is_no_log_is_not_listed_as_an_empty_one(run: Run, place: Path) -> None:
+    (place / "no-log").mkdir(exist_ok=True)
+    for words in (("list", "no-log"), ("show", "no-log", "0")):
+        code, out, err = run(*words)
+        assert (code, out) == (1, "")
+        assert err.startswith("no-log: no log is here")
 
 
 def test_verify_holds_content_against_the_receipt(run: Run) -> None:

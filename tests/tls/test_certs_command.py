@@ -1,6 +1,7 @@
 """`lockgate certs`: a folder that works, files that nobody else can read, and no surprises."""
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -132,7 +133,7 @@ def test_init_tells_what_it_made_and_what_is_next(
     folder = made(tmp_path / "pki")
     told = capsys.readouterr().out
     assert all(name in told for name in contents())
-    assert f"Next: lockgate certs inspect {folder}" in told
+    assert re.search(rf"^Next: .*\bcerts inspect {folder}/gateway.pem$", told, re.MULTILINE)
     assert "PRIVATE" not in told
 
 

@@ -23,6 +23,7 @@ from proxy.cli.demo import own, story
 from proxy.cli.demo.screen import Screen
 from proxy.cli.demo.site import Interrupted, NotAsTold, Site, shown
 from proxy.cli.demo.stage import Stage
+from proxy.cli.wording import texts
 from proxy.errors import LockgateError, Refusal
 
 
@@ -31,9 +32,11 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser = commands.add_parser(
         "demo",
         help="the whole journey on this machine, step by step",
-        description="Make keys, start a receiver and a gateway, send files through, show what "
-        "became of them, and check every claim. 0 when all was as told, else 1.",
-        epilog="example: lockgate demo --input customers.json",
+        **texts(
+            "Make keys, start a receiver and a gateway, send files through, show what "
+            "became of them, and check every claim. 0 when all was as told, else 1.",
+            "lockgate demo --input customers.json",
+        ),
     )
     parser.add_argument("--dir", type=Path, metavar="DIR", help="default: ./lockgate-demo-…")
     parser.add_argument("--input", type=Path, metavar="FILE", help="JSON or NDJSON of your own")

@@ -3,8 +3,9 @@
 A path is masked when at least half of its values are, whole, of one type; whatever stands there
 then goes, found or not. Everything else that was found, in the middle of a text or now and then, is
 redacted where it stands. A policy and a receipt name paths, so no path is made from a name that may
-itself be data: what is found below such a name is left to detection. Detection is a net with holes: it knows formats and checksums, not names,
-addresses or secrets of your own. Those have to be named by path.
+itself be data: what is found below such a name is left to detection. Detection is a net with holes:
+it knows formats and checksums, not names, addresses or secrets of your own. Those have to be named
+by path.
 """
 
 import json

@@ -9,7 +9,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from proxy.cli.certs import make_folder, write_private, write_public
+from proxy.cli.wording import lockgate
 from proxy.tls.pki import CLIENT, issue
 
 _START = 30.0
@@ -190,14 +190,6 @@ TRUST = ("--trust", "certs/ca.pem")
 def credentials(party: str | None) -> tuple[str, ...]:
     """The options of `lockgate send` by which a party shows who it is; None shows nothing."""
     return TRUST if party is None else _tls(party)
-
-
-def lockgate() -> list[str]:
-    """The words that run this very program."""
-    beside = Path(sys.executable).with_name("lockgate")
-    if beside.is_file():
-        return [str(beside)]
-    return [sys.executable, "-c", "import sys; from proxy.cli import main; sys.exit(main())"]
 
 
 def shown(command: Sequence[str]) -> str:

@@ -1,0 +1,95 @@
+"""`lockgate receipts verify`: one receipt, offline. All is checked before anything is said."""
+
+import argparse
+import base64
+import binascii
+import hashlib
+import hmac
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from proxy.cli.receipts_files import UnreadableError, read, read_public_key
+from proxy.errors import CredentialError, EvidenceError
+from proxy.receipt import dsse, header, reading, words
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    """0 it holds, 1 it does not. Raises UnreadableError for a file that cannot be used."""
+    try:
+        key = read_public_key(arguments.key)
+    except CredentialError as error:
+        raise UnreadableError(str(error)) from None
+    data = read(arguments.file)
+    content = None if arguments.content is None else read(arguments.content)
+    try:
+        lines = _require(arguments, data, content, key)
+    except EvidenceError as error:
+        sys.stderr.write(f"does not verify: {error}\n")
+        return 1
+    print("\n".join(lines))
+    return 0
+
+
+def _require(
+    arguments: argparse.Namespace, data: bytes, content: bytes | None, key: Ed25519PublicKey
+) -> list[str]:
+    """What there is to say of a receipt that holds. Raises EvidenceError when it does not."""
+    envelopes, receipt_keys = _envelopes(arguments.file, data)
+    if arguments.receipt_key is not None:
+        receipt_keys = [_receipt_key(arguments.receipt_key)]
+    statement = reading.parse(dsse.verify(envelopes[-1], key))
+    lines = [f"verified: signed by {dsse.key_id(key)}"]
+    lines += [f"  {line}" for line in words.describe(statement)]
+    for number, envelope in enumerate(envelopes[:-1], 1):
+        lines += [f"receipt {number} of {len(envelopes)} is by a gateway further on; not verified:"]
+        lines += [f"  {line}" for line in _further(envelope)]
+    if content is not None:
+        side = _require_content(statement, content, receipt_keys)
+        lines += [f"{arguments.content}: this is the content that was {side}"]
+    return lines
+
+
+def _further(envelope: bytes) -> list[str]:
+    """What a receipt by somebody else says, as far as it can be read."""
+    try:
+        return words.describe(reading.parse(dsse.parse(envelope).payload))
+    except EvidenceError as error:
+        return [f"not readable here: {error}"]
+
+
+def _envelopes(path: Path, data: bytes) -> tuple[list[bytes], list[bytes]]:
+    """(envelopes, ours last; receipt keys) in an envelope's file or in saved headers."""
+    if data.lstrip().startswith(b"{"):
+        return [data], []
+    envelopes, receipt_keys = header.from_saved_headers(data.decode("latin-1"))
+    if not envelopes:
+        raise EvidenceError(f"{path}: neither an envelope nor headers with a Transfer-Receipt")
+    return envelopes, receipt_keys
+
+
+def _receipt_key(text: str) -> bytes:
+    try:
+        return base64.b64decode(text.strip().strip(":"), validate=True)
+    except (binascii.Error, ValueError):
+        raise EvidenceError("the receipt key is not base64") from None
+
+
+def _require_content(
+    statement: Mapping[str, Any], content: bytes, receipt_keys: list[bytes]
+) -> str:
+    """Which content this is, by its digest. Raises where it is none of the receipt's."""
+    plain = hashlib.sha256(content).hexdigest()
+    keyed = [hmac.new(key, content, "sha256").hexdigest() for key in receipt_keys]
+    sides = [
+        side
+        for side, kind, value in reading.digests(statement)
+        if (value == plain if kind == "sha256" else value in keyed)
+    ]
+    if not sides:
+        hint = "" if receipt_keys else "; what was received may need --receipt-key"
+        raise EvidenceError(f"the content is not what the receipt is about{hint}")
+    return " and ".join(sides)
