@@ -17,7 +17,7 @@ from proxy.notary import keys as notary_keys
 from proxy.settings.load import Loaded
 from proxy.settings.schema import Tls
 from proxy.settings.secrets import read_secret
-from proxy.tls.context import read_trust
+from proxy.tls.context import read_trust, require_strong
 from proxy.tls.credentials import Credentials, load_credentials, parse_chain, parse_key
 from proxy.tls.identity import identify
 from proxy.tls.revocation import read_crls
@@ -74,7 +74,13 @@ def own_credentials(preparation: Preparation) -> Credentials | None:
     key = preparation.read(("identity", "key"), identity.key, parse_key)
     if certificate is None or key is None:
         return None
-    return preparation.attempt(("identity", "key"), partial(load_credentials, certificate, key))
+
+    def load() -> Credentials:
+        own = load_credentials(certificate, key)
+        require_strong(own)
+        return own
+
+    return preparation.attempt(("identity", "key"), load)
 
 
 def own_trust(preparation: Preparation) -> tuple[bytes | None, bytes | None]:

@@ -67,6 +67,13 @@ def client_context(
     return _context(credentials, trust_pem, crl_pem, tls, pins, server=False)
 
 
+def require_strong(credentials: Credentials) -> None:
+    """Raises `CredentialError` where TLS would not take the certificate or its key."""
+    context = SSL.Context(SSL.TLS_METHOD)
+    _set_protocol(context, Tls())
+    _set_credentials(context, credentials)
+
+
 def _context(
     credentials: Credentials | None,
     trust_pem: bytes,

@@ -12,6 +12,7 @@ from proxy.app.prepare import prepare_all
 from proxy.app.run import run
 from proxy.errors import ConfigError
 from proxy.observe.metrics import Metrics
+from proxy.tls.pki import issue, make_authority
 from tests import pki
 from tests.settings.example import Change, changed, loaded, put, write
 
@@ -87,6 +88,16 @@ def test_wrong_files_are_told_beside_missing_ones_and_each_once(folder: Path) ->
     assert sorted(path for path, _ in found) == sorted(
         place.replace(".0.", "[0].") for place in changes
     )
+
+
+def test_a_weak_key_is_told_where_it_is_named(folder: Path) -> None:
+    weak = issue(make_authority(), "weak", algorithm="rsa1024")
+    (folder / "weak.pem").write_bytes(weak.certificate)
+    (folder / "weak.key").write_bytes(weak.key)
+    own = put("identity.certificate", "file:weak.pem"), put("identity.key", "file:weak.key")
+    ((path, message),) = told(folder, *own)
+    assert path == "identity.key"
+    assert "too weak" in message
 
 
 def test_what_identity_names_is_tried_where_nobody_uses_it(folder: Path) -> None:
