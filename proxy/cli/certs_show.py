@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from proxy.cli.wording import count
 from proxy.errors import CredentialError, TlsFailure
 from proxy.tls.credentials import parse_chain
 from proxy.tls.identity import format_pin, identify, read_pins
@@ -52,7 +53,7 @@ def _describe(path: Path, content: bytes) -> Iterator[str]:
     elif b"-----BEGIN X509 CRL-----" in content:
         for crl in read_crls(content):
             yield f"  CRL of      {crl.issuer.rfc4514_string()!r}"
-            yield f"  revokes     {len(crl)} certificates"
+            yield f"  revokes     {count(len(crl), 'certificate')}"
             yield f"  valid       {_period(crl.last_update_utc, crl.next_update_utc)}"
     else:
         for certificate in parse_chain(content):
@@ -76,7 +77,7 @@ def _period(begin: datetime, end: datetime | None) -> str:
     if end is None:
         return f"from {begin:%Y-%m-%d %H:%M}Z"
     left = end - datetime.now(UTC)
-    state = "EXPIRED" if left.total_seconds() < 0 else f"{left.days} days left"
+    state = "EXPIRED" if left.total_seconds() < 0 else f"{count(left.days, 'day')} left"
     return f"{begin:%Y-%m-%d %H:%M}Z to {end:%Y-%m-%d %H:%M}Z ({state})"
 
 

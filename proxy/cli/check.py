@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from proxy.app.prepare import prepare_all
-from proxy.cli.wording import texts
+from proxy.cli.wording import count, texts
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import load
 
@@ -37,8 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
         prepare_all(loaded, Metrics())
     settings = loaded.settings
     print(
-        f"{loaded.path}: ok: {settings.name}, {len(settings.listeners)} listeners, "
-        f"{len(settings.routes)} routes, {len(settings.upstreams)} upstreams, "
+        f"{loaded.path}: ok: {settings.name}, "
+        f"{count(len(settings.listeners), 'listener')}, {count(len(settings.routes), 'route')}, "
+        f"{count(len(settings.upstreams), 'upstream')}, "
         f"sha256 {loaded.sha256.hex()}"
     )
     return 0

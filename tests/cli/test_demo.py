@@ -126,6 +126,56 @@ def test_files_and_folders_that_cannot_be_used_exit_2(tmp_path: Path) -> None:
     assert demo(tmp_path, "--dir", "full").returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"[" * 2000 + b"]" * 2000, "it is nested deeper than 1024"),
+        (b'{"a": 1}\n' + b"[" * 2000 + b"]" * 2000, "it is nested deeper than 1024"),
+        (b'{"a":\n' * 2000 + b"1" + b"}" * 2000, "it is nested deeper than 1024"),
+        (b"\xef\xbb\xbf{}", "it begins with a byte order mark"),
+        ('{"a": 1}'.encode("utf-16"), "it begins with a byte order mark"),
+    ],
+)
+def test_json_that_is_too_deep_or_has_a_mark_is_not_called_no_json(
+    content: bytes, words: str
+) -> None:
+    with pytest.raises(Refusal) as refusal:
+        policy.judge_format(content, ".json")
+    assert refusal.value.reason.startswith(words)
+
+
+def test_brackets_in_a_string_are_not_taken_for_depth() -> None:
+    with pytest.raises(Refusal, match="not valid JSON"):
+        policy.judge_format(b'{"a": "' + b"[" * 2000 + b'", }', ".json")
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "/dev/stdin", "."):
+        ran = demo(tmp_path, "--input", name)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert ran.stderr == f"{name}: not a regular file\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_folder_that_was_there_before_is_left_empty_and_no_log_is_promised(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "own.json").write_text('{"n": 1}')
+    # no process gets the time to start
+    (tmp_path / "sitecustomize.py").write_text(
+        "import proxy.cli.demo.site as site\nsite._START = -1.0\n"
+    )
+    options = ("--input", "own.json", "--dir", "mine", "--no-keep")
+    ran = demo(tmp_path, *options, PYTHONPATH=str(tmp_path))
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert "did not start" in ran.stdout
+    assert "logs of the gateway and the receiver are in" not in ran.stdout
+    assert list((tmp_path / "mine").iterdir()) == []
+    assert "1 value," in ran.stdout
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_ended_in_the_middle_it_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     with subprocess.Popen([*DEMO], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:

@@ -65,7 +65,7 @@ async def post(
     pool: Pool, body: bytes, fields: Fields = (), *, chunked: bool = False, trailers: Fields = ()
 ) -> tuple[int, dict[str, object]]:
     """Status and JSON of the answer to one POST."""
-    connection = await pool.acquire()
+    connection = await pool.acquire("")
     framing = Framing(chunked=True) if chunked else Framing(length=len(body))
     await connection.send_head("POST", "/a/b", [(b"host", b"x"), *fields], framing)
     await connection.send_data(body)
@@ -163,7 +163,7 @@ async def test_only_content_that_has_its_digest_is_kept(
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_an_interrupted_upload_leaves_no_file(inbox: Path, chunked: bool) -> None:
     async with receiving(inbox) as pool:
-        connection = await pool.acquire()
+        connection = await pool.acquire("")
         framing = Framing(chunked=True) if chunked else Framing(length=300_000)
         await connection.send_head("POST", "/", [(b"host", b"x")], framing)
         await connection.send_data(b"x" * 200_000)

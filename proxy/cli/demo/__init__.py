@@ -53,7 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the demo in its folder. 0 as told, 1 not, 2 when a file or folder cannot be used."""
     source: Path | None = arguments.input
     try:
-        data = source.read_bytes() if source is not None else None
+        data = _content(source) if source is not None else None
+        made = arguments.dir is None or not arguments.dir.exists()
         folder = _folder(arguments.dir)
     except OSError as error:
         sys.stderr.write(f"{error.filename or arguments.dir}: {error.strerror}\n")
@@ -63,11 +64,28 @@ def run(arguments: argparse.Namespace) -> int:
         with site.guarded():
             return _tell(Stage(site, Screen()), source, data, keep=arguments.keep)
     except Interrupted as interrupted:
-        sys.stderr.write(f"\ninterrupted; nothing runs any more, {folder} is left\n")
+        left = f"{folder} is left" if arguments.keep else "nothing is left"
+        sys.stderr.write(f"\ninterrupted; nothing runs any more, {left}\n")
         return 128 + interrupted.number
     finally:
         if not arguments.keep:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder, itself=made)
+
+
+def _content(source: Path) -> bytes:
+    """The file, which is read several times and by several processes. Raises OSError."""
+    if source.exists() and not source.is_file():
+        raise OSError(22, "not a regular file", str(source))
+    return source.read_bytes()
+
+
+def _remove(folder: Path, *, itself: bool) -> None:
+    """What the demo has made: the folder, or, when it was there before, what is in it."""
+    for path in [folder] if itself else list(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _folder(wanted: Path | None) -> Path:
@@ -98,7 +116,10 @@ def _tell(stage: Stage, source: Path | None, data: bytes | None, *, keep: bool) 
         return 1
     except (NotAsTold, LockgateError, OSError) as error:
         screen.failed(f"step {screen.step_number}: {error}")
-        screen.say(f"The logs of the gateway and the receiver are in {folder}")
+        if keep:
+            screen.say(f"The logs of the gateway and the receiver are in {folder}")
+        else:
+            screen.say("Without --no-keep the logs of the gateway and the receiver would be left.")
         return 1
     screen.step(f"That was it, in {time.monotonic() - began:.0f} seconds")
     (own if source is not None else story).sum_up(stage)

@@ -12,6 +12,7 @@ from proxy.cli.demo.deliver import Outcome, require
 from proxy.cli.demo.policy import Survey
 from proxy.cli.demo.site import NotAsTold
 from proxy.cli.demo.stage import Stage
+from proxy.cli.wording import count
 from proxy.errors import Refusal
 
 _ROWS = 8
@@ -25,7 +26,7 @@ def tell(stage: Stage, path: Path, data: bytes) -> None:
     found = look(stage, path, data)
     make_policy(stage, found, len(data))
     name = f"input.{found.format}"
-    (stage.site.folder / name).symlink_to(path.absolute())
+    (stage.site.folder / name).symlink_to(path.resolve())
     outcome = deliver(stage, name, data, found)
     show_counts(stage, outcome, found)
     evidence.on_record(stage, f"{name}.receipt.json", name)
@@ -39,18 +40,19 @@ def look(stage: Stage, path: Path, data: bytes) -> Survey:
     try:
         found = policy.survey(data, path.suffix)
     except Refusal as refusal:
-        raise Refusal(refusal.code, f"{path}: neither JSON nor NDJSON: {refusal.reason}") from None
+        raise Refusal(refusal.code, f"{path}: {refusal.reason}") from None
     seconds = time.monotonic() - began
     total = found.values.total()
-    what = "a JSON document" if found.format == "json" else f"{found.records:,} NDJSON records"
-    screen.say(f"{what}, {len(data):,} bytes, {total:,} values, looked at in {seconds:.1f} s")
+    what = "a JSON document" if found.format == "json" else count(found.records, "NDJSON record")
+    size = f"{count(len(data), 'byte')}, {count(total, 'value')}"
+    screen.say(f"{what}, {size}, looked at in {seconds:.1f} s")
     if not found.types:
         screen.say("Nothing was found. It will cross as it is.")
         return found
     rows = [
-        (f"{kind}  {where}", f"{count:,} {how}")
-        for counter, how in ((found.whole, "values"), (found.inside, "in text"))
-        for (where, kind), count in counter.most_common(20)
+        (f"{kind}  {where}", count(number, *how))
+        for counter, how in ((found.whole, ("value",)), (found.inside, ("in text", "in text")))
+        for (where, kind), number in counter.most_common(20)
     ]
     screen.counts(("type and path", "found"), rows)
     return found
@@ -91,8 +93,9 @@ def deliver(stage: Stage, name: str, data: bytes, found: Survey) -> Outcome:
     if rows:
         screen.fields(rows)
     stage.verdict(outcome)
+    values = count(changed.total(), "value was", "values were")
     screen.checked(
-        f"{changed.total():,} values were changed; every other byte is as sent",
+        f"{values} changed; every other byte is as sent",
         "detection finds nothing any more in what arrived",
     )
     return outcome
@@ -113,9 +116,9 @@ def show_counts(stage: Stage, outcome: Outcome, found: Survey) -> None:
     if masked.keys() != actions.keys() or any(masked[p] < found.values[p] for p in masked):
         raise NotAsTold("the receipt counts other fields than were masked")
     expected: Counter[str] = Counter()
-    for (path, kind), count in (found.whole + found.inside).items():
-        expected[kind] += count if path not in actions else 0
-    if any(findings.get(kind, 0) < count for kind, count in expected.items()):
+    for (path, kind), number in (found.whole + found.inside).items():
+        expected[kind] += number if path not in actions else 0
+    if any(findings.get(kind, 0) < number for kind, number in expected.items()):
         raise NotAsTold(f"the receipt counts {findings}, we {dict(expected)}")
     stage.screen.say("The signed receipt counts:")
     rows = [*(("masked  " + path, f"{n:,}") for path, n in masked.items())]

@@ -12,10 +12,11 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from proxy.cli.demo.checks import Value, step, values
 from proxy.content.rules import compile_rules
-from proxy.content.validate import require_json
+from proxy.content.validate import STRING, require_json
 from proxy.errors import Refusal
 from proxy.settings.schema import DETECTED_TYPES, ContentPolicy, DetectRule, Limits
 
@@ -28,6 +29,9 @@ ACTIONS = {
     "iban": "{partial: {keep_last: 4}}",
 }
 _STEP = re.compile(r'\.[A-Za-z_][A-Za-z0-9_]*|\["(?:[^"\\]|\\.)*"\]|\[\*\]')
+_BRACKET = re.compile(STRING + rb"|([\[\]{}])", re.DOTALL)
+_NEITHER = "neither JSON nor NDJSON"
+_TOO_DEEP = f"it is nested deeper than {DEPTH}"
 _ORDINARY = re.compile(r"[^\W\d][\w-]{0,47}")
 _DIGITS = 4
 """In a name at most: a year, but no number of anybody."""
@@ -62,22 +66,46 @@ class Survey:
 
 def judge_format(data: bytes, suffix: str) -> tuple[str, int, int]:
     """(`json` or `ndjson`, records, octets of the longest). Raises Refusal when it is neither."""
+    _require_utf8_without_mark(data)
     lines = [line for line in data.split(b"\n") if line.strip(b" \t\r")]
     if not lines:
-        raise Refusal("unparseable", "there is nothing in it")
-    as_lines = suffix.lower() in (".ndjson", ".jsonl")
-    if not as_lines:
+        raise Refusal("unparseable", f"{_NEITHER}: there is nothing in it")
+    if suffix.lower() not in (".ndjson", ".jsonl"):
         try:
-            require_json(data, DEPTH, "it")
+            _require_json(data, f"{_NEITHER}: it")
         except Refusal as refusal:
-            if len(lines) < 2:
+            if len(lines) < 2 or refusal.reason == _TOO_DEEP:
                 raise refusal from None
         else:
             return "json", 1, len(data)
     for number, line in enumerate(data.split(b"\n"), 1):
         if line.strip(b" \t\r"):
-            require_json(line, DEPTH, f"it is not one JSON document, and line {number}")
+            _require_json(line, f"{_NEITHER}: it is not one JSON document, and line {number}")
     return "ndjson", len(lines), max(map(len, lines))
+
+
+def _require_utf8_without_mark(data: bytes) -> None:
+    if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise Refusal(
+            "unparseable",
+            "it begins with a byte order mark, which JSON does not have (RFC 8259, section 8.1): "
+            "save it as UTF-8 without one",
+        )
+
+
+def _require_json(data: bytes, where: str) -> None:
+    try:
+        require_json(data, DEPTH, where)
+    except Refusal:
+        if _depth(data) > DEPTH:
+            raise Refusal("unparseable", _TOO_DEEP) from None
+        raise
+
+
+def _depth(data: bytes) -> int:
+    """How deep brackets are nested outside strings, also where the parser gave up."""
+    steps = (1 if m[1] in b"[{" else -1 for m in _BRACKET.finditer(data) if m[1])
+    return max(accumulate(steps), default=0)
 
 
 def survey(data: bytes, suffix: str) -> Survey:

@@ -7,6 +7,7 @@ from proxy.cli.demo.config import config
 from proxy.cli.demo.deliver import Outcome, read_back, require, with_curl, with_lockgate
 from proxy.cli.demo.screen import Screen
 from proxy.cli.demo.site import NotAsTold, Site, shown
+from proxy.cli.wording import count
 
 
 @dataclass(slots=True)
@@ -79,7 +80,9 @@ class Stage:
     def require_inbox(self) -> None:
         there = sorted(path.name for path in (self.site.folder / "inbox").iterdir())
         if there != sorted(self.arrived):
-            raise NotAsTold(f"the receiver has {len(there)} files, not {len(self.arrived)}")
+            raise NotAsTold(
+                f"the receiver has {count(len(there), 'file')}, not {len(self.arrived)}"
+            )
 
     def verdict(self, outcome: Outcome) -> None:
         why = f"({outcome.problem})" if outcome.problem else "receipt verified"
