@@ -25,6 +25,7 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "request-timeout": (408, "The request did not arrive in time"),
     "replayed": (409, "This Transfer-Id has been delivered already"),
     "in-flight": (409, "This Transfer-Id is being transferred now"),
+    "condition-refused": (412, "This route does not admit conditions on entity tags in a write"),
     "content-too-large": (413, "The content is larger than this route admits"),
     "content-not-allowed": (415, "This route does not admit content of this type or coding"),
     "unparseable": (422, "The content does not parse as what this route demands"),

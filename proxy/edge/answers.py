@@ -20,6 +20,7 @@ from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal
 from proxy.model import AnswerHead, Framing, Headers, Receipt
 from proxy.wire import headers as wire
+from proxy.wire.crossing import without_conditions
 
 RECEIPTS_PATH = "/.well-known/lockgate/receipts/"
 _MAX_INLINE = 8 * 1024
@@ -43,7 +44,10 @@ class Reply:
 
 
 def upstream_request(transfer: Transfer, upstream: Outbound, *, whole: bool) -> Request:
-    """The head that goes to the upstream (DESIGN.md, section 4). Raises Refusal `loop`."""
+    """The head that goes to the upstream (DESIGN.md, section 4).
+
+    Raises Refusal: loop, head-too-large, condition-refused.
+    """
     head, flow, gate = transfer.known_head, transfer.known_request, transfer.gate
     unseen = flow.format == "opaque"
     changed = whole and flow.changed
@@ -60,7 +64,10 @@ def upstream_request(transfer: Transfer, upstream: Outbound, *, whole: bool) -> 
         keep_digest=keep_digest,
         own_uri=gate.own_uri,
     )
-    if transfer.known_lane.route.response.content != ["opaque"]:
+    response = transfer.known_lane.route.response
+    if response.content != ["opaque"]:
+        hides = bool(response.mask or response.detect)
+        fields = without_conditions(fields, head.method, hides=hides)
         refused = (b"accept-encoding", b"range", b"if-range")
         fields = [field for field in fields if field[0] not in refused]
         fields.append((b"accept-encoding", b"identity"))
@@ -81,7 +88,7 @@ def reply(transfer: Transfer, held: Held) -> Reply:
         head,
         gateway=transfer.gate.loaded.settings.name,
         transfer_id=transfer.id,
-        keep_digest=unchanged,
+        keep_digest=unchanged and not _hides(transfer),
     )
     if not head.values(b"date"):
         fields.append(_date())
@@ -100,6 +107,14 @@ def reply(transfer: Transfer, held: Held) -> Reply:
     if place == "link":
         fields += _pointer(transfer, transfer.id)
     return Reply(head.status, fields, framing, place)
+
+
+def _hides(transfer: Transfer) -> bool:
+    """True when what the answer says of its resource may be said of what the sender must not see:
+    an answer without content, or an error, has the validators of content that no stop has seen."""
+    policy = transfer.known_lane.route.response
+    unseen = not transfer.answer_has_body and policy.content != ["opaque"]
+    return unseen or bool(policy.mask or policy.detect)
 
 
 def _place(wanted: str, held: Held, transfer: Transfer) -> Place:

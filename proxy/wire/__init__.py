@@ -5,7 +5,8 @@ grammar     the strict grammar of heads and trailers, before h11
 framing     where a body ends: by length, chunked, until close
 inbound     octets in; the grammar and h11 must agree on them     outbound   octets out
 server      a client's connection        client   a connection to an upstream
-headers     the fields that cross and those that do not; problems
+crossing    the fields that cross and those that do not
+headers     the fields of a message on the other side; problems
 identity    the fields that say who the sender is
 digests     Content-Digest (RFC 9530)    structured   lists and dictionaries (RFC 9651)
 """

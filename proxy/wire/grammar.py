@@ -55,6 +55,8 @@ ESSENTIAL: Final = frozenset(
     b"trailer transfer-encoding transfer-id vary via www-authenticate".split()
 )
 """Fields that Connection may not nominate and trailers may not hold; `content-*` counts as well."""
+_ODD = b"!#$%&'*+.^_`|~"
+_AS_DASH = bytes.maketrans(_ODD, b"-" * len(_ODD))
 _ONLY_ONCE = frozenset(b"authorization content-range content-type".split())
 _NOT_IN_TRAILERS = frozenset(
     b"authentication-info connection http2-settings keep-alive te upgrade".split()
@@ -139,8 +141,8 @@ def trailers(raw: bytes) -> Headers:
     """Parse a whole trailer section, its blank line included. Raises `Ungrammatical`."""
     fields = _fields(raw, 0, len(raw) - 2)
     for written, _ in fields:
-        name = written.replace(b"_", b"-")
-        if name in _NOT_IN_TRAILERS or (_is_essential(name) and name not in _TRAILERS_OF_CONTENT):
+        name = plain(written)
+        if name in _NOT_IN_TRAILERS or (is_essential(name) and name not in _TRAILERS_OF_CONTENT):
             raise Ungrammatical("a trailer field that only a head may hold")
     return fields
 
@@ -164,7 +166,14 @@ def _with_plain_coding(headers: Headers) -> Headers:
     return tuple((name, value.lower() if name == coding else value) for name, value in headers)
 
 
-def _is_essential(name: bytes) -> bool:
+def plain(name: bytes) -> bytes:
+    """A lower-case field name as an application may see it that reads fields from its environment:
+    there "_", "." and other signs cannot be told from "-" (RFC 3875 section 4.1.18)."""
+    return name.translate(_AS_DASH)
+
+
+def is_essential(name: bytes) -> bool:
+    """True for a field that everybody on the way is meant to read as the sender wrote it."""
     return name in ESSENTIAL or name.startswith((b"content-", b"proxy-", b"if-", b"x-forwarded-"))
 
 
@@ -221,7 +230,7 @@ def _connection_options(headers: Headers) -> set[bytes]:
             if _CONNECTION.fullmatch(value) is None:
                 raise Ungrammatical("Connection is not a list of tokens")
             options.update(option.strip(b" \t").lower() for option in value.split(b","))
-    if any(map(_is_essential, options)):
+    if any(map(is_essential, options)):
         raise Ungrammatical("Connection nominates a field that is meant for everybody")
     return options
 

@@ -1,10 +1,6 @@
-"""Which header fields cross the gate, in both directions, and the fields of our own.
+"""The fields of our own, and the header of a message on the other side of the gate.
 
-Removed on the way: what concerns one connection only (RFC 9110 section 7.6.1, and whatever
-Connection nominates), what says who the sender is (only we say that), what Lockgate itself writes,
-and, when a stop has changed the content, what the sender said of content that no longer exists.
-A name is compared with "_" read as "-": an application that reads fields from its environment
-cannot tell the two apart.
+Which of the peer's fields cross is decided in `crossing`.
 """
 
 import re
@@ -14,24 +10,11 @@ import orjson
 
 from proxy.errors import Refusal
 from proxy.model import AnswerHead, Head, Headers, Peer
+from proxy.wire.crossing import Fields, crossing
 from proxy.wire.digests import format_sha256
 from proxy.wire.identity import identity_fields
 from proxy.wire.structured import NotStructured, format_bytes, format_list, parse_list
 
-Fields = list[tuple[bytes, bytes]]
-
-_ONE_CONNECTION = frozenset(
-    b"connection content-length expect http2-settings keep-alive te trailer transfer-encoding "
-    b"upgrade".split()
-)
-_OURS = frozenset(
-    b"client-cert client-cert-chain data-sensitivity early-data forwarded transfer-id "
-    b"transfer-receipt transfer-receipt-key via x-client-cert x-real-ip".split()
-)
-_OURS_PREFIXES = (b"proxy-", b"x-forwarded-", b"ssl-client-", b"x-ssl-client-")
-_OF_CONTENT = frozenset(
-    b"content-digest content-md5 digest repr-digest signature signature-input".split()
-)
 _UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _OWN_LINKS = b"/.well-known/lockgate/"
 
@@ -65,12 +48,13 @@ def forward_request(
 
     `gateway` is our pseudonym in Via and Forwarded; `upstream_host` the Host; `content_digest` the
     32 octets of the SHA-256 of what is delivered, where it is known already; `keep_digest` is True
-    when no stop has changed the content. Raises `Refusal`: loop, head-too-large.
+    when the upstream gets the content that the sender described.
+    Raises `Refusal`: loop, head-too-large.
     """
     via = head.values(b"via")
     _require_no_loop(via, gateway)
     host = b"".join(head.values(b"host"))
-    kept = [pair for pair in _crossing(head.headers, keep_digest) if pair[0] != b"host"]
+    kept = [pair for pair in crossing(head.headers, keep_digest) if pair[0] != b"host"]
     fields = [(b"host", upstream_host.encode("ascii")), *kept]
     fields += [(b"via", value) for value in (*via, _via(head.http_version, gateway))]
     fields += identity_fields(peer, gateway=gateway, host=host, own_uri=own_uri)
@@ -91,7 +75,7 @@ def forward_answer(
     """
     fields = [
         (name, value)
-        for name, value in _crossing(head.headers, keep_digest)
+        for name, value in crossing(head.headers, keep_digest)
         if name != b"alt-svc" and not (name == b"link" and _OWN_LINKS in value)
     ]
     via = (*head.values(b"via"), _via(head.http_version, gateway))
@@ -143,23 +127,6 @@ def problem(refusal: Refusal, transfer_id: str) -> tuple[Fields, bytes]:
     if refusal.retry_after is not None:
         fields.append((b"retry-after", b"%d" % refusal.retry_after))
     return fields, body + b"\n"
-
-
-def _crossing(headers: Headers, keep_digest: bool) -> Fields:
-    nominated = {
-        option.strip(b" \t").lower()
-        for name, value in headers
-        if name == b"connection"
-        for option in value.split(b",")
-    }
-    removed = _ONE_CONNECTION | _OURS | (frozenset() if keep_digest else _OF_CONTENT)
-    crossing: Fields = []
-    for name, value in headers:
-        plain = name.replace(b"_", b"-")
-        if plain in removed or name in nominated or plain.startswith(_OURS_PREFIXES):
-            continue
-        crossing.append((name, value))
-    return crossing
 
 
 def _via(version: str, gateway: str) -> bytes:

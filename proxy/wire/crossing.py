@@ -1,0 +1,108 @@
+"""Which header fields of a peer cross the gate, in both directions.
+
+1. What concerns one connection stays there (RFC 9110 section 7.6.1, and what Connection nominates).
+2. What says who the sender is, or what the request really asks for, is said by us or by nobody:
+   upstreams trust such fields when they come from a gateway.
+3. Where the content that arrives is not the content that was sent, or may not be, what was said of
+   it stays behind: a digest of an unmasked body lets anyone enumerate what the mask hides. Any
+   field named like a digest or a validator is one, since every vendor has its own.
+4. Names are compared with every sign read as "-" (`grammar.plain`), and a name that means something
+   to anybody crosses in its proper spelling only: `Content_Encoding` and `Remote.User` do not.
+"""
+
+import re
+
+from proxy.errors import Refusal
+from proxy.model import Headers
+from proxy.wire.grammar import is_essential, plain
+
+Fields = list[tuple[bytes, bytes]]
+
+_ONE_CONNECTION = frozenset(
+    b"connection content-length expect http2-settings keep-alive te trailer transfer-encoding "
+    b"upgrade".split()
+)
+_OURS = frozenset(
+    b"cf-connecting-ip cf-connecting-ipv6 client-ip data-sensitivity early-data fastly-client-ip "
+    b"fly-client-ip front-end-https transfer-id transfer-receipt transfer-receipt-key "
+    b"true-client-ip via wl-proxy-client-ip x-cluster-client-ip x-host x-http-host-override "
+    b"x-http-method x-http-method-override x-method-override x-ms-client-principal proxy "
+    b"x-originating-ip x-real-ip x-rewrite-url x-scheme x-url-scheme".split()
+)
+_OURS_PREFIXES = tuple(
+    b"client-cert forwarded proxy- remote- ssl- tls- x-amzn-mtls- x-amzn-oidc- x-amzn-tls- "
+    b"x-arr- x-auth-request- x-authenticated- x-client- x-envoy- x-forwarded "
+    b"x-goog-authenticated-user- x-goog-iap- x-ms-client-principal- x-original- x-remote- x-ssl- "
+    b"x-tls- x-webauth-".split()
+)
+_OF_CONTENT = frozenset(
+    b"accept-ranges content-range delta-base repr-digest signature signature-input".split()
+)
+_LIKE_A_DIGEST = re.compile(
+    rb"che?cksum|digest|hash|md-?5|sha-?[0-9]|crc-?(?:32|64)|blake[23]|xxh|(?:^|-)e-?tag"
+)
+_WISHES = frozenset(b"want-digest want-content-digest want-repr-digest".split())
+_CONDITIONS = frozenset(b"if if-match if-none-match if-range".split())
+_ONLY_STANDARD = frozenset(
+    b"accept accept-charset accept-encoding accept-language accept-ranges allow alt-svc etag from "
+    b"last-modified link origin referer server user-agent".split()
+)
+_READS = frozenset(["GET", "HEAD"])
+
+
+def crossing(headers: Headers, keep_digest: bool) -> Fields:
+    """The fields that cross, in order and as written; with `keep_digest` False, none that could be
+    a digest of content or a validator of it."""
+    nominated = {
+        option.strip(b" \t").lower()
+        for name, value in headers
+        if name == b"connection"
+        for option in value.split(b",")
+    }
+    found: Fields = []
+    for name, value in headers:
+        known = plain(name)
+        if name in nominated or known in nominated or _stays(known):
+            continue
+        if known != name and _means_something(known):
+            continue
+        if keep_digest or not _is_of_content(known):
+            found.append((name, value))
+    return found
+
+
+def without_conditions(fields: Fields, method: str, *, hides: bool) -> Fields:
+    """The fields of a request whose answer is looked into, without its conditions on entity tags.
+
+    Which condition holds tells what content has that tag, and thereby, guess by guess, what the
+    sender may not see. What reads is answered as if it had asked for no condition. What writes must
+    not lose its condition, since that would overwrite what its sender meant to keep: where the
+    route `hides` a part of the content it may demand existence (`*`) and is refused anything else.
+    Raises `Refusal` ("condition-refused").
+    """
+    kept = [pair for pair in fields if not _is_condition(*pair)]
+    if method in _READS:
+        return kept
+    if hides and len(kept) < len(fields):
+        raise Refusal("condition-refused", "a condition on the tag of content that is masked")
+    return fields
+
+
+def _is_condition(name: bytes, value: bytes) -> bool:
+    known = plain(name)
+    vendor = known.endswith((b"-if-match", b"-if-none-match"))
+    return (known in _CONDITIONS or vendor) and value != b"*"
+
+
+def _stays(known: bytes) -> bool:
+    return known in _ONE_CONNECTION or known in _OURS or known.startswith(_OURS_PREFIXES)
+
+
+def _means_something(known: bytes) -> bool:
+    return is_essential(known) or known in _ONLY_STANDARD or known in _OF_CONTENT
+
+
+def _is_of_content(known: bytes) -> bool:
+    if known in _OF_CONTENT:
+        return True
+    return _LIKE_A_DIGEST.search(known) is not None and known not in _WISHES
