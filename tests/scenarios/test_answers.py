@@ -120,6 +120,48 @@ def test_head_204_and_304_have_no_content_and_their_receipts_in_the_head(
         assert client.ask(request()).body == OK
 
 
+TELLING = [
+    'ETag: "9e107d9d"',
+    "Repr-Digest: sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:",
+    "X-Amz-Checksum-SHA256: x",
+    "X-Goog-Hash: md5=x",
+    "Content-MD5: x",
+]
+TELLING_NAMES = [line.partition(":")[0].lower() for line in TELLING]
+
+
+@pytest.mark.parametrize(
+    ("path", "crosses"), [("/masked-answer/1", False), ("/stream/1", True), ("/trailer/1", False)]
+)
+def test_an_answer_without_content_tells_no_digest_of_what_is_looked_into(
+    gateway: Gateway, receiver: Receiver, path: str, crosses: bool
+) -> None:
+    with gateway.connect() as client:
+        for method, status in (("HEAD", "200 OK"), ("GET", "304 Not Modified"), ("PUT", "204 No")):
+            head = "\r\n".join([status, *TELLING, "Last-Modified: x"]).encode()
+            receiver.behave = partial(say, head=head)
+            client.send(request(path, None, method=method))
+            answer = client.answer(bodiless=True)
+            assert answer.status == int(status[:3])
+            assert answer.values("last-modified") == ["x"]
+            for name in TELLING_NAMES:
+                assert bool(answer.values(name)) == crosses
+
+
+def test_an_unchanged_answer_tells_no_digest_where_another_would_be_masked(
+    gateway: Gateway, receiver: Receiver
+) -> None:
+    kind = "application/x-ndjson"
+    with gateway.connect() as client:
+        for status in (200, 412):
+            receiver.behave = lambda exchange, status=status: exchange.answer(  # type: ignore[misc]
+                status, b"{}\n", *TELLING, kind=kind
+            )
+            answer = client.ask(request("/masked-answer/1"))
+            assert (answer.status, answer.body) == (status, b"{}\n")
+            assert not set(TELLING_NAMES) & {name for name, _ in answer.fields}
+
+
 def test_a_refusal_of_head_says_its_length_and_sends_no_content(gateway: Gateway) -> None:
     with gateway.connect() as client:
         client.send(request("/nowhere", None, method="HEAD"))

@@ -133,6 +133,13 @@ def test_the_upstream_sees_who_sent_it_and_what_it_is(gateway: Gateway, receiver
         "Client_Cert: :Zm9yZ2Vk:",
         "Data-Sensitivity: public",
         "X-Real-IP: 1.2.3.4",
+        "True-Client-IP: 1.2.3.4",
+        "Remote-User: Zm9yZ2Vk",
+        "X_Remote.User: Zm9yZ2Vk",
+        "X-HTTP-Method-Override: Zm9yZ2Vk",
+        "X-Original-URL: /Zm9yZ2Vk",
+        "Content_Encoding: Zm9yZ2Vk",
+        "Accept.Encoding: Zm9yZ2Vk",
     ]
     for_one_hop = [
         "Connection: keep-alive, X-Secret-Hop",

@@ -129,6 +129,23 @@ def test_what_is_looked_into_is_asked_for_whole_and_uncoded(
     assert (unseen.value("range"), unseen.value("if-range")) == ("bytes=0-1", "x")
 
 
+def test_what_is_masked_cannot_be_guessed_by_its_tag(
+    gateway: Gateway, receiver: Receiver, watch: Watch
+) -> None:
+    tags = ['If-None-Match: "guess"', 'If-Match: "guess"', 'If: (["guess"])']
+    with gateway.connect() as client:
+        client.ask(request("/masked-answer/1", None, *tags, method="GET"))
+        seen = receiver.received[-1]
+        assert not {"if-match", "if-none-match", "if"} & {name for name, _ in seen.fields}
+        client.ask(request("/masked-answer/1", b"{}", "If-None-Match: *"))
+        assert receiver.received[-1].value("if-none-match") == "*"
+        client.ask(request("/files/1", b"", *tags))
+        assert receiver.received[-1].value("if-match") == '"guess"'
+        for tag in tags:
+            watch.again()
+            watch.refused(client.ask(request("/masked-answer/1", b"{}", tag)), "condition-refused")
+
+
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
 def test_a_route_that_looks_at_nothing_takes_every_type(
     gateway: Gateway, receiver: Receiver, coding: str
