@@ -1,0 +1,73 @@
+"""The first transfer works as the README prints it, with config/gateway.yaml."""
+
+import re
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from proxy.cli.wording import lockgate
+from tests.project.tree import ROOT
+
+PORTS = (8443, 9443, 9090)
+
+
+def commands() -> list[str]:
+    """What `Running it` says to type, one command each."""
+    text = (ROOT / "README.md").read_text().partition("## Running it\n")[2]
+    blocks = re.findall(r"^ {4}(.*)$", text.partition("\n[docs/")[0], re.MULTILINE)
+    return "\n".join(blocks).replace("\\\n", " ").splitlines()
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def shell(command: str, folder: Path) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        ["sh", "-c", command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def start(command: str, folder: Path) -> "subprocess.Popen[bytes]":
+    """Run a command that stays, until it says that it is ready."""
+    process = shell(f"exec {command}", folder)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert b'"ready"' in line, line
+    return process
+
+
+def test_the_first_transfer_works_as_printed(tmp_path: Path) -> None:
+    if not all(map(is_free, PORTS)):
+        pytest.skip("a port of config/gateway.yaml is taken on this machine")
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "lockgate").symlink_to(lockgate()[0])
+    certs, check, run, receive, echo, send = commands()
+    processes = []
+    try:
+        for command in (certs, check):
+            with shell(command, tmp_path) as process:
+                assert process.wait(30) == 0
+        for command in (run, receive):
+            processes.append(start(command, tmp_path))
+        for command in (echo, send):
+            with shell(command, tmp_path) as process:
+                out, _ = process.communicate(timeout=30)
+            assert process.returncode == 0, out
+    finally:
+        for process in processes:
+            process.terminate()
+            process.communicate(timeout=30)
+    (arrived,) = (tmp_path / "inbox").iterdir()
+    assert b"tok:k1:" in arrived.read_bytes()
+    assert (tmp_path / "order.json.receipt.json").is_file()
