@@ -120,6 +120,8 @@ FORBIDDEN = [
     "content-length",
     "transfer_encoding",
     "Content_Length",
+    "Content.Length",
+    "transfer~id",
     "x_forwarded_client_cert",
 ]
 

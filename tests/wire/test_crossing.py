@@ -71,6 +71,9 @@ x-goog-authenticated-user-email x-ms-client-principal-name x-amzn-oidc-data
 x-http-method-override x-method-override x-http-method x-original-url x-original-uri
 x-original-host x-original-method x-rewrite-url x-host proxy proxy-user x-envoy-original-path
 data-sensitivity transfer-receipt transfer-receipt-key early-data
+cf-connecting-ipv6 fastly-client-ip fly-client-ip front-end-https wl-proxy-client-ip x-scheme
+x-http-host-override x-originating-ip x-url-scheme x-ms-client-principal x-amzn-tls-version
+x-authenticated-user x-goog-iap-jwt-assertion
 """)
 
 
