@@ -12,10 +12,13 @@ too. What masking has put in place is no finding.
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from operator import itemgetter
 from typing import Final
 
 from proxy.content.findings import Findings, Search, decoded
+from proxy.content.fold import FOLDED, respelt_numbers, strings_to_fold
 from proxy.content.gate import NINE_DIGITS, SSN_WORD, gate
 from proxy.content.identifiers import find_bare_ssns, says_ssn
 from proxy.content.patterns import FINDERS, find_key_starts
@@ -25,6 +28,8 @@ from proxy.settings.schema import DetectRule
 BARE: Final = "bare us_ssn"
 """Among suspects: nine digits somewhere, and SSN or social somewhere."""
 
+_FOLDED: Final = FOLDED | {BARE}
+_START: Final = itemgetter(0)
 _ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
 _ESCAPED: Final = re.compile(rb'"[^"\\]*+\\.[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _PRINTABLE: Final = re.compile(rb'"[^"\\]*+(?:\\[^u/][^"\\]*+)*+\\[u/]', re.DOTALL)
@@ -90,7 +95,7 @@ def _quoted(match: re.Match[bytes]) -> bytes:
 def _values(data: bytes, plain: bytes, suspects: frozenset[str]) -> Iterator[tuple[int, int]]:
     """Spans of the strings and numbers to look at, in order."""
     end = counted = quotes = 0
-    for start in sorted(_candidates(data, plain, suspects)):
+    for start in merge(*_candidates(data, plain, suspects)):
         if start < end:
             continue
         quotes += plain.count(b'"', counted, start)
@@ -108,16 +113,19 @@ def _values(data: bytes, plain: bytes, suspects: frozenset[str]) -> Iterator[tup
         yield begin, end
 
 
-def _candidates(data: bytes, plain: bytes, suspects: frozenset[str]) -> Iterator[int]:
-    """Where something may be: octets inside a value, or its first."""
+def _candidates(data: bytes, plain: bytes, suspects: frozenset[str]) -> Iterator[Iterable[int]]:
+    """Where something may be: octets inside a value, or its first. Each of them in order."""
     for kind in suspects - {BARE, "private_key"}:
-        yield from (start for start, _ in FINDERS[kind](plain))
+        yield map(_START, FINDERS[kind](plain))
     if BARE in suspects:
-        yield from (start for start, _ in find_bare_ssns(plain))
+        yield map(_START, find_bare_ssns(plain))
     if "private_key" in suspects:
-        yield from find_key_starts(plain)
+        yield sorted(find_key_starts(plain))
+    if suspects & _FOLDED:
+        yield strings_to_fold(plain)
+        yield respelt_numbers(plain)
     if b"\\u" in data or b"\\/" in data:
-        yield from (match.start() for match in _PRINTABLE.finditer(data))
+        yield (match.start() for match in _PRINTABLE.finditer(data))
 
 
 def _under_ssn(data: bytes) -> frozenset[int]:

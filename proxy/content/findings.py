@@ -1,16 +1,20 @@
 """Judge one string or number: find, count, and redact, reject or flag."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 import orjson
 
-from proxy.content.identifiers import find_bare_ssns
+from proxy.content.fold import FOLDED, digits_of, fold, unfolded
+from proxy.content.identifiers import Span, find_bare_ssns
 from proxy.content.patterns import FINDERS, NEEDED
 from proxy.errors import Refusal
 from proxy.settings.schema import DetectRule
 
+FINDINGS_MAXIMUM: Final = 10_000
+"""Findings in a document or NDJSON record; one more, and it is refused. Bounds time and memory."""
 _ROUNDS: Final = 8
 
 
@@ -20,6 +24,13 @@ class Findings:
 
     counts: dict[str, int] = field(default_factory=dict)
     labels: set[str] = field(default_factory=set)
+    abandoned: bool = False
+    """Set from another thread when nobody waits for the body any more."""
+
+    def require_wanted(self) -> None:
+        """Raise Refusal("unparseable") when the body was abandoned. Called between values."""
+        if self.abandoned:
+            raise Refusal("unparseable", "abandoned before it was judged")
 
 
 def decoded(raw: bytes) -> bytes:
@@ -37,6 +48,7 @@ class Search:
         self._highest = highest
         self._findings = findings
         self._where = where
+        self._left = FINDINGS_MAXIMUM
 
     def edit(self, raw: bytes, *, bare: bool) -> bytes:
         """One string with its quotes, or one number, with its findings redacted.
@@ -45,7 +57,7 @@ class Search:
         admits a social security number without dashes.
         """
         if raw[0] != 0x22:
-            found = self._look(raw, bare, first=True)
+            found = self._look(digits_of(raw), bare, first=True)
             return b'"[REDACTED:%b]"' % found[0][2] if found else raw
         text = original = decoded(raw)
         for turn in range(_ROUNDS):
@@ -65,26 +77,39 @@ class Search:
     def _look(self, text: bytes, bare: bool, *, first: bool) -> list[tuple[int, int, bytes]]:
         """The spans to redact, in order and apart. Counts, rejects and flags on the way."""
         spans: list[tuple[int, int, bytes]] = []
+        folded = fold(text)
         for rule in self._rules:
             if rule.action == "flag" and not first:
                 continue
             finder = FINDERS[rule.type]
             if bare and rule.type == "us_ssn":
                 finder = find_bare_ssns
-            elif NEEDED.get(rule.type, b"") not in text:
+            elif NEEDED.get(rule.type, b"") not in folded:
                 continue
-            found = list(finder(text))
+            found = self._counted(rule, finder(folded if rule.type in FOLDED else text))
+            if folded is not text and rule.type in FOLDED:
+                found = list(unfolded(text, folded, found))
             if not found:
                 continue
-            counts = self._findings.counts
-            counts[rule.type] = counts.get(rule.type, 0) + len(found)
-            if rule.action == "reject":
-                raise Refusal("finding-rejected", f"{rule.type} in {self._where}")
             if rule.action == "flag":
                 self._findings.labels.add(rule.label or self._highest)
             else:
                 spans += [(start, end, rule.type.encode()) for start, end in found]
         return _apart(spans)
+
+    def _counted(self, rule: DetectRule, finds: Iterator[Span]) -> list[Span]:
+        """What was found, counted. Raises Refusal("finding-rejected")."""
+        self._findings.require_wanted()
+        found = list(islice(finds, self._left + 1))
+        if found:
+            counts = self._findings.counts
+            counts[rule.type] = counts.get(rule.type, 0) + len(found)
+            if rule.action == "reject":
+                raise Refusal("finding-rejected", f"{rule.type} in {self._where}")
+        if len(found) > self._left:
+            raise Refusal("finding-rejected", f"over {FINDINGS_MAXIMUM} findings in {self._where}")
+        self._left -= len(found)
+        return found
 
 
 def _apart(spans: list[tuple[int, int, bytes]]) -> list[tuple[int, int, bytes]]:

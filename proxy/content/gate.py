@@ -15,16 +15,36 @@ from typing import Final
 
 import hyperscan
 
+from proxy.content import fold
 from proxy.content.identifiers import IBAN_LENGTHS
 
 NINE_DIGITS: Final = "nine_digits"
 SSN_WORD: Final = "ssn_word"
 
+_D: Final = b"(?:[0-9]|" + fold.DIGITS + b")"
+_DASH: Final = b"(?:-|" + fold.DASHES + b")"
+_SPACE: Final = b"(?: |" + fold.SPACES + b")"
+_JOINT: Final = b"(?:" + _SPACE + b"{0,2}|" + _DASH + b")"
+# Numbers that may be integral and have an exponent: in JSON, a delimiter stands before a number.
+_EXPONENT: Final = (
+    rb"(?:^|[ \t\n\r:,\[])-?[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]",
+    rb"[0-9]{9}(?:\.0+)?[eE]-[0-9]",
+)
+
 _PATTERNS: Final[dict[str, tuple[bytes, ...]]] = {
-    "credit_card": (rb"(?:^|[^0-9])(?:[2-6]|1800)(?:[ -]?[0-9]){11}",),
-    "iban": (b"(?:" + "|".join(IBAN_LENGTHS).encode() + rb")[0-9]{2}(?: ?[0-9A-Z]){11}",),
-    "us_ssn": (rb"[0-9]{3}-[0-9]{2}-[0-9]{4}",),
-    NINE_DIGITS: (rb"(?:^|[^0-9])[0-9]{3} ?[0-9]{2} ?[0-9]{4}(?:[^0-9]|$)",),
+    "credit_card": (
+        b"(?:^|[^0-9])(?:[2-6]|1800|" + fold.DIGITS + b")(?:" + _JOINT + _D + b"){11}",
+        b"%b{4}\\.%b{4,6}\\.%b{4}" % (_D, _D, _D),
+        *_EXPONENT,
+    ),
+    "iban": (
+        b"(?:%b)%b{2}(?:%b?(?:[A-Z]|%b)){11}" % ("|".join(IBAN_LENGTHS).encode(), _D, _SPACE, _D),
+    ),
+    "us_ssn": (b"%b{3}%b%b{2}%b%b{4}" % (_D, _DASH, _D, _DASH, _D),),
+    NINE_DIGITS: (
+        b"(?:^|[^0-9])%b{3}%b?%b{2}%b?%b{4}(?:[^0-9]|$)" % (_D, _SPACE, _D, _SPACE, _D),
+        *_EXPONENT,
+    ),
     SSN_WORD: (rb"(?i)ssn|social",),
     "email": (rb"[0-9A-Za-z.!#$%&'*+/=?^_`{|}~\x80-\xff-]@[0-9A-Za-z\x80-\xff]",),
     "private_key": (rb"-----BEGIN ", rb"PuTTY-User-Key-File-"),

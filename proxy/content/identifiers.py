@@ -1,7 +1,8 @@
 """Numbers that are checked: payment cards, IBANs, US social security numbers.
 
-Each `find_*` takes the UTF-8 of one decoded string (or the text of a number) and yields spans in
-it. What a number looks like is never enough: a checksum, a list of ranges, a key above it decide.
+Each `find_*` takes the UTF-8 of one decoded string (or the digits of a number), folded (see fold),
+and yields spans in it. What a number looks like is never enough: a checksum, a list of ranges, a
+key above it decide.
 
 A pattern starts with the set of its first octets, because then the search is fast, and looks at
 what stands before only after that: `(?<![0-9].)` is "no digit before the first octet".
@@ -16,13 +17,17 @@ Span = tuple[int, int]
 
 # --- payment cards -------------------------------------------------------------------------------
 
-_LEFT: Final = rb"(?<![0-9A-Za-z_].)(?<![0-9][.-].)"
-_NO_UUID: Final = rb"(?<![0-9A-Fa-f]{4}-.)"
-_RIGHT: Final = rb"(?![0-9A-Za-z_])(?!-[0-9])(?!\.[0-9])"
+# No word before it, and no fraction. Beside a dash or before a point, fifteen and sixteen digits,
+# groups of them, and a dashed SSN say enough; a shorter or longer run may be the tail of a UUID.
+_LEFT: Final = rb"(?<![0-9A-Za-z_].)(?<![0-9]\..)"
+_END: Final = rb"(?![0-9A-Za-z_])"
+_ALONE: Final = rb"(?<![0-9]-.)(?<![0-9A-Fa-f]{4}-.)"
+_JOINT: Final = b"( {1,2}|[.-])"
 _CARD: Final = re.compile(
-    b"[1-6]" + _LEFT + _NO_UUID + rb"(?:(?<=[2-6])(?:[0-9]{11,18}+"
-    rb"|[0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,3})?"
-    rb"|(?<=3)[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})|800[0-9]{11})" + _RIGHT,
+    b"[1-6]" + _LEFT + rb"(?:(?<=[2-6])(?:[0-9]{14,15}+"
+    rb"|[0-9]{3}" + _JOINT + rb"[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,3}" + _END + rb")?"
+    rb"|(?<=3)[0-9]{3}" + _JOINT + rb"[0-9]{6}\2[0-9]{4,5}"
+    rb"|" + _ALONE + rb"[0-9]{11,18}+(?!-[0-9])(?!\.[0-9]))|800[0-9]{11})" + _END,
     re.DOTALL,
 )
 _ISSUERS: Final = (
@@ -50,37 +55,43 @@ _ISSUERS: Final = (
     ("6759", "6759", range(12, 20)),  # Maestro
     ("6761", "6763", range(12, 20)),  # Maestro
 )
-_DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
-def _issued(digits: str) -> bool:
-    return any(
-        low <= digits[: len(low)] <= high and len(digits) in lengths
-        for low, high, lengths in _ISSUERS
-    )
+def _by_prefix() -> dict[bytes, frozenset[int]]:
+    """The first four digits -> the lengths of the issuers that they belong to."""
+    lengths: dict[bytes, frozenset[int]] = {}
+    for low, high, allowed in _ISSUERS:
+        for prefix in range(int(low.ljust(4, "0")), int(high.ljust(4, "9")) + 1):
+            digits = b"%04d" % prefix
+            lengths[digits] = lengths.get(digits, frozenset()) | frozenset(allowed)
+    return lengths
 
 
-def _luhn(digits: str) -> bool:
-    total = sum(int(digit) for digit in digits[-1::-2])
-    return (total + sum(_DOUBLED[int(digit)] for digit in digits[-2::-2])) % 10 == 0
+_LENGTHS: Final = _by_prefix()
+_DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
 
 
-def is_card(digits: str) -> bool:
+def is_card(digits: bytes) -> bool:
     """Issuer range with its lengths, and Luhn. No row of one digit passes both."""
-    return _issued(digits) and _luhn(digits)
+    if len(digits) not in _LENGTHS.get(digits[:4], ()):
+        return False
+    total = sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED))
+    return (total - 48 * len(digits)) % 10 == 0
 
 
 def find_cards(text: bytes) -> Iterator[Span]:
     position = 0
     while match := _CARD.search(text, position):
         position = match.start() + 1
-        groups = re.split(rb"[ -]", match[0])
-        for count in range(len(groups), max(len(groups) - 2, 0), -1):
-            if is_card(b"".join(groups[:count]).decode()):
-                end = match.start() + sum(map(len, groups[:count])) + count - 1
-                yield match.start(), end
-                position = end
-                break
+        whole = match[0]
+        if is_card(whole.translate(None, b" .-")):
+            position = match.end()
+            yield match.span()
+        elif match[1] and whole.count(match[1]) == 4:  # the last group may be another number
+            first = whole[: whole.rindex(match[1])]
+            if is_card(first.translate(None, b" .-")):
+                position = match.start() + len(first)
+                yield match.start(), position
 
 
 # --- IBAN ----------------------------------------------------------------------------------------
@@ -121,9 +132,9 @@ def find_ibans(text: bytes) -> Iterator[Span]:
 # --- US social security numbers ------------------------------------------------------------------
 
 _AREA: Final = b"([0-8]" + _LEFT + b"[0-9]{2})"
-_SSN: Final = re.compile(_AREA + rb"-([0-9]{2})-([0-9]{4})" + _RIGHT, re.DOTALL)
+_SSN: Final = re.compile(_AREA + rb"-([0-9]{2})-([0-9]{4})" + _END, re.DOTALL)
 _BARE_SSN: Final = re.compile(
-    _AREA + rb"(?:-(?=[0-9]{2}-)| (?=[0-9]{2} )|(?=[0-9]{6}))([0-9]{2})[ -]?([0-9]{4})" + _RIGHT,
+    _AREA + rb"(?:-(?=[0-9]{2}-)| (?=[0-9]{2} )|(?=[0-9]{6}))([0-9]{2})[ -]?([0-9]{4})" + _END,
     re.DOTALL,
 )
 _MARK: Final = re.compile(r"\[REDACTED:[a-z_]+\]")  # says "us_ssn", but is no word of a key
