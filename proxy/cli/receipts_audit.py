@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from proxy.cli.receipts_files import read, read_public_key
+from proxy.cli.wording import count
 from proxy.notary.folder import Folder, audit_folder
 from proxy.receipt.audit import Kept
 from proxy.receipt.audit import Progress as Tick
@@ -25,7 +26,8 @@ def run_audit(arguments: argparse.Namespace) -> int:
         kept = Kept(str(arguments.checkpoint), read(arguments.checkpoint))
     with _progress() as tick:
         checkpoint, further = audit_folder(folder, vkeys=vkeys, keys=keys, kept=kept, progress=tick)
-    print(f"{checkpoint.origin}: {checkpoint.size} entries are what the checkpoint says")
+    entries = count(checkpoint.size, "entry", "entries")
+    print(f"{checkpoint.origin}: {entries}, as the checkpoint says")
     print(f"  signed by {', '.join(f'{vkey.name}+{vkey.key_id.hex()}' for vkey in vkeys)}")
     if kept is not None:
         print(f"  consistent with {kept.name}")

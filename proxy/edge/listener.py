@@ -50,25 +50,40 @@ def bind(address: str, directory: Path) -> trio.socket.SocketType:
 
 def _bind(address: str, directory: Path) -> socket.socket:
     place = parse_bind(address)
+    host, family = place.host or "", socket.AF_INET
     if place.path is not None:
-        path = directory / place.path
-        if path.exists() and stat.S_ISSOCK(path.stat().st_mode):
-            path.unlink()
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        mask = os.umask(0o117)
-        try:
-            sock.bind(str(path))
-        finally:
-            os.umask(mask)
-    else:
-        host = place.host or ""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, place.port))
-    sock.listen(_BACKLOG)
+        family = socket.AF_UNIX
+    elif ":" in host:
+        family = socket.AF_INET6
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if place.path is not None:
+            _bind_unix(sock, directory / place.path)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((host, place.port))
+        sock.listen(_BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
     sock.setblocking(False)
     return sock
+
+
+def _bind_unix(sock: socket.socket, path: Path) -> None:
+    """Bind for owner and group; a path that a dead process left behind is taken over."""
+    if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not _is_answered(path):
+        path.unlink()
+    mask = os.umask(0o117)
+    try:
+        sock.bind(str(path))
+    finally:
+        os.umask(mask)
+
+
+def _is_answered(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 class Listener:

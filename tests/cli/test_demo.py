@@ -286,7 +286,7 @@ def test_it_notices_a_receiver_that_has_more_than_it_should(tmp_path: Path) -> N
 
 
 def test_it_notices_an_audit_that_passes_or_fails_when_it_should_not() -> None:
-    passed, failed = Ran((), 0, "log: 6 entries are", ""), Ran((), 1, "", "entry 2: no")
+    passed, failed = Ran((), 0, "log: 6 entries, as", ""), Ran((), 1, "", "entry 2: no")
     evidence.require_audit_passes(passed, 6)
     evidence.require_audit_fails(failed)
     wrong: list[Callable[[], None]] = [

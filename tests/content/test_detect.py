@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.content.detect import BARE, Detector
-from proxy.content.findings import FINDINGS_MAXIMUM
+from proxy.content.findings import FINDINGS_MAXIMUM, Findings, Search
 from proxy.content.fold import FOLDED, fold
 from proxy.content.identifiers import (
     IBAN_LENGTHS,
@@ -21,6 +21,7 @@ from proxy.content.identifiers import (
     is_card,
     says_ssn,
 )
+from proxy.content.inspector import _wanted
 from proxy.content.patterns import FINDERS, find_emails
 from proxy.errors import Refusal
 from proxy.settings.schema import DetectRule
@@ -197,6 +198,29 @@ def test_any_spelling_of_an_integer_is_judged_as_that_integer(
     assert output.startswith(b'{"ssn":"[REDACTED:')
 
 
+def test_an_abandoned_body_is_refused_wherever_its_judging_is() -> None:
+    rules = compiled({"$.a": "redact"}, EVERYTHING)
+    for form in ("json", "ndjson"):
+        inspector = rules.open(form)
+        inspector.feed(b'{"a":1}')
+        inspector.abandon()
+        with pytest.raises(Refusal, match="unparseable: abandoned"):
+            inspector.finish()
+    late = Findings()
+    hits = _wanted([(0, 0, 0, 1), (0, 2, 2, 3)], late)
+    assert next(hits) == (0, 0, 0, 1)
+    late.abandoned = True
+    with pytest.raises(Refusal):
+        next(hits)
+    with pytest.raises(Refusal):
+        DETECTOR.examine(b'["a@b.example"]', frozenset({"email"}), (), late, "it")
+    with pytest.raises(Refusal):
+        Search([], "top", late, "it")._counted(EMAIL, iter([]))
+    opaque = rules.open("opaque")
+    opaque.abandon()
+    assert opaque.feed(b"x") == b"x"
+
+
 def test_more_findings_than_a_document_may_have_are_refused() -> None:
     rules = compiled({}, {"email": "redact", "us_ssn": "flag"})
     most = " ".join(["a@bb.cc"] * (FINDINGS_MAXIMUM - 1) + ["536-90-4399"])
@@ -350,6 +374,8 @@ def test_what_masking_has_put_in_place_is_no_finding() -> None:
 # --- the gate ----------------------------------------------------------------------------------
 
 DETECTOR = Detector([DetectRule(type=kind, action="redact") for kind in FINDERS], "top")  # type: ignore[arg-type]
+
+EMAIL = DetectRule(type="email", action="redact")
 
 pieces = st.sampled_from([text for _, text in FOUND]) | st.text(
     st.sampled_from('0123456789 -.@aAeyJ_/\\"\n\t\u00e9\u20ac\u00a0\u2011\uff14'), max_size=6

@@ -1,7 +1,7 @@
 """The scanner finds exactly the nodes that RFC 9535 says, and refuses what it does not support."""
 
 import json
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.content.paths import Automaton
+from proxy.content.paths import Automaton, State
 from proxy.content.scan import find
 from tests.content.policies import compiled, masked
 from tests.content.spelling import documents, paths
@@ -118,3 +118,26 @@ def test_a_masked_subtree_swallows_the_rules_inside_it() -> None:
     assert masked('{"a":{"b":"xy"}}', [("$.a.b", "drop"), ("$.a", "redact")]) == (
         b'{"a":"[REDACTED]"}'
     )
+
+
+@given(st.lists(paths, min_size=1, max_size=3), st.integers(0, 12))
+def test_a_row_of_elements_has_the_states_of_each_of_them(rules: list[str], length: int) -> None:
+    state = Automaton(rules).root
+    expected = [state.element(n, length) for n in range(length)]
+    assert list(islice(state.each(length), length)) == expected
+
+
+@pytest.mark.parametrize("path", ["$[0]", "$[-1]", "$[1:]", "$[::2]", "$[5:-3:3]", "$[-2::-3]"])
+def test_a_long_row_is_not_looked_at_one_by_one(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = Automaton([path]).root
+    expected = [state.element(n, 1000) for n in range(1000)]
+    asked: list[int] = []
+    plain = State.element
+
+    def element(self: State, index: int, length: int) -> State:
+        asked.append(index)
+        return plain(self, index, length)
+
+    monkeypatch.setattr(State, "element", element)
+    assert list(islice(state.each(1000), 1000)) == expected
+    assert len(asked) <= 12

@@ -206,7 +206,7 @@ def test_audit_needs_public_keys_only_and_says_how_far_it_went(run: Run, place: 
     shutil.copy(place / "log" / "checkpoint", place / "kept")
     code, out, err = run(*AUDIT, "--checkpoint", "kept")
     assert (code, err) == (0, "")
-    assert "3 entries are what the checkpoint says" in out
+    assert "3 entries, as the checkpoint says" in out
     assert "consistent with kept" in out
 
 

@@ -94,7 +94,7 @@ def require_audit_passes(ran: Ran, entries: int) -> None:
     """It says so, and of as many entries as there were transfers. Raises NotAsTold."""
     if ran.code != 0:
         raise NotAsTold(f"the audit failed: {ran.err.strip()}")
-    if re.search(rf" {entries} entr(?:y|ies) ", ran.out) is None:
+    if re.search(rf": {entries:,} entr(?:y|ies),", ran.out) is None:
         raise NotAsTold(f"the log does not hold {count(entries, 'entry', 'entries')}")
 
 
