@@ -76,6 +76,7 @@ class Detector:
         out = bytearray()
         position = 0
         for start, end in _values(data, plain, suspects):
+            findings.require_wanted()
             at = bisect_left(masked, start)
             if at < len(masked) and masked[at] == start:
                 continue

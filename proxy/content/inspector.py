@@ -10,7 +10,7 @@ feed(). After a Refusal an inspector gives nothing any more.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
@@ -19,7 +19,7 @@ from proxy.content.findings import Findings
 from proxy.content.mask import Replace, mask
 from proxy.content.paths import Automaton
 from proxy.content.probe import Plain, probe
-from proxy.content.scan import find
+from proxy.content.scan import Hit, find
 from proxy.content.validate import require_json
 from proxy.errors import Refusal
 from proxy.model import Report
@@ -41,6 +41,10 @@ class Inspector(Protocol):
     def report(self) -> Report:
         """What has been done so far, at any time."""
 
+    @abstractmethod
+    def abandon(self) -> None:
+        """Nobody waits any more: a feed() or finish() in another thread raises Refusal soon."""
+
 
 @dataclass(frozen=True, slots=True)
 class Engine:
@@ -54,11 +58,12 @@ class Engine:
     detector: Detector | None
     scale: tuple[str, ...]
 
-    def mask(self, data: bytes, where: str, masked: list[int]) -> tuple[bytes, Sequence[int]]:
+    def mask(self, data: bytes, where: str, tally: "_Tally") -> tuple[bytes, Sequence[int]]:
         """One document masked, and where replacements stand in it; counted by number of rule.
 
         Raises Refusal("unparseable") when it is not JSON.
         """
+        tally.findings.require_wanted()
         value = require_json(data, self.limits.depth, where)
         if not self.paths:
             return data, ()
@@ -66,7 +71,14 @@ class Engine:
         del value  # many times the size of the document
         if hits is not None and not hits:
             return data, ()
-        return mask(data, hits or find(data, self.automaton.root), self.actions, masked)
+        wanted = _wanted(hits or find(data, self.automaton.root), tally.findings)
+        return mask(data, wanted, self.actions, tally.masked)
+
+
+def _wanted(hits: Iterable[Hit], findings: Findings) -> Iterator[Hit]:
+    for hit in hits:
+        findings.require_wanted()
+        yield hit
 
 
 @dataclass(slots=True)
@@ -120,7 +132,7 @@ class JsonInspector:
         data = bytes(self._held)
         self._held.clear()
         engine, tally = self._engine, self._tally
-        output, placed = engine.mask(data, "the document", tally.masked)
+        output, placed = engine.mask(data, "the document", tally)
         tally.records = 1
         if engine.detector and (suspects := engine.detector.suspects(output)):
             output = engine.detector.examine(
@@ -131,6 +143,9 @@ class JsonInspector:
 
     def report(self) -> Report:
         return self._tally.report("json")
+
+    def abandon(self) -> None:
+        self._tally.findings.abandoned = True
 
 
 class NdjsonInspector:
@@ -171,6 +186,9 @@ class NdjsonInspector:
     def report(self) -> Report:
         return self._tally.report("ndjson")
 
+    def abandon(self) -> None:
+        self._tally.findings.abandoned = True
+
     def _block(self, block: bytes) -> bytes:
         """Check and mask whole lines; the last one may lack its LF."""
         detector, tally = self._engine.detector, self._tally
@@ -201,7 +219,7 @@ class NdjsonInspector:
         if not line.strip(b" \t\r"):
             return line, ()
         self._tally.records += 1
-        return self._engine.mask(line, f"line {self._lines}", self._tally.masked)
+        return self._engine.mask(line, f"line {self._lines}", self._tally)
 
 
 class OpaqueInspector:
@@ -215,6 +233,9 @@ class OpaqueInspector:
 
     def report(self) -> Report:
         return Report(format="opaque")
+
+    def abandon(self) -> None:
+        """There is nothing to stop."""
 
 
 def _refuse_more() -> NoReturn:

@@ -15,7 +15,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import count, cycle, islice, product
+from math import lcm
 
 import jsonpath_rfc9535
 from jsonpath_rfc9535.segments import JSONPathRecursiveDescentSegment
@@ -57,6 +58,15 @@ class Segment:
             or any(index == n or index - length == n for n in self.indexes)
             or any(index in range(*cut.indices(length)) for cut in self.slices)
         )
+
+    def edges(self, length: int) -> Iterator[int]:
+        """Between two neighbours of these, `selects` repeats itself with the steps."""
+        for n in self.indexes:
+            yield from (n, n + 1) if n >= 0 else (n + length, n + length + 1)
+        for cut in self.slices:
+            if chosen := range(*cut.indices(length)):
+                ends = chosen[0], chosen[-1]
+                yield from (min(ends), max(ends) + 1)
 
     @property
     def positional(self) -> bool:
@@ -143,6 +153,21 @@ class State:
         if found is None:
             found = self._elements[selected] = self._to(selected)
         return found
+
+    def each(self, length: int) -> Iterator["State"]:
+        """The states of all elements in order; does not look at each of a long row."""
+        segments = [segment for _, _, segment in self._steps]
+        period = lcm(*(abs(cut.step or 1) for s in segments for cut in s.slices))
+        edges = {edge for segment in segments for edge in segment.edges(length)}
+        start = 0
+        for end in [*sorted(edge for edge in edges if edge > 0), None]:
+            left = count(start) if end is None else range(start, end)
+            if period > MAX_STATES:  # so long a row of them is not worth its memory
+                yield from (self.element(n, length) for n in left)
+            else:
+                again = cycle([self.element(n, length) for n in islice(left, period)])
+                yield from again if end is None else islice(again, end - start)
+            start = end or start
 
     def below(self) -> Iterator["State"]:
         """Every state that a child can be in, whatever is sent."""

@@ -8,7 +8,7 @@ they are compared. Duplicate keys are members like any other: each is found.
 
 import re
 from collections.abc import Iterator
-from itertools import count, repeat
+from itertools import repeat
 
 import orjson
 
@@ -78,7 +78,7 @@ def _enter(data: bytes, start: int, state: State, lengths: dict[int, int]) -> Fr
         if not lengths:
             lengths.update(array_lengths(data))
         length = lengths[start]
-    return state.elements, (state.element(n, length) for n in count()), state
+    return state.elements, state.each(length), state
 
 
 def _member(state: State, key: bytes) -> State:
