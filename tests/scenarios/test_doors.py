@@ -182,9 +182,6 @@ def test_the_unix_socket_is_closed_to_others_and_taken_over_by_the_next_run(
     gateway, *_ = sidecar
     path = gateway.folder / "in.sock"
     assert path.stat().st_mode & 0o007 == 0
-    second = lockgate("run", gateway.path)
-    assert second.returncode == 1
-    assert path.exists(), "a path that somebody listens on is not taken over"
     assert gateway.stop(9) == -9
     gateway.start()
     with by_unix(gateway) as client:
