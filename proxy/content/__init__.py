@@ -5,12 +5,14 @@
     inspector   one body: feed octets, get checked octets, get a report
     validate    is it JSON, exactly, and not too deep
     paths       RFC 9535 paths -> an automaton over keys and indexes
+    rows        the elements of a long array, in runs of one state
     scan        the automaton over the octets of a document -> spans
     probe       a short cut past the automaton, taken when there is no doubt
     mask        spans -> replacements, applied once
     tokens      keyed pseudonyms that are recognised when they come again
     detect      the gate, then exact patterns on what the gate let through
     findings    one string or number judged: found, counted, redacted, rejected, flagged
+    fold        numbers, dashes, spaces and digits that are spelt otherwise, made plain
     gate        hyperscan, wrapped
     patterns    what an address, a key, a token is, exactly
     identifiers the same for cards, IBANs and social security numbers

@@ -15,8 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count, cycle, islice, product
-from math import lcm
+from itertools import count, product
 
 import jsonpath_rfc9535
 from jsonpath_rfc9535.segments import JSONPathRecursiveDescentSegment
@@ -28,9 +27,11 @@ from jsonpath_rfc9535.selectors import (
     WildcardSelector,
 )
 
+from proxy.content.rows import Run, runs, unrolled
 from proxy.content.validate import STRING
 
 MAX_STATES = 1024
+ROWS_MAXIMUM = 64
 
 _WS = rb"[ \t\n\r]*+"
 _SCALAR = rb"(?:" + STRING + rb"|[-+.0-9A-Za-z]++)"
@@ -58,15 +59,6 @@ class Segment:
             or any(index == n or index - length == n for n in self.indexes)
             or any(index in range(*cut.indices(length)) for cut in self.slices)
         )
-
-    def edges(self, length: int) -> Iterator[int]:
-        """Between two neighbours of these, `selects` repeats itself with the steps."""
-        for n in self.indexes:
-            yield from (n, n + 1) if n >= 0 else (n + length, n + length + 1)
-        for cut in self.slices:
-            if chosen := range(*cut.indices(length)):
-                ends = chosen[0], chosen[-1]
-                yield from (min(ends), max(ends) + 1)
 
     @property
     def positional(self) -> bool:
@@ -131,6 +123,7 @@ class State:
         self.from_the_end = any(segment.from_the_end for _, _, segment in self._steps)
         self._automaton = automaton
         self._elements: dict[tuple[bool, ...], State] = {}
+        self._rows: dict[int, list[Run[State]]] = {}
 
     @cached_property
     def names(self) -> dict[bytes, "State"]:
@@ -156,18 +149,17 @@ class State:
 
     def each(self, length: int) -> Iterator["State"]:
         """The states of all elements in order; does not look at each of a long row."""
-        segments = [segment for _, _, segment in self._steps]
-        period = lcm(*(abs(cut.step or 1) for s in segments for cut in s.slices))
-        edges = {edge for segment in segments for edge in segment.edges(length)}
-        start = 0
-        for end in [*sorted(edge for edge in edges if edge > 0), None]:
-            left = count(start) if end is None else range(start, end)
-            if period > MAX_STATES:  # so long a row of them is not worth its memory
-                yield from (self.element(n, length) for n in left)
-            else:
-                again = cycle([self.element(n, length) for n in islice(left, period)])
-                yield from again if end is None else islice(again, end - start)
-            start = end or start
+        row = self._rows.get(length)
+        if row is None:
+            segments = [segment for _, _, segment in self._steps]
+            indexes = [n for segment in segments for n in segment.indexes]
+            slices = [cut for segment in segments for cut in segment.slices]
+            row = runs(indexes, slices, length, lambda n: self.element(n, length))
+            if row is None:
+                return (self.element(n, length) for n in count())
+            if len(self._rows) < ROWS_MAXIMUM:
+                self._rows[length] = row
+        return unrolled(row)
 
     def below(self) -> Iterator["State"]:
         """Every state that a child can be in, whatever is sent."""

@@ -141,3 +141,5 @@ def test_a_long_row_is_not_looked_at_one_by_one(path: str, monkeypatch: pytest.M
     monkeypatch.setattr(State, "element", element)
     assert list(islice(state.each(1000), 1000)) == expected
     assert len(asked) <= 12
+    assert list(islice(state.each(1000), 1000)) == expected
+    assert len(asked) <= 12
