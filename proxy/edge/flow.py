@@ -89,6 +89,10 @@ class Flow:
             raise Refusal("digest-required", "neither head nor trailers declare a digest")
         self._integrity.require()
 
+    def abandon(self) -> None:
+        """Stop judging, wherever `finish` is: its result is not wanted any more."""
+        self._inspector.abandon()
+
     @property
     def pending(self) -> int:
         """Octets, about, that the inspector keeps until it has seen the end."""

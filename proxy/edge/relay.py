@@ -50,11 +50,18 @@ class Request:
 async def finish(flow: Flow, trailers: Headers) -> bytes:
     """The end of a body, and the last of what is ready. Raises Refusal as `Flow.finish`.
 
-    A long document is judged in a thread, so that it does not hold up every other transfer.
+    A long document is judged in a thread, so that it does not hold up every other transfer; a
+    transfer that is cut off tells the thread to stop.
     """
     if flow.pending <= _LONG:
         return flow.finish(trailers)
-    return await trio.to_thread.run_sync(flow.finish, trailers, limiter=_JUDGE)
+    try:
+        return await trio.to_thread.run_sync(
+            flow.finish, trailers, limiter=_JUDGE, abandon_on_cancel=True
+        )
+    except trio.Cancelled:
+        flow.abandon()
+        raise
 
 
 async def hold(client: Inbound, flow: Flow) -> Held:

@@ -193,7 +193,7 @@ class TransferIds(Model):
     capacity: int = Field(
         default=200_000,
         gt=0,
-        description="ids remembered at once, by all routes; new ones wait when all are in use",
+        description="ids remembered at once, by all routes; one sender has at most half",
     )
 
 
