@@ -18,6 +18,7 @@ import trio
 
 from proxy.edge import answers, relay, upload
 from proxy.edge.bodies import answer_flow, request_flow
+from proxy.edge.budget import Share
 from proxy.edge.gate import Keeper, Lane
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Outbound
@@ -43,7 +44,9 @@ async def serve(keeper: Keeper, listener: str, stream: Stream, peer: Peer) -> No
             if peer.expired(datetime.now(UTC)):
                 break  # a connection admits nobody for longer than a handshake would
             with keeper.metrics.in_flight.track_inprogress():
-                await cross(keeper, client, Transfer(listener, peer, keeper.gate))
+                await cross(
+                    keeper, client, Transfer(listener, peer, Share(keeper.budget), keeper.gate)
+                )
             if not client.next_cycle():
                 await stream.linger(LINGER)
                 return
@@ -74,6 +77,7 @@ async def cross(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
                 await cut_off(keeper, transfer)
         if transfer.reserved:
             keeper.replay.release(transfer.reserved)
+        transfer.share.release()
 
 
 async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
@@ -86,7 +90,7 @@ async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
     request = transfer.request = request_flow(transfer)
     if head.expect_continue:
         await client.send_continue()
-    held = await relay.hold(client, request)
+    held = await relay.hold(client, request, transfer.share)
     upstream = await lane.pool.acquire(transfer.peer.name)
     try:
         await forward(keeper, client, transfer, upstream, held)

@@ -23,6 +23,7 @@ import trio
 from proxy.app.credentials import ReceiptKeys
 from proxy.app.prepare import prepare, prepare_all
 from proxy.edge.admin import open_door, serve_door
+from proxy.edge.budget import Budget
 from proxy.edge.gate import Keeper
 from proxy.edge.listener import Listener, bind
 from proxy.edge.stream import Stream
@@ -48,7 +49,9 @@ async def _main(path: Path) -> int:
     metrics, log = Metrics(), Log(loaded.settings.log.format)
     gate, keys = prepare_all(loaded, metrics)
     notary = _open_notary(loaded, keys, metrics)
-    keeper = Keeper(gate, notary, ReplayWindow(loaded.settings.transfer_ids.capacity), metrics, log)
+    settings = loaded.settings
+    replay, budget = ReplayWindow(settings.transfer_ids.capacity), Budget(settings.memory.held)
+    keeper = Keeper(gate, notary, replay, budget, metrics, log)
     _publish(keeper, reload=False)
     process = Process(keeper, notary, path)
     _raise_descriptor_limit()
@@ -216,7 +219,7 @@ def _require_reloadable(old: Loaded, new: Loaded) -> None:
     binds = {name: listener.bind for name, listener in before.listeners.items()}
     if binds != {name: listener.bind for name, listener in after.listeners.items()}:
         problems.append(new.problem(("listeners",), "a listener or its bind changed: restart"))
-    for name in ("receipts", "admin", "metrics", "transfer_ids"):
+    for name in ("receipts", "admin", "metrics", "memory", "transfer_ids"):
         if getattr(before, name) != getattr(after, name):
             problems.append(new.problem((name,), f"{name} changed: that takes a restart"))
     if problems:
@@ -227,6 +230,7 @@ def _publish(keeper: Keeper, *, reload: bool) -> None:
     gate = keeper.gate
     keeper.loaded_at = datetime.now(UTC)
     keeper.metrics.ready.set_function(lambda: float(keeper.ready))
+    keeper.metrics.held.set_function(lambda: float(keeper.budget.taken))
     keeper.metrics.loaded(gate.loaded.sha256, keeper.loaded_at, reload=reload)
     keeper.metrics.forget_certificates()
     for role, certificate in gate.certificates:

@@ -8,6 +8,7 @@ places.py     places that are shared fairly
 outbound.py   HTTP with an upstream, and the pool of its connections
 relay.py      holds bodies, and takes answers back
 upload.py     sends requests on
+budget.py     how much is kept back at once
 flow.py       one body on its way through the content stops
 admin.py      health, metrics, status
 """

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from proxy.content.rules import Rules
+from proxy.edge.budget import Budget
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Pool
 from proxy.model import Certificate, Intent, Outcome, Peer, Receipt
@@ -82,6 +83,7 @@ class Keeper:
     gate: Gate
     notary: Evidence
     replay: ReplayWindow
+    budget: Budget
     metrics: Metrics
     log: Log
     clients: set[Inbound] = field(default_factory=set)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import trio
 
+from proxy.edge.budget import Share
 from proxy.edge.flow import Flow
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Outbound
@@ -64,7 +65,7 @@ async def finish(flow: Flow, trailers: Headers) -> bytes:
         raise
 
 
-async def hold(client: Inbound, flow: Flow) -> Held:
+async def hold(client: Inbound, flow: Flow, share: Share) -> Held:
     """Read the request until its end, or until more octets are ready than are to be held.
 
     Raises Refusal.
@@ -77,6 +78,7 @@ async def hold(client: Inbound, flow: Flow) -> Held:
             ready.append(await finish(flow, event.trailers))
             return Held(b"".join(ready), whole=True)
         piece = flow.feed(event.data)
+        share.take(len(event.data))
         if piece:
             ready.append(piece)
             size += len(piece)

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from proxy.edge.budget import Share
 from proxy.edge.flow import Flow
 from proxy.edge.gate import Gate, Lane
 from proxy.errors import LockgateError, Refusal, UpstreamFailure
@@ -36,6 +37,8 @@ class Transfer:
 
     listener: str
     peer: Peer
+    share: Share
+    """Of what the process may keep back at once."""
     gate: Gate
     """The configuration that it began under, and is judged by to its end."""
     id: str = field(default_factory=lambda: str(uuid.uuid4()))

@@ -24,6 +24,10 @@ def require_coherent(settings: Settings, mistakes: Mistakes) -> None:
     for path, policy in _policies(settings):
         _require_policy(path, policy, mistakes)
     for index, route in enumerate(settings.routes):
+        for name in ("document", "hold"):
+            if getattr(route.limits, name) > settings.memory.held:
+                path = ("routes", index, "limits", name)
+                mistakes.add(path, "more than memory.held lets all transfers keep together")
         for earlier in settings.routes[:index]:
             if _covers(earlier, route):
                 mistakes.add(

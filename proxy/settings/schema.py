@@ -189,6 +189,13 @@ class Bind(Model):
     bind: str
 
 
+class Memory(Model):
+    held: Size = Field(
+        default=256 * 2**20,
+        description="content kept back at once, by all transfers, until it is judged",
+    )
+
+
 class TransferIds(Model):
     capacity: int = Field(
         default=200_000,
@@ -220,6 +227,7 @@ class Settings(Model):
     receipts: Receipts
     admin: Bind
     metrics: Bind | None = None
+    memory: Memory = Memory()
     transfer_ids: TransferIds = TransferIds()
     shutdown: Shutdown = Shutdown()
     log: Log = Log()

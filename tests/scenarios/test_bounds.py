@@ -28,6 +28,7 @@ def gateway(start_gateway: StartGateway, receiver: Receiver, parties: Path) -> G
     config["listeners"]["small"] = config["listeners"]["ingest"] | {"limits": {"connections": 2}}
     hasty = {"limits": {"idle_timeout": "300ms", "head_timeout": "300ms"}}
     config["listeners"]["hasty"] = config["listeners"]["ingest"] | hasty
+    config["memory"] = {"held": "17MiB"}
     roomy = {"body": "1GiB", "document": "16MiB", "hold": "16MiB", "stall_timeout": "500ms"}
     config["routes"][1]["limits"] = {"stall_timeout": "500ms"}
     return start_gateway(
@@ -90,6 +91,21 @@ def test_who_finds_every_upstream_connection_in_use_is_told_to_come_again(
         answer = second.ask(request("/narrow/1"))
         watch.refused(answer, "overloaded", "failed")
         assert answer.value("retry-after") == "1"
+
+
+def test_what_all_transfers_keep_back_together_is_bounded(gateway: Gateway) -> None:
+    document = b'{"a":"' + b"x" * (10 * 2**20) + b'"}'
+    with gateway.connect() as first, gateway.connect() as second:
+        whole = request("/files/1", document)
+        first.send(request("/orders/1", document)[: -len(document) // 4])
+        wait_until(lambda: gateway.metric("lockgate_held_bytes") > 7 * 2**20)
+        answer = second.ask(request("/roomy/1", document))
+        assert answer.status == 503
+        assert receipt_of(gateway, answer)["disposition"]["problem"] == "overloaded"
+    with gateway.connect() as third:
+        wait_until(lambda: gateway.metric("lockgate_held_bytes") == 0)
+        assert third.ask(request("/roomy/1", document)).status == 200
+        assert third.ask(whole).status == 200
 
 
 def test_a_listener_takes_no_more_connections_than_it_may(gateway: Gateway) -> None:

@@ -280,6 +280,17 @@ def test_a_route_behind_one_that_takes_all_of_it_is_refused(
     assert found == ([("routes[1].match", expected)] if dead else [])
 
 
+@pytest.mark.parametrize("name", ["document", "hold"])
+def test_nothing_may_be_larger_than_all_transfers_may_keep_together(
+    tmp_path: Path, name: str
+) -> None:
+    place = f"routes.0.limits.{name}"
+    mistake = because(tmp_path, put("memory.held", "16MiB"), put(place, "17MiB"))
+    assert mistake[0] == f"routes[0].limits.{name}"
+    assert "more than memory.held" in mistake[1]
+    assert not mistakes(tmp_path, changed(put("memory.held", "17MiB"), put(place, "17MiB")))
+
+
 @pytest.mark.parametrize(
     ("change", "path", "words"),
     [
