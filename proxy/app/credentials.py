@@ -114,6 +114,8 @@ def masking_keys(preparation: Preparation) -> dict[str, list[tuple[str, bytes]]]
         for position, version in enumerate(versions):
 
             def require(octets: bytes, name: str = name, key_id: str = version.id) -> Tokenizer:
+                if b"-----BEGIN" in octets:
+                    raise CredentialError("a PEM file is no masking secret: it may be public")
                 return Tokenizer(name, [(key_id, octets.strip())])
 
             path = ("keys", name, position, "secret")
@@ -146,16 +148,27 @@ def receipt_keys(preparation: Preparation) -> ReceiptKeys | None:
 
 
 def certificates(preparation: Preparation) -> tuple[tuple[str, Certificate], ...]:
-    """(role, certificate) of our own and of each authority of `identity`: all that expires."""
-    identity = preparation.loaded.settings.identity
-    if identity is None:
-        return ()
-    own = preparation.read(("identity", "certificate"), identity.certificate, _identified)
-    trust = preparation.read(("identity", "trust"), identity.trust, _trusted)
-    return (
-        *(("identity", identify(each)) for each in (parse_chain(own)[:1] if own else ())),
-        *(("trust", identify(each)) for each in (parse_chain(trust) if trust else ())),
-    )
+    """(role, certificate) of all that expires: our own chain (`identity`, leaf first) and every
+    authority that anything here trusts (`trust`), each once."""
+    settings = preparation.loaded.settings
+    identity = settings.identity
+    found: dict[bytes, tuple[str, Certificate]] = {}
+
+    def note(role: str, pem: bytes | None) -> None:
+        for each in parse_chain(pem) if pem else ():
+            certificate = identify(each)
+            found.setdefault(certificate.sha256, (role, certificate))
+
+    if identity is not None:
+        path: Path = ("identity", "certificate")
+        note("identity", preparation.read(path, identity.certificate, _identified))
+        note("trust", preparation.read(("identity", "trust"), identity.trust, _trusted))
+    for section, members in (("listeners", settings.listeners), ("upstreams", settings.upstreams)):
+        for name, member in members.items():
+            if member.tls.trust is not None:
+                path = (section, name, "tls", "trust")
+                note("trust", preparation.read(path, member.tls.trust, _trusted))
+    return tuple(found.values())
 
 
 def _identified(pem: bytes) -> Certificate:

@@ -157,7 +157,7 @@ def _list(arguments: argparse.Namespace) -> int:
         request, disposition = predicate.get("request") or {}, predicate.get("disposition") or {}
         wanted = (
             (arguments.verdict, predicate.get("kind")),
-            (arguments.id, predicate.get("transferId")),
+            (arguments.id and arguments.id.lower(), predicate.get("transferId")),
             (arguments.route, request.get("route")),
         )
         if any(asked is not None and asked != found for asked, found in wanted):
@@ -180,7 +180,7 @@ def _list(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     found = 0
     for index, envelope, statement in _statements(arguments.store):
-        if arguments.which not in (str(index), statement["predicate"].get("transferId")):
+        if arguments.which.lower() not in (str(index), statement["predicate"].get("transferId")):
             continue
         found += 1
         if arguments.envelope:

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from proxy.cli.receipts_files import read, read_public_key
+from proxy.cli.receipts_files import UnreadableError, read, read_public_key
 from proxy.cli.wording import count
+from proxy.errors import EvidenceError
 from proxy.notary.folder import Folder, audit_folder
 from proxy.receipt.audit import Kept
 from proxy.receipt.audit import Progress as Tick
@@ -18,8 +19,11 @@ from proxy.receipt.vkey import parse_vkey
 
 def run_audit(arguments: argparse.Namespace) -> int:
     """Raises `EvidenceError` at the first thing that is wrong."""
-    folder = Folder(arguments.store)
-    vkeys = [parse_vkey(vkey) for vkey in arguments.vkey]
+    try:
+        folder = Folder(arguments.store)
+        vkeys = [parse_vkey(vkey) for vkey in arguments.vkey]
+    except EvidenceError as error:
+        raise UnreadableError(str(error)) from None
     keys = [read_public_key(path) for path in arguments.key]
     kept = None
     if arguments.checkpoint is not None:

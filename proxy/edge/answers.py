@@ -44,7 +44,7 @@ class Reply:
 
 
 def upstream_request(transfer: Transfer, upstream: Outbound, *, whole: bool) -> Request:
-    """The head that goes to the upstream (DESIGN.md, section 4).
+    """The head that goes to the upstream (docs/http.md).
 
     Raises Refusal: loop, head-too-large, condition-refused.
     """

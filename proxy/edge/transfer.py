@@ -120,7 +120,7 @@ class Transfer:
         return Intent(self.id, self.peer.name, self.known_lane.route.name, self.received_at)
 
     def verdict(self, refusal: Refusal | None) -> Verdict:
-        """How this attempt ended (DESIGN.md, section 3)."""
+        """How this attempt ended (docs/receipts.md)."""
         status = self.answer_head.status if self.answer_head else None
         settled = self.answer_whole or refusal is None or refusal.code == "answer-refused"
         if status is not None and settled:

@@ -57,7 +57,11 @@ class Metrics:
         self.held = self._gauge("held_bytes", "Content kept back until it is judged")
         self.in_flight = self._gauge("transfers_in_flight", "Transfers that have not ended")
         self._expiry = self._gauge(
-            "certificate_expiry_timestamp_seconds", "notAfter, per certificate", "role", "subject"
+            "certificate_expiry_timestamp_seconds",
+            "notAfter, per certificate",
+            "role",
+            "subject",
+            "sha256",
         )
         self._commit = self._histogram(
             "journal_commit_seconds", "One append and one sync of the journal", _COMMIT
@@ -112,7 +116,7 @@ class Metrics:
     def certificate(self, role: str, certificate: Certificate) -> None:
         """Publish when one of our own or our trusted certificates expires."""
         expiry = certificate.not_after.timestamp()
-        self._expiry.labels(role, certificate.subject).set(expiry)
+        self._expiry.labels(role, certificate.subject, certificate.sha256.hex()).set(expiry)
 
     def commit(self, batch: int, seconds: float) -> None:
         """Record one commit of the journal."""

@@ -40,8 +40,8 @@ class Loaded:
 def load(path: Path) -> Loaded:
     """Load and check `path`. Raises ConfigError with every mistake."""
     octets = _read(path)
-    document = yaml12.parse(octets, str(path))
-    mistakes = Mistakes(str(path), document.marks)
+    document, problems = yaml12.read(octets, str(path))
+    mistakes = Mistakes(str(path), document.marks, problems)
     for place in valueless(document.data):
         mistakes.add(place, "has no value; give it one, or leave the key out", at_key=True)
     settings = None

@@ -56,7 +56,19 @@ _MAX_DIGITS = 64
 
 def parse(octets: bytes, file: str) -> Document:
     """Read one document. Raises ConfigError with every mistake that can be told apart."""
-    return _Builder(file).build(_text(octets, file))
+    document, problems = read(octets, file)
+    if problems:
+        raise ConfigError(problems)
+    return document
+
+
+def read(octets: bytes, file: str) -> tuple[Document, list[Problem]]:
+    """Read one document as far as it can be read, and what is wrong with its keys and aliases.
+
+    Raises ConfigError where it cannot be read on.
+    """
+    builder = _Builder(file)
+    return builder.build(_text(octets, file)), builder.problems
 
 
 def resolve(text: str) -> object:
@@ -127,11 +139,9 @@ class _Builder:
             self._syntax(error)
         except (yaml.YAMLError, ValueError, OverflowError, IndexError):
             mark = self.loader.get_mark()
-            self._problem(_at(mark), "this is not well-formed YAML")
+            self._stop(_at(mark), "this is not well-formed YAML")
         finally:
             self.loader.dispose()
-        if self.problems:
-            raise ConfigError(self.problems)
         return Document(data, self.marks)
 
     def _document(self) -> object:
@@ -231,7 +241,7 @@ class _Builder:
         self._problem(place, message)
         raise ConfigError(self.problems)
 
-    def _syntax(self, error: yaml.MarkedYAMLError) -> None:
+    def _syntax(self, error: yaml.MarkedYAMLError) -> NoReturn:
         place = _at(error.problem_mark or error.context_mark)
         words = [word for word in (error.problem, error.context) if word]
-        self._problem(place, "not well-formed YAML: " + ", ".join(words))
+        self._stop(place, "not well-formed YAML: " + ", ".join(words))

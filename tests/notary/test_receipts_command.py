@@ -228,8 +228,8 @@ def test_audit_demands_every_key_that_it_is_given(run: Run) -> None:
     assert code == 1
     assert "no signature by" in err
     assert run("audit", "log", "--vkey", VKEYS[0], "--key", "other.pub")[0] == 1
-    assert run("audit", "log", "--vkey", "nonsense", "--key", "receipts.pub")[0] == 1
-    assert run("audit", "nowhere", *AUDIT[2:])[0] == 1
+    assert run("audit", "log", "--vkey", "nonsense", "--key", "receipts.pub")[0] == 2
+    assert run("audit", "nowhere", *AUDIT[2:])[0] == 2
 
 
 def test_vkey_prints_what_audit_takes(run: Run) -> None:

@@ -46,6 +46,7 @@ def test_files_that_are_right_make_a_gate(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "file", "words"),
     [
+        ("keys.pseudonym.0.secret", "ca.pem", "a PEM file is no masking secret"),
         ("identity.certificate", "made/gateway.key", "a certificate does not parse"),
         ("identity.key", "made/gateway.pem", "the private key does not parse"),
         ("identity.key", "l", "does not belong to the first certificate"),
@@ -110,6 +111,31 @@ def test_what_identity_names_is_tried_where_nobody_uses_it(folder: Path) -> None
         put("identity.crl", "file:ca.pem"),
     )
     assert sorted(path for path, _ in found) == ["identity.crl", "identity.trust"]
+
+
+def test_all_that_expires_is_known_each_certificate_once(folder: Path) -> None:
+    """Two authorities of one name, as while one is replaced, and one that a listener trusts."""
+    pki.write(folder / "other")
+    both = (folder / "ca.pem").read_bytes() + (folder / "other" / "ca.pem").read_bytes()
+    (folder / "both.pem").write_bytes(both)
+    own = make_authority("own")
+    (folder / "own.pem").write_bytes(own.pem)
+    gate, _ = prepare_all(
+        loaded(
+            folder,
+            put("identity.trust", "file:both.pem"),
+            put("listeners.in.tls.trust", "file:own.pem"),
+            put("upstreams.out.tls.trust", "file:ca.pem"),
+        ),
+        Metrics(),
+    )
+    roles = [role for role, _ in gate.certificates]
+    assert roles == ["identity", "trust", "trust", "trust"]
+    metrics = Metrics()
+    for role, certificate in gate.certificates:
+        metrics.certificate(role, certificate)
+    series = metrics.exposition().count(b"lockgate_certificate_expiry_timestamp_seconds{")
+    assert series == 4
 
 
 def test_a_store_that_another_gateway_has_is_told_in_plain_words(folder: Path) -> None:

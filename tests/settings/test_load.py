@@ -7,7 +7,7 @@ import pytest
 
 from proxy.errors import ConfigError
 from proxy.settings.load import load
-from tests.settings.example import BASE, Change, changed, loaded, mistakes, put
+from tests.settings.example import BASE, Change, changed, loaded, mistakes, put, write
 
 
 def test_what_is_right_loads(tmp_path: Path) -> None:
@@ -188,3 +188,14 @@ def test_a_late_mistake_is_shown_in_its_place(tmp_path: Path) -> None:
 
 def test_the_example_of_these_tests_is_not_changed_by_them() -> None:
     assert changed() == BASE
+
+
+def test_a_key_that_stands_twice_does_not_hide_other_mistakes(tmp_path: Path) -> None:
+    path = write(tmp_path, changed(put("routes.0.upstream", "no")))
+    path.write_text(path.read_text().replace("{", '{"name": "first",', 1))
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    messages = [problem.message for problem in caught.value.problems]
+    assert len(messages) == 2
+    assert "stands twice" in messages[0]
+    assert "no such upstream" in messages[1]
