@@ -1,12 +1,14 @@
 """The log: one line a transfer and one an event, JSON unless a person is looking at a terminal.
 
 A line has a time, a level, an `event` and fields. Values are names, ids, counts and reasons; no
-payload data ever. Written to standard error, so that the collector of a container finds it, by a
-thread of its own: a collector that stalls must not stop transfers. What it does not take in time is
-dropped, and counted in a line of its own; the evidence is elsewhere.
+payload data ever. Written to standard error, so that the collector of a container finds it: at once
+while it takes what is written, else by a thread of its own, because a collector that stalls must
+not stop transfers. What it does not take in time is dropped, and counted in a line of its own; the
+evidence is elsewhere.
 """
 
 import queue
+import select
 import sys
 import threading
 import traceback
@@ -21,6 +23,8 @@ from proxy.model import Outcome
 _COLOURS = {"info": "", "warning": "\x1b[33m", "error": "\x1b[31m"}
 _WAITING: Final = 10_000
 """Lines that may wait to be written."""
+_AT_ONCE: Final = 4096
+"""Octets that a pipe which is ready takes without blocking (PIPE_BUF on Linux)."""
 
 
 class Log:
@@ -33,17 +37,24 @@ class Log:
         self._colour = terminal
         self._lines: queue.Queue[str | None] = queue.Queue(_WAITING)
         self._dropped = 0
+        self._room = select.poll()
+        self._room.register(self._stream, select.POLLOUT)
         self._writer = threading.Thread(target=self._write_lines, name="log", daemon=True)
         self._writer.start()
 
     def write(self, level: str, event: str, **fields: object) -> None:
         """One line. Fields that are None are left out. Never blocks."""
+        line = self._line(level, event, fields)
+        waiting = self._lines.unfinished_tasks or self._dropped
+        if not waiting and len(line) < _AT_ONCE and self._room.poll(0):
+            self._put(line + "\n")
+            return
         try:
             if self._dropped:
                 dropped = self._line("error", "log_lines_dropped", {"count": self._dropped})
                 self._lines.put_nowait(dropped)
                 self._dropped = 0
-            self._lines.put_nowait(self._line(level, event, fields))
+            self._lines.put_nowait(line)
         except queue.Full:
             self._dropped += 1
 
@@ -78,11 +89,16 @@ class Log:
             while not self._lines.empty():
                 lines.append(self._lines.get())
             ended = None in lines
-            try:
-                self._stream.write("".join(f"{line}\n" for line in lines if line is not None))
-                self._stream.flush()
-            except (OSError, ValueError):
-                continue  # a log nobody reads must not stop the evidence, which is elsewhere
+            self._put("".join(f"{line}\n" for line in lines if line is not None))
+            for _ in lines:
+                self._lines.task_done()
+
+    def _put(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass  # a log nobody reads must not stop the evidence, which is elsewhere
 
     def info(self, event: str, **fields: object) -> None:
         self.write("info", event, **fields)

@@ -194,6 +194,7 @@ def test_octets_behind_an_answer_are_not_taken_for_the_next(
 
 
 def test_the_log_has_one_receipt_for_each_of_them(gateway: Gateway) -> None:
-    ids = [line["transfer_id"] for line in gateway.logged("transfer")]
-    assert len(ids) == len(set(ids))
-    assert sorted(ids) == sorted(each["transferId"] for each in receipts(gateway))
+    stored = sorted(each["transferId"] for each in receipts(gateway))
+    gateway.wait_for_count("transfer", len(stored))  # a line is read a moment after it is written
+    assert sorted(line["transfer_id"] for line in gateway.logged("transfer")) == stored
+    assert len(stored) == len(set(stored))
