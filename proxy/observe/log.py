@@ -37,8 +37,7 @@ class Log:
         self._colour = terminal
         self._lines: queue.Queue[str | None] = queue.Queue(_WAITING)
         self._dropped = 0
-        self._room = select.poll()
-        self._room.register(self._stream, select.POLLOUT)
+        self._room = _room(self._stream)
         self._writer = threading.Thread(target=self._write_lines, name="log", daemon=True)
         self._writer.start()
 
@@ -46,7 +45,7 @@ class Log:
         """One line. Fields that are None are left out. Never blocks."""
         line = self._line(level, event, fields)
         waiting = self._lines.unfinished_tasks or self._dropped
-        if not waiting and len(line) < _AT_ONCE and self._room.poll(0):
+        if not waiting and len(line) < _AT_ONCE and (self._room is None or self._room.poll(0)):
             self._put(line + "\n")
             return
         try:
@@ -152,6 +151,16 @@ class Log:
             receipt=index,
             duration_ms=round(seconds * 1000, 3),
         )
+
+
+def _room(stream: TextIO) -> "select.poll | None":
+    """What tells whether `stream` takes a line without blocking; None for one in memory."""
+    room = select.poll()
+    try:
+        room.register(stream, select.POLLOUT)
+    except OSError:
+        return None
+    return room
 
 
 def _plain(value: object) -> str:
