@@ -182,8 +182,8 @@ class Process:
                 if number == signal.SIGHUP:
                     await self.reload()
                 elif not self._accepting.cancel_called:
-                    self._keeper.log.info("draining", signal=signal.Signals(number).name)
                     self._accepting.cancel()
+                    self._keeper.log.info("draining", signal=signal.Signals(number).name)
 
 
 def _raise_descriptor_limit() -> None:

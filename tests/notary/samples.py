@@ -1,6 +1,7 @@
 """Outcomes, keys and stores to try the notary with."""
 
 import hashlib
+import shutil
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -153,6 +154,12 @@ async def running(store: Path, **changes: Any) -> AsyncIterator[Notary]:
         await nursery.start(notary.run)
         yield notary
         await notary.close()
+
+
+async def crash_copy(notary: Notary, store: Path, copy: Path) -> None:
+    """What a crash would leave now, in `copy`. Published first, so that nothing moves meanwhile."""
+    await notary.publish()
+    shutil.copytree(store, copy)
 
 
 async def until(condition: Callable[[], bool]) -> None:

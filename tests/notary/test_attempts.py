@@ -1,7 +1,6 @@
 """One statement an attempt, in sequence, and nothing that crosses without an intent."""
 
 import hashlib
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from tests.notary.samples import (
     PQ_KEY,
     RECEIPT_KEY,
     audited,
+    crash_copy,
     deliver,
     intent_of,
     open_notary,
@@ -119,7 +119,7 @@ async def test_a_refused_repetition_does_not_close_the_attempt_that_is_in_flight
         await notary.intend(intent_of(found))
         twin = refusal("in-flight", transfer_id=found.transfer_id, received_at=found.received_at)
         await notary.conclude(twin)
-        shutil.copytree(tmp_path / "log", tmp_path / "crashed")
+        await crash_copy(notary, tmp_path / "log", tmp_path / "crashed")
         await notary.conclude(found)
     kinds = [s.verdict for s in statements(tmp_path / "log")]
     assert kinds == [Verdict.REJECTED, Verdict.DELIVERED]
