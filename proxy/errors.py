@@ -24,6 +24,8 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "no-route": (404, "No route matches this request"),
     "request-timeout": (408, "The request did not arrive in time"),
     "replayed": (409, "This Transfer-Id has been delivered already"),
+    "id-reused": (409, "This Transfer-Id has been delivered already, with other content"),
+    "undecided": (409, "An attempt with this Transfer-Id ended without a known result"),
     "in-flight": (409, "This Transfer-Id is being transferred now"),
     "condition-refused": (412, "This route does not admit conditions on entity tags in a write"),
     "content-too-large": (413, "The content is larger than this route admits"),

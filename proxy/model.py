@@ -184,18 +184,44 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A sender's wish to use a `Transfer-Id` once: what is unique is sender, route and id."""
+
+    sender: str
+    """`Peer.name`."""
+    route: str
+    transfer_id: str
+    window: float
+    """Seconds for which delivery uses the id up."""
+    forward_undecided: bool = False
+    """True where an id whose last attempt ended `indeterminate` may be forwarded again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The attempt that has delivered a claimed id: its status, its leaf and the leaf's octets."""
+
+    status: int
+    index: int
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """Journalled before the first byte is forwarded; the attempt's `Outcome` closes it.
 
-    The two belong together when all four fields agree with the outcome's `transfer_id`,
-    `sender.name`, `route` and `received_at`.
+    `attempt_id` is what the two have in common.
     """
 
+    attempt_id: bytes
+    """16 octets, unique to this attempt."""
     transfer_id: str
     sender: str
     route: str
     started: datetime
     """When the attempt's head was received: the very value of `Outcome.received_at`."""
+    claim: Claim | None = None
+    """What the attempt holds, so that a crash leaves the id undecided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +232,8 @@ class Outcome:
     sequence number, previous digest and log index are not here: the notary assigns them.
     """
 
+    attempt_id: bytes
+    """16 octets, unique to this attempt."""
     transfer_id: str
     verdict: Verdict
     status: int | None
@@ -226,7 +254,46 @@ class Outcome:
     receiver: Certificate | None
     policy_sha256: bytes
     received_at: datetime
-    completed_at: datetime
+    claim: Claim | None = None
+    """The reservation that this attempt holds; None when it holds none."""
+    content_sha256: bytes | None = None
+    """SHA-256 of the whole content as it was received: for the table of ids, never for the log."""
+    duplicate_of: int | None = None
+    """The leaf that says `delivered` about the same transfer, when that is why this one ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """An outcome as it travels to the notary: what the notary decides by, and the rest as JSON."""
+
+    attempt_id: bytes
+    transfer_id: str
+    verdict: Verdict
+    status: int | None
+    problem: str | None
+    sender: str
+    """`Peer.name`."""
+    route: str | None
+    received_at: datetime
+    details: bytes
+    """A JSON object, `proxy.receipt.statement.details`: everything that only the worker knows."""
+    delivered_sha256: bytes | None = None
+    """SHA-256 of the delivered content: the subject of a `delivered` receipt."""
+    claim: Claim | None = None
+    content_sha256: bytes | None = None
+    duplicate_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to the gateway itself and belongs into its log.
+
+    `kind` is one of start, stop, recovery, reload, key, refused-handshakes; `details` are what JSON
+    can say: text, numbers, null, lists and objects of such.
+    """
+
+    kind: str
+    details: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,9 @@ class ContentPolicy(Model):
 class Replay(Model):
     require: Literal["off", "transfer-id"] = "off"
     window: Duration = 300.0
+    after_indeterminate: Literal["refuse", "forward"] = Field(
+        default="refuse", description="what an id gets whose last attempt ended undecided"
+    )
 
 
 class Integrity(Model):

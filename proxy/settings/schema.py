@@ -74,6 +74,7 @@ __all__ = [
     "Tls",
     "Upstream",
     "UpstreamLimits",
+    "Users",
     "Zone",
 ]
 
@@ -181,8 +182,22 @@ class Receipts(Model):
     key: SecretRef
     log_key: SecretRef
     log_pq_key: SecretRef | None = None
+    previous_key: SecretRef | None = Field(
+        default=None, description="the receipt key before `key`: signs the new one into the log"
+    )
+    policy: str | None = Field(
+        default=None,
+        pattern=r"^file:.+$",
+        description="a tlog-policy: witnesses that have a URL are offered each checkpoint",
+    )
     durability: Literal["fsync", "write"] = "fsync"
+    intents: Literal["write", "fsync"] = Field(
+        default="write", description="fsync: an intent outlives a loss of power, not only a crash"
+    )
     checkpoint_every: Duration = 1.0
+    patience: Duration = Field(
+        default=2.0, description="a verdict that waits longer for the log stops new transfers"
+    )
 
 
 class Bind(Model):
@@ -208,6 +223,13 @@ class Shutdown(Model):
     drain: Duration = Field(default=30.0, description="the one deadline of a graceful stop")
 
 
+class Users(Model):
+    """Whom the processes run as, where the program is started by root: names or numbers."""
+
+    worker: str | int
+    notary: str | int
+
+
 class Log(Model):
     format: Literal["auto", "json", "text"] = "auto"
 
@@ -227,6 +249,10 @@ class Settings(Model):
     receipts: Receipts
     admin: Bind
     metrics: Bind | None = None
+    workers: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = Field(
+        default="auto", description="processes that carry transfers; auto: one a core"
+    )
+    users: Users | None = None
     memory: Memory = Memory()
     transfer_ids: TransferIds = TransferIds()
     shutdown: Shutdown = Shutdown()

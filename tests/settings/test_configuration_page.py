@@ -38,6 +38,7 @@ SECTIONS = {
     "Limits": "routes: limits",
     "Receipts": "receipts",
     "Bind": "admin and metrics",
+    "Users": "users",
     "Memory": "memory",
     "TransferIds": "transfer_ids",
     "Shutdown": "shutdown",
