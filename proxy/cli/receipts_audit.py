@@ -4,17 +4,37 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from proxy.cli.receipts_files import UnreadableError, read, read_public_key
-from proxy.cli.wording import count
+from proxy.cli.receipts_files import Group, UnreadableError, read, read_public_key, telling
+from proxy.cli.wording import count, texts
 from proxy.errors import EvidenceError
 from proxy.notary.folder import Folder, audit_folder
 from proxy.receipt.audit import Kept
 from proxy.receipt.audit import Progress as Tick
 from proxy.receipt.vkey import parse_vkey
+
+
+def register(group: Group) -> None:
+    audit = group.add_parser(
+        "audit",
+        help="recompute and check the whole log",
+        **texts(
+            "Recompute a log from its files: every signature, every sequence, the tree and its "
+            "signed checkpoint. 0 when all of it holds, 1 with the first thing that is wrong. "
+            "lockgate receipts vkey prints what --vkey takes.",
+            "lockgate receipts audit var/receipts --key certs/receipts.pub \\\n"
+            '    --vkey "$(lockgate receipts vkey config/gateway.yaml | head -n 1)"',
+        ),
+    )
+    audit.add_argument("store", type=Path, help="the log's folder")
+    audit.add_argument("--vkey", action="append", required=True, help="must have signed; repeat")
+    audit.add_argument("--key", action="append", type=Path, required=True, help="PEM; repeat")
+    audit.add_argument("--checkpoint", type=Path, help="one kept earlier, to be consistent with")
+    audit.set_defaults(run=telling(run_audit))
 
 
 def run_audit(arguments: argparse.Namespace) -> int:

@@ -1,11 +1,19 @@
-"""Files that the `receipts` commands are given."""
+"""What the `receipts` commands share: the files that they are given, and how they fail."""
 
+import argparse
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from proxy.errors import CredentialError, EvidenceError
+from proxy.errors import ConfigError, CredentialError, EvidenceError, LockgateError
+
+Command = Callable[[argparse.Namespace], int]
+Group: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""What `register` adds a command to."""
 
 
 class UnreadableError(EvidenceError):
@@ -29,3 +37,20 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
     if not isinstance(key, Ed25519PublicKey):
         raise CredentialError(f"{path}: this is not an Ed25519 public key")
     return key
+
+
+def telling(command: Command) -> Command:
+    """The command, with what is wrong on standard error: 1, or 2 for a file that cannot be used."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        try:
+            return command(arguments)
+        except ConfigError:
+            raise
+        except LockgateError as error:
+            sys.stderr.write(f"{error}\n")
+            return 2 if isinstance(error, UnreadableError) else 1
+        except BrokenPipeError:
+            return 1
+
+    return run

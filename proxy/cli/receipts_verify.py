@@ -12,9 +12,28 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from proxy.cli.receipts_files import UnreadableError, read, read_public_key
+from proxy.cli.receipts_files import Group, UnreadableError, read, read_public_key, telling
+from proxy.cli.wording import texts
 from proxy.errors import CredentialError, EvidenceError
 from proxy.receipt import dsse, header, reading, words
+
+
+def register(group: Group) -> None:
+    verify = group.add_parser(
+        "verify",
+        help="verify one receipt offline",
+        **texts(
+            "Verify the signature of one receipt and, with --content, that it is about this very "
+            "content. 0 when all of it holds, 1 when not, 2 when a file cannot be used.",
+            "lockgate receipts verify order.json.receipt.json --key certs/receipts.pub \\\n"
+            '    --content order.json --receipt-key "$(cat order.json.receipt.key)"',
+        ),
+    )
+    verify.add_argument("file", type=Path, help="an envelope, or headers saved with curl -D")
+    verify.add_argument("--key", type=Path, required=True, help="the receipt key's public PEM")
+    verify.add_argument("--content", type=Path, help="what was sent, or what was delivered")
+    verify.add_argument("--receipt-key", metavar="BASE64", help="value of Transfer-Receipt-Key")
+    verify.set_defaults(run=telling(run_verify))
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
