@@ -4,7 +4,8 @@ A mistake is told at the key that names the file, and all of them are told at on
 from any file before each has been tried under its own name.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -24,16 +25,31 @@ from proxy.tls.revocation import read_crls
 
 T = TypeVar("T")
 Path = tuple[str | int, ...]
-ReceiptKeys = tuple[bytes, bytes, bytes | None]
-"""PEM of the receipt key, the log key and the post-quantum log key."""
+Secrets = Mapping[str, bytes]
+"""Secret reference -> the octets behind it."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ReceiptKeys:
+    """What the notary opens its log with, and nobody else has."""
+
+    keys: notary_keys.Keys
+    previous: bytes | None
+    """PEM of the receipt key before."""
 
 
 class Preparation:
-    """Collects what is wrong while it reads and builds what is right."""
+    """Collects what is wrong while it reads and builds what is right.
 
-    def __init__(self, loaded: Loaded) -> None:
+    With `secrets` no file and no variable is read: what is not among them is not there.
+    """
+
+    def __init__(self, loaded: Loaded, secrets: Secrets | None = None) -> None:
         self.loaded = loaded
         self.problems: list[Problem] = []
+        self.read_so_far: dict[str, bytes] = {}
+        """Every reference that was read, with what it refers to."""
+        self._secrets = secrets
         self._octets: dict[Path, bytes | None] = {}
 
     def attempt(self, path: Path, build: Callable[[], T]) -> T | None:
@@ -57,12 +73,23 @@ class Preparation:
         if reference is not None and path not in self._octets:
 
             def proven() -> bytes:
-                octets = read_secret(reference, self.loaded.directory)
+                octets = self._read(reference)
                 require(octets)
                 return octets
 
             self._octets[path] = self.attempt(path, proven)
         return self._octets.get(path)
+
+    def _read(self, reference: str) -> bytes:
+        if self._secrets is None:
+            octets = self.read_so_far.get(reference)
+            octets = octets or read_secret(reference, self.loaded.directory)
+        elif reference in self._secrets:
+            octets = self._secrets[reference]
+        else:
+            raise CredentialError(f"{reference} is not for this process")
+        self.read_so_far[reference] = octets
+        return octets
 
 
 def own_credentials(preparation: Preparation) -> Credentials | None:
@@ -128,23 +155,25 @@ def masking_keys(preparation: Preparation) -> dict[str, list[tuple[str, bytes]]]
 def receipt_keys(preparation: Preparation) -> ReceiptKeys | None:
     """The keys of the notary, each proven to be one; None when a problem has been noted."""
     receipts = preparation.loaded.settings.receipts
-    key = preparation.read(
-        ("receipts", "key"),
-        receipts.key,
-        lambda pem: notary_keys.load_ed25519(pem, "the receipt key"),
-    )
-    log_key = preparation.read(
-        ("receipts", "log_key"),
-        receipts.log_key,
-        lambda pem: notary_keys.load_ed25519(pem, "the log key"),
+    key = _ed25519(preparation, "key", receipts.key, "the receipt key")
+    log_key = _ed25519(preparation, "log_key", receipts.log_key, "the log key")
+    previous = _ed25519(
+        preparation, "previous_key", receipts.previous_key, "the previous receipt key"
     )
     pq = preparation.read(("receipts", "log_pq_key"), receipts.log_pq_key, notary_keys.load_mldsa44)
-    if key is None or log_key is None or (receipts.log_pq_key and pq is None):
+    missing = (receipts.log_pq_key and pq is None) or (receipts.previous_key and previous is None)
+    if key is None or log_key is None or missing:
         return None
     together = partial(notary_keys.load, receipts.origin, key, log_key, pq)
-    if preparation.attempt(("receipts", "log_key"), together) is None:
-        return None
-    return key, log_key, pq
+    keys = preparation.attempt(("receipts", "log_key"), together)
+    return None if keys is None else ReceiptKeys(keys, previous)
+
+
+def _ed25519(
+    preparation: Preparation, name: str, reference: str | None, what: str
+) -> bytes | None:
+    require = partial(notary_keys.load_ed25519, what=what)
+    return preparation.read(("receipts", name), reference, require)
 
 
 def certificates(preparation: Preparation) -> tuple[tuple[str, Certificate], ...]:

@@ -4,10 +4,11 @@
 """
 
 import hashlib
+from dataclasses import dataclass
 from functools import partial
 
 from proxy.app import credentials
-from proxy.app.credentials import Preparation, ReceiptKeys
+from proxy.app.credentials import Preparation, ReceiptKeys, Secrets
 from proxy.content.rules import Rules, compile_rules
 from proxy.edge.gate import Gate, Lane
 from proxy.edge.outbound import Pool
@@ -23,23 +24,49 @@ from proxy.tls.context import TlsContext, client_context, server_context
 from proxy.tls.credentials import Credentials
 
 
-def prepare(loaded: Loaded, metrics: Metrics) -> Gate:
-    """Compile a configuration for a reload. Raises ConfigError with every mistake."""
-    preparation = Preparation(loaded)
+def prepare(loaded: Loaded, metrics: Metrics, secrets: Secrets | None = None) -> Gate:
+    """Compile a configuration for those who carry transfers, who need no receipt keys.
+
+    With `secrets` nothing else is read. Raises ConfigError with every mistake.
+    """
+    preparation = Preparation(loaded, secrets)
     gate = _gate(preparation, metrics)
     if gate is None:
         raise ConfigError(preparation.problems)
     return gate
 
 
-def prepare_all(loaded: Loaded, metrics: Metrics) -> tuple[Gate, ReceiptKeys]:
-    """As `prepare`, with the keys of the notary, which only a start reads."""
-    preparation = Preparation(loaded)
+def prepare_notary(loaded: Loaded, secrets: Secrets | None = None) -> ReceiptKeys:
+    """The keys of the notary, alone. Raises ConfigError with every mistake."""
+    preparation = Preparation(loaded, secrets)
     keys = credentials.receipt_keys(preparation)
-    gate = _gate(preparation, metrics)
-    if gate is None or keys is None:
+    if keys is None:
         raise ConfigError(preparation.problems)
-    return gate, keys
+    return keys
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Prepared:
+    """A configuration that was tried as a whole, with all that it refers to."""
+
+    loaded: Loaded
+    gate: Gate
+    keys: ReceiptKeys
+    for_workers: Secrets
+    for_notary: Secrets
+
+
+def prepare_all(loaded: Loaded, metrics: Metrics) -> Prepared:
+    """As `prepare` and `prepare_notary`, in one; what is read is kept apart by who needs it.
+
+    Raises ConfigError with every mistake.
+    """
+    notary, workers = Preparation(loaded), Preparation(loaded)
+    keys = credentials.receipt_keys(notary)
+    gate = _gate(workers, metrics)
+    if gate is None or keys is None:
+        raise ConfigError([*notary.problems, *workers.problems])
+    return Prepared(loaded, gate, keys, workers.read_so_far, notary.read_so_far)
 
 
 def _gate(preparation: Preparation, metrics: Metrics) -> Gate | None:

@@ -1,27 +1,31 @@
-"""The operator's door: health, readiness, metrics, status, reload. Plain HTTP, no certificate.
+"""The operator's door: health, readiness, metrics, status, reload, the log. Plain HTTP.
 
-    GET  /healthz   200 while the process runs
-    GET  /readyz    200 while transfers are accepted and can be receipted, else 503
-    GET  /metrics   Prometheus' text format
-    GET  /status    JSON                            admin only
-    POST /reload    200, or 409 and the last good stays   admin only
+    GET  /healthz          200 while the process runs
+    GET  /readyz           200 while transfers are accepted and can be receipted, else 503
+    GET  /metrics          Prometheus' text format
+    GET  /status           JSON                             admin only
+    POST /reload           200, or 409 and the last good stays   admin only
+    GET  /log/checkpoint   the receipt log (C2SP tlog-tiles)     admin only
+    GET  /log/tile/…
 
 `admin` is bound to loopback or a unix socket and serves all of them; `metrics` may be bound
 anywhere and serves the first three.
 """
 
-from collections.abc import Awaitable, Callable
+import re
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 import orjson
 import trio
 
-from proxy.edge.gate import Keeper
 from proxy.edge.inbound import Inbound
 from proxy.edge.listener import Listener, bind
 from proxy.edge.stream import Disconnected, Stream
 from proxy.errors import Refusal
 from proxy.model import Peer
-from proxy.observe.metrics import CONTENT_TYPE
+from proxy.observe.log import Log
+from proxy.observe.metrics import CONTENT_TYPE, Metrics
 from proxy.settings.schema import ListenerLimits
 from proxy.wire.events import EndOfMessage
 
@@ -29,28 +33,56 @@ _LIMITS = ListenerLimits(connections=64, head=8192).model_copy(
     update={"idle_timeout": 15.0, "head_timeout": 5.0}
 )
 _BODY_TIMEOUT = 5.0
+_LOG: Final = "/log/"
+_TILE: Final = re.compile(
+    r"tile/(?:entries|[0-9]{1,2})/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[0-9]{1,3})?", re.ASCII
+)
+_CHECKPOINT: Final = "checkpoint"
 
-Reload = Callable[[], Awaitable[bool]]
-Reply = tuple[int, bytes, bytes]
+Fields = list[tuple[bytes, bytes]]
+Reply = tuple[int, Fields, bytes]
 
 
-def open_door(keeper: Keeper, name: str, address: str) -> Listener:
+class Operator(Protocol):
+    """Whoever runs the program, in one process or in many."""
+
+    metrics: Metrics
+    log: Log
+
+    @property
+    def store(self) -> Path:
+        """Folder of the receipt log."""
+
+    async def ready(self) -> bool:
+        """True while transfers are accepted and can be receipted."""
+
+    async def exposition(self) -> bytes:
+        """All metrics, in Prometheus' text format."""
+
+    async def status(self) -> dict[str, Any]:
+        """What an operator asks first, as JSON can say it."""
+
+    async def reload(self) -> bool:
+        """Swap in what the file says now; False when it was refused and the last good stays."""
+
+
+def open_door(operator: Operator, name: str, address: str, directory: Path) -> Listener:
     """Bind `admin` or `metrics`. Raises ConfigError when the address cannot be had."""
-    sock = bind(address, keeper.gate.loaded.directory)
-    return Listener(name, sock, _LIMITS, lambda: None, metrics=keeper.metrics, log=keeper.log)
+    sock = bind(address, directory)
+    return Listener(name, sock, _LIMITS, lambda: None, metrics=operator.metrics, log=operator.log)
 
 
-async def serve_door(keeper: Keeper, door: Listener, reload: Reload) -> None:
+async def serve_door(operator: Operator, door: Listener) -> None:
     """Serve what the door of this name may show, until cancelled."""
 
     async def serve(stream: Stream, peer: Peer) -> None:
-        await _serve(keeper, door.name == "admin", reload, stream)
+        await _serve(operator, door.name == "admin", stream)
 
     async with trio.open_nursery() as connections:
         await door.run(connections, serve)
 
 
-async def _serve(keeper: Keeper, everything: bool, reload: Reload, stream: Stream) -> None:
+async def _serve(operator: Operator, everything: bool, stream: Stream) -> None:
     client = Inbound(stream, _LIMITS)
     try:
         while await client.wait():
@@ -58,12 +90,12 @@ async def _serve(keeper: Keeper, everything: bool, reload: Reload, stream: Strea
                 head = await client.head()
                 while not isinstance(await client.body(_BODY_TIMEOUT), EndOfMessage):
                     pass
-                reply = await _reply(keeper, everything, reload, head.method, head.path)
+                reply = await _reply(operator, everything, head.method, head.path)
             except Refusal as refusal:
                 client.require_close()
                 reply = _text(refusal.status, refusal.title)
-            status, kind, body = reply
-            await client.send_whole(status, [(b"content-type", kind)], body)
+            status, fields, body = reply
+            await client.send_whole(status, fields, body)
             if not client.next_cycle():
                 break
         await stream.close()
@@ -71,39 +103,45 @@ async def _serve(keeper: Keeper, everything: bool, reload: Reload, stream: Strea
         stream.abort()
 
 
-async def _reply(keeper: Keeper, everything: bool, reload: Reload, method: str, path: str) -> Reply:
+async def _reply(operator: Operator, everything: bool, method: str, path: str) -> Reply:
     get = method in ("GET", "HEAD")
     match path:
         case "/healthz" if get:
             return _text(200, "alive")
         case "/readyz" if get:
-            return _text(200, "ready") if keeper.ready else _text(503, "not ready")
+            return _text(200, "ready") if await operator.ready() else _text(503, "not ready")
         case "/metrics" if get:
-            return 200, CONTENT_TYPE, keeper.metrics.exposition()
+            return 200, [(b"content-type", CONTENT_TYPE)], await operator.exposition()
         case "/status" if get and everything:
-            return _status(keeper)
+            return _json(await operator.status())
         case "/reload" if method == "POST" and everything:
-            swapped = await reload()
+            swapped = await operator.reload()
             return _text(200, "reloaded") if swapped else _text(409, "refused: see the log")
+        case _ if get and everything and path.startswith(_LOG):
+            return _log_file(operator.store, path.removeprefix(_LOG))
     return _text(404, "no such page")
 
 
-def _status(keeper: Keeper) -> Reply:
-    loaded = keeper.gate.loaded
-    state = {
-        "ok": keeper.ready,
-        "name": loaded.settings.name,
-        "revision": loaded.sha256.hex(),
-        "last_reload": keeper.loaded_at,
-        "draining": keeper.draining,
-        "connections": len(keeper.clients),
-        "certificates": [
-            {"role": role, "subject": each.subject, "not_after": each.not_after}
-            for role, each in keeper.gate.certificates
-        ],
-    }
-    return 200, b"application/json", orjson.dumps(state, option=orjson.OPT_UTC_Z) + b"\n"
+def _log_file(store: Path, name: str) -> Reply:
+    """A file of the log as C2SP tlog-tiles serves it. Nothing else in the folder can be named."""
+    checkpoint = name == _CHECKPOINT
+    if not checkpoint and _TILE.fullmatch(name) is None:
+        return _text(404, "no such page")
+    try:
+        data = (store / name).read_bytes()
+    except FileNotFoundError:
+        return _text(404, "not there, or not there any more")
+    except OSError:
+        return _text(503, "cannot be read")
+    kind = b"text/plain; charset=utf-8" if checkpoint else b"application/octet-stream"
+    cache = b"no-cache" if checkpoint else b"max-age=31536000, immutable"
+    return 200, [(b"content-type", kind), (b"cache-control", cache)], data
+
+
+def _json(value: object) -> Reply:
+    body = orjson.dumps(value, option=orjson.OPT_UTC_Z) + b"\n"
+    return 200, [(b"content-type", b"application/json")], body
 
 
 def _text(status: int, text: str) -> Reply:
-    return status, b"text/plain; charset=utf-8", text.encode() + b"\n"
+    return status, [(b"content-type", b"text/plain; charset=utf-8")], text.encode() + b"\n"

@@ -68,6 +68,9 @@ class Metrics:
         )
         self._batch = self._histogram("journal_batch_receipts", "Receipts a commit", _BATCH)
         self._reloads = self._counter("config_reloads", "Reloads, by result", "result")
+        self._restarts = self._counter(
+            "process_restarts", "Processes that died and were replaced, by kind", "process"
+        )
         self._loaded = self._gauge("config_loaded_timestamp_seconds", "When the policy was loaded")
         self._info = self._gauge("config_info", "The policy in force", "sha256")
         self.ready = self._gauge("ready", "1 when transfers are accepted and can be receipted")
@@ -113,31 +116,31 @@ class Metrics:
         """Count one: `side` is listener or upstream, `result` is ok or a TlsFailure reason."""
         self._handshakes.labels(side, name, result).inc()
 
-    def certificate(self, role: str, certificate: Certificate) -> None:
-        """Publish when one of our own or our trusted certificates expires."""
-        expiry = certificate.not_after.timestamp()
-        self._expiry.labels(role, certificate.subject, certificate.sha256.hex()).set(expiry)
+    def certificates(self, found: Iterable[tuple[str, Certificate]]) -> None:
+        """Publish when each of our own and our trusted certificates expires; forget all others."""
+        self._expiry.clear()
+        for role, certificate in found:
+            expiry = certificate.not_after.timestamp()
+            self._expiry.labels(role, certificate.subject, certificate.sha256.hex()).set(expiry)
 
     def commit(self, batch: int, seconds: float) -> None:
         """Record one commit of the journal."""
         self._commit.observe(seconds)
         self._batch.observe(batch)
 
-    def loaded(self, sha256: bytes, now: datetime, *, reload: bool) -> None:
+    def loaded(self, sha256: bytes, now: datetime) -> None:
         """Record that a configuration came into force."""
         self._info.clear()
         self._info.labels(sha256.hex()).set(1)
         self._loaded.set(now.timestamp())
-        if reload:
-            self._reloads.labels("ok").inc()
 
-    def reload_failed(self) -> None:
-        """Record that a reload was refused and the last good configuration stays."""
-        self._reloads.labels("failed").inc()
+    def reload(self, *, swapped: bool) -> None:
+        """Record a reload: swapped in, or refused, so that the last good configuration stays."""
+        self._reloads.labels("ok" if swapped else "failed").inc()
 
-    def forget_certificates(self) -> None:
-        """Forget every expiry before a reload publishes the new ones."""
-        self._expiry.clear()
+    def restarted(self, process: str) -> None:
+        """Count a child that died and is replaced: `worker` or `notary`."""
+        self._restarts.labels(process).inc()
 
     def exposition(self) -> bytes:
         """The text that a scrape gets."""

@@ -29,6 +29,8 @@ class Loaded:
     warnings: tuple[Problem, ...] = ()
     """What is allowed and probably not meant."""
     marks: Mapping[yaml12.Path, yaml12.Mark] = field(default_factory=dict, repr=False)
+    octets: bytes = field(default=b"", repr=False)
+    """The file itself, for processes that must use the very same one."""
 
     def problem(self, path: yaml12.Path, message: str) -> Problem:
         """A mistake that only shows when the configuration is put to use, at its place."""
@@ -39,7 +41,11 @@ class Loaded:
 
 def load(path: Path) -> Loaded:
     """Load and check `path`. Raises ConfigError with every mistake."""
-    octets = _read(path)
+    return load_octets(path, _read(path))
+
+
+def load_octets(path: Path, octets: bytes) -> Loaded:
+    """As `load`, for octets that were read from `path` before."""
     document, problems = yaml12.read(octets, str(path))
     mistakes = Mistakes(str(path), document.marks, problems)
     for place in valueless(document.data):
@@ -64,6 +70,7 @@ def load(path: Path) -> Loaded:
         hashlib.sha256(octets).digest(),
         tuple(sorted(set(warnings.problems))),
         document.marks,
+        octets,
     )
 
 

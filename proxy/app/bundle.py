@@ -1,0 +1,41 @@
+"""A configuration on its way to a child: the file's octets, and the secrets meant for that child.
+
+The supervisor reads every file once. So all processes have the same octets, even while somebody
+replaces a file, and a child holds no secret that is another's.
+"""
+
+import base64
+from pathlib import Path
+
+from proxy.app.control import Message
+from proxy.app.credentials import Secrets
+from proxy.errors import ConfigError, Problem
+from proxy.settings.load import Loaded, load_octets
+
+
+def pack(loaded: Loaded, secrets: Secrets) -> Message:
+    return {
+        "path": str(loaded.path),
+        "octets": base64.b64encode(loaded.octets).decode(),
+        "secrets": {name: base64.b64encode(value).decode() for name, value in secrets.items()},
+    }
+
+
+def unpack(bundle: Message) -> tuple[Loaded, Secrets]:
+    """Raises ConfigError."""
+    loaded = load_octets(Path(bundle["path"]), base64.b64decode(bundle["octets"]))
+    secrets = {name: base64.b64decode(value) for name, value in bundle["secrets"].items()}
+    return loaded, secrets
+
+
+def refusal(error: ConfigError) -> Message:
+    """The answer of a child that cannot use its configuration."""
+    rows = [[each.file, each.line, each.column, each.path, each.message] for each in error.problems]
+    return {"ok": False, "problems": rows}
+
+
+def require_accepted(answer: Message) -> Message:
+    """The answer, or what `refusal` says as ConfigError."""
+    if not answer["ok"]:
+        raise ConfigError([Problem(*row) for row in answer["problems"]])
+    return answer

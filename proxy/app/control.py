@@ -1,0 +1,91 @@
+"""What the supervisor and its children say to each other: questions and answers over a socketpair.
+
+A frame is u32be length ‖ JSON. Descriptors travel beside the first octet of the frame that counts
+them in `fds`:
+
+    00 00 00 21 {"id":7,"do":"channel","fds":1}      -> one descriptor comes with it
+    00 00 00 15 {"id":7,"ok":true,"fds":0}
+
+The supervisor asks, a child answers in order. The end of the stream is the other one's death: a
+child then ends by itself, the supervisor starts another.
+"""
+
+import array
+import socket
+import struct
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+import trio
+
+from proxy.errors import LockgateError
+
+Message = dict[str, Any]
+
+_LENGTH: Final = struct.Struct(">I")
+_MOST: Final = 64 * 2**20
+_READ: Final = 65_536
+_FDS: Final = 8
+
+
+class EndedError(LockgateError):
+    """The other end is gone, or speaks what is not a frame."""
+
+
+class Control:
+    """One end. Not for two readers, nor for two writers, at once."""
+
+    def __init__(self, sock: trio.socket.SocketType) -> None:
+        self._sock = sock
+        self._buffer = bytearray()
+        self._fds: list[int] = []
+
+    async def send(self, message: Message, fds: Sequence[int] = ()) -> None:
+        """Raises EndedError."""
+        body = orjson.dumps({**message, "fds": len(fds)})
+        data = memoryview(_LENGTH.pack(len(body)) + body)
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        try:
+            data = data[await self._sock.sendmsg([data], rights) :]
+            while data:
+                data = data[await self._sock.send(data) :]
+        except OSError:
+            raise EndedError("the other end is gone") from None
+
+    async def receive(self) -> tuple[Message, list[int]]:
+        """The next message, with the descriptors that came with it: the caller's to close.
+
+        Raises EndedError.
+        """
+        while (size := self._size()) is None or len(self._buffer) < _LENGTH.size + size:
+            await self._more()
+        body = bytes(self._buffer[_LENGTH.size : _LENGTH.size + size])
+        del self._buffer[: _LENGTH.size + size]
+        message: Message = orjson.loads(body)
+        count = message.pop("fds")
+        fds, self._fds = self._fds[:count], self._fds[count:]
+        return message, fds
+
+    def _size(self) -> int | None:
+        if len(self._buffer) < _LENGTH.size:
+            return None
+        size: int = _LENGTH.unpack_from(self._buffer)[0]
+        if size > _MOST:
+            raise EndedError("what came is no frame")
+        return size
+
+    async def _more(self) -> None:
+        try:
+            data, extra, _, _ = await self._sock.recvmsg(_READ, socket.CMSG_SPACE(4 * _FDS))
+        except OSError:
+            raise EndedError("the other end is gone") from None
+        if not data:
+            raise EndedError("the other end is gone")
+        self._buffer += data
+        for level, kind, octets in extra:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                self._fds += array.array("i", octets[: len(octets) - len(octets) % 4])
+
+    def close(self) -> None:
+        self._sock.close()
