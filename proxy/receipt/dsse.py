@@ -16,6 +16,7 @@ Rules
 import base64
 import binascii
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,14 +53,27 @@ def key_id(key: Ed25519PublicKey) -> str:
 
 
 def sign(payload: bytes, key: Ed25519PrivateKey, *, keyid: str | None = None) -> bytes:
-    """An envelope around `payload`. `keyid` spares deriving it again for every signature."""
-    signature = key.sign(pae(PAYLOAD_TYPE, payload))
-    return b'{"payload":"%b","payloadType":"%b","signatures":[{"keyid":"%b","sig":"%b"}]}' % (
-        base64.b64encode(payload),
-        PAYLOAD_TYPE.encode(),
-        (keyid or key_id(key.public_key())).encode(),
-        base64.b64encode(signature),
-    )
+    """An envelope around `payload`. Whoever signs many takes a `signer`."""
+    return signer(key, keyid=keyid)(payload)
+
+
+def signer(key: Ed25519PrivateKey, *, keyid: str | None = None) -> Callable[[bytes], bytes]:
+    """What makes envelopes by `key`: all that is the same in each is made here, once."""
+    named = (keyid or key_id(key.public_key())).encode()
+    kind = PAYLOAD_TYPE.encode()
+    prelude = b"DSSEv1 %d %b " % (len(kind), kind)
+    between = b'","payloadType":"%b","signatures":[{"keyid":"%b","sig":"' % (kind, named)
+    sign, encode = key.sign, binascii.b2a_base64
+
+    def envelope(payload: bytes) -> bytes:
+        signature = sign(b"%b%d %b" % (prelude, len(payload), payload))
+        return b'{"payload":"%b%b%b"}]}' % (
+            encode(payload, newline=False),
+            between,
+            encode(signature, newline=False),
+        )
+
+    return envelope
 
 
 def parse(envelope: bytes) -> Envelope:

@@ -2,27 +2,39 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from proxy.errors import EvidenceError
 from proxy.model import Verdict
-from proxy.receipt.statement import PREDICATE_TYPE, STATEMENT_TYPE, Place
+from proxy.receipt.statement import EVENT_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, Place
+from proxy.receipt.terms import timestamp
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a log's own book-keeping needs of a statement."""
+    """What a log's own book-keeping needs of a statement: of a receipt, or of an event."""
 
-    transfer_id: str
-    verdict: Verdict
-    problem: str | None
     place: Place
-    received: datetime
     completed: datetime
     origin: str
+    transfer_id: str = ""
+    attempt_id: bytes | None = None
+    """16 octets; None for an event."""
+    verdict: Verdict | None = None
+    """None for an event."""
+    status: int | None = None
+    problem: str | None = None
+    received: datetime | None = None
+    delivered_sha256: bytes | None = None
+    """SHA-256 of the content that was delivered: the subject of a `delivered` receipt."""
+    duplicate_of: int | None = None
+    event: str | None = None
+    """The kind of an event; None for a receipt."""
+    details: Mapping[str, Any] | None = None
+    """What an event says; None for a receipt."""
 
     @property
     def sender(self) -> str:
@@ -36,44 +48,97 @@ class Summary:
 
 def parse(statement: bytes) -> dict[str, Any]:
     """The statement as JSON values; raises `EvidenceError` unless it is a transfer receipt."""
+    value = parse_entry(statement)
+    if value["predicateType"] != PREDICATE_TYPE:
+        raise EvidenceError("the statement is not a Lockgate transfer receipt v1")
+    return value
+
+
+def parse_entry(statement: bytes) -> dict[str, Any]:
+    """The statement as JSON values; raises `EvidenceError` unless it is a receipt or an event."""
     try:
         value = orjson.loads(statement)
     except ValueError:
         raise EvidenceError("the statement is not JSON") from None
     if not isinstance(value, dict) or value.get("_type") != STATEMENT_TYPE:
         raise EvidenceError("the payload is not an in-toto Statement v1")
-    if value.get("predicateType") != PREDICATE_TYPE or not isinstance(value.get("predicate"), dict):
-        raise EvidenceError("the statement is not a Lockgate transfer receipt v1")
+    known = value.get("predicateType") in (PREDICATE_TYPE, EVENT_TYPE)
+    if not known or not isinstance(value.get("predicate"), dict):
+        raise EvidenceError("the statement is neither a Lockgate transfer receipt v1 nor an event")
     return value
 
 
 def summarise(statement: bytes) -> Summary:
     """What the book-keeping needs; raises `EvidenceError` where any of it is missing."""
-    predicate = parse(statement)["predicate"]
+    value = parse_entry(statement)
     try:
-        sequence, disposition = predicate["sequence"], predicate["disposition"]
-        previous, duplicate = sequence["previous"], disposition["duplicateOf"]
-        return Summary(
-            transfer_id=_text(predicate["transferId"]),
-            verdict=Verdict(predicate["kind"]),
-            problem=disposition["problem"],
-            place=Place(
-                attempt=_number(predicate["attempt"]),
-                stream=_text(sequence["stream"]),
-                number=_number(sequence["number"]),
-                previous=None if previous is None else bytes.fromhex(previous),
-                duplicate_of=None if duplicate is None else _number(duplicate),
-            ),
-            received=_time(predicate["time"]["received"]),
-            completed=_time(predicate["time"]["completed"]),
-            origin=_text(predicate["log"]["origin"]),
-        )
-    except (KeyError, TypeError, ValueError):
-        raise EvidenceError("the statement lacks what every transfer receipt has") from None
+        return _event(value) if value["predicateType"] == EVENT_TYPE else _receipt(value)
+    except (KeyError, IndexError, TypeError, ValueError):
+        raise EvidenceError("the statement lacks what every entry of a log has") from None
+
+
+def _receipt(statement: dict[str, Any]) -> Summary:
+    predicate = statement["predicate"]
+    disposition, time = predicate["disposition"], predicate["time"]
+    status, problem = disposition["status"], disposition["problem"]
+    duplicate = disposition["duplicateOf"]
+    verdict, transfer_id = Verdict(predicate["kind"]), _text(predicate["transferId"])
+    subject = statement["subject"][0]
+    if subject["name"] != f"{verdict.value}:{transfer_id}":
+        raise ValueError
+    delivered = None
+    if verdict is Verdict.DELIVERED and "sha256" in predicate["content"]["delivered"]:
+        delivered = _octets(subject["digest"]["sha256"], 32)
+        if predicate["content"]["delivered"]["sha256"] != subject["digest"]["sha256"]:
+            raise ValueError
+    return Summary(
+        transfer_id=transfer_id,
+        attempt_id=_octets(predicate["attemptId"], 16),
+        verdict=verdict,
+        status=None if status is None else _integer(status),
+        problem=None if problem is None else _text(problem),
+        place=_place(predicate, _number(predicate["attempt"])),
+        received=_time(time["received"]),
+        completed=_time(time["completed"]),
+        origin=_text(predicate["log"]["origin"]),
+        delivered_sha256=delivered,
+        duplicate_of=None if duplicate is None else _number(duplicate),
+    )
+
+
+def _event(statement: dict[str, Any]) -> Summary:
+    predicate = statement["predicate"]
+    details = predicate["details"]
+    if not isinstance(details, dict):
+        raise TypeError
+    return Summary(
+        place=_place(predicate, 0),
+        completed=_time(predicate["time"]["completed"]),
+        origin=_text(predicate["log"]["origin"]),
+        event=_text(predicate["kind"]),
+        details=details,
+    )
+
+
+def _place(predicate: dict[str, Any], attempt: int) -> Place:
+    sequence = predicate["sequence"]
+    previous = sequence["previous"]
+    return Place(
+        attempt,
+        _text(sequence["stream"]),
+        _number(sequence["number"]),
+        None if previous is None else _octets(previous, 32),
+    )
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _integer(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError
     return value
 
@@ -85,8 +150,18 @@ def _number(value: object) -> int:
     return int(text)
 
 
+def _octets(value: object, size: int) -> bytes:
+    octets = bytes.fromhex(_text(value))
+    if len(octets) != size or octets.hex() != value:
+        raise ValueError
+    return octets
+
+
 def _time(value: object) -> datetime:
-    return datetime.strptime(_text(value), "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    time = datetime.fromisoformat(_text(value))
+    if timestamp(time) != value:
+        raise ValueError
+    return time
 
 
 def digests(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -87,10 +87,16 @@ def count(value: int | None) -> str | None:
     return None if value is None else str(value)
 
 
+def hexadecimal(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()
+
+
 def cut(name: str) -> str:
     return name if len(name.encode()) <= NAME else name.encode()[:NAME].decode(errors="ignore")
 
 
 def timestamp(time: datetime) -> str:
     """RFC 3339 in UTC with microseconds, `2026-01-31T12:00:00.000000Z`."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if time.tzinfo is not UTC:
+        time = time.astimezone(UTC)
+    return time.isoformat(timespec="microseconds")[:26] + "Z"

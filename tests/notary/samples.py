@@ -82,6 +82,7 @@ def outcome(verdict: Verdict = Verdict.DELIVERED, **changes: Any) -> Outcome:
     received = CLOCK()
     delivered = Digest(90, sha256=hashlib.sha256(b"masked").digest())
     values: dict[str, Any] = {
+        "attempt_id": uuid.uuid4().bytes,
         "transfer_id": str(uuid.uuid4()),
         "verdict": verdict,
         "status": 201,
@@ -109,7 +110,6 @@ def outcome(verdict: Verdict = Verdict.DELIVERED, **changes: Any) -> Outcome:
         "receiver": CERTIFICATE,
         "policy_sha256": b"\x0d" * 32,
         "received_at": received,
-        "completed_at": received,
     }
     return Outcome(**(values | changes))
 
@@ -129,7 +129,14 @@ def refusal(code: str = "not-allowed", **changes: Any) -> Outcome:
 
 
 def intent_of(found: Outcome) -> Intent:
-    return Intent(found.transfer_id, found.sender.name, cast(str, found.route), found.received_at)
+    return Intent(
+        found.attempt_id,
+        found.transfer_id,
+        found.sender.name,
+        cast(str, found.route),
+        found.received_at,
+        found.claim,
+    )
 
 
 def open_notary(store: Path, **changes: Any) -> Notary:
