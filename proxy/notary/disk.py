@@ -45,6 +45,21 @@ class Disk:
         """`create`, for a file that is not appended to."""
         os.close(self.create(path, scratch, [data]))
 
+    def create_slots(self, path: Path) -> int:
+        """A new, empty file whose parts are written in place; there must be none. Stays open."""
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+
+    def allocate(self, fd: int, size: int) -> None:
+        """Make the file `size` octets long, the new ones zero and their blocks its own."""
+        os.posix_fallocate(fd, 0, size)
+
+    def write_at(self, fd: int, offset: int, data: bytes) -> None:
+        """Write all of `data` in place; after an error a part may be there. Call it in turn."""
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(fd, view, offset)
+            view, offset = view[written:], offset + written
+
     def make_folders(self, folder: Path) -> set[Path]:
         """Make `folder` and what is missing above it. Returns the folders that gained one."""
         if folder.is_dir():
