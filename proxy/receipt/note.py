@@ -37,6 +37,7 @@ from proxy.receipt.vkey import (
     NAME,
     Vkey,
     decode,
+    ed25519_cosignature_vkey,
     ed25519_vkey,
     mldsa44_vkey,
 )
@@ -94,9 +95,19 @@ def cosign(checkpoint: Checkpoint, name: str, key: MLDSA44PrivateKey, time: int)
     return Signature(name, mldsa44_vkey(name, key).key_id, time.to_bytes(8) + data)
 
 
+def witness(checkpoint: Checkpoint, name: str, key: Ed25519PrivateKey, time: int) -> Signature:
+    """A 0x04 cosignature on a whole checkpoint; `time` in seconds since 1970, above zero."""
+    data = key.sign(_cosignature_message(time, checkpoint.text))
+    return Signature(name, ed25519_cosignature_vkey(name, key).key_id, time.to_bytes(8) + data)
+
+
 def render(text: str, signatures: Iterable[Signature]) -> bytes:
     """The note as it is published."""
     return (text + "\n" + "".join(f"{signature}\n" for signature in signatures)).encode()
+
+
+def _cosignature_message(time: int, text: str) -> bytes:
+    return b"cosignature/v1\ntime %d\n" % time + text.encode()
 
 
 def _subtree_message(name: str, time: int, checkpoint: Checkpoint) -> bytes:
@@ -130,10 +141,14 @@ def parse(note: bytes) -> Note:
         raise EvidenceError("this is not a signed note")
     if any(ord(char) < 0x20 and char != "\n" for char in whole):
         raise EvidenceError("the note holds control characters")
-    lines = tail[:-1].split("\n")
-    if len(lines) > _MAX_SIGNATURES:
-        raise EvidenceError("the note has too many signatures")
-    return Note(text + "\n", tuple(_signature(line) for line in lines))
+    return Note(text + "\n", parse_signatures(tail))
+
+
+def parse_signatures(lines: str) -> tuple[Signature, ...]:
+    """Signature lines, each with its newline. Raises `EvidenceError` unless all of them parse."""
+    if not lines.endswith("\n") or lines.count("\n") > _MAX_SIGNATURES:
+        raise EvidenceError("these are not signature lines, or there are too many")
+    return tuple(_signature(line) for line in lines[:-1].split("\n"))
 
 
 def _signature(line: str) -> Signature:
@@ -200,7 +215,7 @@ def _require_signature(note: Note, signature: Signature, vkey: Vkey) -> None:
             return
         time, data = int.from_bytes(data[:8]), data[8:]
         if vkey.kind == ED25519_COSIGNATURE:
-            message = b"cosignature/v1\ntime %d\n" % time + text
+            message = _cosignature_message(time, note.text)
             Ed25519PublicKey.from_public_bytes(vkey.public).verify(data, message)
         else:
             message = _subtree_message(vkey.name, time, parse_checkpoint(note.text))

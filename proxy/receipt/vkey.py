@@ -61,6 +61,11 @@ def ed25519_vkey(name: str, key: Ed25519PrivateKey) -> Vkey:
     return Vkey(name, ED25519, key.public_key().public_bytes_raw())
 
 
+def ed25519_cosignature_vkey(name: str, key: Ed25519PrivateKey) -> Vkey:
+    """The vkey under which `note.witness` signs."""
+    return Vkey(name, ED25519_COSIGNATURE, key.public_key().public_bytes_raw())
+
+
 def mldsa44_vkey(name: str, key: MLDSA44PrivateKey) -> Vkey:
     """The vkey under which `note.cosign` signs."""
     return Vkey(name, MLDSA44_COSIGNATURE, key.public_key().public_bytes_raw())
