@@ -16,7 +16,7 @@ Rules
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,16 +94,25 @@ def parse(envelope: bytes) -> Envelope:
 
 def verify(envelope: bytes, key: Ed25519PublicKey) -> bytes:
     """The payload, if one of the signatures is `key`'s; raises `EvidenceError` otherwise."""
+    return verify_by(envelope, {"": key})[1]
+
+
+def verify_by(envelope: bytes, keys: Mapping[str, Ed25519PublicKey]) -> tuple[str, bytes]:
+    """(which of `keys` signed, the payload); raises `EvidenceError` where none did.
+
+    A signature's key id says which key to try first, and decides nothing.
+    """
     parsed = parse(envelope)
     if parsed.payload_type != PAYLOAD_TYPE:
         raise EvidenceError(f"the payload type is not {PAYLOAD_TYPE}")
     message = pae(parsed.payload_type, parsed.payload)
-    for _, signature in parsed.signatures:
-        try:
-            key.verify(signature, message)
-        except InvalidSignature:
-            continue
-        return parsed.payload
+    for hint, signature in parsed.signatures:
+        for name in sorted(keys, key=hint.__ne__) if hint in keys else keys:
+            try:
+                keys[name].verify(signature, message)
+            except InvalidSignature:
+                continue
+            return name, parsed.payload
     raise EvidenceError("no signature on the envelope is by this key")
 
 
@@ -115,8 +124,11 @@ def _text(value: object) -> str:
 
 def _base64(value: object) -> bytes:
     """Standard or URL-safe, padded (DSSE: verifiers MUST accept both)."""
-    text = _text(value).encode("ascii").translate(bytes.maketrans(b"-_", b"+/"))
+    text = _text(value)
+    octets = text.encode("ascii")
+    if "-" in text or "_" in text:
+        octets = octets.translate(bytes.maketrans(b"-_", b"+/"))
     try:
-        return base64.b64decode(text, validate=True)
+        return binascii.a2b_base64(octets, strict_mode=True)
     except binascii.Error:
         raise ValueError from None

@@ -29,7 +29,7 @@ EVENT = "key"
 
 
 def describe(key: Ed25519PublicKey) -> dict[str, str]:
-    """A receipt key as events name it: `keyid` (OpenSSH fingerprint), `spki` (base64 of the DER)."""
+    """A receipt key as events name it: `keyid`, its OpenSSH fingerprint, and `spki`, its DER."""
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return {"keyid": dsse.key_id(key), "spki": base64.b64encode(der).decode()}
 
