@@ -1,9 +1,13 @@
 """What a worker asks of the log: of the notary itself in one process, over a channel in many."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from proxy.errors import LogFailure
 from proxy.model import Claim, Earlier, Receipt, Submission
+
+OnDone = Callable[[Receipt | LogFailure], None]
+"""Told once how a submission ended. Runs on the event loop, returns at once and never raises."""
 
 
 class Link(Protocol):
@@ -13,14 +17,15 @@ class Link(Protocol):
     def ready(self) -> bool:
         """True while intents may be taken."""
 
-    async def reserve(
-        self, claim: Claim, attempt_id: bytes, *, holder: str = ""
-    ) -> Earlier | None:
+    async def reserve(self, claim: Claim, attempt_id: bytes, *, holder: str = "") -> Earlier | None:
         """None: the id is held until this attempt is concluded. Else who delivered it before.
 
         `holder` names the worker. Raises `Refusal` (in-flight, undecided, overloaded) and
         `LogFailure`. Asked again for the same attempt it answers the same.
         """
+
+    def release(self, claim: Claim, attempt_id: bytes) -> None:
+        """Let go what `reserve` may have held for an attempt that nobody is going to conclude."""
 
     async def matches(self, claim: Claim, content_sha256: bytes) -> bool:
         """Whether this content is what was delivered under the id; False where nobody knows."""
@@ -33,6 +38,12 @@ class Link(Protocol):
         `LogFailure` the statement may be written all the same, later, and then says that the
         sender had no answer (status null): the sender must not be told otherwise, and the intent
         must not be cleared before a `resent` one has got its receipt.
+        """
+
+    def submit(self, submission: Submission, on_done: OnDone, *, resent: bool = False) -> None:
+        """`conclude` for who does not wait: `on_done` is told what it would return or raise.
+
+        A `resent` one that fails is not written any more: the notary stops, or cannot say it.
         """
 
     async def entry(self, index: int) -> bytes | None:
