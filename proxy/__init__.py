@@ -20,7 +20,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
                                     wire/grammar.py before h11, wire/inbound.py
         route                       policy/paths.py, policy/routes.py
         allow(peer, route)          policy/authorize.py
-        replay                      policy/replay.py
+        replay                      edge/repeat.py asks the notary's table: notary/ids.py
 
     the content
         one body on its way         edge/bodies.py, edge/flow.py, wire/framing.py

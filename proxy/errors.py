@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 PROBLEMS: Final[dict[str, tuple[int, str]]] = {
+    "duplicate": (200, "This transfer has been delivered already; it was answered as it was then"),
     "malformed-request": (400, "The request is not well-formed HTTP/1.1"),
     "path-not-normal": (400, "The request path is not in normal form"),
     "transfer-id-malformed": (400, "Transfer-Id is not a UUID"),
@@ -24,7 +25,7 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "no-route": (404, "No route matches this request"),
     "request-timeout": (408, "The request did not arrive in time"),
     "replayed": (409, "This Transfer-Id has been delivered already"),
-    "id-reused": (409, "This Transfer-Id has been delivered already, with other content"),
+    "id-reused": (409, "This Transfer-Id has been delivered already, with another request"),
     "undecided": (409, "An attempt with this Transfer-Id ended without a known result"),
     "in-flight": (409, "This Transfer-Id is being transferred now"),
     "condition-refused": (412, "This route does not admit conditions on entity tags in a write"),
@@ -46,7 +47,11 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "upstream-timeout": (504, "The upstream did not answer in time"),
     "loop": (508, "This request has passed this gateway before"),
 }
-"""Problem code -> (HTTP status, title). The `type` on the wire is `urn:lockgate:problem:CODE`."""
+"""Problem code -> (HTTP status, title). The `type` on the wire is `urn:lockgate:problem:CODE`.
+
+`duplicate` alone never stands on the wire: it is why an attempt did not cross whose transfer had
+been delivered before, and which was answered with the status of then (docs/http.md).
+"""
 
 
 class LockgateError(Exception):

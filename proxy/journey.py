@@ -3,29 +3,31 @@
 serve     every transfer of one connection
 cross     one transfer: exactly one verdict, whatever happens
 walk      the stops; each returns, or raises Refusal, and nothing passes a Refusal
-admit     what the head alone decides: path, route, grant, replay
+admit     what the head alone decides: path, route, grant
+reserve   whether the id may be used
 (bodies)  what it says of the content: size, format, digest, label and clearance
 (relay)   the content itself: decoded, masked, searched, held until it is judged
-forward   to the upstream, after the intent is journalled
+forward   to the upstream, after the intent is on record
 answer    back to the sender, whose last octets wait for the durable receipt
+repeat    instead of these three: the answer of then, to what has been delivered already
 conclude  the one verdict: receipt, log line, metrics
 """
 
-import time
 from datetime import UTC, datetime
 
 import trio
 
-from proxy.edge import answers, relay, upload
+from proxy.edge import answers, receipts, relay, upload
 from proxy.edge.bodies import answer_flow, request_flow
 from proxy.edge.budget import Share
 from proxy.edge.gate import Keeper, Lane
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Outbound
+from proxy.edge.repeat import read_again
 from proxy.edge.stream import Disconnected, Stream
 from proxy.edge.transfer import Transfer
 from proxy.errors import LogFailure, Refusal
-from proxy.model import Peer, Receipt, Verdict
+from proxy.model import Earlier, Peer, Receipt
 from proxy.policy.paths import require_normal
 from proxy.wire.headers import transfer_id
 
@@ -75,19 +77,21 @@ async def cross(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
         if not transfer.concluded:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + LAST_RITES):
                 await cut_off(keeper, transfer)
-        if transfer.reserved:
-            keeper.replay.release(transfer.reserved)
         transfer.share.release()
 
 
 async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
     """The stops. Raises Refusal at the first that refuses, Disconnected when the sender is gone."""
     head = transfer.head = await client.head()
-    if head.path.startswith(answers.RECEIPTS_PATH):
-        await answers.serve_receipt(keeper, client, transfer)
+    if head.path.startswith(receipts.RECEIPTS_PATH):
+        await receipts.serve(keeper, client, transfer)
         return
-    lane = admit(keeper, transfer)
+    lane = admit(transfer)
+    earlier = await reserve(keeper, transfer)
     request = transfer.request = request_flow(transfer)
+    if earlier is not None:
+        await repeat(keeper, client, transfer, earlier)
+        return
     if head.expect_continue:
         await client.send_continue()
     held = await relay.hold(client, request, transfer.share)
@@ -99,27 +103,53 @@ async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
         lane.pool.give_back(upstream, complete=transfer.sent_whole and transfer.answer_whole)
 
 
-def admit(keeper: Keeper, transfer: Transfer) -> Lane:
-    """What the head alone decides: path, route, grant, replay."""
+def admit(transfer: Transfer) -> Lane:
+    """What the head alone decides: path, route, grant, and the id where one is demanded."""
     head, gate = transfer.known_head, transfer.gate
     transfer.id = transfer_id(head) or transfer.id
     require_normal(head.path)
     route = gate.routes.find(transfer.listener, head.method, head.path)
     lane = transfer.lane = gate.lanes[route.name]
     transfer.rule = lane.require_allowed(transfer.peer)
-    if route.replay.require == "transfer-id":
-        if not head.values(b"transfer-id"):
-            raise Refusal("transfer-id-required", f"route {route.name} demands one")
-        key = (transfer.peer.name, route.name, transfer.id)
-        keeper.replay.reserve(key, route.replay.window, time.monotonic())
-        transfer.reserved = key
+    if route.replay.require == "transfer-id" and not head.values(b"transfer-id"):
+        raise Refusal("transfer-id-required", f"route {route.name} demands one")
     return lane
+
+
+async def reserve(keeper: Keeper, transfer: Transfer) -> Earlier | None:
+    """Hold the id for this attempt, where the route lets one be delivered once only.
+
+    The attempt that has delivered it already, if there is one. Raises Refusal: in-flight,
+    undecided, overloaded.
+    """
+    if transfer.known_lane.route.replay.require == "off":
+        return None
+    transfer.claim = transfer.wish()  # from here on it may be ours, also if we are cut off
+    try:
+        transfer.earlier = await keeper.notary.reserve(transfer.claim, transfer.attempt_id)
+    except Refusal:
+        transfer.claim = None
+        raise
+    return transfer.earlier
+
+
+async def repeat(keeper: Keeper, client: Inbound, transfer: Transfer, earlier: Earlier) -> None:
+    """What has been delivered comes again, and does not cross: the answer is that of then.
+
+    Raises Refusal: id-reused when it is something else, replayed when it cannot be compared.
+    """
+    await read_again(client, transfer)
+    if not await keeper.notary.matches(transfer.wish(), transfer.asked()):
+        raise Refusal("id-reused", "the Transfer-Id has been delivered, with another request")
+    status, fields = answers.repeated(transfer, earlier)
+    await conclude(keeper, transfer, status, Refusal("duplicate", "it has been delivered already"))
+    await client.send_whole(status, fields, b"")
 
 
 async def forward(
     keeper: Keeper, client: Inbound, transfer: Transfer, upstream: Outbound, held: relay.Held
 ) -> None:
-    """Journal the intent, then send the request: whole when it was judged whole, else as it comes.
+    """Record the intent, then send the request: whole when it was judged whole, else as it comes.
 
     Raises UpstreamFailure, or what the content stops refuse in mid-stream.
     """
@@ -151,11 +181,11 @@ async def answer(keeper: Keeper, client: Inbound, transfer: Transfer, upstream: 
     transfer.answer_whole = True
     receipt = await conclude(keeper, transfer, reply.status, None)
     earlier = answers.earlier_receipts(transfer, held.trailers)
-    receipts = answers.receipt_fields(transfer, receipt, reply.place, earlier)
+    proof = answers.receipt_fields(transfer, receipt, reply.place, earlier)
     if streamed:
-        await client.send_end(held.data, receipts)
+        await client.send_end(held.data, proof)
     else:
-        await client.send_whole(reply.status, [*reply.fields, *receipts], held.data, reply.framing)
+        await client.send_whole(reply.status, [*reply.fields, *proof], held.data, reply.framing)
 
 
 async def refuse(keeper: Keeper, client: Inbound, transfer: Transfer, refusal: Refusal) -> None:
@@ -203,9 +233,6 @@ async def conclude(
         reason = failure.reason
         raise
     finally:
-        if transfer.reserved and outcome.verdict is Verdict.DELIVERED:
-            keeper.replay.commit(transfer.reserved, time.monotonic())
-            transfer.reserved = None
         keeper.metrics.transfer(outcome, transfer.seconds)
         index = receipt.index if receipt is not None else None
         keeper.log.transfer(

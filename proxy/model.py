@@ -202,6 +202,7 @@ class Earlier:
     """The attempt that has delivered a claimed id: its status, its leaf and the leaf's octets."""
 
     status: int
+    """What its sender was answered with; 0 where no answer could be sent."""
     index: int
     envelope: bytes
 
@@ -257,7 +258,8 @@ class Outcome:
     claim: Claim | None = None
     """The reservation that this attempt holds; None when it holds none."""
     content_sha256: bytes | None = None
-    """SHA-256 of the whole content as it was received: for the table of ids, never for the log."""
+    """What was asked, in 32 octets: SHA-256 over method, target and SHA-256 of the whole content as
+    it was received. For the table of ids, never for the log."""
     duplicate_of: int | None = None
     """The leaf that says `delivered` about the same transfer, when that is why this one ended."""
 

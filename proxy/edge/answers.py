@@ -5,31 +5,26 @@ streamed, chunked   Transfer-Receipt in a trailer, behind the octets that were w
 streamed, sized     nothing can follow the content: the log alone has the receipt
 """
 
-import base64
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Literal
 
-import orjson
-
-from proxy.edge.gate import Keeper
-from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Outbound
+from proxy.edge.receipts import RECEIPTS_PATH, predicate_of
 from proxy.edge.relay import Held, Request
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal
-from proxy.model import AnswerHead, Framing, Headers, Receipt
+from proxy.model import AnswerHead, Earlier, Framing, Headers, Receipt
 from proxy.wire import headers as wire
 from proxy.wire.crossing import without_conditions
 
-RECEIPTS_PATH = "/.well-known/lockgate/receipts/"
 _MAX_INLINE = 8 * 1024
 """Octets of a Transfer-Receipt field. Where those of the hops behind us make it longer, ours goes
 alone; where ours alone is longer, it is fetched by its Link."""
 
 Fields = list[tuple[bytes, bytes]]
-Earlier = tuple[bytes, ...]
-"""Envelopes of the hops behind us, in their order."""
+Envelopes = tuple[bytes, ...]
+"""Those of the hops behind us, in their order."""
 Place = Literal["header", "trailer", "link", "log"]
 
 
@@ -139,12 +134,14 @@ def _spoken_of(head: AnswerHead) -> Framing:
     return Framing(length=int(values[0]) if values else 0)
 
 
-def earlier_receipts(transfer: Transfer, trailers: Headers) -> Earlier:
+def earlier_receipts(transfer: Transfer, trailers: Headers) -> Envelopes:
     """The receipts that came with the answer, in its head or behind it."""
     return wire.upstream_receipts((*transfer.known_answer_head.headers, *trailers))
 
 
-def receipt_fields(transfer: Transfer, receipt: Receipt, place: Place, earlier: Earlier) -> Headers:
+def receipt_fields(
+    transfer: Transfer, receipt: Receipt, place: Place, earlier: Envelopes
+) -> Headers:
     """What is said of the receipt: itself (an upstream's first, ours last), its key, its Link."""
     if place in ("link", "log"):
         return ()
@@ -159,10 +156,33 @@ def receipt_fields(transfer: Transfer, receipt: Receipt, place: Place, earlier: 
 def _pointer(transfer: Transfer, name: str) -> Fields:
     """The key to the digests, and where the receipt can be fetched by a sender who can be known
     again: an address alone is nobody."""
-    key = wire.receipt_key_field(transfer.key)
+    return [*_link(transfer, name), wire.receipt_key_field(transfer.key)]
+
+
+def _link(transfer: Transfer, name: str) -> Fields:
     if transfer.peer.certificate is None and transfer.peer.uid is None:
-        return [key]
-    return [(b"link", f'<{RECEIPTS_PATH}{name}>; rel="receipt"'.encode("ascii")), key]
+        return []
+    return [(b"link", f'<{RECEIPTS_PATH}{name}>; rel="receipt"'.encode("ascii"))]
+
+
+def repeated(transfer: Transfer, earlier: Earlier) -> tuple[int, Fields]:
+    """The status of then, and an answer that says no more than that there is a receipt already.
+
+    The key to its digests is not among it: it went out with the receipt, and nobody else has it.
+    """
+    status = earlier.status or _upstream_status(earlier.envelope)
+    fields = [_date(), *wire.repeated(transfer.id)]
+    if transfer.known_lane.route.receipt != "log":
+        receipt = wire.receipt_field([earlier.envelope])
+        fields += [receipt] if len(receipt[1]) <= _MAX_INLINE else []
+        fields += _link(transfer, str(earlier.index))
+    return status, fields
+
+
+def _upstream_status(envelope: bytes) -> int:
+    """What the sender would have been answered with, had it waited."""
+    status: int = predicate_of(envelope)["answer"]["status"]
+    return status
 
 
 def problem(transfer: Transfer, refusal: Refusal) -> tuple[Fields, bytes]:
@@ -174,48 +194,3 @@ def problem(transfer: Transfer, refusal: Refusal) -> tuple[Fields, bytes]:
 def _date() -> tuple[bytes, bytes]:
     """RFC 9110, section 6.6.1: of our own answers, and of those that came without."""
     return b"date", formatdate(usegmt=True).encode("ascii")
-
-
-async def serve_receipt(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
-    """Answer a GET for one receipt, by log index or by transfer id, if it is about a transfer of
-    this very sender.
-
-    Raises Refusal `no-route`, the same for what is not there and for what is another's.
-    """
-    head = transfer.known_head
-    envelope = None
-    if head.method in ("GET", "HEAD") and head.framing.empty:
-        envelope = _find(keeper, transfer, head.path.removeprefix(RECEIPTS_PATH))
-    found = envelope is not None and _is_about(envelope, transfer)
-    peer = transfer.peer
-    keeper.log.info(
-        "receipt_asked",
-        listener=transfer.listener,
-        peer=peer.name,
-        address=peer.address,
-        found=found,
-    )
-    if envelope is None or not found:
-        raise Refusal("no-route", "no receipt of this sender is there")
-    transfer.concluded = True  # nothing crosses: this is our own resource
-    await client.send_whole(
-        200,
-        [(b"content-type", b"application/vnd.in-toto+json"), (b"cache-control", b"private")],
-        envelope,
-    )
-
-
-def _find(keeper: Keeper, transfer: Transfer, name: str) -> bytes | None:
-    if name.isascii() and name.isdigit() and len(name) <= 18:
-        return keeper.notary.entry(int(name))
-    found = (keeper.notary.latest(transfer.peer.name, route, name) for route in transfer.gate.lanes)
-    return next((envelope for envelope in found if envelope is not None), None)
-
-
-def _is_about(envelope: bytes, transfer: Transfer) -> bool:
-    statement = orjson.loads(base64.b64decode(orjson.loads(envelope)["payload"]))
-    sender, peer = statement["predicate"].get("sender") or {}, transfer.peer
-    if peer.certificate is not None:
-        same: bool = sender.get("spkiSha256") == peer.certificate.spki_sha256.hex()
-        return same
-    return peer.uid is not None and sender == {"name": peer.name}  # an address alone is nobody

@@ -22,8 +22,9 @@ def request_flow(transfer: Transfer) -> Flow:
     head, lane = transfer.known_head, transfer.known_lane
     route = lane.route
     policy, limits = route.request, route.limits
+    remember = transfer.claim is not None
     if head.framing.empty:
-        return _empty_flow(lane.request, limits)
+        return _empty_flow(lane.request, limits, remember=remember)
     if (head.framing.length or 0) > limits.body:
         raise Refusal("content-too-large", f"more than {limits.body} octets announced")
     types, codings = head.values(b"content-type"), head.values(b"content-encoding")
@@ -40,6 +41,7 @@ def request_flow(transfer: Transfer) -> Flow:
         key=transfer.key,
         integrity=integrity,
         digest_required=required,
+        remember=remember,
         require_cleared=_clearance(
             transfer.gate, policy, head, lane.receiver_zone, "above-clearance"
         ),
@@ -74,10 +76,17 @@ def answer_flow(transfer: Transfer) -> Flow:
         raise UpstreamFailure("answer-refused", refusal.reason) from None
 
 
-def _empty_flow(rules: Rules, limits: Limits) -> Flow:
+def _empty_flow(rules: Rules, limits: Limits, *, remember: bool = False) -> Flow:
     """Of a message without content: there is nothing to check, to label or to clear."""
-    stall = limits.stall_timeout
-    return Flow(rules.open("opaque"), limit=0, hold=0, stall=stall, key=None, integrity=None)
+    return Flow(
+        rules.open("opaque"),
+        limit=0,
+        hold=0,
+        stall=limits.stall_timeout,
+        key=None,
+        integrity=None,
+        remember=remember,
+    )
 
 
 def _clearance(

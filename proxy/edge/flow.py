@@ -5,6 +5,7 @@
 What was received is digested under the transfer's own key, because a plain digest of an unmasked
 body lets anyone enumerate the masked field; what is delivered is digested plainly, because the
 receiver holds it. `opaque` bodies go out as they came in, so one plain digest serves both.
+Where an id is used up by delivery, what came is digested plainly too, for the table of ids alone.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ import hmac
 from collections.abc import Callable
 
 from proxy.content.inspector import Inspector
-from proxy.errors import Refusal
+from proxy.errors import LockgateError, Refusal
 from proxy.model import Content, Digest, Headers
 from proxy.wire.digests import ContentDigest
 
@@ -36,6 +37,7 @@ class Flow:
         key: bytes | None,
         integrity: ContentDigest | None,
         digest_required: bool = False,
+        remember: bool = False,
         require_cleared: Callable[[str | None], str] | None = None,
     ) -> None:
         self._inspector = inspector
@@ -53,6 +55,10 @@ class Flow:
         opaque = self.format == "opaque"
         self._received = None if opaque or key is None else hmac.new(key, digestmod="sha256")
         self._delivered = hashlib.sha256()
+        self._whole: hashlib._Hash | None = None
+        if remember:
+            self._whole = self._delivered if opaque else hashlib.sha256()
+        self._judging = False
         self.received_size = 0
         self.delivered_size = 0
 
@@ -61,6 +67,15 @@ class Flow:
 
         Raises Refusal: content-too-large, unparseable, finding-rejected.
         """
+        self.take(data)
+        self._judging = True
+        return self._deliver(self._inspector.feed(data))
+
+    def take(self, data: bytes) -> None:
+        """Count and digest received octets, of which nothing goes on.
+
+        Raises Refusal: content-too-large.
+        """
         self.received_size += len(data)
         if self.received_size > self._limit:
             raise Refusal("content-too-large", f"more than {self._limit} octets")
@@ -68,17 +83,22 @@ class Flow:
             self._received.update(data)
         if self._integrity is not None:
             self._integrity.update(data)
-        return self._deliver(self._inspector.feed(data))
+        if self._whole is not None:
+            self._whole.update(data)
 
     def finish(self, trailers: Headers) -> bytes:
         """Take the end; the last of what is ready to be forwarded.
 
         Raises Refusal: digest-mismatch, digest-malformed, digest-required, unparseable, …
         """
-        self._require_integrity(trailers)
+        self.require_integrity(trailers)
         return self._deliver(self._inspector.finish())
 
-    def _require_integrity(self, trailers: Headers) -> None:
+    def require_integrity(self, trailers: Headers) -> None:
+        """What was received is what was declared of it, in the head or in the trailers.
+
+        Raises Refusal: digest-mismatch, digest-malformed, digest-required.
+        """
         late = tuple(value for name, value in trailers if name == b"content-digest")
         if self._integrity is None:
             if late:
@@ -88,6 +108,16 @@ class Flow:
         if self._digest_required and not self._integrity.present:
             raise Refusal("digest-required", "neither head nor trailers declare a digest")
         self._integrity.require()
+
+    @property
+    def declared(self) -> bool:
+        """True when a digest has been declared that counts, or has been announced."""
+        return self._integrity is not None
+
+    @property
+    def proven(self) -> bool:
+        """True when a digest has been declared that counts; after `require_integrity`, it holds."""
+        return self._integrity is not None and self._integrity.present
 
     def abandon(self) -> None:
         """Stop judging, wherever `finish` is: its result is not wanted any more."""
@@ -109,9 +139,17 @@ class Flow:
             self._raised = raised
             self.label = self._require_cleared(raised)
         if data:
-            self._delivered.update(data)
+            if self._delivered is not self._whole:
+                self._delivered.update(data)
             self.delivered_size += len(data)
         return data
+
+    @property
+    def received_sha256(self) -> bytes:
+        """SHA-256 of all that was received so far, in a flow that was told to remember it."""
+        if self._whole is None:
+            raise LockgateError("a flow was asked for what it was not told to remember")
+        return self._whole.digest()
 
     @property
     def delivered_sha256(self) -> bytes:
@@ -124,7 +162,7 @@ class Flow:
         `crossed`: all of it went out. Otherwise `sent` octets did, whose digest nobody could
         compare, since the receiver was told that they are incomplete.
         """
-        report = self._inspector.report() if self.received_size else None
+        report = self._inspector.report() if self._judging else None
         if not crossed:
             received = Digest(self.received_size, hmac_sha256=self._keyed())
             return Content(received, Digest(sent) if sent else None, report, self.label)

@@ -13,11 +13,10 @@ from proxy.content.rules import Rules
 from proxy.edge.budget import Budget
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Pool
-from proxy.model import Certificate, Intent, Outcome, Peer, Receipt
+from proxy.model import Certificate, Claim, Earlier, Intent, Outcome, Peer, Receipt
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.policy.clearance import Scale
-from proxy.policy.replay import ReplayWindow
 from proxy.policy.routes import Routes
 from proxy.settings.load import Loaded
 from proxy.settings.schema import Route
@@ -57,11 +56,20 @@ class Gate:
 
 
 class Evidence(Protocol):
-    """What transfers ask of the log: `proxy.notary.Notary`, or whatever stands in for it."""
+    """What transfers ask of the log and its table of ids: `proxy.notary.Desk`."""
 
     @property
     def ready(self) -> bool:
         """True while intents are taken."""
+
+    async def reserve(self, claim: Claim, attempt_id: bytes) -> Earlier | None:
+        """None: the id is held until this attempt is concluded. Else who has delivered it.
+
+        Raises Refusal: in-flight, undecided, overloaded; LogFailure.
+        """
+
+    async def matches(self, claim: Claim, content_sha256: bytes) -> bool:
+        """True when this is what was delivered under the id. False where that is not known."""
 
     async def intend(self, intent: Intent) -> None:
         """Return when `intent` is journalled. Raises LogFailure."""
@@ -69,20 +77,22 @@ class Evidence(Protocol):
     async def conclude(self, outcome: Outcome) -> Receipt:
         """Return when the attempt's statement is durable. Raises LogFailure."""
 
-    def latest(self, sender: str, route: str, transfer_id: str) -> bytes | None:
+    async def latest(self, sender: str, route: str, transfer_id: str) -> bytes | None:
         """The latest envelope about a transfer; None where it is not remembered."""
 
-    def entry(self, index: int) -> bytes | None:
+    async def entry(self, index: int) -> bytes | None:
         """The exact octets of a durable leaf; None where there is none. Raises LogFailure."""
+
+    def shed(self, counts: Mapping[str, int]) -> None:
+        """So many were turned away before they were a transfer, by `<listener>:<reason>`."""
 
 
 @dataclass(slots=True)
 class Keeper:
-    """What outlives a configuration: the evidence, the memory of ids, the instruments."""
+    """What outlives a configuration: the evidence, the budget, the instruments."""
 
     gate: Gate
     notary: Evidence
-    replay: ReplayWindow
     budget: Budget
     metrics: Metrics
     log: Log

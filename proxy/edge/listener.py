@@ -2,8 +2,8 @@
 
 A listener serves `limits.connections` at once; beyond that admitted peers wait a while. Who has
 yet to be admitted takes none of these places: silent peers, and handshakes under way, are crowds of
-their own, in which the oldest gives way. What is refused in the handshake is counted and logged
-with its reason, never told.
+their own, in which the oldest gives way. What is refused in the handshake, or finds no place, is
+counted and logged with its reason, never told.
 """
 
 import errno
@@ -14,11 +14,13 @@ import struct
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import trio
 
 from proxy.edge.crowd import Crowd
 from proxy.edge.stream import Disconnected, PlainStream, Stream, TlsStream
+from proxy.edge.tally import Shed, Tally
 from proxy.errors import ConfigError, Problem, TlsFailure
 from proxy.model import Peer
 from proxy.observe.log import Log
@@ -37,18 +39,24 @@ _CHANCE = 1.0
 
 
 def bind(address: str, directory: Path) -> trio.socket.SocketType:
+    """`bind_socket`, for this process's own event loop."""
+    return trio.socket.from_stdlib_socket(bind_socket(address, directory))
+
+
+def bind_socket(address: str, directory: Path, *, shared: bool = False) -> socket.socket:
     """A listening socket for HOST:PORT, [IPV6]:PORT or unix:PATH (relative to `directory`).
 
-    Raises ConfigError when the address cannot be had.
+    `shared`: one of several on the address (SO_REUSEPORT). Raises ConfigError when the address
+    cannot be had.
     """
     try:
-        return trio.socket.from_stdlib_socket(_bind(address, directory))
+        return _bind(address, directory, shared)
     except OSError as error:
         problem = Problem(address, 0, 0, "bind", error.strerror or type(error).__name__)
         raise ConfigError([problem]) from None
 
 
-def _bind(address: str, directory: Path) -> socket.socket:
+def _bind(address: str, directory: Path, shared: bool) -> socket.socket:
     place = parse_bind(address)
     host, family = place.host or "", socket.AF_INET
     if place.path is not None:
@@ -61,6 +69,7 @@ def _bind(address: str, directory: Path) -> socket.socket:
             _bind_unix(sock, directory / place.path)
         else:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
             sock.bind((host, place.port))
         sock.listen(_BACKLOG)
     except BaseException:
@@ -86,6 +95,11 @@ def _is_answered(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
+def name_of(address: Any) -> str:
+    """What a socket is bound to, as HOST:PORT or unix:PATH."""
+    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else f"unix:{address}"
+
+
 class Listener:
     """One bound socket. `tls` is read for every connection, so that a reload takes effect."""
 
@@ -98,6 +112,7 @@ class Listener:
         *,
         metrics: Metrics,
         log: Log,
+        shed: Shed = lambda counts: None,
     ) -> None:
         self.name = name
         self._sock = sock
@@ -108,12 +123,12 @@ class Listener:
         self._connections = trio.CapacityLimiter(limits.connections)
         self._silent = Crowd(limits.connections, chance=0)
         self._handshakes = Crowd(limits.handshakes, _CHANCE)
+        self._tally = Tally(name, shed)
 
     @property
     def address(self) -> str:
         """What the socket is bound to, as HOST:PORT or unix:PATH."""
-        name = self._sock.getsockname()
-        return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else f"unix:{name}"
+        return name_of(self._sock.getsockname())
 
     async def run(self, connections: trio.Nursery, serve: Serve) -> None:
         """Accept until cancelled, which ends handshakes under way but no connection.
@@ -123,6 +138,7 @@ class Listener:
         address = self._sock.getsockname()
         try:
             async with trio.open_nursery() as handshakes:
+                handshakes.start_soon(self._tally.run)
                 while True:
                     sock = await self._accept()
                     handshakes.start_soon(self._admit, sock, connections, serve)
@@ -156,6 +172,7 @@ class Listener:
                 admitted = True
                 connections.start_soon(self._serve, sock, place, serve, stream, peer)
             if not admitted:
+                self._tally.count("connections")
                 self._log.warning("connections_full", listener=self.name, peer=peer.name)
         except Disconnected:
             pass
@@ -211,6 +228,7 @@ class Listener:
         else:
             failure = TlsFailure("timeout", "the handshake did not complete in time")
         self._metrics.handshake("listener", self.name, failure.reason)
+        self._tally.count(failure.reason)
         self._log.warning(
             "handshake_refused",
             listener=self.name,

@@ -1,11 +1,13 @@
 """What is known so far of one attempt of one transfer, and how it is judged at its end."""
 
+import hashlib
 import hmac
 import secrets
 import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 
 from proxy.edge.budget import Share
 from proxy.edge.flow import Flow
@@ -14,8 +16,10 @@ from proxy.errors import LockgateError, Refusal, UpstreamFailure
 from proxy.model import (
     AnswerHead,
     Certificate,
+    Claim,
     Content,
     Digest,
+    Earlier,
     Head,
     Intent,
     Outcome,
@@ -25,10 +29,17 @@ from proxy.model import (
 
 _INCOMPLETE = {"request-incomplete", "request-timeout", "cut-off", "overloaded"}
 """Refusals that are nobody's decision: the transfer did not fit through, and may be tried again."""
+_PROCESS = secrets.token_bytes(10)
+_ATTEMPTS = count()
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _attempt_id() -> bytes:
+    """16 octets: ten that are this process's alone, six that count."""
+    return _PROCESS + next(_ATTEMPTS).to_bytes(6, "big")
 
 
 @dataclass(slots=True)
@@ -41,6 +52,7 @@ class Transfer:
     """Of what the process may keep back at once."""
     gate: Gate
     """The configuration that it began under, and is judged by to its end."""
+    attempt_id: bytes = field(default_factory=_attempt_id)
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     """Only the sender gets it: keys the digests of what it sent."""
@@ -56,8 +68,10 @@ class Transfer:
     request: Flow | None = None
     forwarded: int = 0
     """Content octets sent towards the upstream: never fewer than have gone, when a send fails."""
-    reserved: tuple[str, str, str] | None = None
-    """Key under which the replay window holds this id while it is in flight."""
+    claim: Claim | None = None
+    """What was asked of the table of ids; None on a route that does not ask."""
+    earlier: Earlier | None = None
+    """The attempt that has delivered this id; None when it is ours to use."""
     concluded: bool = False
     sent_whole: bool = False
     """The end of the request went to the upstream."""
@@ -115,9 +129,40 @@ class Transfer:
         bodiless = head.status in (204, 304) or self.known_head.method == "HEAD"
         return not bodiless and not head.framing.empty
 
+    @property
+    def held(self) -> Claim | None:
+        """The id that this attempt alone may use; None when it holds none."""
+        return self.claim if self.earlier is None else None
+
+    def wish(self) -> Claim:
+        """What is asked of the table of ids."""
+        route = self.known_lane.route
+        return Claim(
+            sender=self.peer.name,
+            route=route.name,
+            transfer_id=self.id,
+            window=route.replay.window,
+            forward_undecided=route.replay.after_indeterminate == "forward",
+        )
+
+    def asked(self) -> bytes:
+        """What the sender asks for, in 32 octets: the same for the same method, target and content.
+
+        The content has been received whole by now, on a route that asks the table of ids.
+        """
+        head, content = self.known_head, self.known_request.received_sha256
+        return hashlib.sha256(f"{head.method} {head.target} ".encode() + content).digest()
+
     def intent(self) -> Intent:
-        """What the journal must hold before the first octet is forwarded."""
-        return Intent(self.id, self.peer.name, self.known_lane.route.name, self.received_at)
+        """What must be on record before the first octet is forwarded."""
+        return Intent(
+            attempt_id=self.attempt_id,
+            transfer_id=self.id,
+            sender=self.peer.name,
+            route=self.known_lane.route.name,
+            started=self.received_at,
+            claim=self.held,
+        )
 
     def verdict(self, refusal: Refusal | None) -> Verdict:
         """How this attempt ended (docs/receipts.md)."""
@@ -134,7 +179,9 @@ class Transfer:
     def outcome(self, status: int | None, refusal: Refusal | None) -> Outcome:
         """Freeze what is known; `status` is what the sender is about to be answered with."""
         head = self.head
+        held = self.held
         return Outcome(
+            attempt_id=self.attempt_id,
             transfer_id=self.id,
             verdict=self.verdict(refusal),
             status=status,
@@ -152,7 +199,9 @@ class Transfer:
             receiver=self.receiver,
             policy_sha256=self.gate.loaded.sha256,
             received_at=self.received_at,
-            completed_at=_now(),
+            claim=held,
+            content_sha256=self.asked() if held and self.sent_whole else None,
+            duplicate_of=self.earlier.index if self.earlier else None,
         )
 
     def _request_content(self) -> Content:

@@ -4,5 +4,4 @@ paths      the normal form of a path, and path patterns
 routes     listener, method, path -> the first route that matches
 authorize  is this peer named by `deny` or `allow`
 clearance  labels on a scale, against what a zone may see
-replay     transfer ids that have been delivered, or are on their way
 """

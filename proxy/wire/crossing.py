@@ -24,10 +24,10 @@ _ONE_CONNECTION = frozenset(
 )
 _OURS = frozenset(
     b"cf-connecting-ip cf-connecting-ipv6 client-ip data-sensitivity early-data fastly-client-ip "
-    b"fly-client-ip front-end-https transfer-id transfer-receipt transfer-receipt-key "
-    b"true-client-ip via wl-proxy-client-ip x-cluster-client-ip x-host x-http-host-override "
-    b"x-http-method x-http-method-override x-method-override x-ms-client-principal proxy "
-    b"x-originating-ip x-real-ip x-rewrite-url x-scheme x-url-scheme".split()
+    b"fly-client-ip front-end-https transfer-duplicate transfer-id transfer-receipt "
+    b"transfer-receipt-key true-client-ip via wl-proxy-client-ip x-cluster-client-ip x-host "
+    b"x-http-host-override x-http-method x-http-method-override x-method-override "
+    b"x-ms-client-principal proxy x-originating-ip x-real-ip x-rewrite-url x-scheme x-url-scheme".split()
 )
 _OURS_PREFIXES = tuple(
     b"client-cert forwarded proxy- remote- ssl- tls- x-amzn-mtls- x-amzn-oidc- x-amzn-tls- "

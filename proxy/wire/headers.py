@@ -16,6 +16,8 @@ from proxy.wire.identity import identity_fields
 from proxy.wire.structured import NotStructured, format_bytes, format_list, parse_list
 
 _UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_DUPLICATE = (b"transfer-duplicate", b"?1")
+"""A Boolean that is true (RFC 9651, section 3.3.6)."""
 _OWN_LINKS = b"/.well-known/lockgate/"
 
 
@@ -71,7 +73,8 @@ def forward_answer(
 ) -> Fields:
     """The fields of an answer as the sender gets it, without those of its framing.
 
-    The upstream's receipts are taken off; `upstream_receipts` reads them from `head`.
+    The upstream's receipts are taken off; `upstream_receipts` reads them from `head`. That it is a
+    gateway, and answers for the second time, is passed on: it is why there is no content.
     """
     fields = [
         (name, value)
@@ -81,7 +84,14 @@ def forward_answer(
     via = (*head.values(b"via"), _via(head.http_version, gateway))
     fields += [(b"via", value) for value in via]
     fields.append((b"transfer-id", transfer_id.encode("ascii")))
+    if head.values(_DUPLICATE[0]) == (_DUPLICATE[1],):
+        fields.append(_DUPLICATE)
     return fields
+
+
+def repeated(transfer_id: str) -> Fields:
+    """The fields of an answer to what has been delivered already, without those of its receipt."""
+    return [(b"transfer-id", transfer_id.encode("ascii")), _DUPLICATE]
 
 
 def upstream_receipts(fields: Headers) -> tuple[bytes, ...]:
