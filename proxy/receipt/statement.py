@@ -29,13 +29,16 @@ Rules
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from proxy.errors import EvidenceError
 from proxy.model import Event, Intent, Outcome, Submission, Verdict
 from proxy.receipt import terms
+from proxy.receipt.details import MAX_DETAILS as MAX_DETAILS
+from proxy.receipt.details import details as details
+from proxy.receipt.details import require_details
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "https://lockgate.dev/transfer-receipt/v1"
@@ -43,10 +46,8 @@ EVENT_TYPE: Final = "https://lockgate.dev/log-event/v1"
 EVENTS: Final = ("start", "stop", "recovery", "reload", "key", "refused-handshakes")
 MAX_STATEMENT: Final = 46_000
 """Octets. In base64 and with its signature such a statement stays within a 65,535 octet leaf."""
-MAX_DETAILS: Final = 32_000
-"""Octets of the worker's part."""
-_DETAILS: Final = ("request", "content", "answer", "sender", "receiver", "channel", "policy")
-_ENTRIES: Final = 32
+_LONGEST_ID: Final = 128
+"""Characters of a transfer id or a problem code; both have fewer than half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,93 +96,78 @@ def submission(outcome: Outcome) -> Submission:
     )
 
 
-def details(outcome: Outcome) -> bytes:
-    """The worker's part of a receipt: a JSON object of at most `MAX_DETAILS` octets.
-
-    Raises `EvidenceError` where that cannot be: a text that is not Unicode.
-    """
-    for entries in (_ENTRIES, 4, 0):
-        try:
-            found = orjson.dumps(_details(outcome, entries))
-        except (TypeError, ValueError):
-            raise EvidenceError("an outcome holds what JSON cannot say") from None
-        if len(found) <= MAX_DETAILS:
-            return found
-    raise EvidenceError("the details of an outcome without lists and maps are still too large")
-
-
 def build(submission: Submission, place: Place, *, origin: str, completed: datetime) -> bytes:
     """The statement about `submission`, at most `MAX_STATEMENT` octets of JSON.
 
     Raises `EvidenceError` where the details are not what `details` writes about this submission, or
     a text is not Unicode. Fails closed.
     """
-    told = _require_details(submission)
-    predicate = {
-        "transferId": submission.transfer_id,
-        "attemptId": submission.attempt_id.hex(),
-        "attempt": str(place.attempt),
-        "kind": submission.verdict.value,
-        "disposition": {
-            "status": submission.status,
-            "problem": submission.problem,
-            "duplicateOf": terms.count(submission.duplicate_of),
-        },
-        "sequence": _sequence(place),
-        **told,
-        "time": {
-            "received": terms.timestamp(submission.received_at),
-            "completed": terms.timestamp(completed),
-        },
-        "log": {"origin": origin},
-    }
-    name = f"{submission.verdict.value}:{submission.transfer_id}"
     delivered = submission.delivered_sha256 if submission.verdict is Verdict.DELIVERED else None
-    return _statement(name, delivered, PREDICATE_TYPE, predicate)
-
-
-def _require_details(submission: Submission) -> dict[str, Any]:
-    try:
-        told = orjson.loads(submission.details)
-        if len(submission.details) > MAX_DETAILS or orjson.dumps(told) != submission.details:
-            raise ValueError
-        if tuple(told) != _DETAILS or told["request"]["route"] != submission.route:
-            raise ValueError
-        if told["sender"]["name"] != terms.cut(submission.sender):
-            raise ValueError
-        if submission.verdict is Verdict.DELIVERED:
-            delivered = told["content"]["delivered"].get("sha256")
-            if delivered != terms.hexadecimal(submission.delivered_sha256):
-                raise ValueError
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise EvidenceError("the details of a submission are not what a worker writes") from None
-    return dict(told)
+    status, duplicate = submission.status, submission.duplicate_of
+    disposition = (
+        f'{{"status":{"null" if status is None else f"{status:d}"},'
+        f'"problem":{_word(submission.problem)},"duplicateOf":{terms.count(duplicate)}}}'
+    )
+    return _receipt(
+        submission,
+        place,
+        verdict=submission.verdict,
+        delivered=delivered,
+        disposition=disposition,
+        details=require_details(submission),
+        received=submission.received_at,
+        completed=completed,
+        origin=origin,
+    )
 
 
 def build_interrupted(intent: Intent, place: Place, *, origin: str, completed: datetime) -> bytes:
     """The statement about an attempt of which a crash left no more than `intent`."""
-    predicate = {
-        "transferId": intent.transfer_id,
-        "attemptId": intent.attempt_id.hex(),
-        "attempt": str(place.attempt),
-        "kind": Verdict.INDETERMINATE.value,
-        "disposition": {"status": None, "problem": None, "duplicateOf": None, "recovered": True},
-        "sequence": _sequence(place),
-        "request": {"method": None, "route": intent.route},
-        "content": None,
-        "answer": None,
-        "sender": {"name": terms.cut(intent.sender)},
-        "receiver": None,
-        "channel": None,
-        "policy": {"sha256": None, "route": intent.route},
-        "time": {
-            "received": terms.timestamp(intent.started),
-            "completed": terms.timestamp(completed),
-        },
-        "log": {"origin": origin},
-    }
-    name = f"{Verdict.INDETERMINATE.value}:{intent.transfer_id}"
-    return _statement(name, None, PREDICATE_TYPE, predicate)
+    try:
+        name, route = terms.quote(terms.cut(intent.sender)), terms.quote(intent.route)
+    except TypeError:
+        raise EvidenceError("an intent holds what JSON cannot say") from None
+    return _receipt(
+        intent,
+        place,
+        verdict=Verdict.INDETERMINATE,
+        delivered=None,
+        disposition='{"status":null,"problem":null,"duplicateOf":null,"recovered":true}',
+        details=f'"request":{{"method":null,"route":{route}}},"content":null,"answer":null,'
+        f'"sender":{{"name":{name}}},"receiver":null,"channel":null,'
+        f'"policy":{{"sha256":null,"route":{route}}}',
+        received=intent.started,
+        completed=completed,
+        origin=origin,
+    )
+
+
+def _receipt(
+    attempt: Submission | Intent,
+    place: Place,
+    *,
+    verdict: Verdict,
+    delivered: bytes | None,
+    disposition: str,
+    details: str,
+    received: datetime,
+    completed: datetime,
+    origin: str,
+) -> bytes:
+    transfer_id = attempt.transfer_id
+    if len(transfer_id) > _LONGEST_ID:
+        raise EvidenceError("a transfer id is too long")
+    try:
+        predicate = (
+            f'{{"transferId":{terms.quote(transfer_id)},"attemptId":"{attempt.attempt_id.hex()}",'
+            f'"attempt":"{place.attempt}","kind":"{verdict.value}","disposition":{disposition},'
+            f'"sequence":{_sequence(place)},{details},'
+            f'"time":{{"received":"{terms.timestamp(received)}",'
+            f'"completed":"{terms.timestamp(completed)}"}},"log":{{"origin":{terms.known(origin)}}}}}'
+        )
+        return _statement(f"{verdict.value}:{transfer_id}", delivered, PREDICATE_TYPE, predicate)
+    except (TypeError, ValueError):
+        raise EvidenceError("a statement would hold what JSON cannot say") from None
 
 
 def build_event(event: Event, place: Place, *, origin: str, completed: datetime) -> bytes:
@@ -192,64 +178,36 @@ def build_event(event: Event, place: Place, *, origin: str, completed: datetime)
     """
     if event.kind not in EVENTS:
         raise EvidenceError("an event of a kind that has no name in the log")
-    predicate = {
-        "kind": event.kind,
-        "sequence": _sequence(place),
-        "details": dict(event.details),
-        "time": {"completed": terms.timestamp(completed)},
-        "log": {"origin": origin},
-    }
-    return _statement(f"event:{event.kind}:{place.number}", None, EVENT_TYPE, predicate)
-
-
-def _statement(name: str, sha256: bytes | None, kind: str, predicate: dict[str, Any]) -> bytes:
     try:
-        digest = hashlib.sha256(name.encode()).hexdigest() if sha256 is None else sha256.hex()
-        statement = orjson.dumps(
-            {
-                "_type": STATEMENT_TYPE,
-                "subject": [{"name": name, "digest": {"sha256": digest}}],
-                "predicateType": kind,
-                "predicate": predicate,
-            }
+        predicate = (
+            f'{{"kind":"{event.kind}","sequence":{_sequence(place)},'
+            f'"details":{orjson.dumps(dict(event.details)).decode()},'
+            f'"time":{{"completed":"{terms.timestamp(completed)}"}},'
+            f'"log":{{"origin":{terms.known(origin)}}}}}'
         )
+        return _statement(f"event:{event.kind}:{place.number}", None, EVENT_TYPE, predicate)
     except (TypeError, ValueError):
-        raise EvidenceError("a statement would hold what JSON cannot say") from None
+        raise EvidenceError("an event holds what JSON cannot say") from None
+
+
+def _statement(name: str, sha256: bytes | None, kind: str, predicate: str) -> bytes:
+    digest = hashlib.sha256(name.encode()).hexdigest() if sha256 is None else sha256.hex()
+    statement = (
+        f'{{"_type":"{STATEMENT_TYPE}","subject":[{{"name":{terms.quote(name)},'
+        f'"digest":{{"sha256":"{digest}"}}}}],"predicateType":"{kind}","predicate":{predicate}}}'
+    ).encode()
     if len(statement) > MAX_STATEMENT:
         raise EvidenceError("a statement would be too large")
     return statement
 
 
-def _details(outcome: Outcome, entries: int) -> dict[str, Any]:
-    answer = None
-    if outcome.answer_status is not None or outcome.answer is not None:
-        answer = {"status": outcome.answer_status} | (terms.content(outcome.answer, entries) or {})
-    receiver, target = outcome.receiver, outcome.target_hmac
-    return {
-        "request": {
-            "method": None if outcome.method is None else terms.cut(outcome.method),
-            "route": outcome.route,
-            "target": None if target is None else {"hmacSha256": target.hex()},
-            "contentLength": terms.count(outcome.content_length),
-            "signature": None,
-        },
-        "content": terms.content(outcome.request, entries),
-        "answer": answer,
-        "sender": terms.peer(outcome.sender, entries),
-        "receiver": None if receiver is None else terms.certificate(receiver, entries),
-        "channel": terms.channel(outcome.sender),
-        "policy": {
-            "sha256": outcome.policy_sha256.hex(),
-            "route": outcome.route,
-            "listener": outcome.listener,
-            "upstream": outcome.upstream,
-        },
-    }
+def _sequence(place: Place) -> str:
+    return (
+        f'{{"stream":{terms.known(place.stream)},"number":"{place.number}",'
+        f'"previous":{terms.octets(place.previous)}}}'
+    )
 
 
-def _sequence(place: Place) -> dict[str, Any]:
-    return {
-        "stream": place.stream,
-        "number": str(place.number),
-        "previous": None if place.previous is None else place.previous.hex(),
-    }
+def _word(problem: str | None) -> str:
+    """A problem code; anything else is cut to a length that no code has."""
+    return terms.optional(None if problem is None else problem[:_LONGEST_ID])

@@ -1,98 +1,173 @@
-"""How a statement writes content, parties, counts and times; nothing longer than it may be."""
+"""How a statement writes content, parties, counts and times: JSON texts, nothing too long in them.
 
-from collections.abc import Mapping
+Texts instead of dictionaries, since every transfer needs one, and half of it is the same as in the
+one before: what never changes of a peer or a certificate is written once. Strings are quoted by
+orjson, so each text is the very one that orjson would write for the same value
+(`tests/receipt/plain.py` is that other construction).
+
+Whatever is not Unicode raises `TypeError` or `ValueError`.
+"""
+
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final, Generic, TypeVar
 
-from proxy.model import Certificate, Content, Digest, Peer
+import orjson
+
+from proxy.model import Certificate, Content, Digest, Peer, Report
 
 NAME: Final = 1024
 """Octets of the longest name of a peer, path or SAN that is written out."""
+_KEPT: Final = 1024
+"""Owners whose texts are kept."""
+_WIDEST: Final = 4
+"""Octets of UTF-8 that a character takes at most."""
+
+_Owner = TypeVar("_Owner")
+_Text = TypeVar("_Text")
 
 
-def content(content: Content | None, entries: int) -> dict[str, Any] | None:
-    if content is None:
-        return None
-    delivered, report = content.delivered, content.report
-    known = delivered.sha256 if delivered is not None else None
-    result: dict[str, Any] = {
-        "received": _digest(content.received, plain=content.received.sha256 == known),
-        "delivered": None if delivered is None else _digest(delivered, plain=True),
-        "format": None,
-        "opaque": False,
-        "changed": False,
-        "records": None,
-        "masked": {},
-        "findings": {},
-        "label": content.label,
-    }
-    if report is not None:
-        result |= {
-            "format": report.format,
-            "opaque": report.format == "opaque",
-            "changed": report.changed,
-            "records": count(report.records),
-            "masked": _counts(report.masked, entries),
-            "findings": _counts(report.findings, entries),
-        }
-    return result
+# --- content -------------------------------------------------------------------------------------
 
 
-def _digest(digest: Digest, *, plain: bool) -> dict[str, str]:
-    result = {}
+def content(content: Content, entries: int) -> str:
+    """What stands between the braces of a content."""
+    received, delivered = content.received, content.delivered
+    if delivered is None:
+        sides = f'"received":{_digest(received, plain=False)},"delivered":null'
+    else:
+        told = _digest(received, plain=received.sha256 == delivered.sha256)
+        sides = f'"received":{told},"delivered":{_digest(delivered, plain=True)}'
+    return f'{sides},{_report(content.report, entries)},"label":{optional(content.label)}'
+
+
+def _digest(digest: Digest, *, plain: bool) -> str:
     if plain and digest.sha256 is not None:
-        result["sha256"] = digest.sha256.hex()
-    elif digest.hmac_sha256 is not None:
-        result["hmacSha256"] = digest.hmac_sha256.hex()
-    return result | {"bytes": str(digest.size)}
+        return f'{{"sha256":"{digest.sha256.hex()}","bytes":"{digest.size}"}}'
+    if digest.hmac_sha256 is not None:
+        return f'{{"hmacSha256":"{digest.hmac_sha256.hex()}","bytes":"{digest.size}"}}'
+    return f'{{"bytes":"{digest.size}"}}'
 
 
-def _counts(counts: Mapping[str, int], entries: int) -> dict[str, str]:
+def _report(report: Report | None, entries: int) -> str:
+    if report is None:
+        return _UNSEEN
+    opaque = "true" if report.format == "opaque" else "false"
+    changed = "true" if report.changed else "false"
+    return (
+        f'"format":{known(report.format)},"opaque":{opaque},"changed":{changed},'
+        f'"records":{count(report.records)},"masked":{_counts(report.masked, entries)},'
+        f'"findings":{_counts(report.findings, entries)}'
+    )
+
+
+_UNSEEN: Final = (
+    '"format":null,"opaque":false,"changed":false,"records":null,"masked":{},"findings":{}'
+)
+
+
+def _counts(counts: Mapping[str, int], entries: int) -> str:
     """At most `entries` of them, most frequent first, and `others` for what the rest add up to."""
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    kept = [item for item in ranked if len(item[0].encode()) <= NAME and item[0] != "others"]
-    result = {name: str(count) for name, count in kept[:entries]}
-    rest = sum(counts.values()) - sum(count for _, count in kept[:entries])
-    return result | ({"others": str(rest)} if rest else {})
+    if not counts:
+        return "{}"
+    ranked = sorted(counts.items(), key=_rank) if len(counts) > 1 else list(counts.items())
+    kept = [item for item in ranked if _fits(item[0]) and item[0] != "others"][:entries]
+    texts = [f'{known(name)}:"{number}"' for name, number in kept]
+    if len(kept) < len(ranked):
+        rest = sum(counts.values()) - sum(number for _, number in kept)
+        texts += [f'"others":"{rest}"'] if rest else []
+    return f"{{{','.join(texts)}}}"
 
 
-def peer(peer: Peer, entries: int) -> dict[str, Any]:
-    name = {"name": cut(peer.name)}
-    return name if peer.certificate is None else name | certificate(peer.certificate, entries)
+def _rank(item: tuple[str, int]) -> tuple[int, str]:
+    return -item[1], item[0]
 
 
-def certificate(certificate: Certificate, entries: int) -> dict[str, Any]:
-    short = [san for san in certificate.sans if len(san.encode()) <= NAME][:entries]
-    result: dict[str, Any] = {
-        "spkiSha256": certificate.spki_sha256.hex(),
-        "certSha256": certificate.sha256.hex(),
-        "sans": short,
-    }
+# --- parties -------------------------------------------------------------------------------------
+
+
+class Kept(Generic[_Owner, _Text]):
+    """What `make` gave for the latest owners, by identity.
+
+    Comparing a certificate costs more than writing it down. An address is as good as a name here:
+    an owner that is kept keeps it.
+    """
+
+    def __init__(self, make: Callable[[_Owner], _Text]) -> None:
+        self._make = make
+        self._texts: dict[int, tuple[_Owner, _Text]] = {}
+
+    def __call__(self, owner: _Owner) -> _Text:
+        found = self._texts.get(id(owner))
+        if found is None:
+            found = owner, self._make(owner)
+            if len(self._texts) >= _KEPT:
+                del self._texts[next(iter(self._texts))]
+            self._texts[id(owner)] = found
+        return found[1]
+
+
+def peer(peer: Peer, entries: int) -> str:
+    name = f'"name":{quote(cut(peer.name))}'
+    if peer.certificate is None:
+        return f"{{{name}}}"
+    return f"{{{name},{_certificate(peer.certificate, entries)}}}"
+
+
+def certificate(certificate: Certificate | None, entries: int) -> str:
+    return "null" if certificate is None else f"{{{_certificate(certificate, entries)}}}"
+
+
+def _certificate(certificate: Certificate, entries: int) -> str:
+    short = [quote(san) for san in certificate.sans if _fits(san)][:entries]
     rest = len(certificate.sans) - len(short)
-    return result | ({"otherSans": str(rest)} if rest else {})
+    others = f',"otherSans":"{rest}"' if rest else ""
+    return (
+        f'"spkiSha256":"{certificate.spki_sha256.hex()}",'
+        f'"certSha256":"{certificate.sha256.hex()}","sans":[{",".join(short)}]{others}'
+    )
 
 
-def channel(peer: Peer) -> dict[str, str] | None:
-    if peer.channel is None:
-        return None
-    return {
-        "tls": peer.channel.version,
-        "cipher": peer.channel.cipher,
-        "group": peer.channel.group,
-        "exporterSha256": peer.channel.exporter_sha256.hex(),
-    }
+def channel(peer: Peer) -> str:
+    channel = peer.channel
+    if channel is None:
+        return "null"
+    return (
+        f'{{"tls":{quote(channel.version)},"cipher":{quote(channel.cipher)},'
+        f'"group":{quote(channel.group)},"exporterSha256":"{channel.exporter_sha256.hex()}"}}'
+    )
 
 
-def count(value: int | None) -> str | None:
-    return None if value is None else str(value)
+# --- values --------------------------------------------------------------------------------------
 
 
-def hexadecimal(value: bytes | None) -> str | None:
-    return None if value is None else value.hex()
+def quote(text: str) -> str:
+    return orjson.dumps(text).decode()
+
+
+known = lru_cache(maxsize=_KEPT)(quote)
+"""`quote` for words of the configuration and the protocol, which come again and again."""
+
+
+def optional(word: str | None) -> str:
+    return "null" if word is None else known(word)
+
+
+def count(value: int | None) -> str:
+    return "null" if value is None else f'"{value}"'
+
+
+def octets(value: bytes | None) -> str:
+    return "null" if value is None else f'"{value.hex()}"'
 
 
 def cut(name: str) -> str:
-    return name if len(name.encode()) <= NAME else name.encode()[:NAME].decode(errors="ignore")
+    return name if _fits(name) else name.encode()[:NAME].decode(errors="ignore")
+
+
+def _fits(name: str) -> bool:
+    return len(name) * _WIDEST <= NAME or len(name.encode()) <= NAME
 
 
 def timestamp(time: datetime) -> str:

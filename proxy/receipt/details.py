@@ -1,0 +1,157 @@
+"""The worker's part of a receipt: what it alone knows of an attempt, as one JSON object.
+
+    {"request":{"method":"POST","route":"orders",…},"content":{…},"answer":{…},
+     "sender":{"name":…},"receiver":{…},"channel":{…},"policy":{…}}
+
+Rules
+- The seven keys, in this order, in compact JSON: they become part of the predicate as they stand.
+- The first three tell of the transfer, the other four of its connections. The second half is the
+  same for all transfers over them, so the notary reads each one once.
+- The notary takes nothing that it has not parsed and found to be the very octets that orjson writes
+  for what was read: so no key comes twice, and all readers of the receipt read the same.
+- Octets are bounded here, whatever a peer puts into its names: lists and maps get shorter.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+
+from proxy.errors import EvidenceError
+from proxy.model import Certificate, Outcome, Peer, Submission, Verdict
+from proxy.receipt import terms
+
+MAX_DETAILS: Final = 32_000
+"""Octets."""
+_ENTRIES: Final = 32
+"""Entries of a map or list, unless the details would become too large."""
+_TRANSFER: Final = ("request", "content", "answer")
+_CONNECTIONS: Final = ("sender", "receiver", "channel", "policy")
+_CUT: Final = b',"sender":'
+"""Where the second half begins. Its last place, for no key after it is anybody's choice."""
+_KEPT: Final = 4096
+"""Second halves that are remembered."""
+
+_sender: Final = terms.Kept[Peer, tuple[str, str]](
+    lambda peer: (terms.peer(peer, _ENTRIES), terms.channel(peer))
+)
+_receiver: Final = terms.Kept[Certificate, str](
+    lambda certificate: terms.certificate(certificate, _ENTRIES)
+)
+
+
+def details(outcome: Outcome) -> bytes:
+    """The details of `outcome`, at most `MAX_DETAILS` octets.
+
+    Raises `EvidenceError` where they hold text that is not Unicode.
+    """
+    try:
+        sender, channel = _sender(outcome.sender)
+        receiver = "null" if outcome.receiver is None else _receiver(outcome.receiver)
+        found = _write(outcome, sender, receiver, channel, _ENTRIES)
+        for entries in (4, 0):
+            if len(found) <= MAX_DETAILS:
+                break
+            sender = terms.peer(outcome.sender, entries)
+            receiver = terms.certificate(outcome.receiver, entries)
+            found = _write(outcome, sender, receiver, channel, entries)
+    except (TypeError, ValueError):
+        raise EvidenceError("an outcome holds what JSON cannot say") from None
+    if len(found) > MAX_DETAILS:
+        raise EvidenceError("details without lists and maps are still too large")
+    return found
+
+
+def _write(outcome: Outcome, sender: str, receiver: str, channel: str, entries: int) -> bytes:
+    policy = _policy(outcome.policy_sha256, outcome.route, outcome.listener, outcome.upstream)
+    return (
+        f'{{"request":{_request(outcome)},"content":{{{terms.content(outcome.request, entries)}}},'
+        f'"answer":{_answer(outcome, entries)},"sender":{sender},"receiver":{receiver},'
+        f'"channel":{channel},"policy":{policy}}}'
+    ).encode()
+
+
+def _request(outcome: Outcome) -> str:
+    method, target = outcome.method, outcome.target_hmac
+    keyed = "null" if target is None else f'{{"hmacSha256":"{target.hex()}"}}'
+    return (
+        f'{{"method":{"null" if method is None else terms.known(terms.cut(method))},'
+        f'"route":{terms.optional(outcome.route)},"target":{keyed},'
+        f'"contentLength":{terms.count(outcome.content_length)},"signature":null}}'
+    )
+
+
+def _answer(outcome: Outcome, entries: int) -> str:
+    answer, status = outcome.answer, outcome.answer_status
+    told = "null" if status is None else f"{status}"
+    if answer is not None:
+        return f'{{"status":{told},{terms.content(answer, entries)}}}'
+    return "null" if status is None else f'{{"status":{told}}}'
+
+
+@lru_cache(maxsize=1024)
+def _policy(sha256: bytes, route: str | None, listener: str, upstream: str | None) -> str:
+    return (
+        f'{{"sha256":{terms.octets(sha256)},"route":{terms.optional(route)},'
+        f'"listener":{terms.quote(listener)},"upstream":{terms.optional(upstream)}}}'
+    )
+
+
+# --- the notary's side ---------------------------------------------------------------------------
+
+_connections: Final[dict[bytes, tuple[object, object]]] = {}
+"""Second halves that were found well, and whom and which route they name."""
+
+
+def require_details(submission: Submission) -> str:
+    """What stands between the braces of the details, as text.
+
+    Raises `EvidenceError` unless they are what `details` writes about this very submission: its
+    sender, its route, and the content that a delivery has for its subject. Fails closed.
+    """
+    octets = submission.details
+    try:
+        if len(octets) > MAX_DETAILS:
+            raise ValueError
+        cut = octets.rindex(_CUT)
+        route, delivered = _require_transfer(octets[:cut] + b"}")
+        rest = octets[cut + 1 :]
+        parties = _connections.get(rest) or _require_connections(rest)
+        if parties != (terms.cut(submission.sender), submission.route) or parties[1] != route:
+            raise ValueError
+        if submission.verdict is Verdict.DELIVERED and delivered != submission.delivered_sha256:
+            raise ValueError
+        return octets[1:-1].decode()
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise EvidenceError("the details of a submission are not what a worker writes") from None
+
+
+def _require_transfer(octets: bytes) -> tuple[object, bytes | None]:
+    """The route, and the digest of what was delivered, if anything was."""
+    told = _require_own(octets, _TRANSFER)
+    delivered = told["content"]["delivered"]
+    answer = told["answer"]
+    if answer is not None and not isinstance(answer, dict):
+        raise TypeError
+    sha256 = None if delivered is None else delivered.get("sha256")
+    return told["request"]["route"], None if sha256 is None else bytes.fromhex(sha256)
+
+
+def _require_connections(rest: bytes) -> tuple[object, object]:
+    told = _require_own(b"{" + rest, _CONNECTIONS)
+    for key in ("receiver", "channel"):
+        if told[key] is not None and not isinstance(told[key], dict):
+            raise TypeError
+    parties = told["sender"]["name"], told["policy"]["route"]
+    while len(_connections) >= _KEPT:
+        del _connections[next(iter(_connections))]
+    _connections[rest] = parties
+    return parties
+
+
+def _require_own(octets: bytes, keys: tuple[str, ...]) -> Mapping[str, Any]:
+    told = orjson.loads(octets)
+    if not isinstance(told, dict) or tuple(told) != keys or orjson.dumps(told) != octets:
+        raise ValueError
+    return told
