@@ -169,9 +169,7 @@ def receipt_keys(preparation: Preparation) -> ReceiptKeys | None:
     return None if keys is None else ReceiptKeys(keys, previous)
 
 
-def _ed25519(
-    preparation: Preparation, name: str, reference: str | None, what: str
-) -> bytes | None:
+def _ed25519(preparation: Preparation, name: str, reference: str | None, what: str) -> bytes | None:
     require = partial(notary_keys.load_ed25519, what=what)
     return preparation.read(("receipts", name), reference, require)
 

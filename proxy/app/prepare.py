@@ -36,6 +36,15 @@ def prepare(loaded: Loaded, metrics: Metrics, secrets: Secrets | None = None) ->
     return gate
 
 
+def prepare_workers(loaded: Loaded, metrics: Metrics) -> tuple[Gate, Secrets]:
+    """As `prepare`, with all that was read on the way. Raises ConfigError with every mistake."""
+    preparation = Preparation(loaded)
+    gate = _gate(preparation, metrics)
+    if gate is None:
+        raise ConfigError(preparation.problems)
+    return gate, preparation.read_so_far
+
+
 def prepare_notary(loaded: Loaded, secrets: Secrets | None = None) -> ReceiptKeys:
     """The keys of the notary, alone. Raises ConfigError with every mistake."""
     preparation = Preparation(loaded, secrets)

@@ -1,0 +1,111 @@
+"""A child of the supervisor: a fresh interpreter that answers what it is asked over its socketpair.
+
+python -m proxy.app.worker FD      python -m proxy.app.notary FD
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+import trio
+
+from proxy.app.control import Control, EndedError, Message
+
+_STARTING: Final = 60.0
+"""Seconds that a child has to answer its first question: it loads and compiles everything."""
+
+
+class Child:
+    """One process and the line to it. `ask` one question at a time."""
+
+    def __init__(self, kind: str, name: str, process: trio.Process, control: Control) -> None:
+        self.kind = kind
+        self.name = name
+        self.process = process
+        self._control = control
+        self._turn = trio.Lock()
+        self._asked = 0
+        self._broken = False
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    async def ask(
+        self, do: str, fds: Sequence[int] = (), *, timeout: float = 10.0, **words: Any
+    ) -> Message:
+        """The child's answer. Raises EndedError when it is dead, or silent for so long."""
+        with trio.move_on_after(timeout):
+            async with self._turn:
+                self._asked += 1
+                asked = self._asked
+                await self._send({"id": asked, "do": do, **words}, fds)
+                while True:
+                    answer, _ = await self._control.receive()
+                    if answer["id"] == asked:
+                        return answer
+        raise EndedError(f"{self.kind} {self.name} does not answer")
+
+    async def _send(self, message: Message, fds: Sequence[int]) -> None:
+        """Half a question makes nonsense of all that follow: then the child is of no more use."""
+        if self._broken:
+            raise EndedError(f"{self.kind} {self.name} was asked half a question")
+        self._broken = True
+        try:
+            await self._control.send(message, fds)
+        except trio.Cancelled:
+            self.process.kill()
+            raise
+        self._broken = False
+
+    async def start(self, **words: Any) -> Message:
+        """The answer to the first question."""
+        return await self.ask("start", timeout=_STARTING, **words)
+
+    async def end(self, seconds: float) -> bool:
+        """Wait for its end, at most so long, then kill it. True when it ended by itself, well."""
+        with trio.move_on_after(seconds):
+            await self.process.wait()
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+        self.close()
+        return self.process.returncode == 0
+
+    def close(self) -> None:
+        """Give the line up; the process has ended."""
+        self._control.close()
+
+
+async def spawn(
+    kind: str,
+    name: str,
+    module: str,
+    *,
+    fds: Collection[int] = (),
+    user: Mapping[str, Any],
+    hidden: Collection[str],
+) -> Child:
+    """Start `python -m MODULE` with descriptors of ours.
+
+    `user`: whom it runs as, see `privileges.user`. `hidden`: environment variables not for it.
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-m", module, str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno(), *fds],
+            env={name: value for name, value in os.environ.items() if name not in hidden},
+            **user,
+        )
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    ours.setblocking(False)
+    return Child(kind, name, process, Control(trio.socket.from_stdlib_socket(ours)))

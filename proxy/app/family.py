@@ -1,0 +1,356 @@
+"""The supervisor's children: started, wired to each other, replaced when they die, drained.
+
+Rules
+- One SO_REUSEPORT socket per listener and worker, all of them kept here: a worker
+  that dies leaves its accept queue to its successor. A unix socket is one, shared by all.
+- A child that dies is replaced, with back-off, while the others go on. A worker's successor has
+  another name, so that its intents are never taken for those of the dead one.
+- A dead worker is reported to the notary, which reads its channel to the end before it closes what
+  was left open. A dead notary's successor is told who lives, and each gets a fresh channel.
+- A name is among the living before its process is started, and stays until the notary knows of the
+  death: so no notary takes the intents of one that lives for those of a dead one.
+"""
+
+import secrets
+import socket
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import trio
+
+from proxy.app import bundle, privileges, start
+from proxy.app.child import Child, spawn
+from proxy.app.control import EndedError, Message
+from proxy.app.credentials import Secrets
+from proxy.app.prepare import Prepared
+from proxy.app.sockets import Sockets
+from proxy.errors import ConfigError
+from proxy.model import Event
+from proxy.observe.log import Log
+from proxy.settings.secrets import resolve_path
+
+_BACK_OFF: Final = 0.1
+_BACK_OFF_MOST: Final = 5.0
+_SETTLED: Final = 10.0
+"""Seconds of life after which a death is not one of a series."""
+_LAST_RITES: Final = 8.0
+"""Seconds beyond the drain's deadline for the last verdicts."""
+_PATIENT: Final = 60.0
+"""Seconds for an answer that takes reading, compiling or a disk."""
+
+
+class Family:
+    def __init__(self, prepared: Prepared, sockets: Sockets, log: Log) -> None:
+        self.prepared = prepared
+        """What is in force: who is started is started with it."""
+        self.sockets = sockets
+        self.on_time = True
+        self.on_death: Callable[[Child], None] = lambda dead: None
+        self.receipt_key: Mapping[str, str] = {}
+        self._log = log
+        self._notary: Child | None = None
+        self._workers: dict[int, Child] = {}
+        self._living: set[str] = set()
+        self._wiring = trio.Lock()
+        self._draining = False
+        self._stopping = False
+
+    @property
+    def children(self) -> list[Child]:
+        return [each for each in (self._notary, *self._workers.values()) if each is not None]
+
+    # --- beginning -------------------------------------------------------------------------------
+
+    async def start(self, count: int) -> None:
+        """The notary, then all workers at once. Raises ConfigError."""
+        privileges.make_store(self.prepared.loaded)
+        problems: list[ConfigError] = []
+
+        async def start_one(position: int) -> None:
+            try:
+                await self._start_worker(position)
+            except ConfigError as error:
+                problems.append(error)
+            except EndedError as error:
+                problems.append(ConfigError([self.prepared.loaded.problem((), str(error))]))
+
+        try:
+            await self._start_notary()
+        except EndedError as error:
+            raise ConfigError([self.prepared.loaded.problem((), str(error))]) from None
+        async with trio.open_nursery() as nursery:
+            for position in range(count):
+                nursery.start_soon(start_one, position)
+        if problems:
+            raise problems[0]
+
+    async def _start_notary(self) -> None:
+        """Raises ConfigError and EndedError."""
+        async with self._wiring:
+            prepared = self.prepared
+            notary = await spawn(
+                "notary",
+                f"notary-{secrets.token_hex(3)}",
+                "proxy.app.notary",
+                user=privileges.user(prepared.loaded, "notary"),
+                hidden=_variables(prepared.for_workers, prepared.for_notary),
+            )
+            try:
+                answer = await notary.start(
+                    bundle=bundle.pack(prepared.loaded, prepared.for_notary),
+                    live=sorted(self._living),
+                )
+                bundle.require_accepted(answer)
+            except BaseException:
+                with trio.CancelScope(shield=True):
+                    await notary.end(0)
+                raise
+            self.receipt_key = answer["receiptKey"]
+            self._notary = notary
+            self._log.info("notary_started", pid=notary.pid, interrupted=answer["interrupted"])
+            for worker in self._workers.values():
+                await self._wire(notary, worker)
+
+    async def _start_worker(self, position: int) -> Child:
+        """Raises ConfigError and EndedError."""
+        name = f"{position + 1}-{secrets.token_hex(3)}"
+        async with self._wiring:
+            self._living.add(name)
+        try:
+            worker = await self._raise_worker(position, name)
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await self._tell_gone(name)
+            raise
+        async with self._wiring:
+            self._workers[position] = worker
+            if self._notary is not None:
+                await self._wire(self._notary, worker)
+        self._log.info("worker_started", name=name, pid=worker.pid)
+        return worker
+
+    async def _raise_worker(self, position: int, name: str) -> Child:
+        prepared = self.prepared
+        loaded = prepared.loaded
+        intents = start.intents_path(
+            resolve_path(loaded.settings.receipts.store, loaded.directory), name
+        )
+        listeners = self.sockets.of(position)
+        with privileges.intents(loaded, intents) as (path, fds):
+            worker = await spawn(
+                "worker",
+                name,
+                "proxy.app.worker",
+                fds=[*listeners.values(), *fds],
+                user=privileges.user(loaded, "worker"),
+                hidden=_variables(prepared.for_notary, prepared.for_workers),
+            )
+            try:
+                answer = await worker.start(
+                    bundle=bundle.pack(loaded, prepared.for_workers),
+                    listeners=listeners,
+                    intents=str(path),
+                    held=start.held(loaded.settings, self.sockets.count),
+                )
+                bundle.require_accepted(answer)
+                if self.prepared is not prepared:  # a reload came in between
+                    raise EndedError("started under what is not in force any more")
+            except BaseException:
+                with trio.CancelScope(shield=True):
+                    await worker.end(0)
+                raise
+        return worker
+
+    async def _wire(self, notary: Child, worker: Child) -> None:
+        """Give the two a fresh channel. Who has died meanwhile is somebody else's business."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.setblocking(False)
+            theirs.setblocking(False)
+            try:
+                await notary.ask("serve", [ours.fileno()], name=worker.name)
+                await worker.ask("channel", [theirs.fileno()])
+            except EndedError:
+                pass
+
+    # --- going on --------------------------------------------------------------------------------
+
+    async def keep_worker(self, position: int) -> None:
+        """Replace the worker whenever it dies; returns at its end in a drain."""
+        back_off, worker = _BackOff(), self._workers[position]
+        while True:
+            born = trio.current_time()
+            code = await worker.process.wait()
+            del self._workers[position]
+            worker.close()
+            if self._draining:
+                self.on_time = self.on_time and code == 0
+                await self._tell_gone(worker.name)
+                return
+            self._log.error("worker_died", name=worker.name, pid=worker.pid, code=code)
+            self.on_death(worker)
+            await self._tell_gone(worker.name)
+            back_off.lived(trio.current_time() - born)
+            while position not in self._workers:
+                await back_off.pause()
+                if self._draining:
+                    return
+                try:
+                    worker = await self._start_worker(position)
+                except (ConfigError, EndedError) as error:
+                    self._log.error("worker_not_started", reason=str(error))
+            if self._draining:
+                worker.process.kill()  # it came too late to be told
+
+    async def keep_notary(self) -> None:
+        """Replace the notary whenever it dies; returns at its end after `stop_notary`."""
+        back_off = _BackOff()
+        while True:
+            notary, born = self._notary, trio.current_time()
+            if notary is None:
+                return
+            code = await notary.process.wait()
+            self._notary = None
+            notary.close()
+            if self._stopping:
+                return
+            self._log.error("notary_died", pid=notary.pid, code=code)
+            self.on_death(notary)
+            back_off.lived(trio.current_time() - born)
+            while self._notary is None and not self._stopping:
+                await back_off.pause()
+                try:
+                    await self._start_notary()
+                except (ConfigError, EndedError) as error:
+                    self._log.error("notary_not_started", reason=str(error))
+
+    async def _tell_gone(self, name: str) -> None:
+        """Have what a dead worker left open closed; a notary that starts later does so itself."""
+        async with self._wiring:
+            self._living.discard(name)
+            if self._notary is not None:
+                try:
+                    answer = await self._notary.ask("gone", timeout=_PATIENT, name=name)
+                    if answer["interrupted"]:
+                        self._log.warning("interrupted", name=name, count=answer["interrupted"])
+                except EndedError:
+                    pass
+
+    # --- all together ----------------------------------------------------------------------------
+
+    async def ask_all(self, do: str, timeout: float) -> dict[Child, Message]:
+        """The answers of those who answer in time."""
+        answers: dict[Child, Message] = {}
+
+        async def ask(each: Child) -> None:
+            try:
+                answers[each] = await each.ask(do, timeout=timeout)
+            except EndedError:
+                pass
+
+        async with trio.open_nursery() as nursery:
+            for each in self.children:
+                nursery.start_soon(ask, each)
+        return answers
+
+    async def note(self, event: Event, log: Log) -> None:
+        """Put an event into the log of receipts; where that fails, operation goes on."""
+        reason = "no notary"
+        if self._notary is not None:
+            try:
+                answer = await self._notary.ask(
+                    "note", kind=event.kind, details=dict(event.details)
+                )
+                reason = answer.get("reason", "")
+            except EndedError as error:
+                reason = str(error)
+        if reason:
+            log.error("event_not_noted", kind=event.kind, reason=reason)
+
+    async def adopt(self, new: Prepared) -> None:
+        """Prepare everywhere, then commit everywhere. Raises ConfigError, and nothing changed."""
+        packed = bundle.pack(new.loaded, new.for_workers)
+        problems: list[ConfigError] = []
+
+        async def prepare(worker: Child) -> None:
+            try:
+                answer = await worker.ask("prepare", timeout=_PATIENT, bundle=packed)
+                bundle.require_accepted(answer)
+            except ConfigError as error:
+                problems.append(error)
+            except EndedError:
+                worker.process.kill()  # dead, or as good as that: its successor takes what is new
+
+        workers = list(self._workers.values())
+        async with trio.open_nursery() as nursery:
+            for worker in workers:
+                nursery.start_soon(prepare, worker)
+        if not problems:
+            self.prepared = new
+        for worker in workers:
+            try:
+                await worker.ask("abort" if problems else "commit")
+            except EndedError:
+                worker.process.kill()
+        if problems:
+            raise problems[0]
+
+    # --- ending ----------------------------------------------------------------------------------
+
+    def stop_accepting(self) -> None:
+        self._draining = True
+        self.sockets.close()
+
+    async def drain(self, seconds: float) -> None:
+        """Workers end their transfers; who has not ended long after the deadline is killed."""
+        for worker in list(self._workers.values()):
+            try:
+                await worker.ask("drain", seconds=seconds)
+            except EndedError:
+                worker.process.kill()
+        with trio.move_on_after(seconds + _LAST_RITES) as scope:
+            while self._workers:
+                await next(iter(self._workers.values())).process.wait()
+                await trio.lowlevel.checkpoint()
+        if scope.cancelled_caught:
+            for worker in self._workers.values():
+                worker.process.kill()
+
+    async def stop_notary(self) -> None:
+        """Close the log."""
+        self._stopping = True
+        if self._notary is None:
+            return
+        try:
+            await self._notary.ask("stop", timeout=_PATIENT)
+        except EndedError:
+            self.on_time = False
+        await self._notary.end(_LAST_RITES)
+
+    async def kill(self) -> None:
+        """Nobody stays behind."""
+        self._stopping = True
+        self.sockets.close()
+        for each in self.children:
+            await each.end(0)
+
+
+class _BackOff:
+    """Longer and longer pauses while deaths follow each other."""
+
+    def __init__(self) -> None:
+        self._pause = _BACK_OFF
+
+    def lived(self, seconds: float) -> None:
+        if seconds > _SETTLED:
+            self._pause = _BACK_OFF
+
+    async def pause(self) -> None:
+        await trio.sleep(self._pause)
+        self._pause = min(2 * self._pause, _BACK_OFF_MOST)
+
+
+def _variables(others: Secrets, own: Secrets) -> list[str]:
+    """Environment variables that hold what is another process's and not one's own."""
+    hidden = (name for name in others if name.startswith("env:") and name not in own)
+    return [name.removeprefix("env:") for name in hidden]

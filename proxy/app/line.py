@@ -1,0 +1,37 @@
+"""The child's end of the line to the supervisor: it answers, in order, until the line ends."""
+
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from proxy.app.bundle import refusal
+from proxy.app.control import Control, EndedError, Message
+from proxy.errors import ConfigError
+
+Answer = Callable[[Message, list[int]], Awaitable[Message]]
+
+
+def open_line() -> Control:
+    """The line whose descriptor the command names. Signals are the supervisor's: it drains us."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    sock = socket.socket(fileno=int(sys.argv[1]))
+    sock.setblocking(False)
+    return Control(trio.socket.from_stdlib_socket(sock))
+
+
+async def answer_all(control: Control, answer: Answer) -> None:
+    """Answer every question; returns when the supervisor is gone. A ConfigError is an answer."""
+    while True:
+        try:
+            question, fds = await control.receive()
+            try:
+                reply = {"ok": True, **await answer(question, fds)}
+            except ConfigError as error:
+                reply = refusal(error)
+            await control.send({"id": question["id"], **reply})
+        except EndedError:
+            return

@@ -1,0 +1,124 @@
+"""The notary as a process of its own: the only one that holds the receipt keys and writes the log.
+
+It serves one channel for each worker. A worker that has died is `gone`: its channel is read to its
+end before its open intents are closed. When the supervisor is gone, every channel ends by itself,
+and then the log is closed.
+"""
+
+import gc
+import socket
+from typing import Any, Final
+
+import trio
+
+from proxy.app import bundle, start
+from proxy.app.control import Message
+from proxy.app.credentials import ReceiptKeys
+from proxy.app.line import answer_all, open_line
+from proxy.app.prepare import prepare_notary
+from proxy.errors import ConfigError, LockgateError
+from proxy.model import Event
+from proxy.notary import Hall, Notary, serve_link
+from proxy.observe.merge import snapshot
+from proxy.observe.metrics import Metrics
+from proxy.settings.load import Loaded
+
+_IN_USE: Final = 5.0
+"""Seconds in which the notary of a program that was killed lets go of the log."""
+
+
+class NotaryProcess:
+    """Answers the supervisor: start, then serve, gone, note, metrics, status, stop."""
+
+    def __init__(self, house: trio.Nursery) -> None:
+        self._house = house
+        self._metrics = Metrics()
+        self._served: dict[str, trio.Event] = {}
+        self._notary: Notary
+        self._hall: Hall
+        self._started = False
+
+    async def answer(self, question: Message, fds: list[int]) -> dict[str, Any]:
+        match question["do"]:
+            case "start":
+                return await self._start(question)
+            case "serve":
+                self._serve(question["name"], fds[0])
+            case "gone":
+                return {"interrupted": await self._close_intents(question["name"])}
+            case "note":
+                return await self._note(Event(question["kind"], question["details"]))
+            case "metrics":
+                return {"metrics": snapshot(self._metrics.registry)}
+            case "status":
+                return {"ready": self._notary.ready}
+            case "stop":
+                await self.close()
+        return {}
+
+    async def _start(self, question: Message) -> dict[str, Any]:
+        loaded, secrets = bundle.unpack(question["bundle"])
+        self._notary = await self._open(loaded, prepare_notary(loaded, secrets), question["live"])
+        self._started = True
+        self._hall = Hall(question["live"])
+        await self._house.start(self._notary.run)
+        gc.collect()
+        gc.freeze()
+        key = dict(self._notary.receipt_key)
+        return {"interrupted": self._notary.interrupted, "receiptKey": key}
+
+    async def _open(self, loaded: Loaded, keys: ReceiptKeys, live: list[str]) -> Notary:
+        give_up = trio.current_time() + _IN_USE
+        while True:
+            try:
+                return start.open_notary(loaded, keys, self._metrics, live)
+            except ConfigError as error:
+                if "in use" not in str(error) or trio.current_time() > give_up:
+                    raise
+            await trio.sleep(0.1)
+
+    def _serve(self, name: str, fd: int) -> None:
+        sock = trio.socket.from_stdlib_socket(socket.socket(fileno=fd))
+        ended = self._served[name] = trio.Event()
+
+        async def serve() -> None:
+            try:
+                await serve_link(self._notary, name, trio.SocketStream(sock), self._hall)
+            finally:
+                ended.set()
+
+        self._house.start_soon(serve)
+
+    async def _close_intents(self, name: str) -> int:
+        """How many attempts of a dead worker were found open."""
+        if name in self._served:
+            await self._served.pop(name).wait()
+        self._hall.gone(name)
+        return await self._notary.worker_gone(name)
+
+    async def _note(self, event: Event) -> dict[str, Any]:
+        try:
+            await self._notary.note(event)
+        except LockgateError as failure:
+            return {"reason": str(failure)}
+        return {}
+
+    async def close(self) -> None:
+        """When every channel has ended: the last batch, the last checkpoint; then it is free."""
+        for ended in self._served.values():
+            await ended.wait()
+        if self._started:
+            await self._notary.close()
+
+
+async def _main() -> None:
+    control = open_line()
+    async with trio.open_nursery() as house:
+        process = NotaryProcess(house)
+        await answer_all(control, process.answer)
+        await process.close()
+        house.cancel_scope.cancel()
+
+
+if __name__ == "__main__":
+    trio.run(_main)

@@ -1,0 +1,104 @@
+"""Whom the processes run as, and what of the store belongs to whom.
+
+Without `users` everything belongs to whoever started the program. With them, and only root can:
+
+    store/               notary, 0750      who audits is in the notary's group
+    store/intents/       notary
+    store/intents/NAME   worker, 0640, readable by the notary's group
+
+A worker cannot enter the store: it opens its intents through a descriptor that it inherits.
+"""
+
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from proxy.errors import ConfigError, Problem
+from proxy.settings.load import Loaded
+from proxy.settings.secrets import resolve_path
+
+Role = Literal["worker", "notary"]
+
+_FOLDER: Final = 0o750
+_FILE: Final = 0o640
+
+
+def require_users(loaded: Loaded) -> None:
+    """Raises ConfigError unless both users exist and this process may become them."""
+    users = loaded.settings.users
+    if users is None:
+        return
+    problems: list[Problem] = []
+    if os.geteuid() != 0:
+        problems.append(loaded.problem(("users",), "only root may start processes as other users"))
+    found = []
+    for role, name in (("worker", users.worker), ("notary", users.notary)):
+        try:
+            found.append(_identity(name)[0])
+        except KeyError:
+            problems.append(loaded.problem(("users", role), f"there is no user {name}"))
+    if len(set(found)) < len(found):
+        problems.append(loaded.problem(("users",), "worker and notary are the same user"))
+    if problems:
+        raise ConfigError(problems)
+
+
+def user(loaded: Loaded, role: Role) -> dict[str, Any]:
+    """What a process is started with, to run as that user and in no other group."""
+    users = loaded.settings.users
+    if users is None:
+        return {}
+    uid, gid = _identity(users.worker if role == "worker" else users.notary)
+    return {"user": uid, "group": gid, "extra_groups": []}
+
+
+def make_store(loaded: Loaded) -> None:
+    """Make the store where there is none, for the notary. Raises ConfigError."""
+    users = loaded.settings.users
+    if users is None:
+        return
+    store = resolve_path(loaded.settings.receipts.store, loaded.directory)
+    try:
+        for folder in (store, store / "intents"):
+            if not folder.exists():
+                folder.mkdir(_FOLDER, parents=True)
+                os.chown(folder, *_identity(users.notary))
+    except OSError as error:
+        message = f"{store}: {error.strerror}"
+        raise ConfigError([loaded.problem(("receipts", "store"), message)]) from None
+
+
+@contextmanager
+def intents(loaded: Loaded, path: Path) -> Iterator[tuple[Path, list[int]]]:
+    """(path, descriptors to inherit) by which a worker opens its intents at `path`.
+
+    Raises ConfigError.
+    """
+    users = loaded.settings.users
+    if users is None:
+        yield path, []
+        return
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE)
+    except OSError as error:
+        message = f"{path}: {error.strerror}"
+        raise ConfigError([loaded.problem(("receipts", "store"), message)]) from None
+    try:
+        os.fchown(fd, _identity(users.worker)[0], _identity(users.notary)[1])
+        yield Path(f"/proc/self/fd/{fd}"), [fd]
+    finally:
+        os.close(fd)
+
+
+def _identity(user: str | int) -> tuple[int, int]:
+    """(user id, group id); a number without a name is its own group. Raises KeyError."""
+    if isinstance(user, str):
+        entry = pwd.getpwnam(user)
+        return entry.pw_uid, entry.pw_gid
+    try:
+        return user, pwd.getpwuid(user).pw_gid
+    except KeyError:
+        return user, user

@@ -1,0 +1,135 @@
+"""The whole program in one process: the notary is a task beside the transfers.
+
+Started in this order, ended in the reverse one, so that whatever a transfer needs outlives it:
+
+    notary ─ doors ─ connections ─ listeners
+"""
+
+import gc
+import signal
+from typing import Any
+
+import trio
+
+from proxy.app import start
+from proxy.app.carrier import Carrier, in_force
+from proxy.app.prepare import Prepared, prepare
+from proxy.edge.admin import open_door, serve_door
+from proxy.edge.budget import Budget
+from proxy.edge.gate import Keeper
+from proxy.edge.listener import bind
+from proxy.errors import ConfigError, LockgateError
+from proxy.model import Event
+from proxy.notary import Desk, Notary
+from proxy.observe.log import Log
+from proxy.observe.metrics import Metrics
+from proxy.settings.load import load
+from proxy.settings.secrets import resolve_path
+
+NAME = "1"
+"""Of the one worker that is the whole program."""
+
+
+async def run(prepared: Prepared, metrics: Metrics, log: Log) -> int:
+    """Until a signal asks to stop; the process's exit code. Raises ConfigError."""
+    process = Single(prepared, metrics, log)
+    start.raise_descriptor_limit()
+    gc.collect()
+    gc.freeze()
+    return await process.run()
+
+
+class Single:
+    """The program, and its operator's door."""
+
+    def __init__(self, prepared: Prepared, metrics: Metrics, log: Log) -> None:
+        loaded = prepared.loaded
+        settings = loaded.settings
+        self.metrics, self.log = metrics, log
+        self._path = loaded.path
+        self.store = resolve_path(settings.receipts.store, loaded.directory)
+        self._notary: Notary = start.open_notary(loaded, prepared.keys, metrics)
+        intents = start.open_intents(loaded, start.intents_path(self.store, NAME))
+        self._desk = Desk(self._notary, intents, settings.receipts.patience)
+        budget = Budget(settings.memory.held)
+        self._keeper = Keeper(prepared.gate, self._desk, budget, metrics, log)
+        in_force(self._keeper)
+        self._listeners = [
+            start.listener(self._keeper, name, bind(listener.bind, loaded.directory))
+            for name, listener in settings.listeners.items()
+        ]
+        self._carrier = Carrier(self._keeper, self._listeners)
+        wanted = (("admin", settings.admin), ("metrics", settings.metrics))
+        self._doors = [
+            open_door(self, name, door.bind, loaded.directory) for name, door in wanted if door
+        ]
+
+    async def run(self) -> int:
+        """0 when everything ended before the deadline of the drain, else 1."""
+        loaded = self._keeper.gate.loaded
+        async with trio.open_nursery() as house:
+            await house.start(self._notary.run)
+            await self._note(start.event(loaded, 1, self._notary.receipt_key))
+            for door in self._doors:
+                house.start_soon(serve_door, self, door)
+            await house.start(self._watch_signals)
+            listeners, doors = start.addresses(self._listeners), start.addresses(self._doors)
+            start.announce(self.log, loaded, listeners, doors)
+            on_time = await self._carrier.carry()
+            await self._desk.close()
+            await self._notary.close()
+            house.cancel_scope.cancel()
+        self.log.info("stopped", in_time=on_time)
+        return 0 if on_time else 1
+
+    async def _watch_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
+        with trio.open_signal_receiver(*start.SIGNALS) as signals:
+            task_status.started()
+            async for number in signals:
+                if number == signal.SIGHUP:
+                    await self.reload()
+                elif not self._carrier.draining:
+                    shutdown = self._keeper.gate.loaded.settings.shutdown
+                    self._carrier.drain(shutdown.drain)
+                    self.log.info("draining", signal=signal.Signals(number).name)
+
+    # --- the operator's door ---------------------------------------------------------------------
+
+    async def ready(self) -> bool:
+        return self._keeper.ready
+
+    async def exposition(self) -> bytes:
+        return self.metrics.exposition()
+
+    async def status(self) -> dict[str, Any]:
+        keeper = self._keeper
+        shown = start.status(keeper.gate, keeper.loaded_at)
+        return shown | {
+            "ok": keeper.ready,
+            "draining": keeper.draining,
+            "connections": len(keeper.clients),
+            "processes": [start.process("all", NAME, "running")],
+        }
+
+    async def reload(self) -> bool:
+        """Swap in what the file says now; on any mistake the last good stays. True when swapped."""
+        old = self._keeper.gate.loaded
+        try:
+            loaded = load(self._path)
+            start.require_reloadable(old, loaded)
+            gate = prepare(loaded, self.metrics)
+        except ConfigError as error:
+            start.refuse_reload(self.metrics, self.log, error)
+            return False
+        await self._carrier.adopt(gate)
+        self.metrics.reload(swapped=True)
+        self.log.info("reloaded", config_sha256=loaded.sha256.hex())
+        await self._note(start.reload_event(old, loaded))
+        return True
+
+    async def _note(self, event: Event) -> None:
+        """Put an event into the log of receipts; where that fails, operation goes on."""
+        try:
+            await self._notary.note(event)
+        except LockgateError as failure:
+            self.log.error("event_not_noted", kind=event.kind, reason=str(failure))

@@ -1,0 +1,177 @@
+"""What the one process and the many share: limits, the notary's opening, the first log line."""
+
+import os
+import resource
+import signal
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import trio
+
+from proxy.app.credentials import ReceiptKeys
+from proxy.edge.gate import Gate, Keeper
+from proxy.edge.listener import Listener
+from proxy.errors import ConfigError, LockgateError, LogFailure
+from proxy.model import Event
+from proxy.notary import IntentFile, Notary
+from proxy.observe.log import Log
+from proxy.observe.metrics import Metrics
+from proxy.settings.load import Loaded
+from proxy.settings.schema import Settings
+from proxy.settings.secrets import resolve_path
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_FIXED: Final = ("receipts", "admin", "metrics", "memory", "transfer_ids", "workers", "users")
+"""Sections that hold sockets, keys, memory or processes: they cannot change under transfers."""
+
+
+def cores() -> int:
+    """How many this process may use: those it may run on, and no more than its cgroup pays for."""
+    count = len(os.sched_getaffinity(0))
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
+        return max(1, min(count, -(-int(quota) // int(period))))
+    except (OSError, ValueError):
+        return count  # no limit, or none that is told here
+
+
+def worker_count(settings: Settings) -> int:
+    return cores() if settings.workers == "auto" else settings.workers
+
+
+def raise_descriptor_limit() -> None:
+    """As many descriptors as the system allows: the bounds on connections are ours."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+# --- evidence ------------------------------------------------------------------------------------
+
+
+def open_notary(
+    loaded: Loaded, keys: ReceiptKeys, metrics: Metrics, live: Collection[str] = ()
+) -> Notary:
+    """Raises ConfigError at `receipts.store`."""
+    receipts = loaded.settings.receipts
+    try:
+        return Notary.open(
+            resolve_path(receipts.store, loaded.directory),
+            keys=keys.keys,
+            previous_key=keys.previous,
+            durability=receipts.durability,
+            checkpoint_every=receipts.checkpoint_every,
+            capacity=loaded.settings.transfer_ids.capacity,
+            clock=lambda: datetime.now(UTC),
+            on_commit=metrics.commit,
+            live=live,
+        )
+    except LockgateError as error:
+        reason = error.reason if isinstance(error, LogFailure) else str(error)
+        raise ConfigError([loaded.problem(("receipts", "store"), reason)]) from None
+
+
+def intents_path(store: Path, worker: str) -> Path:
+    return store / "intents" / worker
+
+
+def open_intents(loaded: Loaded, path: Path) -> IntentFile:
+    """Raises ConfigError at `receipts.store`."""
+    try:
+        return IntentFile.open(path, sync=loaded.settings.receipts.intents == "fsync")
+    except (OSError, LockgateError) as error:
+        message = f"{path}: {getattr(error, 'strerror', None) or error}"
+        raise ConfigError([loaded.problem(("receipts", "store"), message)]) from None
+
+
+def event(loaded: Loaded, workers: int, receipt_key: Mapping[str, str]) -> Event:
+    """The log event of a start."""
+    return Event(
+        "start",
+        {
+            "version": version("lockgate"),
+            "policySha256": loaded.sha256.hex(),
+            "workers": str(workers),
+            "receiptKey": dict(receipt_key),
+        },
+    )
+
+
+def reload_event(old: Loaded, new: Loaded) -> Event:
+    """The log event of a reload."""
+    return Event("reload", {"from": old.sha256.hex(), "to": new.sha256.hex()})
+
+
+# --- transfers -----------------------------------------------------------------------------------
+
+
+def listener(keeper: Keeper, name: str, sock: trio.socket.SocketType) -> Listener:
+    """A listener of the keeper's configuration on `sock`."""
+    return Listener(
+        name,
+        sock,
+        keeper.gate.loaded.settings.listeners[name].limits,
+        lambda: keeper.gate.tls[name],
+        metrics=keeper.metrics,
+        log=keeper.log,
+    )
+
+
+def announce(
+    log: Log, loaded: Loaded, listeners: Mapping[str, str], doors: Mapping[str, str]
+) -> None:
+    """The line that says where the program can be reached, and by what policy."""
+    log.info("ready", listeners=dict(listeners), **doors, config_sha256=loaded.sha256.hex())
+
+
+def addresses(listeners: Iterable[Listener]) -> dict[str, str]:
+    return {listener.name: listener.address for listener in listeners}
+
+
+def held(settings: Settings, workers: int) -> int:
+    """A worker's share of `memory.held`: at least the largest document, or none could pass."""
+    largest = max((route.limits.document for route in settings.routes), default=0)
+    return max(largest, settings.memory.held // workers)
+
+
+# --- operation -----------------------------------------------------------------------------------
+
+
+def status(gate: Gate, loaded_at: datetime) -> dict[str, Any]:
+    """What /status says of the configuration."""
+    return {
+        "name": gate.loaded.settings.name,
+        "revision": gate.loaded.sha256.hex(),
+        "last_reload": loaded_at,
+        "certificates": [
+            {"role": role, "subject": each.subject, "not_after": each.not_after}
+            for role, each in gate.certificates
+        ],
+    }
+
+
+def process(kind: str, name: str, state: str, pid: int | None = None) -> dict[str, Any]:
+    """What /status says of a process."""
+    return {"kind": kind, "name": name, "pid": pid or os.getpid(), "state": state}
+
+
+def require_reloadable(old: Loaded, new: Loaded) -> None:
+    """What holds sockets and keys open cannot change under transfers. Raises ConfigError."""
+    before, after = old.settings, new.settings
+    problems = []
+    binds = {name: each.bind for name, each in before.listeners.items()}
+    if binds != {name: each.bind for name, each in after.listeners.items()}:
+        problems.append(new.problem(("listeners",), "a listener or its bind changed: restart"))
+    for name in _FIXED:
+        if getattr(before, name) != getattr(after, name):
+            problems.append(new.problem((name,), f"{name} changed: that takes a restart"))
+    if problems:
+        raise ConfigError(problems)
+
+
+def refuse_reload(metrics: Metrics, log: Log, error: ConfigError) -> None:
+    metrics.reload(swapped=False)
+    for problem in error.problems:
+        log.error("reload_refused", problem=str(problem))

@@ -1,0 +1,181 @@
+"""Many processes as one program: workers that carry transfers, and the notary that writes the log.
+
+    supervisor ─┬─ notary            the receipt keys, the log
+                ├─ worker 1 … N      sockets, TLS, transfers; a channel to the notary each
+                └─ doors             health, metrics of all, reload, the log's files
+
+Rules
+- Who dies is replaced while the others go on, see `family.py`.
+- A reload is prepared by all and committed only when all could; a child that dies meanwhile is
+  started under whatever is in force then.
+- One deadline for the whole drain. The notary ends last.
+"""
+
+import signal
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import trio
+
+from proxy.app import start
+from proxy.app.child import Child
+from proxy.app.family import Family
+from proxy.app.prepare import Prepared, prepare_workers
+from proxy.app.privileges import require_users
+from proxy.app.sockets import Sockets
+from proxy.edge.admin import open_door, serve_door
+from proxy.errors import ConfigError
+from proxy.observe.log import Log
+from proxy.observe.merge import Ledger
+from proxy.observe.metrics import Metrics
+from proxy.settings.load import load
+from proxy.settings.secrets import resolve_path
+
+_SNAPSHOT_EVERY: Final = 5.0
+_ANSWER: Final = 2.0
+"""Seconds in which a child that is well says how it is."""
+
+
+async def run(prepared: Prepared, metrics: Metrics, log: Log) -> int:
+    """Until a signal asks to stop; the process's exit code. Raises ConfigError."""
+    require_users(prepared.loaded)
+    start.raise_descriptor_limit()
+    return await Supervisor(prepared, metrics, log).run()
+
+
+class Supervisor:
+    """The program, and its operator's door."""
+
+    def __init__(self, prepared: Prepared, metrics: Metrics, log: Log) -> None:
+        loaded = prepared.loaded
+        settings = loaded.settings
+        self.metrics, self.log = metrics, log
+        self.store = resolve_path(settings.receipts.store, loaded.directory)
+        self._count = start.worker_count(settings)
+        self._family = Family(prepared, Sockets(settings, loaded.directory, self._count), log)
+        self._family.on_death = self._bury
+        self._loaded_at = datetime.now(UTC)
+        self._ledger = Ledger()
+        self._reloading = trio.Lock()
+        self._draining = trio.Event()
+        wanted = (("admin", settings.admin), ("metrics", settings.metrics))
+        self._doors = [
+            open_door(self, name, door.bind, loaded.directory) for name, door in wanted if door
+        ]
+
+    async def run(self) -> int:
+        """0 when everything ended before the deadline of the drain, else 1."""
+        family = self._family
+        try:
+            await family.start(self._count)
+            self._in_force()
+            return await self._serve()
+        finally:
+            with trio.CancelScope(shield=True):
+                await family.kill()
+
+    async def _serve(self) -> int:
+        family, loaded = self._family, self._family.prepared.loaded
+        async with trio.open_nursery() as house:
+            for door in self._doors:
+                house.start_soon(serve_door, self, door)
+            house.start_soon(self._take_snapshots)
+            house.start_soon(family.keep_notary)
+            await house.start(self._watch_signals)
+            async with trio.open_nursery() as workers:
+                for position in range(self._count):
+                    workers.start_soon(family.keep_worker, position)
+                await family.note(start.event(loaded, self._count, family.receipt_key), self.log)
+                doors = start.addresses(self._doors)
+                start.announce(self.log, loaded, family.sockets.addresses, doors)
+                await self._draining.wait()
+                await family.drain(family.prepared.loaded.settings.shutdown.drain)
+            await family.stop_notary()
+            house.cancel_scope.cancel()
+        self.log.info("stopped", in_time=family.on_time)
+        return 0 if family.on_time else 1
+
+    async def _watch_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
+        with trio.open_signal_receiver(*start.SIGNALS) as signals:
+            task_status.started()
+            async for number in signals:
+                if number == signal.SIGHUP:
+                    await self.reload()
+                elif not self._draining.is_set():
+                    self._family.stop_accepting()
+                    self._draining.set()
+                    self.log.info("draining", signal=signal.Signals(number).name)
+
+    def _in_force(self) -> None:
+        gate = self._family.prepared.gate
+        self._loaded_at = datetime.now(UTC)
+        self.metrics.loaded(gate.loaded.sha256, self._loaded_at)
+        self.metrics.certificates(gate.certificates)
+
+    # --- the operator's door ---------------------------------------------------------------------
+
+    async def ready(self) -> bool:
+        """True while the notary and any worker take transfers."""
+        if self._draining.is_set():
+            return False
+        answers = await self._family.ask_all("status", _ANSWER)
+        found = {each.kind: False for each in answers}
+        for each, answer in answers.items():
+            found[each.kind] |= bool(answer["ready"])
+        return found.get("notary", False) and found.get("worker", False)
+
+    async def exposition(self) -> bytes:
+        await self._snapshot()
+        self.metrics.ready.set(await self.ready())
+        return self._ledger.exposition(self.metrics.registry)
+
+    async def _take_snapshots(self) -> None:
+        while True:
+            await trio.sleep(_SNAPSHOT_EVERY)
+            await self._snapshot()
+
+    async def _snapshot(self) -> None:
+        answers = await self._family.ask_all("metrics", _ANSWER)
+        for each, answer in answers.items():
+            if each.process.returncode is None:
+                self._ledger.record(each.name, answer["metrics"])
+
+    def _bury(self, dead: Child) -> None:
+        self._ledger.bury(dead.name)
+        self.metrics.restarted(dead.kind)
+
+    async def status(self) -> dict[str, Any]:
+        answers = await self._family.ask_all("status", _ANSWER)
+        processes = [start.process("supervisor", "supervisor", "running")]
+        for each in self._family.children:
+            answer = answers.get(each)
+            state = "silent" if answer is None else "ready" if answer["ready"] else "not ready"
+            processes.append(start.process(each.kind, each.name, state, each.pid))
+        shown = start.status(self._family.prepared.gate, self._loaded_at)
+        return shown | {
+            "ok": await self.ready(),
+            "draining": self._draining.is_set(),
+            "connections": sum(answer.get("connections", 0) for answer in answers.values()),
+            "processes": processes,
+        }
+
+    async def reload(self) -> bool:
+        """Swap in what the file says now, everywhere or nowhere; on any mistake the last good
+        stays."""
+        async with self._reloading:
+            prepared = self._family.prepared
+            try:
+                loaded = load(prepared.loaded.path)
+                start.require_reloadable(prepared.loaded, loaded)
+                gate, for_workers = prepare_workers(loaded, self.metrics)
+                new = replace(prepared, loaded=loaded, gate=gate, for_workers=for_workers)
+                await self._family.adopt(new)
+            except ConfigError as error:
+                start.refuse_reload(self.metrics, self.log, error)
+                return False
+            self._in_force()
+            self.metrics.reload(swapped=True)
+            self.log.info("reloaded", config_sha256=loaded.sha256.hex())
+            await self._family.note(start.reload_event(prepared.loaded, loaded), self.log)
+            return True
