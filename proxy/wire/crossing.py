@@ -27,7 +27,8 @@ _OURS = frozenset(
     b"fly-client-ip front-end-https transfer-duplicate transfer-id transfer-receipt "
     b"transfer-receipt-key true-client-ip via wl-proxy-client-ip x-cluster-client-ip x-host "
     b"x-http-host-override x-http-method x-http-method-override x-method-override "
-    b"x-ms-client-principal proxy x-originating-ip x-real-ip x-rewrite-url x-scheme x-url-scheme".split()
+    b"x-ms-client-principal proxy x-originating-ip x-real-ip x-rewrite-url x-scheme "
+    b"x-url-scheme".split()
 )
 _OURS_PREFIXES = tuple(
     b"client-cert forwarded proxy- remote- ssl- tls- x-amzn-mtls- x-amzn-oidc- x-amzn-tls- "
