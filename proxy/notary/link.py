@@ -3,11 +3,36 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+import trio
+
 from proxy.errors import LogFailure
 from proxy.model import Claim, Earlier, Receipt, Submission
 
 OnDone = Callable[[Receipt | LogFailure], None]
 """Told once how a submission ended. Runs on the event loop, returns at once and never raises."""
+
+
+class Waiting:
+    """An `OnDone` that can be waited for."""
+
+    __slots__ = ("_done", "_result")
+
+    def __init__(self) -> None:
+        self._done = trio.Event()
+        self._result: Receipt | LogFailure | None = None
+
+    def __call__(self, result: Receipt | LogFailure) -> None:
+        """The first result is the one that counts."""
+        if self._result is None:
+            self._result = result
+            self._done.set()
+
+    async def receipt(self) -> Receipt:
+        """Wait for the end. Raises `LogFailure`."""
+        await self._done.wait()
+        if isinstance(self._result, Receipt):
+            return self._result
+        raise self._result or LogFailure("a statement ended without a result")
 
 
 class Link(Protocol):

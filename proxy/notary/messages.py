@@ -37,7 +37,7 @@ _VERDICTS: Final = tuple(Verdict)
 _NUMBER: Final = {verdict: number for number, verdict in enumerate(_VERDICTS)}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_ID: Final = 16
+ID: Final = 16
 _SHA256: Final = 32
 _NONE: Final = bytes(_SHA256)
 _REASON: Final = 1000
@@ -55,7 +55,7 @@ def malformed(what: str) -> EvidenceError:
 
 def pack_texts(*texts: str) -> bytes:
     """Raises `EvidenceError` for a text that is not Unicode."""
-    parts = []
+    parts: list[bytes] = []
     for text in texts:
         try:
             data = text.encode()
@@ -102,7 +102,7 @@ def unpack_claim(data: bytes, offset: int = 0) -> Claim:
 
 def unpack_held(data: bytes) -> tuple[bytes, Claim]:
     """(attempt id, claim). Raises `EvidenceError`."""
-    return data[:_ID], unpack_claim(data, _ID)
+    return data[:ID], unpack_claim(data, ID)
 
 
 def unpack_compared(data: bytes) -> tuple[bytes, Claim]:
