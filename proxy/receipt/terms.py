@@ -71,12 +71,16 @@ def _counts(counts: Mapping[str, int], entries: int) -> str:
     """At most `entries` of them, most frequent first, and `others` for what the rest add up to."""
     if not counts:
         return "{}"
-    ranked = sorted(counts.items(), key=_rank) if len(counts) > 1 else list(counts.items())
-    kept = [item for item in ranked if _fits(item[0]) and item[0] != "others"][:entries]
-    texts = [f'{known(name)}:"{number}"' for name, number in kept]
-    if len(kept) < len(ranked):
-        rest = sum(counts.values()) - sum(number for _, number in kept)
-        texts += [f'"others":"{rest}"'] if rest else []
+    ranked = sorted(counts.items(), key=_rank) if len(counts) > 1 else counts.items()
+    texts: list[str] = []
+    rest = 0
+    for name, number in ranked:
+        if len(texts) < entries and name != "others" and _fits(name):
+            texts.append(f'{known(name)}:"{number}"')
+        else:
+            rest += number
+    if rest:
+        texts.append(f'"others":"{rest}"')
     return f"{{{','.join(texts)}}}"
 
 
@@ -174,4 +178,10 @@ def timestamp(time: datetime) -> str:
     """RFC 3339 in UTC with microseconds, `2026-01-31T12:00:00.000000Z`."""
     if time.tzinfo is not UTC:
         time = time.astimezone(UTC)
-    return time.isoformat(timespec="microseconds")[:26] + "Z"
+    minute = _minute(time.year, time.month, time.day, time.hour, time.minute)
+    return f"{minute}{time.second:02}.{time.microsecond:06}Z"
+
+
+@lru_cache(maxsize=64)
+def _minute(year: int, month: int, day: int, hour: int, minute: int) -> str:
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:"
