@@ -46,7 +46,8 @@ class Link(Protocol):
         """None: the id is held until this attempt is concluded. Else who delivered it before.
 
         `holder` names the worker. Raises `Refusal` (in-flight, undecided, overloaded) and
-        `LogFailure`. Asked again for the same attempt it answers the same.
+        `LogFailure`. Asked again for the same attempt it answers the same. When it is cancelled the
+        id may be held all the same: conclude the attempt, or `release` it.
         """
 
     def release(self, claim: Claim, attempt_id: bytes) -> None:

@@ -108,11 +108,7 @@ class RemoteLink:
     async def reserve(self, claim: Claim, attempt_id: bytes, *, holder: str = "") -> Earlier | None:
         """As `Link`. The notary knows by the channel who holds."""
         body = attempt_id + messages.pack_claim(claim)
-        try:
-            found = await self._ask(Kind.RESERVE, body, Kind.EARLIER, Kind.NOTHING)
-        except trio.Cancelled:
-            self.release(claim, attempt_id)
-            raise
+        found = await self._ask(Kind.RESERVE, body, Kind.EARLIER, Kind.NOTHING)
         return found if isinstance(found, Earlier) else None
 
     def release(self, claim: Claim, attempt_id: bytes) -> None:
@@ -236,13 +232,14 @@ class RemoteLink:
             self._answer(kind, number, body)
 
     def _answer(self, kind: int, number: int, body: bytes) -> None:
-        read, question = _READ.get(kind), self._questions.pop(number, None)
+        read, question = _READ.get(kind), self._questions.get(number)
         if read is None or (question and kind not in (*question.fits, Kind.REFUSED)):
             raise messages.malformed("answer")
         found = read(body)
         if question is not None:
             if question.kind == Kind.RESERVE and found is None:
                 self._held[question.body[: messages.ID]] = question.body
+            del self._questions[number]
             question.answer = found
             question.done.set()
         elif number in self._statements and isinstance(found, LogFailure):

@@ -1,0 +1,177 @@
+"""What stands in a worker for the log: `proxy.edge.gate.Evidence`, over any `Link`.
+
+Rules
+- An intent stands in the worker's file before anything is forwarded, and its slot is cleared when
+  the receipt of its attempt is durable, not before. What stays in the file when the worker dies the
+  notary closes.
+- `conclude` hands the statement on at once. Who waits for the receipt may be cancelled: the
+  statement is written, and its slot cleared, all the same.
+- After a `LogFailure` the sender learns that there is no receipt. Where there is an intent, the
+  statement is owed none the less: it goes to the notary again, saying that the sender had no answer
+  of ours. Where there is none, nothing crossed and nothing is owed.
+- The log is behind when the oldest statement without a receipt has waited longer than `patience` or
+  when more than `MOST` wait. Then, and while the link is not ready, nothing new begins: no id is
+  reserved, no intent taken, and what needs no statement gets none. So what waits is bounded by
+  `MOST` and the transfers under way.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+import trio
+
+from proxy.errors import EvidenceError, LogFailure, Refusal
+from proxy.model import Claim, Earlier, Intent, Outcome, Receipt, Submission
+from proxy.notary.intents import IntentFile
+from proxy.notary.link import Link, Waiting
+from proxy.receipt.statement import submission
+
+MOST: Final = 4096
+
+
+class Desk:
+    def __init__(self, link: Link, intents: IntentFile, patience: float) -> None:
+        self._link = link
+        self._intents = intents
+        self._patience = patience
+        self._open: set[bytes] = set()
+        """Attempts with an intent in the file."""
+        self._unacknowledged: dict[bytes, float] = {}
+        """Attempt -> when its statement was handed on; the oldest first."""
+        self._settled = trio.Event()
+        self._closed = False
+
+    # --- readiness -------------------------------------------------------------------------------
+
+    @property
+    def waiting(self) -> int:
+        """How many statements have no receipt yet."""
+        return len(self._unacknowledged)
+
+    @property
+    def behind(self) -> bool:
+        """True while the log does not keep up."""
+        oldest = next(iter(self._unacknowledged.values()), None)
+        if oldest is None:
+            return False
+        return self.waiting > MOST or trio.current_time() - oldest > self._patience
+
+    @property
+    def ready(self) -> bool:
+        """True while intents are taken."""
+        return self._link.ready and not self.behind and not self._closed
+
+    def _require_ready(self) -> None:
+        """Raises `LogFailure` while nothing new may begin. Fails closed."""
+        if not self.ready:
+            raise LogFailure("the log is behind" if self.behind else "the log takes no intents")
+
+    # --- an attempt ------------------------------------------------------------------------------
+
+    async def reserve(self, claim: Claim, attempt_id: bytes) -> Earlier | None:
+        """None: the id is held until this attempt is concluded. Else who has delivered it.
+
+        Raises `Refusal` (in-flight, undecided, overloaded) and `LogFailure`, also when the answer
+        takes longer than `patience`.
+        """
+        self._require_ready()
+        try:
+            with trio.move_on_after(self._patience):
+                return await self._link.reserve(claim, attempt_id)
+        except Refusal:
+            raise
+        except BaseException:
+            self._link.release(claim, attempt_id)
+            raise
+        self._link.release(claim, attempt_id)
+        raise LogFailure("the table of ids is slow")
+
+    async def matches(self, claim: Claim, content_sha256: bytes) -> bool:
+        """True when this is what was delivered under the id. Raises `LogFailure`."""
+        with trio.move_on_after(self._patience):
+            return await self._link.matches(claim, content_sha256)
+        raise LogFailure("the table of ids is slow")
+
+    async def intend(self, intent: Intent) -> None:
+        """Return when `intent` is in the file. Raises `LogFailure`: nothing may be forwarded."""
+        self._require_ready()
+        if self._intents.sync:
+            await trio.to_thread.run_sync(self._intents.write, intent)
+        else:
+            self._intents.write(intent)
+        self._open.add(intent.attempt_id)
+
+    async def conclude(self, outcome: Outcome) -> Receipt:
+        """Return when the attempt's statement is durable. Raises `LogFailure`. May be cancelled."""
+        waiting = Waiting()
+        try:
+            if outcome.attempt_id not in self._open:
+                self._require_ready()
+            found = submission(outcome)
+        except (LogFailure, EvidenceError) as error:
+            self._drop(outcome.claim, outcome.attempt_id)
+            raise error if isinstance(error, LogFailure) else LogFailure(str(error)) from None
+        self._unacknowledged.setdefault(found.attempt_id, trio.current_time())
+        self._submit(found, waiting, resent=False)
+        return await waiting.receipt()
+
+    def _submit(self, found: Submission, waiting: Waiting, *, resent: bool) -> None:
+        on_done = partial(self._done, found, waiting, resent)
+        self._link.submit(found, on_done, resent=resent)
+
+    def _done(
+        self, found: Submission, waiting: Waiting, resent: bool, result: Receipt | LogFailure
+    ) -> None:
+        waiting(result)
+        attempt_id = found.attempt_id
+        if isinstance(result, LogFailure) and attempt_id in self._open and not resent:
+            owed = replace(found, status=None, problem=found.problem or result.code)
+            self._submit(owed, waiting, resent=True)
+            return
+        if isinstance(result, Receipt):
+            self._open.discard(attempt_id)
+            self._intents.clear(attempt_id)
+        else:
+            self._drop(found.claim, attempt_id)
+        self._unacknowledged.pop(attempt_id, None)
+        if not self._unacknowledged:
+            self._settled.set()
+
+    def _drop(self, claim: Claim | None, attempt_id: bytes) -> None:
+        """No statement is going to say how this ended. What may have crossed stays held."""
+        if claim is not None and attempt_id not in self._open:
+            self._link.release(claim, attempt_id)
+
+    # --- what is known ---------------------------------------------------------------------------
+
+    async def entry(self, index: int) -> bytes | None:
+        """The exact octets of a durable leaf; None where there is none. Raises `LogFailure`."""
+        with trio.move_on_after(self._patience):
+            return await self._link.entry(index)
+        raise LogFailure("the log is slow")
+
+    async def latest(self, sender: str, route: str, transfer_id: str) -> bytes | None:
+        """The latest leaf about a transfer; None where none is known. Raises `LogFailure`."""
+        with trio.move_on_after(self._patience):
+            return await self._link.latest(sender, route, transfer_id)
+        raise LogFailure("the log is slow")
+
+    def shed(self, counts: Mapping[str, int]) -> None:
+        """So many were turned away before they were a transfer, by `<listener>:<reason>`."""
+        self._link.shed(counts)
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Take no more intents, wait for the receipts no longer than `patience`, let go the file.
+
+        What has none by then is still the notary's to write, or to close.
+        """
+        self._closed = True
+        with trio.move_on_after(self._patience):
+            while self._unacknowledged:
+                self._settled = trio.Event()
+                await self._settled.wait()
+        self._intents.close()
