@@ -6,17 +6,21 @@ STAMP := $(VENV)/.installed
 SHELL := /bin/bash
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
-.PHONY: demo test test-large check format bench lock clean
+.PHONY: demo test test-large test-crash check format bench lock clean
 
 demo: $(STAMP)
 	@$(BIN)/lockgate demo
 
 test: $(STAMP)
-	@$(BIN)/pytest -q -n 2 -m "not large"
+	@$(BIN)/pytest -q -n 2 -m "not large and not crash_long"
 
 # Gigabytes and tens of thousands of transfers: minutes, not seconds.
 test-large: $(STAMP)
 	@$(BIN)/pytest -q -m large --timeout 1800
+
+# Hundreds of kills at random instants, and proof that they would find what they look for.
+test-crash: $(STAMP)
+	@$(BIN)/pytest -q -n 2 tests/crash
 
 # Every part runs, so that one look shows all that is wrong.
 check: $(STAMP)
