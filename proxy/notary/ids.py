@@ -1,0 +1,338 @@
+"""Which `Transfer-Id`s are used up, on their way, or undecided: what makes a repeat harmless.
+
+An id belongs to a sender and a route. It is
+
+    free        nobody has delivered it, or its window has passed
+    held        an attempt is on its way: in memory, until that attempt is concluded
+    delivered   within its window: whoever comes again gets the first receipt, or 409
+    undecided   an attempt ended `indeterminate`: refused, unless the route forwards it again
+
+Rules
+- Places are bounded: `capacity` ids held, delivered and undecided together, and half of that for
+  one sender. When they are taken new ids are refused, because to forget one early would admit its
+  repeat. Whatever cannot be looked up is refused too.
+- Delivered and undecided ids survive. What an entry does to the table, its *memo*, stands beside
+  it in the journal. Memos gather in an overlay in memory, `flush` takes them to the table, and
+  `watermark` is the size of the log up to which the table holds everything. So the journal may drop
+  the memos below the watermark, once `flush(durable=True)` has returned, and no others. After a
+  restart the memos from the watermark on are `redo`ne.
+- The table holds no names and no content: everything is keyed with the store key.
+
+A memo, 53 octets, and the value that the table keeps under the key, 44:
+
+    memo    01 ‖ key 16 ‖ body
+    value   body ‖ index of the entry u64be
+    body    expires u64be ‖ sender 8 ‖ state u8 ‖ status u16be ‖ known u8 ‖ content 16
+
+`key` = HMAC-SHA256(store key, "id" NUL sender NUL route NUL id), `sender` and `content` likewise,
+cut to their width; `expires` in Unix seconds, `status` 0 for none, `known` 0 where the content is
+not. The order of calls:
+
+    open ─ require_reach ─ redo… ─ (reserve ─ memo ─ settle)… ─ batch ─ flush ─ flushed … ─ close
+
+All but `flush` is for the event loop; `flush` runs in a thread, one at a time.
+"""
+
+import hmac
+import math
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+from proxy.errors import EvidenceError, LogFailure, Refusal
+from proxy.model import Claim, Intent, Submission, Verdict
+from proxy.notary.ids_table import IDS, Table
+from proxy.notary.shares import Shares
+from proxy.notary.storekey import store_key
+
+DELIVERED: Final = 1
+UNDECIDED: Final = 2
+_STATES: Final = {Verdict.DELIVERED: DELIVERED, Verdict.INDETERMINATE: UNDECIDED}
+_MARK: Final = b"\x01"
+_BODY: Final = struct.Struct(">Q8sBHB16s")
+_VALUE: Final = struct.Struct(">Q8sBHB16sQ")
+_MEMO: Final = 17 + _BODY.size
+_SENDERS: Final = 4_096
+_ENOUGH: Final = 8_192
+"""Rows that make a flush worth its while."""
+
+
+class _Record(NamedTuple):
+    expires: int
+    sender: bytes
+    state: int
+    status: int
+    known: int
+    content: bytes
+    leaf: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The attempt that used an id up. `status` is None where the sender had no answer."""
+
+    status: int | None
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a flush writes."""
+
+    rows: dict[bytes, bytes]
+    size: int
+    expired: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    attempt_id: bytes
+    holder: str
+    sender: bytes
+    earlier: _Record | None
+    """The undecided one that it takes the place of."""
+
+
+class Ids:
+    def __init__(self, table: Table, key: bytes, capacity: int) -> None:
+        self._table = table
+        self._secret = key
+        self._watermark = table.size
+        self._shares = Shares(capacity)
+        self._overlay: dict[bytes, bytes] = {}
+        self._flushing: dict[bytes, bytes] = {}
+        self._held: dict[bytes, _Held] = {}
+        self._attempts: dict[bytes, bytes] = {}
+        """Attempt id -> key, of what is held."""
+        self._senders: dict[str, bytes] = {}
+        """Tags of the names that came lately."""
+        self._stored = 0
+        """About how many rows the table has, expired ones too."""
+
+    @classmethod
+    def open(cls, folder: Path, *, capacity: int) -> Self:
+        """The table in `folder`, made where there is none. Blocks on the disk.
+
+        Raises `EvidenceError` where table or store key are damaged or do not belong together, and
+        `LogFailure` where the disk fails.
+        """
+        key = store_key(folder, make=not (folder / IDS).exists())
+        opened = cls(Table(folder, _tag(key, b"store", 16)), key, capacity)
+        try:
+            opened._count()
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def _count(self) -> None:
+        for value in self._table:
+            record = _record(value)
+            self._shares.add(record.sender, record.expires)
+            self._stored += 1
+
+    def close(self) -> None:
+        """Give the table up. What was not flushed is in the journal."""
+        self._table.close()
+
+    # --- after a restart -------------------------------------------------------------------------
+
+    @property
+    def watermark(self) -> int:
+        """The table holds what every entry below this index did to it."""
+        return self._watermark
+
+    def require_reach(self, since: int, size: int) -> None:
+        """Raises `EvidenceError` unless table and journal have everything between them.
+
+        `since`: the first index whose memo the journal has; `size`: of the log. Fails closed.
+        """
+        if self.watermark < since:
+            raise EvidenceError(
+                f"{self._table.path} is older than the log, or lost: it ends at entry "
+                f"{self.watermark}, the journal begins at {since}; what was delivered between "
+                "them would be admitted again"
+            )
+        if self.watermark > size:
+            raise EvidenceError(
+                f"{self._table.path} is of a longer log: of {self.watermark} entries, not {size}"
+            )
+
+    def redo(self, index: int, memo: bytes, now: float) -> None:
+        """Repeat what entry `index` did; nothing below the watermark. In the order of the log."""
+        if index >= self.watermark:
+            self.settle(None, index, memo, now)
+
+    # --- an attempt ------------------------------------------------------------------------------
+
+    def reserve(
+        self, claim: Claim, attempt_id: bytes, now: float, *, holder: str = ""
+    ) -> Delivered | None:
+        """None: the id is held for this attempt, until `settle` or `release`. `now`: Unix seconds.
+
+        `holder` is the worker whose attempt it is. Asked again for the same attempt it answers the
+        same. Raises `Refusal` in-flight, undecided or overloaded, and `LogFailure`.
+        """
+        key = self._key(claim)
+        held = self._held.get(key)
+        if held is not None:
+            if held.attempt_id == attempt_id:
+                return None
+            raise Refusal("in-flight", "another attempt has the Transfer-Id", retry_after=1)
+        earlier = self._find(key, now)
+        if earlier is not None and earlier.state == DELIVERED:
+            return Delivered(earlier.status or None, earlier.leaf)
+        if earlier is not None and not claim.forward_undecided:
+            raise Refusal("undecided", "the last attempt with the Transfer-Id was indeterminate")
+        sender = self._sender(claim.sender)
+        if earlier is None:
+            self._shares.require_room(sender, now)
+        self._hold(key, _Held(attempt_id, holder, sender, earlier))
+        return None
+
+    def restore(self, claim: Claim, attempt_id: bytes, now: float, *, holder: str = "") -> None:
+        """Hold what a worker held when the notary stopped: no question, and past any bound.
+
+        Nothing where the id is held or delivered: then the attempt's statement is in the log.
+        """
+        key = self._key(claim)
+        earlier = self._find(key, now)
+        if key in self._held or (earlier is not None and earlier.state == DELIVERED):
+            return
+        sender = self._sender(claim.sender)
+        self._hold(key, _Held(attempt_id, holder, sender, earlier))
+
+    def _hold(self, key: bytes, held: _Held) -> None:
+        self._held[key] = held
+        self._attempts[held.attempt_id] = key
+        if held.earlier is None:
+            self._shares.hold(held.sender)
+
+    def matches(self, claim: Claim, content_sha256: bytes, now: float) -> bool:
+        """Whether this content is what was delivered under the id; False where nobody knows."""
+        found = self._find(self._key(claim), now)
+        if found is None or found.state != DELIVERED or not found.known:
+            return False
+        return hmac.compare_digest(found.content, self._content(content_sha256))
+
+    def memo(self, found: Submission | Intent, now: float) -> bytes | None:
+        """What goes beside its entry into the journal; None where the entry changes no id.
+
+        An intent is one that a crash left open: its attempt ends `indeterminate`.
+        """
+        sent = found if isinstance(found, Submission) else None
+        state = _STATES.get(Verdict.INDETERMINATE if sent is None else sent.verdict)
+        claim = found.claim
+        if claim is None or state is None:
+            return None
+        key = self._attempts.get(found.attempt_id) or self._key(claim)
+        content = None if sent is None else sent.content_sha256
+        body = _BODY.pack(
+            math.ceil(now + claim.window),
+            self._sender(claim.sender),
+            state,
+            (sent.status if sent is not None else None) or 0,
+            content is not None,
+            bytes(16) if content is None else self._content(content),
+        )
+        return _MARK + key + body
+
+    def settle(self, attempt_id: bytes | None, index: int, memo: bytes | None, now: float) -> None:
+        """Entry `index` is durable: its memo counts from now on, and its attempt holds no more."""
+        held = self.release(attempt_id)
+        if memo is None:
+            return
+        if len(memo) != _MEMO or memo[:1] != _MARK:
+            raise EvidenceError(f"entry {index}: malformed memo")
+        key, value = memo[1:17], memo[17:] + index.to_bytes(8)
+        record = _record(value)
+        earlier = self._find(key, now) if held is None else held.earlier
+        if earlier is not None:
+            if earlier.state == DELIVERED and record.state == UNDECIDED:
+                return
+            self._shares.remove(earlier.sender, earlier.expires)
+        self._shares.add(record.sender, record.expires)
+        self._overlay[key] = value
+
+    def release(self, attempt_id: bytes | None) -> _Held | None:
+        """The attempt has ended without a statement, or before it held anything."""
+        key = None if attempt_id is None else self._attempts.pop(attempt_id, None)
+        if key is None:
+            return None
+        held = self._held.pop(key)
+        if held.earlier is None:
+            self._shares.release(held.sender)
+        return held
+
+    def drop(self, holder: str) -> None:
+        """Release all that a worker holds: it is gone, and its intents are closed."""
+        for held in [held for held in self._held.values() if held.holder == holder]:
+            self.release(held.attempt_id)
+
+    # --- to the table ----------------------------------------------------------------------------
+
+    def batch(self, size: int, now: float, *, all_of_it: bool = False) -> Batch | None:
+        """What to flush now that every entry below `size` is settled; None: not worth it yet."""
+        self._shares.expire(now)
+        live = self._shares.kept
+        stale = self._stored - live
+        waiting = len(self._overlay) + len(self._flushing)
+        if not (all_of_it or waiting >= _ENOUGH or stale >= max(_ENOUGH, live)):
+            return None
+        # A dict of its own: a thread may still be reading the one before.
+        self._flushing = {**self._flushing, **self._overlay}
+        self._overlay = {}
+        expired = int(now).to_bytes(8) if stale > live // 4 else None
+        return Batch(self._flushing, size, expired)
+
+    def flush(self, batch: Batch, *, durable: bool = False) -> None:
+        """Write a batch, in a thread. Raises `LogFailure`.
+
+        After a failure nothing is lost: the rows are in the next batch. `durable`: return when it
+        outlives a loss of power.
+        """
+        self._table.write(batch.rows, batch.size, expired=batch.expired, durable=durable)
+
+    def flushed(self, batch: Batch) -> None:
+        """The batch is in the table."""
+        self._watermark = max(self._watermark, batch.size)
+        self._stored = self._shares.kept if batch.expired else self._stored + len(batch.rows)
+        if self._flushing is batch.rows:
+            self._flushing = {}
+
+    # --- looking up ------------------------------------------------------------------------------
+
+    def _find(self, key: bytes, now: float) -> _Record | None:
+        value = self._overlay.get(key) or self._flushing.get(key) or self._table.find(key)
+        if value is None:
+            return None
+        record = _record(value)
+        return record if record.expires > now else None
+
+    def _key(self, claim: Claim) -> bytes:
+        text = f"{claim.sender}\0{claim.route}\0{claim.transfer_id}"
+        return _tag(self._secret, b"id\0" + text.encode(errors="surrogatepass"), 16)
+
+    def _sender(self, name: str) -> bytes:
+        tag = self._senders.get(name)
+        if tag is None:
+            if len(self._senders) >= _SENDERS:
+                self._senders.clear()
+            message = b"sender\0" + name.encode(errors="surrogatepass")
+            tag = self._senders[name] = _tag(self._secret, message, 8)
+        return tag
+
+    def _content(self, content_sha256: bytes) -> bytes:
+        return _tag(self._secret, b"content\0" + content_sha256, 16)
+
+
+def _tag(key: bytes, message: bytes, width: int) -> bytes:
+    return hmac.digest(key, message, "sha256")[:width]
+
+
+def _record(value: object) -> _Record:
+    """Raises `LogFailure` for what this program never wrote. Fails closed."""
+    if not isinstance(value, bytes) or len(value) != _VALUE.size:
+        raise LogFailure("the table of ids holds a malformed row")
+    return _Record(*_VALUE.unpack(value))

@@ -1,0 +1,121 @@
+"""The table of ids on disk: `<store>/ids.sqlite`.
+
+    ids(key BLOB PRIMARY KEY, value BLOB)     16 octets and, see `ids.py`, 44
+    about(store BLOB, size INTEGER)           one row: of which store, and the watermark
+
+`size` is the size of the log up to which the table holds everything; it moves in the transaction
+that writes the rows. The first 8 octets of a value are its expiry: rows that have expired are
+swept out, many at a time, when that is worth a scan.
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from proxy.errors import EvidenceError, LogFailure
+from proxy.notary import sqlite
+
+IDS: Final = "ids.sqlite"
+_APPLICATION: Final = 0x4C474944  # "LGID"
+_VERSION: Final = 1
+_FIND: Final = "SELECT value FROM ids WHERE key = ?"
+_SCHEMA: Final = """
+CREATE TABLE ids (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE about (store BLOB NOT NULL, size INTEGER NOT NULL);
+INSERT INTO about VALUES (x'{store}', 0)
+"""
+
+
+class Table:
+    """`find` belongs to the event loop, `write` to any thread; neither waits for the other.
+
+    Both raise `LogFailure`, whether the disk fails or the file is damaged.
+    """
+
+    def __init__(self, folder: Path, store: bytes) -> None:
+        """Open the table, or make it where there is none. `store` tells whose it is, 16 octets.
+
+        Raises `EvidenceError` where it is damaged or another's, `LogFailure` where the disk fails.
+        """
+        self.path = folder / IDS
+        if not os.path.lexists(self.path):
+            schema = _SCHEMA.format(store=store.hex())
+            sqlite.create(self.path, schema, _APPLICATION, _VERSION)
+        self._writer = sqlite.connect(self.path, _APPLICATION, _VERSION)
+        self._turn = threading.Lock()
+        try:
+            self.size = self._require_whole(store)
+            self._reader = sqlite.connect(self.path, _APPLICATION, _VERSION)
+        except BaseException:
+            self._writer.close()
+            raise
+
+    def _require_whole(self, store: bytes) -> int:
+        """The watermark. Raises unless the table reads and is of this store. Fails closed."""
+        with sqlite.translated(self.path):
+            if self._writer.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+                raise EvidenceError(f"{self.path} is damaged")
+            about = self._writer.execute("SELECT store, size FROM about").fetchall()
+        if len(about) != 1 or about[0][0] != store or type(about[0][1]) is not int:
+            raise EvidenceError(f"{self.path} was not written under this store's key")
+        return int(about[0][1])
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Every value, expired ones too; for the beginning. Raises `EvidenceError` as well."""
+        with sqlite.translated(self.path):
+            for (value,) in self._reader.execute("SELECT value FROM ids"):
+                yield value
+
+    def find(self, key: bytes) -> bytes | None:
+        with _failing(self.path):
+            found = self._reader.execute(_FIND, (key,)).fetchone()
+        return None if found is None else found[0]
+
+    def write(
+        self, rows: Mapping[bytes, bytes], size: int, *, expired: bytes | None, durable: bool
+    ) -> None:
+        """Put `rows` in and the watermark at `size`, in one transaction.
+
+        `expired`: sweep out what expires at or before this, 8 octets. `durable`: return when the
+        file itself, without its write-ahead log, holds everything and is synced.
+        """
+        with self._turn, _failing(self.path):
+            if size < self.size:
+                return  # a later batch, which has all that is in this one, was quicker
+            self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                if expired is not None:
+                    sweep = "DELETE FROM ids WHERE substr(value, 1, 8) <= ?"
+                    self._writer.execute(sweep, (expired,))
+                sqlite.insert(self._writer, "INSERT OR REPLACE INTO ids", sorted(rows.items()))
+                self._writer.execute("UPDATE about SET size = ?", (size,))
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+            self.size = size
+            if durable:
+                self._require_checkpointed()
+
+    def _require_checkpointed(self) -> None:
+        if self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            raise LogFailure(f"{self.path} is held by another program")
+
+    def close(self) -> None:
+        self._reader.close()
+        self._writer.close()
+
+
+@contextlib.contextmanager
+def _failing(path: Path) -> Iterator[None]:
+    """Whatever is wrong is `LogFailure` here: nothing may cross."""
+    try:
+        with sqlite.translated(path):
+            yield
+    except EvidenceError as error:
+        raise LogFailure(str(error)) from None
