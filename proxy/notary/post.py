@@ -1,0 +1,87 @@
+"""Posts to one place over HTTP/1.1, from a thread: bounded answers, silence bounded, no redirects.
+
+The connection is kept for the next time. Where that one turns out to be closed, a fresh one is
+tried: what is posted here may arrive twice. `https://` is verified against the system's trust
+(or what SSL_CERT_FILE and SSL_CERT_DIR name).
+"""
+
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Final
+from urllib.parse import urlsplit
+
+from proxy.errors import EvidenceError
+
+_KINDS: Final[dict[str, Callable[..., HTTPConnection]]] = {
+    "http": HTTPConnection,
+    "https": HTTPSConnection,
+}
+
+
+class Unreachable(EvidenceError):
+    """No answer came, or none that is HTTP."""
+
+
+class Poster:
+    """One place. Not for two threads at once."""
+
+    def __init__(self, prefix: str, path: str, *, timeout: float, most: int) -> None:
+        """`timeout`: seconds of silence; `most`: octets of an answer.
+
+        Raises `EvidenceError` unless `prefix` is http:// or https:// with nothing but a path.
+        """
+        self._most = most
+        self._path, self._connect = _place(prefix, path, timeout)
+        self._kept: HTTPConnection | None = None
+
+    def post(self, data: bytes) -> tuple[int, str, bytes]:
+        """Status, content type without parameters, and content. Raises `Unreachable`."""
+        while True:
+            reused = self._kept is not None
+            connection, self._kept = self._kept or self._connect(), None
+            try:
+                return self._exchange(connection, data)
+            except (OSError, HTTPException, ValueError) as error:
+                connection.close()
+                if not reused:
+                    raise Unreachable(_why(error)) from None
+            except BaseException:
+                connection.close()
+                raise
+
+    def close(self) -> None:
+        """End the connection that is kept."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+
+    def _exchange(self, connection: HTTPConnection, data: bytes) -> tuple[int, str, bytes]:
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        connection.request("POST", self._path, data, headers)
+        answer = connection.getresponse()
+        body = answer.read(self._most + 1)
+        if len(body) > self._most:
+            connection.close()
+            raise Unreachable(f"its answer is larger than {self._most} octets")
+        if answer.isclosed() and not answer.will_close:
+            self._kept = connection
+        else:
+            connection.close()
+        return answer.status, answer.headers.get_content_type(), body
+
+
+def _place(prefix: str, path: str, timeout: float) -> tuple[str, Callable[[], HTTPConnection]]:
+    try:
+        url = urlsplit(prefix)
+        kind, host, port = _KINDS[url.scheme], url.hostname, url.port
+        prefix.encode("ascii")
+    except (ValueError, KeyError):
+        raise EvidenceError("a URL begins with http:// or https:// and a host") from None
+    if not host or url.username is not None or url.query or url.fragment:
+        raise EvidenceError("a URL has a host and a path: no user, no query, no fragment")
+    return url.path.rstrip("/") + path, lambda: kind(host, port, timeout=timeout)
+
+
+def _why(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else ""
+    return text or type(error).__name__
