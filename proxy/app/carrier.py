@@ -21,6 +21,7 @@ class Carrier:
         self.keeper = keeper
         self.listeners = listeners
         self._accepting = trio.CancelScope()
+        self._seconds = 0.0
         self._deadline = 0.0
 
     async def carry(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> bool:
@@ -38,7 +39,7 @@ class Carrier:
             connections.cancel_scope.deadline = self._deadline
         cut_off = connections.cancel_scope.cancelled_caught
         if cut_off:
-            keeper.log.warning("drain_deadline")
+            keeper.log.warning("drain_deadline", seconds=self._seconds)
         for pool in keeper.gate.pools.values():
             await pool.retire()
         return not cut_off
@@ -46,7 +47,7 @@ class Carrier:
     def drain(self, seconds: float) -> None:
         """Accept nothing more; what is under way may take so long and no longer."""
         if not self._accepting.cancel_called:
-            self._deadline = trio.current_time() + seconds
+            self._seconds, self._deadline = seconds, trio.current_time() + seconds
             self._accepting.cancel()
 
     @property

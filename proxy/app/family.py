@@ -52,8 +52,8 @@ class Family:
         self._workers: dict[int, Child] = {}
         self._living: set[str] = set()
         self._wiring = trio.Lock()
-        self._draining = False
-        self._stopping = False
+        self._draining = trio.Event()
+        self._stopping = trio.Event()
 
     @property
     def children(self) -> list[Child]:
@@ -183,7 +183,7 @@ class Family:
             code = await worker.process.wait()
             del self._workers[position]
             worker.close()
-            if self._draining:
+            if self._draining.is_set():
                 self.on_time = self.on_time and code == 0
                 await self._tell_gone(worker.name)
                 return
@@ -192,14 +192,14 @@ class Family:
             await self._tell_gone(worker.name)
             back_off.lived(trio.current_time() - born)
             while position not in self._workers:
-                await back_off.pause()
-                if self._draining:
+                await back_off.pause(self._draining)
+                if self._draining.is_set():
                     return
                 try:
                     worker = await self._start_worker(position)
                 except (ConfigError, EndedError) as error:
                     self._log.error("worker_not_started", reason=str(error))
-            if self._draining:
+            if self._draining.is_set():
                 worker.process.kill()  # it came too late to be told
 
     async def keep_notary(self) -> None:
@@ -212,15 +212,17 @@ class Family:
             code = await notary.process.wait()
             self._notary = None
             notary.close()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             self._log.error("notary_died", pid=notary.pid, code=code)
             self.on_death(notary)
             back_off.lived(trio.current_time() - born)
-            while self._notary is None and not self._stopping:
-                await back_off.pause()
+            replaced = False
+            while not replaced and not self._stopping.is_set():
+                await back_off.pause(self._stopping)
                 try:
                     await self._start_notary()
+                    replaced = True
                 except (ConfigError, EndedError) as error:
                     self._log.error("notary_not_started", reason=str(error))
 
@@ -298,7 +300,7 @@ class Family:
     # --- ending ----------------------------------------------------------------------------------
 
     def stop_accepting(self) -> None:
-        self._draining = True
+        self._draining.set()
         self.sockets.close()
 
     async def drain(self, seconds: float) -> None:
@@ -318,7 +320,7 @@ class Family:
 
     async def stop_notary(self) -> None:
         """Close the log."""
-        self._stopping = True
+        self._stopping.set()
         if self._notary is None:
             return
         try:
@@ -329,7 +331,7 @@ class Family:
 
     async def kill(self) -> None:
         """Nobody stays behind."""
-        self._stopping = True
+        self._stopping.set()
         self.sockets.close()
         for each in self.children:
             await each.end(0)
@@ -345,8 +347,9 @@ class _BackOff:
         if seconds > _SETTLED:
             self._pause = _BACK_OFF
 
-    async def pause(self) -> None:
-        await trio.sleep(self._pause)
+    async def pause(self, end: trio.Event) -> None:
+        with trio.move_on_after(self._pause):
+            await end.wait()
         self._pause = min(2 * self._pause, _BACK_OFF_MOST)
 
 

@@ -20,7 +20,6 @@ Snapshot = list[list[Any]]
 _EXTREME: Final = {
     "process_start_time_seconds": min,
     "process_max_fds": min,
-    "lockgate_ready": min,
     "lockgate_certificate_expiry_timestamp_seconds": min,
     "lockgate_config_loaded_timestamp_seconds": max,
     "lockgate_config_info": max,
@@ -28,6 +27,8 @@ _EXTREME: Final = {
     "lockgate_build_info": max,
     "python_info": max,
 }
+_PROGRAM: Final = ("lockgate_ready",)
+"""Of the program as a whole: only its supervisor can say."""
 _LASTING: Final = ("counter", "histogram")
 
 
@@ -52,7 +53,7 @@ class Ledger:
 
     def record(self, process: str, found: Snapshot) -> None:
         """The latest snapshot of a process that lives."""
-        self._living[process] = found
+        self._living[process] = [family for family in found if family[0] not in _PROGRAM]
 
     def bury(self, process: str) -> None:
         """A process has died: what it counted stays, what it held does not."""

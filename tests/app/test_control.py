@@ -1,0 +1,92 @@
+"""Questions and answers over a socketpair, descriptors beside them."""
+
+import os
+import socket
+import struct
+
+import pytest
+import trio
+
+from proxy.app.control import Control, EndedError
+
+Sock = trio.socket.SocketType
+
+
+def pair() -> tuple[Sock, Sock]:
+    one, other = socket.socketpair()
+    return trio.socket.from_stdlib_socket(one), trio.socket.from_stdlib_socket(other)
+
+
+async def test_messages_arrive_whole_and_in_order() -> None:
+    one, other = pair()
+    sender, receiver = Control(one), Control(other)
+    messages = [{"id": number, "text": "x" * number * 1000} for number in range(50)]
+
+    async def send() -> None:
+        for message in messages:
+            await sender.send(message)
+        sender.close()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        for message in messages:
+            assert await receiver.receive() == (message, [])
+        with pytest.raises(EndedError):
+            await receiver.receive()
+    receiver.close()
+
+
+async def test_a_descriptor_arrives_with_its_message_and_with_no_other() -> None:
+    one, other = pair()
+    sender, receiver = Control(one), Control(other)
+    reading, writing = os.pipe()
+    await sender.send({"id": 1})
+    await sender.send({"id": 2}, [writing])
+    await sender.send({"id": 3})
+    os.close(writing)
+    assert await receiver.receive() == ({"id": 1}, [])
+    message, (fd,) = await receiver.receive()
+    assert message == {"id": 2}
+    os.write(fd, b"through")
+    os.close(fd)
+    assert os.read(reading, 100) == b"through"
+    os.close(reading)
+    assert await receiver.receive() == ({"id": 3}, [])
+    sender.close()
+    receiver.close()
+
+
+async def test_a_message_that_comes_octet_by_octet_is_the_same() -> None:
+    one, other = pair()
+    receiver = Control(other)
+    body = b'{"id":7,"fds":0}'
+    async with trio.open_nursery() as nursery:
+
+        async def send() -> None:
+            for octet in struct.pack(">I", len(body)) + body:
+                await one.send(bytes([octet]))
+
+        nursery.start_soon(send)
+        assert await receiver.receive() == ({"id": 7}, [])
+    one.close()
+    receiver.close()
+
+
+async def test_a_length_beyond_every_bound_ends_the_line() -> None:
+    one, other = pair()
+    receiver = Control(other)
+    await one.send(b"\xff\xff\xff\xff")
+    with pytest.raises(EndedError, match="no frame"):
+        await receiver.receive()
+    one.close()
+    receiver.close()
+
+
+async def test_half_a_message_is_no_message() -> None:
+    one, other = pair()
+    receiver = Control(other)
+    await one.send(struct.pack(">I", 100) + b'{"id"')
+    one.close()
+    with pytest.raises(EndedError):
+        await receiver.receive()
+    receiver.close()

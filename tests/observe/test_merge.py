@@ -1,0 +1,83 @@
+"""The metrics of several processes as those of one program."""
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from proxy.observe.merge import Ledger, snapshot
+from proxy.observe.metrics import Metrics
+
+
+def value(exposition: bytes, name: str, **labels: str) -> float:
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(exposition.decode())
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
+
+
+def worker(handshakes: int, held: int) -> Metrics:
+    metrics = Metrics()
+    for _ in range(handshakes):
+        metrics.handshake("listener", "ingest", "ok")
+        metrics.commit(handshakes, 0.003)
+    metrics.held.set(held)
+    return metrics
+
+
+def test_counters_histograms_and_amounts_add_up() -> None:
+    ledger = Ledger()
+    ledger.record("1", snapshot(worker(3, 100).registry))
+    ledger.record("2", snapshot(worker(4, 50).registry))
+    shown = ledger.exposition(CollectorRegistry())
+    assert value(shown, "lockgate_handshakes_total", result="ok") == 7
+    assert value(shown, "lockgate_journal_commit_seconds_count") == 7
+    assert value(shown, "lockgate_journal_commit_seconds_bucket", le="0.005") == 7
+    assert value(shown, "lockgate_journal_commit_seconds_bucket", le="0.001") == 0
+    assert value(shown, "lockgate_held_bytes") == 150
+
+
+def test_the_latest_snapshot_of_a_process_replaces_the_one_before() -> None:
+    ledger, metrics = Ledger(), worker(3, 0)
+    ledger.record("1", snapshot(metrics.registry))
+    metrics.handshake("listener", "ingest", "ok")
+    ledger.record("1", snapshot(metrics.registry))
+    shown = ledger.exposition(CollectorRegistry())
+    assert value(shown, "lockgate_handshakes_total", result="ok") == 4
+
+
+def test_what_a_dead_process_counted_stays_and_what_it_held_does_not() -> None:
+    ledger = Ledger()
+    for generation in range(3):
+        ledger.record(f"1-{generation}", snapshot(worker(2, 100).registry))
+        ledger.bury(f"1-{generation}")
+    ledger.record("1-3", snapshot(worker(1, 10).registry))
+    shown = ledger.exposition(CollectorRegistry())
+    assert value(shown, "lockgate_handshakes_total", result="ok") == 7
+    assert value(shown, "lockgate_journal_batch_receipts_count") == 7
+    assert value(shown, "lockgate_held_bytes") == 10
+
+
+def test_what_is_no_amount_is_not_added_up() -> None:
+    ledger, program = Ledger(), Metrics()
+    for name in ("1", "2"):
+        metrics = worker(0, 0)
+        metrics.ready.set(0)
+        ledger.record(name, snapshot(metrics.registry))
+    program.ready.set(1)
+    shown = ledger.exposition(program.registry)
+    assert value(shown, "lockgate_ready") == 1
+    assert value(shown, "lockgate_build_info") == 1
+
+
+def test_every_family_that_a_process_shows_is_shown_once() -> None:
+    ledger = Ledger()
+    ledger.record("1", snapshot(worker(1, 1).registry))
+    ledger.record("2", snapshot(worker(1, 1).registry))
+    shown = ledger.exposition(Metrics().registry).decode()
+    helped = [line.split()[2] for line in shown.splitlines() if line.startswith("# HELP")]
+    assert len(helped) == len(set(helped))
+    alone = Metrics().exposition().decode()
+    assert {line.split()[2] for line in alone.splitlines() if line.startswith("# HELP")} <= set(
+        helped
+    )

@@ -1,0 +1,356 @@
+"""Many processes as one program: who dies is replaced, and nobody notices who need not."""
+
+import copy
+import json
+import os
+import shutil
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.client import Client, request
+from tests.scenarios.conftest import StartGateway
+from tests.scenarios.gateway import Config, Gateway, lockgate, wait_until
+from tests.scenarios.message import Broken
+from tests.scenarios.policy import policy
+from tests.scenarios.proof import audit
+from tests.scenarios.receiver import Held, Receiver
+
+
+@pytest.fixture
+def gateway(start_gateway: StartGateway, receiver: Receiver, parties: Path) -> Gateway:
+    config = policy(parties, receiver.endpoint, workers=2)
+    config["shutdown"] = {"drain": "10s"}
+    return start_gateway(config)
+
+
+def pids(gateway: Gateway, kind: str) -> list[int]:
+    status = json.loads(gateway.admin("/status")[1])
+    return [each["pid"] for each in status["processes"] if each["kind"] == kind]
+
+
+def ask_until_answered(gateway: Gateway, wanted: int = 200) -> None:
+    """What a good client does: again, until it is answered so."""
+
+    def answered() -> bool:
+        try:
+            with gateway.connect() as client:
+                return client.ask(request()).status == wanted
+        except (OSError, Broken):
+            return False
+
+    wait_until(answered)
+
+
+def workers_of(clients: list[Client], gateway: Gateway) -> set[int]:
+    """The processes that hold the other ends of these connections."""
+    ports = {client.sock.getsockname()[1] for client in clients}
+    found = set()
+    for pid in pids(gateway, "worker"):
+        inodes = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.exists()}
+        for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
+            fields = line.split()
+            port = int(fields[2].rpartition(":")[2], 16)
+            if port in ports and f"socket:[{fields[9]}]" in inodes:
+                found.add(pid)
+    return found
+
+
+def test_connections_are_spread_over_all_workers(gateway: Gateway) -> None:
+    clients = [gateway.connect() for _ in range(24)]
+    assert all(client.ask(request()).status == 200 for client in clients)
+    assert len(pids(gateway, "worker")) == 2
+    assert workers_of(clients, gateway) == set(pids(gateway, "worker"))
+    for client in clients:
+        client.sock.close()
+    assert gateway.stop() == 0
+    audit(gateway)
+
+
+@pytest.mark.parametrize("kind", ["worker", "notary"])
+def test_a_process_that_dies_is_replaced_while_the_others_go_on(
+    gateway: Gateway, kind: str
+) -> None:
+    before = {each: pids(gateway, each) for each in ("worker", "notary", "supervisor")}
+    since = gateway.mark()
+    os.kill(before[kind][0], signal.SIGKILL)
+    gateway.wait_for(f"{kind}_died", since, code=-9)
+    gateway.wait_for(f"{kind}_started", since)
+    ask_until_answered(gateway)
+    after = {each: pids(gateway, each) for each in before}
+    assert before[kind][0] not in after[kind]
+    assert len(after[kind]) == len(before[kind])
+    for other in set(before) - {kind}:
+        assert after[other] == before[other]
+    assert gateway.metric("lockgate_process_restarts_total", process=kind) == 1
+    assert gateway.stop() == 0
+    audit(gateway)
+
+
+def test_connections_of_the_other_worker_stay_when_one_dies(gateway: Gateway) -> None:
+    clients = [gateway.connect() for _ in range(16)]
+    assert all(client.ask(request()).status == 200 for client in clients)
+    victim = pids(gateway, "worker")[0]
+    since = gateway.mark()
+    os.kill(victim, signal.SIGKILL)
+    gateway.wait_for("worker_died", since)
+    kept = 0
+    for client in clients:
+        try:
+            kept += client.ask(request()).status == 200
+        except (OSError, Broken):
+            pass
+        client.sock.close()
+    assert 0 < kept < len(clients)
+
+
+def test_what_a_dead_worker_had_forwarded_is_undecided_at_once(
+    gateway: Gateway, receiver: Receiver
+) -> None:
+    held = receiver.behave = Held()
+    with gateway.connect() as client:
+        client.send(request())
+        assert held.asked.wait(10)
+        (victim,) = workers_of([client], gateway)
+        since = gateway.mark()
+        os.kill(victim, signal.SIGKILL)
+        gateway.wait_for("interrupted", since, count=1)
+    held.go.set()
+    assert gateway.stop() == 0
+    audit(gateway)
+    store = gateway.folder / gateway.config["receipts"]["store"]
+    listed = lockgate("receipts", "list", store, "--verdict", "indeterminate")
+    assert len(listed.stdout.splitlines()) == 1, listed
+
+
+def test_without_a_notary_nothing_is_forwarded_and_readiness_says_so(
+    gateway: Gateway, receiver: Receiver
+) -> None:
+    (notary,) = pids(gateway, "notary")
+    os.kill(notary, signal.SIGSTOP)
+    try:
+        wait_until(lambda: gateway.admin("/readyz")[0] == 503)
+        assert json.loads(gateway.admin("/status")[1])["ok"] is False
+    finally:
+        os.kill(notary, signal.SIGCONT)
+    wait_until(lambda: gateway.admin("/readyz")[0] == 200)
+    ask_until_answered(gateway)
+
+
+def test_a_reload_changes_all_workers_or_none(gateway: Gateway) -> None:
+    clients = [gateway.connect() for _ in range(12)]
+    assert {client.ask(request()).status for client in clients} == {200}
+    config = copy.deepcopy(gateway.config)
+    config["routes"][0]["allow"] = []
+    gateway.write(config)
+    since = gateway.mark()
+    gateway.process.send_signal(signal.SIGHUP)
+    gateway.wait_for("reloaded", since)
+    assert {client.ask(request()).status for client in clients} == {403}
+    config["routes"][0]["match"] = {"path": "no path"}
+    gateway.write(config)
+    gateway.process.send_signal(signal.SIGHUP)
+    gateway.wait_for("reload_refused", since)
+    assert {client.ask(request()).status for client in clients} == {403}
+    for client in clients:
+        client.sock.close()
+
+
+def test_a_worker_that_is_replaced_after_a_reload_has_what_is_in_force(gateway: Gateway) -> None:
+    config = copy.deepcopy(gateway.config)
+    config["routes"][0]["allow"] = []
+    gateway.write(config)
+    since = gateway.mark()
+    gateway.process.send_signal(signal.SIGHUP)
+    gateway.wait_for("reloaded", since)
+    gateway.path.write_text("not: a configuration")
+    for pid in pids(gateway, "worker"):
+        os.kill(pid, signal.SIGKILL)
+    gateway.wait_for_count("worker_started", 2, since)
+    ask_until_answered(gateway, 403)
+
+
+def test_counts_of_all_processes_are_shown_and_outlive_them(gateway: Gateway) -> None:
+    clients = [gateway.connect() for _ in range(8)]
+    assert all(client.ask(request()).status == 200 for client in clients)
+    delivered = ("lockgate_transfers_total", {"verdict": "delivered"})
+    assert gateway.metric(delivered[0], **delivered[1]) == 8
+    assert gateway.metric("lockgate_connections", listener="ingest") == 8
+    assert gateway.metric("lockgate_journal_batch_receipts_sum") >= 8
+    since = gateway.mark()
+    os.kill(pids(gateway, "worker")[0], signal.SIGKILL)
+    gateway.wait_for("worker_started", since)
+    assert gateway.metric(delivered[0], **delivered[1]) == 8
+    for client in clients:
+        client.sock.close()
+
+
+def test_nobody_stays_behind_when_the_supervisor_is_killed(gateway: Gateway) -> None:
+    children = pids(gateway, "worker") + pids(gateway, "notary")
+    with gateway.connect() as client:
+        assert client.ask(request()).status == 200
+    gateway.process.kill()
+    gateway.process.wait()
+    wait_until(lambda: not any(_runs(pid) for pid in children))
+    gateway.start()
+    ask_until_answered(gateway)
+    assert gateway.stop() == 0
+    audit(gateway)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_a_second_gateway_does_not_join_the_address(gateway: Gateway, tmp_path: Path) -> None:
+    config = copy.deepcopy(gateway.config)
+    host, port = gateway.address()
+    config["listeners"]["ingest"]["bind"] = f"{host}:{port}"
+    config["receipts"]["store"] = str(tmp_path / "other")
+    second = tmp_path / "second.yaml"
+    second.write_text(json.dumps(config))
+    done = lockgate("run", second)
+    assert done.returncode == 1
+    assert "in use" in done.stderr
+
+
+def test_one_deadline_ends_all_workers(gateway: Gateway, receiver: Receiver) -> None:
+    gateway.stop()
+    gateway.write(gateway.config | {"shutdown": {"drain": "500ms"}})
+    gateway.start()
+    held = receiver.behave = Held()
+    clients = [gateway.connect() for _ in range(6)]
+    for client in clients:
+        client.send(request())
+    gateway.wait_for_metric(6, "lockgate_transfers_in_flight")
+    started = time.monotonic()
+    assert gateway.stop() == 1
+    assert time.monotonic() - started < 10
+    held.go.set()
+    for client in clients:
+        with pytest.raises(Broken):
+            client.answer()
+        client.sock.close()
+    audit(gateway)
+
+
+def test_a_unix_socket_is_shared_by_all_workers(
+    start_gateway: StartGateway, receiver: Receiver, parties: Path
+) -> None:
+    config = policy(parties, receiver.endpoint, workers=2)
+    config["listeners"]["ingest"] = {
+        "bind": "unix:in.sock", "zone": "partner", "tls": {"mode": "none"},
+    }  # fmt: skip
+    config["routes"][0]["allow"] = [{"local": {"uid": [os.getuid()]}}]
+    gateway = start_gateway(config)
+    for _ in range(8):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(str(gateway.folder / "in.sock"))
+        with Client(sock) as client:
+            assert client.ask(request()).status == 200
+    assert gateway.stop() == 0
+    assert not (gateway.folder / "in.sock").exists()
+    audit(gateway)
+
+
+def test_the_log_is_served_to_auditors_on_the_admin_listener(gateway: Gateway) -> None:
+    ask_until_answered(gateway)
+    wait_until(lambda: gateway.admin("/log/checkpoint")[0] == 200)
+    size = int(gateway.admin("/log/checkpoint")[1].splitlines()[1])
+    assert gateway.admin(f"/log/tile/0/000.p/{size}")[0] == 200
+    for hidden in ("journal", "store.key", "ids.sqlite", "tile/../journal", "intents/1", ""):
+        assert gateway.admin(f"/log/{hidden}")[0] in (400, 404)
+
+
+# --- two users -----------------------------------------------------------------------------------
+
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may start processes as others")
+USERS = {"worker": 65531, "notary": 65530}
+
+
+def with_users(config: Config, folder: Path, parties: Path) -> Config:
+    """The same, with secrets that root alone can read, in a folder that all can enter."""
+    shutil.copytree(parties, folder / "secrets")
+    for path in (folder / "secrets").iterdir():
+        path.chmod(0o600)
+    text = json.dumps(config).replace(str(parties), str(folder / "secrets"))
+    loaded: Config = json.loads(text)
+    return loaded | {"users": USERS}
+
+
+@ROOT
+def test_workers_cannot_read_the_receipt_keys_nor_enter_the_store(
+    start_gateway: StartGateway, receiver: Receiver, parties: Path, tmp_path: Path
+) -> None:
+    config = with_users(policy(parties, receiver.endpoint, workers=2), tmp_path, parties)
+    gateway = start_gateway(config)
+    ask_until_answered(gateway)
+    for kind, uid in (("worker", USERS["worker"]), ("notary", USERS["notary"])):
+        for pid in pids(gateway, kind):
+            status = Path(f"/proc/{pid}/status").read_text()
+            assert f"Uid:\t{uid}\t{uid}\t{uid}\t{uid}" in status
+            assert f"Gid:\t{uid}\t{uid}\t{uid}\t{uid}" in status
+            assert "CapEff:\t0000000000000000" in status
+    store = gateway.folder / gateway.config["receipts"]["store"]
+    for path in [store, *(each for each in store.rglob("*") if "intents" not in each.parts)]:
+        assert path.stat().st_uid == USERS["notary"]
+        assert not path.stat().st_mode & 0o007
+    for path in (store / "intents").iterdir():
+        assert (path.stat().st_uid, path.stat().st_gid) == (USERS["worker"], USERS["notary"])
+    assert gateway.stop() == 0
+    audit(gateway)
+
+
+@ROOT
+def test_each_process_is_handed_its_own_secrets_only(
+    start_gateway: StartGateway,
+    receiver: Receiver,
+    parties: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = policy(parties, receiver.endpoint, workers=2)
+    for name, reference in (("RECEIPT_KEY", "key"), ("LOG_KEY", "log_key")):
+        path = Path(config["receipts"][reference].removeprefix("file:"))
+        monkeypatch.setenv(name, path.read_text())
+        config["receipts"][reference] = f"env:{name}"
+    monkeypatch.setenv("TLS_KEY", (parties / "gateway.key").read_text())
+    config["identity"]["key"] = "env:TLS_KEY"
+    gateway = start_gateway(with_users(config, tmp_path, parties))
+    ask_until_answered(gateway)
+    found = {
+        kind: {
+            name.partition("=")[0]
+            for pid in pids(gateway, kind)
+            for name in Path(f"/proc/{pid}/environ").read_text().split("\0")
+        }
+        for kind in ("worker", "notary")
+    }
+    assert "TLS_KEY" in found["worker"] and not found["worker"] & {"RECEIPT_KEY", "LOG_KEY"}
+    assert {"RECEIPT_KEY", "LOG_KEY"} <= found["notary"] and "TLS_KEY" not in found["notary"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may")
+def test_users_need_root(parties: Path, receiver: Receiver, tmp_path: Path) -> None:
+    config = policy(parties, receiver.endpoint, workers=2, users=USERS)
+    path = tmp_path / "users.yaml"
+    path.write_text(json.dumps(config))
+    done = lockgate("run", path)
+    assert done.returncode == 1
+    assert "only root" in done.stderr
+
+
+def test_the_two_users_must_be_two(parties: Path, receiver: Receiver, tmp_path: Path) -> None:
+    users = {"worker": 65531, "notary": 65531}
+    config = policy(parties, receiver.endpoint, workers=2, users=users)
+    path = tmp_path / "users.yaml"
+    path.write_text(json.dumps(config))
+    done = lockgate("run", path)
+    assert done.returncode == 1
+    assert "same user" in done.stderr
