@@ -1,6 +1,8 @@
 """Reads and audits a log's folder, whoever writes it; a running gateway is not disturbed."""
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +13,14 @@ from proxy.notary import journal
 from proxy.notary.book import decode_snapshot
 from proxy.notary.publisher import CHECKPOINT, JOURNAL
 from proxy.receipt import note
-from proxy.receipt.audit import Kept, Progress, Walk, audit, require_stray
+from proxy.receipt.attempts import Attempts
+from proxy.receipt.audit import Audited, Progress, audit
+from proxy.receipt.marks import Demand, Kept
 from proxy.receipt.merkle import TILE_WIDTH
+from proxy.receipt.strays import require_stray
 from proxy.receipt.tiles import ENTRIES, load_tile
 from proxy.receipt.vkey import Vkey
+from proxy.receipt.walk import Walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +53,12 @@ class Folder:
         except OSError as error:
             raise EvidenceError(f"{name}: {error.strerror}") from None
 
-    def tiles(self) -> list[str]:
-        """Every file below `tile/`."""
-        found = (self.path / "tile").rglob("*")
-        return sorted(str(file.relative_to(self.path)) for file in found if file.is_file())
+    def tiles(self) -> Iterator[str]:
+        """Every file below `tile/`, in one and the same order; one folder in memory at a time."""
+        for folder, folders, names in os.walk(self.path / "tile"):
+            folders.sort()
+            for name in sorted(names):
+                yield os.path.relpath(os.path.join(folder, name), self.path)
 
     def tail(self) -> Tail | None:
         """The journal; None where there is none that we may read."""
@@ -83,24 +91,62 @@ class Folder:
             yield from enumerate(bundle, first)
 
 
+@dataclass(frozen=True, slots=True)
+class FolderAudited:
+    """An audit of a folder that found nothing wrong."""
+
+    log: Audited
+    beyond: int | None
+    """Entries in the journal under no checkpoint yet; None where there is none that we may read."""
+
+
+def audit_log(
+    folder: Folder,
+    demand: Demand,
+    keys: Sequence[Ed25519PublicKey],
+    *,
+    kept: Kept | None = None,
+    attempts: Attempts | None = None,
+    helpers: Executor | None = None,
+    progress: Progress = lambda done, total: None,
+) -> FolderAudited:
+    """Audit a folder: what `audit` does, every file below `tile/`, and the journal where it reads.
+
+    Raises `EvidenceError` at the first thing that is wrong, with file and entry.
+    """
+    further: list[int] = []
+
+    def beyond(walk: Walk) -> None:
+        size = walk.tree.size
+        for path in folder.tiles():
+            require_stray(folder.load, path, size)
+        tail = folder.tail()
+        if tail is not None:
+            further.append(_require_tail(folder, tail, walk))
+
+    found = audit(
+        folder.load,
+        demand,
+        keys,
+        kept=kept,
+        attempts=attempts,
+        helpers=helpers,
+        progress=progress,
+        beyond=beyond,
+    )
+    return FolderAudited(found, further[0] if further else None)
+
+
 def audit_folder(
     folder: Folder,
     *,
     vkeys: Sequence[Vkey],
     keys: Sequence[Ed25519PublicKey],
     kept: Kept | None = None,
-    progress: Progress = lambda done, total: None,
 ) -> tuple[note.Checkpoint, int]:
-    """The checkpoint, and how many entries the journal holds beyond it, all of it checked.
-
-    Every tile in the folder is checked, and the journal where it may be read. Raises
-    `EvidenceError` at the first thing that is wrong, with file and entry.
-    """
-    checkpoint, walk = audit(folder.load, vkeys=vkeys, keys=keys, kept=kept, progress=progress)
-    for path in folder.tiles():
-        require_stray(folder.load, path, checkpoint.size)
-    tail = folder.tail()
-    return checkpoint, 0 if tail is None else _require_tail(folder, tail, walk)
+    """`audit_log` in this process: the checkpoint, and how many entries are beyond it."""
+    found = audit_log(folder, Demand(vkeys), keys, kept=kept)
+    return found.log.checkpoint, found.beyond or 0
 
 
 def _require_tail(folder: Folder, tail: Tail, walk: Walk) -> int:

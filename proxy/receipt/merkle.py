@@ -37,9 +37,10 @@ def _split(size: int) -> int:
 
 def fold(hashes: Sequence[bytes]) -> bytes:
     """The root over hashes of equally large subtrees; their number is any but zero."""
-    row = list(hashes)
+    row, sha256 = list(hashes), hashlib.sha256
     while len(row) > 1:
-        pairs = [node_hash(row[i], row[i + 1]) for i in range(0, len(row) - 1, 2)]
+        lefts, rights = row[::2], row[1::2]
+        pairs = [sha256(b"\x01" + a + b).digest() for a, b in zip(lefts, rights, strict=False)]
         row = pairs + row[len(row) & ~1 :]
     return row[0]
 
@@ -75,6 +76,21 @@ class Tree:
             leaf = fold(row)
             row.clear()
             level += 1
+
+    def extend(self, leaves: Sequence[bytes]) -> list[tuple[int, int, bytes]]:
+        """Add leaf hashes, as `append` does one after the other, and sooner."""
+        full: list[tuple[int, int, bytes]] = []
+        at = 0
+        while at < len(leaves):
+            room = TILE_WIDTH - 1 - self.size % TILE_WIDTH
+            if room and self.edge:
+                self.edge[0] += leaves[at : at + room]
+                self.size += min(room, len(leaves) - at)
+                at += room
+            if at < len(leaves):
+                full += self.append(leaves[at])
+                at += 1
+        return full
 
     def root(self) -> bytes:
         """The root over all leaves so far."""

@@ -70,28 +70,38 @@ def unbundle(data: bytes) -> list[bytes]:
 def load_tile(load: Loader, level: int, position: int, width: int) -> tuple[str, list[bytes]]:
     """The first `width` hashes or entries of a tile, and the path of the file that had them.
 
+    Raises `EvidenceError` where there is none (`find_tile`) or it is malformed.
+    """
+    path, data, held = find_tile(load, level, position, width)
+    return path, cells(path, level, data, held)[:width]
+
+
+def find_tile(load: Loader, level: int, position: int, width: int) -> tuple[str, bytes, int]:
+    """The file that has the first `width` cells of a tile: its path, content, how many it is for.
+
     A log that grows replaces an unfinished tile by wider ones, so those are tried as well, the full
-    one first. Raises `EvidenceError` where none exists or the one that does is malformed.
+    one first. Raises `EvidenceError` where there is none.
     """
     widths = dict.fromkeys([width, TILE_WIDTH, *range(width + 1, TILE_WIDTH)])
-    for found in widths:
-        path = tile_path(level, position, found)
+    for held in widths:
+        path = tile_path(level, position, held)
         data = load(path)
         if data is not None:
-            return path, _cells(path, level, data, found)[:width]
+            return path, data, held
     raise EvidenceError(f"{tile_path(level, position, width)}: missing")
 
 
-def _cells(path: str, level: int, data: bytes, width: int) -> list[bytes]:
+def cells(path: str, level: int, data: bytes, width: int) -> list[bytes]:
+    """The hashes or entries of a file; raises `EvidenceError` with `path` unless it has `width`."""
     try:
         if level == ENTRIES:
-            cells = unbundle(data)
+            found = unbundle(data)
         else:
-            cells = [data[at : at + HASH] for at in range(0, len(data), HASH)]
+            found = [data[at : at + HASH] for at in range(0, len(data), HASH)]
             if len(data) % HASH:
                 raise EvidenceError("not a whole number of hashes")
-        if len(cells) != width:
-            raise EvidenceError(f"holds {len(cells)}, not {width}")
+        if len(found) != width:
+            raise EvidenceError(f"holds {len(found)}, not {width}")
     except EvidenceError as error:
         raise EvidenceError(f"{path}: {error}") from None
-    return cells
+    return found

@@ -1,0 +1,64 @@
+"""How far an audit is: a bar on a terminal, now and then a line elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+Tick = Callable[[int, int], None]
+"""(entries checked, entries in all)."""
+_EVERY = 5.0
+"""Seconds between two lines."""
+
+
+class _Speed(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:,.0f}/s")
+
+
+@contextmanager
+def progress() -> Iterator[Tick]:
+    """What to call with how far it is. Colours and motion only where a terminal takes them."""
+    console = Console(stderr=True)
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield lines(sys.stderr.write, time.monotonic)
+        return
+    columns = (
+        TextColumn("auditing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Speed(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("auditing", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def lines(write: Callable[[str], object], clock: Callable[[], float]) -> Tick:
+    """A line at most every five seconds, and none for what is done sooner."""
+    began = told = clock()
+
+    def tick(done: int, total: int) -> None:
+        nonlocal told
+        now = clock()
+        if now - told < _EVERY or done == total:
+            return
+        told = now
+        share = done * 100 // total
+        speed = done / (now - began)
+        write(f"audited {done:,} of {total:,} entries ({share} %), {speed:,.0f} a second\n")
+
+    return tick
