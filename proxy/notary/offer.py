@@ -10,7 +10,7 @@ from typing import Final
 import trio
 
 from proxy.errors import EvidenceError
-from proxy.notary.post import Poster, Unreachable
+from proxy.notary.client import Client, Unreachable
 from proxy.receipt import note
 from proxy.receipt.consistency import consistency, reader
 from proxy.receipt.policy import Policy, Witness, display
@@ -46,7 +46,7 @@ class Site:
 
     name: str
     witnesses: list[Witness]
-    poster: Poster
+    client: Client
     old: int = 0
     """What it cosigned last, as far as we know."""
     signed: str | None = None
@@ -90,10 +90,10 @@ def sites(policy: Policy, timeout: float = TIMEOUT) -> list[Site]:
             continue
         if witness.url not in found:
             try:
-                poster = Poster(witness.url, PATH, timeout=timeout, most=MAX_OFFER)
+                client = Client(witness.url, timeout=timeout, most=MAX_OFFER)
             except EvidenceError as error:
                 raise EvidenceError(f"witness {display(witness.name)}: {error}") from None
-            found[witness.url] = Site(display(witness.name), [], poster)
+            found[witness.url] = Site(display(witness.name), [], client)
         found[witness.url].witnesses.append(witness)
     return list(found.values())
 
@@ -104,8 +104,8 @@ def exchange(site: Site, target: Target, load: Loader) -> list[note.Signature]:
     for _ in range(_TRIES):
         path = _proof(site.old, size, load)
         try:
-            status, kind, body = site.poster.post(
-                render_offer(Offer(site.old, tuple(path), target.data))
+            status, kind, body = site.client.ask(
+                "POST", PATH, render_offer(Offer(site.old, tuple(path), target.data))
             )
         except Unreachable as error:
             raise Failure("unreachable", str(error)) from None

@@ -72,7 +72,7 @@ class Witnesses:
         finally:
             for site in self._sites:
                 if not site.thread.borrowed_tokens:
-                    site.poster.close()
+                    site.client.close()
 
     async def _step(self, background: trio.Nursery) -> None:
         """One round, or a wait until there is something to offer."""

@@ -1,7 +1,7 @@
-"""Posts to one place over HTTP/1.1, from a thread: bounded answers, silence bounded, no redirects.
+"""Asks one place over HTTP/1.1, from a thread: answers and silence are bounded, no redirects.
 
 The connection is kept for the next time. Where that one turns out to be closed, a fresh one is
-tried: what is posted here may arrive twice. `https://` is verified against the system's trust
+tried: what is asked here may arrive twice. `https://` is verified against the system's trust
 (or what SSL_CERT_FILE and SSL_CERT_DIR name).
 """
 
@@ -22,25 +22,25 @@ class Unreachable(EvidenceError):
     """No answer came, or none that is HTTP."""
 
 
-class Poster:
+class Client:
     """One place. Not for two threads at once."""
 
-    def __init__(self, prefix: str, path: str, *, timeout: float, most: int) -> None:
+    def __init__(self, prefix: str, *, timeout: float, most: int) -> None:
         """`timeout`: seconds of silence; `most`: octets of an answer.
 
-        Raises `EvidenceError` unless `prefix` is http:// or https:// with nothing but a path.
+        Raises `EvidenceError` unless `prefix` is http:// or https:// with a host and nothing but a path.
         """
         self._most = most
-        self._path, self._connect = _place(prefix, path, timeout)
+        self._prefix, self._connect = _place(prefix, timeout)
         self._kept: HTTPConnection | None = None
 
-    def post(self, data: bytes) -> tuple[int, str, bytes]:
+    def ask(self, method: str, path: str, data: bytes | None = None) -> tuple[int, str, bytes]:
         """Status, content type without parameters, and content. Raises `Unreachable`."""
         while True:
             reused = self._kept is not None
             connection, self._kept = self._kept or self._connect(), None
             try:
-                return self._exchange(connection, data)
+                return self._exchange(connection, method, path, data)
             except (OSError, HTTPException, ValueError) as error:
                 connection.close()
                 if not reused:
@@ -55,9 +55,11 @@ class Poster:
             self._kept.close()
             self._kept = None
 
-    def _exchange(self, connection: HTTPConnection, data: bytes) -> tuple[int, str, bytes]:
-        headers = {"Content-Type": "text/plain; charset=utf-8"}
-        connection.request("POST", self._path, data, headers)
+    def _exchange(
+        self, connection: HTTPConnection, method: str, path: str, data: bytes | None
+    ) -> tuple[int, str, bytes]:
+        headers = {} if data is None else {"Content-Type": "text/plain; charset=utf-8"}
+        connection.request(method, self._prefix + path, data, headers)
         answer = connection.getresponse()
         body = answer.read(self._most + 1)
         if len(body) > self._most:
@@ -70,7 +72,7 @@ class Poster:
         return answer.status, answer.headers.get_content_type(), body
 
 
-def _place(prefix: str, path: str, timeout: float) -> tuple[str, Callable[[], HTTPConnection]]:
+def _place(prefix: str, timeout: float) -> tuple[str, Callable[[], HTTPConnection]]:
     try:
         url = urlsplit(prefix)
         kind, host, port = _KINDS[url.scheme], url.hostname, url.port
@@ -79,7 +81,7 @@ def _place(prefix: str, path: str, timeout: float) -> tuple[str, Callable[[], HT
         raise EvidenceError("a URL begins with http:// or https:// and a host") from None
     if not host or url.username is not None or url.query or url.fragment:
         raise EvidenceError("a URL has a host and a path: no user, no query, no fragment")
-    return url.path.rstrip("/") + path, lambda: kind(host, port, timeout=timeout)
+    return url.path.rstrip("/"), lambda: kind(host, port, timeout=timeout)
 
 
 def _why(error: Exception) -> str:
