@@ -1,13 +1,14 @@
 """A child of the supervisor: a fresh interpreter that answers what it is asked over its socketpair.
 
-python -m proxy.app.worker FD      python -m proxy.app.notary FD
+python -m proxy.app.worker FD [UID GID]
+python -m proxy.app.notary FD [UID GID]
 """
 
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import trio
@@ -86,7 +87,7 @@ async def spawn(
     module: str,
     *,
     fds: Collection[int] = (),
-    user: Mapping[str, Any],
+    user: Sequence[int],
     hidden: Collection[str],
 ) -> Child:
     """Start `python -m MODULE` with descriptors of ours.
@@ -96,11 +97,10 @@ async def spawn(
     ours, theirs = socket.socketpair()
     try:
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", module, str(theirs.fileno())],
+            [sys.executable, "-m", module, *map(str, [theirs.fileno(), *user])],
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno(), *fds],
             env={name: value for name, value in os.environ.items() if name not in hidden},
-            **user,
         )
     except BaseException:
         ours.close()

@@ -136,12 +136,12 @@ class Family:
             resolve_path(loaded.settings.receipts.store, loaded.directory), name
         )
         listeners = self.sockets.of(position)
-        with privileges.intents(loaded, intents) as (path, fds):
+        with privileges.intents(loaded, intents) as fd:
             worker = await spawn(
                 "worker",
                 name,
                 "proxy.app.worker",
-                fds=[*listeners.values(), *fds],
+                fds=[*listeners.values(), fd],
                 user=privileges.user(loaded, "worker"),
                 hidden=_variables(prepared.for_notary, prepared.for_workers),
             )
@@ -149,7 +149,7 @@ class Family:
                 answer = await worker.start(
                     bundle=bundle.pack(loaded, prepared.for_workers),
                     listeners=listeners,
-                    intents=str(path),
+                    intents=fd,
                     held=start.held(loaded.settings, self.sockets.count),
                 )
                 bundle.require_accepted(answer)

@@ -9,15 +9,21 @@ import trio
 
 from proxy.app.bundle import refusal
 from proxy.app.control import Control, EndedError, Message
+from proxy.app.privileges import become
 from proxy.errors import ConfigError
 
 Answer = Callable[[Message, list[int]], Awaitable[Message]]
 
 
 def open_line() -> Control:
-    """The line whose descriptor the command names. Signals are the supervisor's: it drains us."""
+    """The line whose descriptor the command names; first of all be the user that it names.
+
+    Signals are the supervisor's: it drains us.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    if len(sys.argv) > 2:
+        become(int(sys.argv[2]), int(sys.argv[3]))
     sock = socket.socket(fileno=int(sys.argv[1]))
     sock.setblocking(False)
     return Control(trio.socket.from_stdlib_socket(sock))

@@ -18,7 +18,8 @@ from proxy.app.line import answer_all, open_line
 from proxy.app.prepare import prepare_notary
 from proxy.errors import ConfigError, LockgateError
 from proxy.model import Event
-from proxy.notary import Hall, Notary, serve_link
+from proxy.notary import Notary
+from proxy.notary.server import Hall, serve_link
 from proxy.observe.merge import snapshot
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import Loaded

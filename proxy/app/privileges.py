@@ -6,15 +6,15 @@ Without `users` everything belongs to whoever started the program. With them, an
     store/intents/       notary
     store/intents/NAME   worker, 0640, readable by the notary's group
 
-A worker cannot enter the store: it opens its intents through a descriptor that it inherits.
+A worker cannot enter the store: it has its intents as a descriptor that it inherits.
 """
 
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from proxy.errors import ConfigError, Problem
 from proxy.settings.load import Loaded
@@ -46,49 +46,55 @@ def require_users(loaded: Loaded) -> None:
         raise ConfigError(problems)
 
 
-def user(loaded: Loaded, role: Role) -> dict[str, Any]:
-    """What a process is started with, to run as that user and in no other group."""
+def user(loaded: Loaded, role: Role) -> Sequence[int]:
+    """(user id, group id) that a process is to `become`; nothing where it stays who it is."""
     users = loaded.settings.users
     if users is None:
-        return {}
-    uid, gid = _identity(users.worker if role == "worker" else users.notary)
-    return {"user": uid, "group": gid, "extra_groups": []}
+        return ()
+    return _identity(users.worker if role == "worker" else users.notary)
+
+
+def become(uid: int, gid: int) -> None:
+    """Be that user and no other, in that group and no other, for good. Raises OSError.
+
+    The kernel then keeps the process's memory from other processes of the same user as well.
+    """
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
 
 
 def make_store(loaded: Loaded) -> None:
     """Make the store where there is none, for the notary. Raises ConfigError."""
     users = loaded.settings.users
-    if users is None:
-        return
     store = resolve_path(loaded.settings.receipts.store, loaded.directory)
     try:
         for folder in (store, store / "intents"):
             if not folder.exists():
                 folder.mkdir(_FOLDER, parents=True)
-                os.chown(folder, *_identity(users.notary))
+                if users is not None:
+                    os.chown(folder, *_identity(users.notary))
     except OSError as error:
         message = f"{store}: {error.strerror}"
         raise ConfigError([loaded.problem(("receipts", "store"), message)]) from None
 
 
 @contextmanager
-def intents(loaded: Loaded, path: Path) -> Iterator[tuple[Path, list[int]]]:
-    """(path, descriptors to inherit) by which a worker opens its intents at `path`.
+def intents(loaded: Loaded, path: Path) -> Iterator[int]:
+    """A new, empty file for a worker's intents, as the descriptor that it inherits.
 
     Raises ConfigError.
     """
-    users = loaded.settings.users
-    if users is None:
-        yield path, []
-        return
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE)
     except OSError as error:
         message = f"{path}: {error.strerror}"
         raise ConfigError([loaded.problem(("receipts", "store"), message)]) from None
     try:
-        os.fchown(fd, _identity(users.worker)[0], _identity(users.notary)[1])
-        yield Path(f"/proc/self/fd/{fd}"), [fd]
+        users = loaded.settings.users
+        if users is not None:
+            os.fchown(fd, _identity(users.worker)[0], _identity(users.notary)[1])
+        yield fd
     finally:
         os.close(fd)
 

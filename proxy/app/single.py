@@ -20,7 +20,8 @@ from proxy.edge.gate import Keeper
 from proxy.edge.listener import bind
 from proxy.errors import ConfigError, LockgateError
 from proxy.model import Event
-from proxy.notary import Desk, Notary
+from proxy.notary import Notary
+from proxy.notary.desk import Desk
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import load
@@ -49,7 +50,7 @@ class Single:
         self._path = loaded.path
         self.store = resolve_path(settings.receipts.store, loaded.directory)
         self._notary: Notary = start.open_notary(loaded, prepared.keys, metrics)
-        intents = start.open_intents(loaded, start.intents_path(self.store, NAME))
+        intents = start.intents(loaded, start.intents_path(self.store, NAME))
         self._desk = Desk(self._notary, intents, settings.receipts.patience)
         budget = Budget(settings.memory.held)
         self._keeper = Keeper(prepared.gate, self._desk, budget, metrics, log)

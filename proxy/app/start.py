@@ -16,7 +16,8 @@ from proxy.edge.gate import Gate, Keeper
 from proxy.edge.listener import Listener
 from proxy.errors import ConfigError, LockgateError, LogFailure
 from proxy.model import Event
-from proxy.notary import IntentFile, Notary
+from proxy.notary import Notary
+from proxy.notary.intents import IntentFile
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import Loaded
@@ -77,13 +78,18 @@ def intents_path(store: Path, worker: str) -> Path:
     return store / "intents" / worker
 
 
-def open_intents(loaded: Loaded, path: Path) -> IntentFile:
-    """Raises ConfigError at `receipts.store`."""
+def intents(loaded: Loaded, place: Path | int) -> IntentFile:
+    """A worker's intents: at a path, or in the file that it inherits as a descriptor.
+
+    Raises ConfigError at `receipts.store`.
+    """
+    sync = loaded.settings.receipts.intents == "fsync"
     try:
-        return IntentFile.open(path, sync=loaded.settings.receipts.intents == "fsync")
-    except (OSError, LockgateError) as error:
-        message = f"{path}: {getattr(error, 'strerror', None) or error}"
-        raise ConfigError([loaded.problem(("receipts", "store"), message)]) from None
+        if isinstance(place, int):
+            return IntentFile.inherit(place, sync=sync)
+        return IntentFile.open(place, sync=sync)
+    except LogFailure as failure:
+        raise ConfigError([loaded.problem(("receipts", "store"), failure.reason)]) from None
 
 
 def event(loaded: Loaded, workers: int, receipt_key: Mapping[str, str]) -> Event:

@@ -7,7 +7,6 @@ transfer with its verdict, when the supervisor is gone.
 import gc
 import socket
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import trio
@@ -19,7 +18,8 @@ from proxy.app.line import answer_all, open_line
 from proxy.app.prepare import prepare
 from proxy.edge.budget import Budget
 from proxy.edge.gate import Gate, Keeper
-from proxy.notary import Desk, RemoteLink
+from proxy.notary.desk import Desk
+from proxy.notary.remote import RemoteLink
 from proxy.observe.log import Log
 from proxy.observe.merge import snapshot
 from proxy.observe.metrics import Metrics
@@ -85,8 +85,8 @@ class Worker:
         settings = loaded.settings
         gate = prepare(loaded, self._metrics, secrets)
         log = Log(settings.log.format)
-        intents = start.open_intents(loaded, Path(question["intents"]))
-        desk = Desk(self._link, intents, settings.receipts.patience)
+        intents = start.intents(loaded, int(question["intents"]))
+        self._desk = desk = Desk(self._link, intents, settings.receipts.patience)
         budget = Budget(question["held"])
         self._keeper = keeper = Keeper(gate, desk, budget, self._metrics, log)
         in_force(keeper)
@@ -102,7 +102,7 @@ class Worker:
 
     async def _carry(self, *, task_status: trio.TaskStatus[None]) -> None:
         self._on_time = await self._carrier.carry(task_status)
-        await self._keeper.notary.close()
+        await self._desk.close()
         self._keeper.log.close()
         self._ended.set()
 

@@ -138,6 +138,17 @@ class IntentFile:
             raise LogFailure(f"{path}: {error.strerror}") from None
         return made
 
+    @classmethod
+    def inherit(cls, fd: int, *, sync: bool) -> Self:
+        """Use an empty file that whoever started us has made. Raises `LogFailure`."""
+        made = cls(Disk(), fd, sync=sync)
+        try:
+            made._grow()
+        except OSError as error:
+            made.close()
+            raise LogFailure(f"the intents cannot be kept: {error.strerror}") from None
+        return made
+
     def write(self, intent: Intent) -> None:
         """Keep an intent. Raises `LogFailure`, and then nothing may be forwarded."""
         data = encode(intent)

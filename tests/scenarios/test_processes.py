@@ -332,8 +332,10 @@ def test_each_process_is_handed_its_own_secrets_only(
         }
         for kind in ("worker", "notary")
     }
-    assert "TLS_KEY" in found["worker"] and not found["worker"] & {"RECEIPT_KEY", "LOG_KEY"}
-    assert {"RECEIPT_KEY", "LOG_KEY"} <= found["notary"] and "TLS_KEY" not in found["notary"]
+    assert "TLS_KEY" in found["worker"]
+    assert not found["worker"] & {"RECEIPT_KEY", "LOG_KEY"}
+    assert {"RECEIPT_KEY", "LOG_KEY"} <= found["notary"]
+    assert "TLS_KEY" not in found["notary"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may")
