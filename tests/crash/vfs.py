@@ -29,9 +29,9 @@ _Write = ctypes.CFUNCTYPE(
 _Truncate = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int64)
 _Sync = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 _Open = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p
+    ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p
 )
-_Delete = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int)
+_Delete = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
 
 
 class _Vfs(ctypes.Structure):
@@ -98,8 +98,8 @@ class _Hooks:
         self.open = _Open(self._on_open)
         self.delete = _Delete(self._on_delete)
 
-    def _on_open(self, vfs: int, name: bytes | None, file: int, flags: int, out: int) -> int:
-        path = None if name is None else Path(os.fsdecode(name))
+    def _on_open(self, vfs: int, name: int | None, file: int, flags: int, out: int) -> int:
+        path = None if name is None else _path(name)
         new = path is not None and not path.exists()
         code = int(self._open(vfs, name, file, flags, out))
         if code or path is None or not path.is_relative_to(self._recorder.root):
@@ -143,11 +143,16 @@ class _Hooks:
             self._recorder.note(SyncFolder(folder))
         return 0
 
-    def _on_delete(self, vfs: int, name: bytes, sync: int) -> int:
-        path = Path(os.fsdecode(name))
+    def _on_delete(self, vfs: int, name: int, sync: int) -> int:
+        path = _path(name)
         code = int(self._delete(vfs, name, sync))
         if not code and path.is_relative_to(self._recorder.root):
             self._recorder.note(Rename(((self._recorder.name(path), None),)))
             if sync:
                 self._recorder.note(SyncFolder(self._recorder.name(path.parent)))
         return code
+
+
+def _path(name: int) -> Path:
+    """From a C string, which SQLite keeps by its address: it is handed on as it came."""
+    return Path(os.fsdecode(ctypes.string_at(name)))
