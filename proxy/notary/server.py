@@ -1,0 +1,258 @@
+"""The notary's end of one worker's channel, and the hall in which the workers gather.
+
+Rules
+- One task reads. All statements of one read go to the notary together, so that they share a batch;
+  their receipts are queued by its callbacks and go out as one write. Questions are answered by a
+  second task, in their order: most of them wait for nothing.
+- After a restart nobody gets an id before every living worker has said what it holds, for else an
+  id that one has on its way could be given to another. What a worker holds counts past any bound.
+- When the worker dies everything that it wrote is still read, and every statement of it is in the
+  log, or has failed, before `serve_link` returns. Its questions die with it.
+- What does not read ends the channel: nothing after it can be trusted. Fails closed: that worker is
+  not ready until it has another.
+- Bounded: nothing is read while `MOST` statements and questions, or `MOST_OCTETS` of answers, wait.
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any, Final, Protocol
+
+import trio
+
+from proxy.errors import EvidenceError, LogFailure, Refusal
+from proxy.model import Claim, Earlier, Receipt
+from proxy.notary import messages
+from proxy.notary.frames import Decoder, Kind, encode
+from proxy.notary.link import Link
+
+MOST: Final = 8192
+MOST_OCTETS: Final = 8 * 2**20
+_CHUNK: Final = 65_536
+
+_READ: Final[dict[int, Callable[[bytes], Any]]] = {
+    Kind.RESERVE: messages.unpack_held,
+    Kind.RELEASE: messages.unpack_held,
+    Kind.MATCHES: messages.unpack_compared,
+    Kind.ENTRY: messages.unpack_index,
+    Kind.LATEST: partial(messages.unpack_texts, count=3),
+}
+
+
+class Served(Link, Protocol):
+    """What the channel asks of the notary beside what workers ask."""
+
+    def restore(self, claim: Claim, attempt_id: bytes, *, holder: str) -> None:
+        """Hold what `holder` held when the last notary ended."""
+
+    def watching(self, on_change: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call `on_change` whenever `ready` may have changed."""
+
+
+class Hall:
+    """The workers that lived when the notary started: they are waited for, once.
+
+    Each says hello, or is `gone`: dead, and its open intents closed.
+    """
+
+    def __init__(self, expected: Collection[str] = ()) -> None:
+        self._missing = set(expected)
+        self._complete = trio.Event()
+        self._look()
+
+    def arrived(self, name: str) -> None:
+        self._missing.discard(name)
+        self._look()
+
+    gone = arrived
+
+    def _look(self) -> None:
+        if not self._missing:
+            self._complete.set()
+
+    async def complete(self) -> None:
+        """Return when nobody is missing."""
+        if not self._complete.is_set():
+            await self._complete.wait()
+
+
+async def serve_link(
+    notary: Served, name: str, sock: trio.SocketStream, hall: Hall
+) -> EvidenceError | None:
+    """Serve the worker `name` until its channel ends; then everything it said has been dealt with.
+
+    Returns why the channel was dropped, None where the worker ended it.
+    """
+    return await _Channel(notary, name, sock, hall).run()
+
+
+class _Channel:
+    def __init__(self, notary: Served, name: str, sock: trio.SocketStream, hall: Hall) -> None:
+        self._notary = notary
+        self._name = name
+        self._sock = sock
+        self._hall = hall
+        self._greeted = False
+        self._told: bool | None = None
+        self._questions: deque[tuple[int, int, Any]] = deque()
+        self._asked = trio.Event()
+        self._owed = 0
+        """Statements that the notary has, and has not answered."""
+        self._out: list[bytes] = []
+        self._octets = 0
+        self._wake = trio.Event()
+        self._deaf = False
+        """The worker reads no more."""
+        self._room = trio.Event()
+
+    async def run(self) -> EvidenceError | None:
+        with self._notary.watching(self._tell_ready):
+            async with self._sock, trio.open_nursery() as nursery:
+                nursery.start_soon(self._write)
+                nursery.start_soon(self._answer_all)
+                self._tell_ready()
+                reason = await self._read()
+                if reason is not None:
+                    await trio.aclose_forcefully(self._sock)
+                while self._owed:
+                    await self._some_room()
+                nursery.cancel_scope.cancel()
+        for kind, _, found in self._questions:
+            if kind == Kind.RELEASE:
+                self._release(*found)
+        return reason
+
+    # --- what comes ------------------------------------------------------------------------------
+
+    async def _read(self) -> EvidenceError | None:
+        decoder = Decoder()
+        while True:
+            while self._full:
+                await self._some_room()
+            try:
+                data = await self._sock.receive_some(_CHUNK)
+            except trio.BrokenResourceError:
+                return None  # it died before it had read our answers; we have read all of it
+            if not data:
+                return None
+            try:
+                for kind, number, body in decoder.feed(data):
+                    self._hear(kind, number, body)
+            except EvidenceError as error:
+                return error
+
+    @property
+    def _full(self) -> bool:
+        return self._owed + len(self._questions) >= MOST or self._octets >= MOST_OCTETS
+
+    async def _some_room(self) -> None:
+        self._room = trio.Event()
+        await self._room.wait()
+
+    def _hear(self, kind: int, number: int, body: bytes) -> None:
+        """Raises `EvidenceError`."""
+        if kind in (Kind.CONCLUDE, Kind.RESENT):
+            found = messages.unpack_submission(body)
+            self._owed += 1
+            on_done = partial(self._concluded, number)
+            self._notary.submit(found, on_done, resent=kind == Kind.RESENT)
+        elif kind in _READ and self._greeted:
+            self._questions.append((kind, number, _READ[kind](body)))
+            self._asked.set()
+        elif kind == Kind.SHED:
+            self._notary.shed(messages.unpack_counts(body))
+        elif kind == Kind.HOLD and not self._greeted:
+            attempt_id, claim = messages.unpack_held(body)
+            self._notary.restore(claim, attempt_id, holder=self._name)
+        elif kind == Kind.HELLO and not body:
+            self._greeted = True
+            self._hall.arrived(self._name)
+        else:
+            raise messages.malformed("frame")
+
+    # --- what goes -------------------------------------------------------------------------------
+
+    def _say(self, kind: Kind, number: int, body: bytes = b"") -> None:
+        if not self._deaf:
+            frame = encode(kind, number, body)
+            self._out.append(frame)
+            self._octets += len(frame)
+            self._wake.set()
+
+    def _tell_ready(self) -> None:
+        ready = self._notary.ready
+        if ready is not self._told:
+            self._told = ready
+            self._say(Kind.READY, 0, bytes([ready]))
+
+    def _concluded(self, number: int, result: Receipt | LogFailure) -> None:
+        self._owed -= 1
+        self._room.set()
+        if isinstance(result, Receipt):
+            self._say(Kind.RECEIPT, number, messages.pack_receipt(result))
+        else:
+            self._say(Kind.REFUSED, number, messages.pack_refusal(result))
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                data = b"".join(self._out)
+                self._out.clear()
+                if data:
+                    await self._sock.send_all(data)
+                    self._octets -= len(data)
+                    self._room.set()
+                else:
+                    self._wake = trio.Event()
+                    await self._wake.wait()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._deaf, self._octets = True, 0
+            self._out.clear()
+            self._room.set()
+
+    # --- questions -------------------------------------------------------------------------------
+
+    async def _answer_all(self) -> None:
+        while True:
+            while self._questions:
+                kind, number, found = self._questions.popleft()
+                try:
+                    await self._answer(kind, number, found)
+                except Refusal as refusal:
+                    self._say(Kind.REFUSED, number, messages.pack_refusal(refusal))
+                self._room.set()
+            self._asked = trio.Event()
+            await self._asked.wait()
+
+    async def _answer(self, kind: int, number: int, found: Any) -> None:
+        """Raises `Refusal`, `LogFailure`."""
+        if kind == Kind.RESERVE:
+            await self._reserve(number, *found)
+        elif kind == Kind.RELEASE:
+            self._release(*found)
+        elif kind == Kind.MATCHES:
+            content_sha256, claim = found
+            matches = await self._notary.matches(claim, content_sha256)
+            self._say(Kind.FLAG, number, bytes([matches]))
+        elif kind == Kind.ENTRY:
+            self._say_leaf(number, await self._notary.entry(found))
+        else:
+            self._say_leaf(number, await self._notary.latest(*found))
+
+    async def _reserve(self, number: int, attempt_id: bytes, claim: Claim) -> None:
+        await self._hall.complete()
+        earlier: Earlier | None = await self._notary.reserve(claim, attempt_id, holder=self._name)
+        if earlier is None:
+            self._say(Kind.NOTHING, number)
+        else:
+            self._say(Kind.EARLIER, number, messages.pack_earlier(earlier))
+
+    def _release(self, attempt_id: bytes, claim: Claim) -> None:
+        self._notary.release(claim, attempt_id)
+
+    def _say_leaf(self, number: int, leaf: bytes | None) -> None:
+        if leaf is None:
+            self._say(Kind.NOTHING, number)
+        else:
+            self._say(Kind.LEAF, number, leaf)
