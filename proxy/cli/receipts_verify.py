@@ -13,9 +13,12 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from proxy.cli.receipts_files import Group, UnreadableError, read, read_public_key, telling
-from proxy.cli.wording import texts
+from proxy.cli.receipts_trust import add_arguments, read_demand, signers
+from proxy.cli.wording import count, texts
 from proxy.errors import CredentialError, EvidenceError
 from proxy.receipt import dsse, header, reading, words
+from proxy.receipt import proof as tlog_proof
+from proxy.receipt.marks import Demand
 
 
 def register(group: Group) -> None:
@@ -23,17 +26,22 @@ def register(group: Group) -> None:
         "verify",
         help="verify one receipt offline",
         **texts(
-            "Verify the signature of one receipt and, with --content, that it is about this very "
-            "content. 0 when all of it holds, 1 when not, 2 when a file cannot be used.",
+            "Verify the signature of one receipt; with --content, that it is about this very "
+            "content; with --proof, that it is in the log of --vkey or --policy. 0 when all of it "
+            "holds, 1 when not, 2 when a file cannot be used.",
             "lockgate receipts verify order.json.receipt.json --key certs/receipts.pub \\\n"
             '    --content order.json --receipt-key "$(cat order.json.receipt.key)"',
+            "lockgate receipts verify receipt-41.json --key certs/receipts.pub \\\n"
+            "    --proof receipt-41.tlog-proof --policy trust.policy --require ml-dsa-44",
         ),
     )
     verify.add_argument("file", type=Path, help="an envelope, or headers saved with curl -D")
     verify.add_argument("--key", type=Path, required=True, help="the receipt key's public PEM")
     verify.add_argument("--content", type=Path, help="what was sent, or what was delivered")
     verify.add_argument("--receipt-key", metavar="BASE64", help="value of Transfer-Receipt-Key")
-    verify.set_defaults(run=telling(run_verify))
+    verify.add_argument("--proof", type=Path, help="its .tlog-proof, see prove")
+    add_arguments(verify, vkey="must have signed the proof's checkpoint; repeat")
+    verify.set_defaults(run=telling(run_verify), usage_error=verify.error)
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
@@ -42,10 +50,19 @@ def run_verify(arguments: argparse.Namespace) -> int:
         key = read_public_key(arguments.key)
     except CredentialError as error:
         raise UnreadableError(str(error)) from None
+    demand = read_demand(arguments)
+    trusted = bool(demand.vkeys or demand.policy)
+    if arguments.proof is None and (trusted or demand.require):
+        arguments.usage_error("--vkey, --policy and --require are about a --proof")
+    if arguments.proof is not None and not trusted:
+        arguments.usage_error("--proof takes --vkey or --policy: they say whose log to believe")
     data = read(arguments.file)
+    proof = None if arguments.proof is None else read(arguments.proof)
     content = None if arguments.content is None else read(arguments.content)
     try:
         lines = _require(arguments, data, content, key)
+        if proof is not None:
+            lines[1:1] = _require_logged(_envelopes(arguments.file, data)[0][-1], proof, demand)
     except EvidenceError as error:
         sys.stderr.write(f"does not verify: {error}\n")
         return 1
@@ -70,6 +87,19 @@ def _require(
         side = _require_content(statement, content, receipt_keys)
         lines += [f"{arguments.content}: this is the content that was {side}"]
     return lines
+
+
+def _require_logged(envelope: bytes, proof: bytes, demand: Demand) -> list[str]:
+    """What there is to say of a receipt that is in its log. Raises EvidenceError when it is not."""
+    parsed = tlog_proof.parse(proof)
+    checkpoint = tlog_proof.require_proof(
+        parsed, envelope, demand.vkeys, policy=demand.policy, require=demand.require
+    )
+    if reading.summarise(dsse.parse(envelope).payload).origin != checkpoint.origin:
+        raise EvidenceError(f"the receipt is of another log than {checkpoint.origin}")
+    entries = count(checkpoint.size, "entry", "entries")
+    lines = [f"in the log {checkpoint.origin}: entry {parsed.index} of {entries}"]
+    return lines + [f"  {line}" for line in signers(demand, parsed.checkpoint)]
 
 
 def _further(envelope: bytes) -> list[str]:

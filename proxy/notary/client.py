@@ -28,7 +28,7 @@ class Client:
     def __init__(self, prefix: str, *, timeout: float, most: int) -> None:
         """`timeout`: seconds of silence; `most`: octets of an answer.
 
-        Raises `EvidenceError` unless `prefix` is http:// or https:// with a host and nothing but a path.
+        Raises `EvidenceError` unless `prefix` is http:// or https://, a host, and a path at most.
         """
         self._most = most
         self._prefix, self._connect = _place(prefix, timeout)

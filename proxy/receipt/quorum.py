@@ -85,7 +85,7 @@ def find_checkpoint(
                 found = require_quorum(data, policy, vkeys=vkeys, require=require)
             if found.size >= holding:
                 return data
-            problems.append(f"{name}: holds {found.size} entries")
+            problems.append(f"{name}: holds {found.size} entries, not {holding} yet")
         except EvidenceError as error:
             problems.append(f"{name}: {error}")
     told = problems[-1] if anything else problems[0]
