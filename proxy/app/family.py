@@ -238,6 +238,19 @@ class Family:
                 except EndedError:
                     pass
 
+    async def replace_unheard(self) -> None:
+        """End workers that the notary hears no more, because they spoke nonsense: a defect."""
+        if self._notary is None:
+            return
+        try:
+            dropped = (await self._notary.ask("status"))["dropped"]
+        except EndedError:
+            return
+        for worker in self._workers.values():
+            if worker.name in dropped:
+                self._log.error("channel_dropped", name=worker.name, reason=dropped[worker.name])
+                worker.process.kill()
+
     # --- all together ----------------------------------------------------------------------------
 
     async def ask_all(self, do: str, timeout: float) -> dict[Child, Message]:

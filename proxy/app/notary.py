@@ -35,6 +35,8 @@ class NotaryProcess:
         self._house = house
         self._metrics = Metrics()
         self._served: dict[str, trio.Event] = {}
+        self._dropped: dict[str, str] = {}
+        """Worker -> why its channel was dropped."""
         self._notary: Notary
         self._hall: Hall
         self._started = False
@@ -52,7 +54,7 @@ class NotaryProcess:
             case "metrics":
                 return {"metrics": snapshot(self._metrics.registry)}
             case "status":
-                return {"ready": self._notary.ready}
+                return {"ready": self._notary.ready, "dropped": self._dropped}
             case "stop":
                 await self.close()
         return {}
@@ -84,7 +86,9 @@ class NotaryProcess:
 
         async def serve() -> None:
             try:
-                await serve_link(self._notary, name, trio.SocketStream(sock), self._hall)
+                fault = await serve_link(self._notary, name, trio.SocketStream(sock), self._hall)
+                if fault is not None:
+                    self._dropped[name] = str(fault)
             finally:
                 ended.set()
 
@@ -94,6 +98,7 @@ class NotaryProcess:
         """How many attempts of a dead worker were found open."""
         if name in self._served:
             await self._served.pop(name).wait()
+        self._dropped.pop(name, None)
         self._hall.gone(name)
         return await self._notary.worker_gone(name)
 

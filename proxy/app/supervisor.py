@@ -134,6 +134,7 @@ class Supervisor:
         while True:
             await trio.sleep(_SNAPSHOT_EVERY)
             await self._snapshot()
+            await self._family.replace_unheard()
 
     async def _snapshot(self) -> None:
         answers = await self._family.ask_all("metrics", _ANSWER)

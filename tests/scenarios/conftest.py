@@ -35,14 +35,22 @@ def start_receiver(parties: Path) -> Iterator[StartReceiver]:
         each.close()
 
 
+@pytest.fixture(scope="module", params=[1, 2], ids=["one-process", "two-workers"])
+def workers(request: pytest.FixtureRequest) -> int:
+    """Every scenario holds in both forms: all in one process, and workers beside a notary."""
+    count: int = request.param
+    return count
+
+
 @pytest.fixture(scope="module")
 def start_gateway(
-    parties: Path, tmp_path_factory: pytest.TempPathFactory
+    parties: Path, tmp_path_factory: pytest.TempPathFactory, workers: int
 ) -> Iterator[StartGateway]:
-    """Start a gateway with a configuration."""
+    """Start a gateway with a configuration, which may say how many workers it has."""
     running: list[Gateway] = []
 
     def start(config: Config) -> Gateway:
+        config.setdefault("workers", workers)
         running.append(Gateway(tmp_path_factory.mktemp("gateway"), parties, config))
         return running[-1]
 

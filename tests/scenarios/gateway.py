@@ -147,16 +147,30 @@ class Gateway:
             assert time.monotonic() < deadline, f"{name} {labels} is {value}, not {wanted}"
             time.sleep(0.05)
 
+    def processes(self, kind: str | None = None) -> list[int]:
+        """Process ids, of one kind: `all` in one process, else supervisor, worker, notary."""
+        status = json.loads(self.admin("/status")[1])
+        found = [each for each in status["processes"] if kind in (None, each["kind"])]
+        return [each["pid"] for each in found]
+
+    @property
+    def carriers(self) -> list[int]:
+        """The processes that carry transfers."""
+        return self.processes("worker") or self.processes("all")
+
+    @property
+    def log_writer(self) -> int:
+        """The process that writes the log of receipts."""
+        (pid,) = self.processes("notary") or self.processes("all")
+        return pid
+
     def peak_memory(self) -> int:
-        """The most that was resident, octets."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-        return int(line.split()[1]) * 1024
+        """The most that was resident in any one process, octets."""
+        return max(map(_peak_memory, self.processes()))
 
     def cpu_seconds(self) -> float:
-        """User and system time so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """User and system time of all processes so far."""
+        return sum(map(_cpu_seconds, self.processes()))
 
     # --- reaching it ---
 
@@ -189,6 +203,17 @@ class Gateway:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode()
         return parse(done.stdout)
+
+
+def _peak_memory(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def wait_until(happened: Callable[[], bool], timeout: float = 15) -> None:

@@ -135,19 +135,21 @@ def test_an_idle_connection_ends_and_so_does_a_head_that_does_not_arrive(watch: 
 
 def test_a_process_without_descriptors_lives_on(gateway: Gateway) -> None:
     """Whoever comes meanwhile waits, or is told to come again; nothing is lost, nothing breaks."""
-    pid = gateway.process.pid
-    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    pids = gateway.carriers
+    limits = resource.prlimit(pids[0], resource.RLIMIT_NOFILE)
     with gateway.connect() as early, ExitStack() as late:
         assert early.ask(request()).status == 200
-        used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, limits[1]))
+        for pid in pids:
+            used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, limits[1]))
         waiting = [
             late.enter_context(socket.create_connection(gateway.address(), timeout=15))
             for _ in range(3)
         ]
         assert gateway.wait_for("accept_failed")["listener"] == "ingest"
         assert early.ask(request()).status in (200, 503)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        for pid in pids:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
         for sock in waiting:
             context = client_context(gateway.pki, "client")
             with Client(context.wrap_socket(sock, server_hostname="localhost")) as client:
@@ -168,8 +170,9 @@ def test_nothing_crosses_while_the_log_cannot_be_written(
         gateway.wait_for("transfer")
         octets, since = receiver.octets, gateway.mark()
         journal = max(each.stat().st_size for each in (gateway.folder / "var").rglob("journal*"))
-        limits = resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (journal, limits[1]))
+        writer = gateway.log_writer
+        limits = resource.prlimit(writer, resource.RLIMIT_FSIZE)
+        resource.prlimit(writer, resource.RLIMIT_FSIZE, (journal, limits[1]))
         for _ in range(3):
             answer = client.ask(request())
             assert answer.status == 503
@@ -183,7 +186,7 @@ def test_nothing_crosses_while_the_log_cannot_be_written(
         assert {each["problem"] for each in gateway.logged("transfer", since)} == {
             "log-unavailable"
         }
-        resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, limits)
+        resource.prlimit(writer, resource.RLIMIT_FSIZE, limits)
         wait_until(lambda: gateway.admin("/readyz")[0] == 200)
         answer = client.ask(request())
         assert (answer.status, answer.body) == (200, OK)

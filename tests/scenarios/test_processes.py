@@ -20,16 +20,18 @@ from tests.scenarios.proof import audit
 from tests.scenarios.receiver import Held, Receiver
 
 
+@pytest.fixture(scope="module", params=[2])
+def workers(request: pytest.FixtureRequest) -> int:
+    """Here there are always many."""
+    count: int = request.param
+    return count
+
+
 @pytest.fixture
 def gateway(start_gateway: StartGateway, receiver: Receiver, parties: Path) -> Gateway:
     config = policy(parties, receiver.endpoint, workers=2)
     config["shutdown"] = {"drain": "10s"}
     return start_gateway(config)
-
-
-def pids(gateway: Gateway, kind: str) -> list[int]:
-    status = json.loads(gateway.admin("/status")[1])
-    return [each["pid"] for each in status["processes"] if each["kind"] == kind]
 
 
 def ask_until_answered(gateway: Gateway, wanted: int = 200) -> None:
@@ -49,7 +51,7 @@ def workers_of(clients: list[Client], gateway: Gateway) -> set[int]:
     """The processes that hold the other ends of these connections."""
     ports = {client.sock.getsockname()[1] for client in clients}
     found = set()
-    for pid in pids(gateway, "worker"):
+    for pid in gateway.processes("worker"):
         inodes = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.exists()}
         for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
             fields = line.split()
@@ -62,8 +64,8 @@ def workers_of(clients: list[Client], gateway: Gateway) -> set[int]:
 def test_connections_are_spread_over_all_workers(gateway: Gateway) -> None:
     clients = [gateway.connect() for _ in range(24)]
     assert all(client.ask(request()).status == 200 for client in clients)
-    assert len(pids(gateway, "worker")) == 2
-    assert workers_of(clients, gateway) == set(pids(gateway, "worker"))
+    assert len(gateway.processes("worker")) == 2
+    assert workers_of(clients, gateway) == set(gateway.processes("worker"))
     for client in clients:
         client.sock.close()
     assert gateway.stop() == 0
@@ -74,13 +76,13 @@ def test_connections_are_spread_over_all_workers(gateway: Gateway) -> None:
 def test_a_process_that_dies_is_replaced_while_the_others_go_on(
     gateway: Gateway, kind: str
 ) -> None:
-    before = {each: pids(gateway, each) for each in ("worker", "notary", "supervisor")}
+    before = {each: gateway.processes(each) for each in ("worker", "notary", "supervisor")}
     since = gateway.mark()
     os.kill(before[kind][0], signal.SIGKILL)
     gateway.wait_for(f"{kind}_died", since, code=-9)
     gateway.wait_for(f"{kind}_started", since)
     ask_until_answered(gateway)
-    after = {each: pids(gateway, each) for each in before}
+    after = {each: gateway.processes(each) for each in before}
     assert before[kind][0] not in after[kind]
     assert len(after[kind]) == len(before[kind])
     for other in set(before) - {kind}:
@@ -93,7 +95,7 @@ def test_a_process_that_dies_is_replaced_while_the_others_go_on(
 def test_connections_of_the_other_worker_stay_when_one_dies(gateway: Gateway) -> None:
     clients = [gateway.connect() for _ in range(16)]
     assert all(client.ask(request()).status == 200 for client in clients)
-    victim = pids(gateway, "worker")[0]
+    victim = gateway.processes("worker")[0]
     since = gateway.mark()
     os.kill(victim, signal.SIGKILL)
     gateway.wait_for("worker_died", since)
@@ -129,7 +131,7 @@ def test_what_a_dead_worker_had_forwarded_is_undecided_at_once(
 def test_without_a_notary_nothing_is_forwarded_and_readiness_says_so(
     gateway: Gateway, receiver: Receiver
 ) -> None:
-    (notary,) = pids(gateway, "notary")
+    (notary,) = gateway.processes("notary")
     os.kill(notary, signal.SIGSTOP)
     try:
         wait_until(lambda: gateway.admin("/readyz")[0] == 503)
@@ -167,7 +169,7 @@ def test_a_worker_that_is_replaced_after_a_reload_has_what_is_in_force(gateway: 
     gateway.process.send_signal(signal.SIGHUP)
     gateway.wait_for("reloaded", since)
     gateway.path.write_text("not: a configuration")
-    for pid in pids(gateway, "worker"):
+    for pid in gateway.processes("worker"):
         os.kill(pid, signal.SIGKILL)
     gateway.wait_for_count("worker_started", 2, since)
     ask_until_answered(gateway, 403)
@@ -181,7 +183,7 @@ def test_counts_of_all_processes_are_shown_and_outlive_them(gateway: Gateway) ->
     assert gateway.metric("lockgate_connections", listener="ingest") == 8
     assert gateway.metric("lockgate_journal_batch_receipts_sum") >= 8
     since = gateway.mark()
-    os.kill(pids(gateway, "worker")[0], signal.SIGKILL)
+    os.kill(gateway.processes("worker")[0], signal.SIGKILL)
     gateway.wait_for("worker_started", since)
     assert gateway.metric(delivered[0], **delivered[1]) == 8
     for client in clients:
@@ -189,7 +191,7 @@ def test_counts_of_all_processes_are_shown_and_outlive_them(gateway: Gateway) ->
 
 
 def test_nobody_stays_behind_when_the_supervisor_is_killed(gateway: Gateway) -> None:
-    children = pids(gateway, "worker") + pids(gateway, "notary")
+    children = gateway.processes("worker") + gateway.processes("notary")
     with gateway.connect() as client:
         assert client.ask(request()).status == 200
     gateway.process.kill()
@@ -292,7 +294,7 @@ def test_workers_cannot_read_the_receipt_keys_nor_enter_the_store(
     gateway = start_gateway(config)
     ask_until_answered(gateway)
     for kind, uid in (("worker", USERS["worker"]), ("notary", USERS["notary"])):
-        for pid in pids(gateway, kind):
+        for pid in gateway.processes(kind):
             status = Path(f"/proc/{pid}/status").read_text()
             assert f"Uid:\t{uid}\t{uid}\t{uid}\t{uid}" in status
             assert f"Gid:\t{uid}\t{uid}\t{uid}\t{uid}" in status
@@ -327,7 +329,7 @@ def test_each_process_is_handed_its_own_secrets_only(
     found = {
         kind: {
             name.partition("=")[0]
-            for pid in pids(gateway, kind)
+            for pid in gateway.processes(kind)
             for name in Path(f"/proc/{pid}/environ").read_text().split("\0")
         }
         for kind in ("worker", "notary")
