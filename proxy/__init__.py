@@ -7,7 +7,9 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         the command                 cli/__init__.py, cli/run.py
         YAML, read whole            settings/load.py, settings/yaml12.py, settings/schema.py
         settings become objects     app/credentials.py, app/prepare.py -> edge/gate.py
-        sockets, signals, order     app/run.py
+        one process, or many        app/run.py: app/single.py, or app/supervisor.py, which keeps
+                                    app/family.py: app/worker.py and app/notary.py
+        accept, reload, drain       app/carrier.py
 
     the sender
         listener                    edge/listener.py
@@ -34,13 +36,14 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
 
     the receiver
         upstream TLS, pins          edge/outbound.py, tls/engine.py again
-        intent, before any octet    notary/notary.py
+        intent, before any octet    notary/desk.py, notary/intents.py
         encode                      wire/headers.py, wire/identity.py, wire/client.py
         forward                     edge/upload.py
         answer                      edge/relay.py, edge/answers.py; then the content stops again
 
     the evidence
         receipt                     edge/transfer.py, receipt/statement.py, receipt/dsse.py
+        to the notary               notary/desk.py, over notary/remote.py and notary/server.py
         durable log                 notary/writer.py, notary/journal.py, notary/publisher.py
                                     receipt/merkle.py, receipt/tiles.py, receipt/note.py
         end of the answer           edge/answers.py, wire/headers.py, wire/structured.py

@@ -1,5 +1,14 @@
-"""Settings become objects, objects become tasks.
+"""Settings become objects, objects become tasks and processes.
 
-prepare.py   a loaded configuration -> a Gate: everything compiled, every credential opened
-run.py       the process: sockets, nurseries, signals, reload, the order of shutting down
+prepare.py      a loaded configuration -> a Gate: everything compiled, every credential opened
+run.py          in one process, or in many
+single.py       the one process: notary, doors, connections, listeners
+supervisor.py   the many, as one program: signals, doors, reload, the order of ending
+family.py       its children: started, wired, replaced, drained
+child.py        one child and the line to it (control.py, bundle.py); line.py is the child's end
+worker.py       a child that carries transfers
+notary.py       the child that writes the log
+carrier.py      accept, serve, adopt a configuration, drain
+sockets.py      one SO_REUSEPORT socket per listener and worker
+privileges.py   whom the processes run as
 """
