@@ -10,6 +10,7 @@ swept out, many at a time, when that is worth a scan.
 
 import contextlib
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -70,8 +71,10 @@ class Table:
                 yield value
 
     def find(self, key: bytes) -> bytes | None:
-        with _failing(self.path):
+        try:
             found = self._reader.execute(_FIND, (key,)).fetchone()
+        except sqlite3.DatabaseError as error:
+            raise LogFailure(str(sqlite.translate(self.path, error))) from None
         return None if found is None else found[0]
 
     def write(

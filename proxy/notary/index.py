@@ -1,13 +1,12 @@
 """What finds entries in a log of millions: `<store>/index.sqlite`, one short row an entry.
 
-    entries(i INTEGER PRIMARY KEY, t, kind, problem, stream, id, attempt, digest)
-    words(n INTEGER PRIMARY KEY, text)       what `kind` and `problem` count in
-    streams(n INTEGER PRIMARY KEY, text)     what `stream` counts in: `<sender>/<route>`
-    about(origin)                            of which log
+    entries(i INTEGER PRIMARY KEY, t INTEGER, class INTEGER, octets BLOB)
+    classes(n INTEGER PRIMARY KEY, kind, problem, sender, route)      what `class` counts in
+    about(origin)                                                     of which log
 
-`t` is Unix milliseconds of completion, `kind` a verdict or `event:<kind>`, `id` the transfer id
-without its dashes as octets (its text, where that is not hexadecimal), `attempt` all of the attempt
-id, `digest` the first 8 octets of SHA-256 of what was delivered: some 70 octets a row.
+`t` is Unix milliseconds of completion, `kind` a verdict or `event:<kind>`. `octets` are the attempt
+id (16), the first 8 of SHA-256 of what was delivered, and the transfer id without its dashes, 16 in
+a UUID; zeros where an entry has none. Some 60 octets a row.
 
 Rules
 - It is nothing but a help. Whatever is in it can be had from the log again, so a damaged one is
@@ -25,7 +24,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from proxy.errors import EvidenceError, LogFailure
 from proxy.notary import sqlite
@@ -36,18 +35,21 @@ INDEX: Final = "index.sqlite"
 APPLICATION: Final = 0x4C474958  # "LGIX"
 VERSION: Final = 1
 _SCHEMA: Final = """
-CREATE TABLE entries (i INTEGER PRIMARY KEY, t INTEGER, kind INTEGER, problem INTEGER,
-                      stream INTEGER, id BLOB, attempt BLOB, digest BLOB);
-CREATE TABLE words (n INTEGER PRIMARY KEY, text TEXT NOT NULL);
-CREATE TABLE streams (n INTEGER PRIMARY KEY, text TEXT NOT NULL);
+CREATE TABLE entries (i INTEGER PRIMARY KEY, t INTEGER, class INTEGER, octets BLOB);
+CREATE TABLE classes (n INTEGER PRIMARY KEY, kind TEXT, problem TEXT, sender TEXT, route TEXT);
 CREATE TABLE about (origin TEXT NOT NULL);
 INSERT INTO about VALUES ('{origin}')
 """
+_ATTEMPTS: Final = (
+    "SELECT substr(octets, 1, 16), i FROM entries WHERE i >= ? AND substr(octets, 1, 16) IN"
+)
 _STEP: Final = 16_384
 """Entries that one `advance` reads from the log at most: some 0.3 s."""
 _AT_ONCE: Final = 4_096
 _VARIABLES: Final = 10_000
 _SLACK: Final = 60_000
+_NOBODY: Final = bytes(16)
+_NO_DIGEST: Final = bytes(8)
 
 
 class Index:
@@ -61,8 +63,7 @@ class Index:
         """What the last `advance` failed of; None when it did not."""
         self._origin = origin
         self._file: sqlite3.Connection | None = None
-        self._words: dict[str | None, int | None] = {}
-        self._streams: dict[str, int] = {}
+        self._classes: dict[tuple[str, str | None, str], int] = {}
 
     @classmethod
     def open(cls, folder: Path, origin: str, size: int) -> Self:
@@ -116,11 +117,8 @@ class Index:
         start = start_of(file, time, self.size)
         for at in range(0, len(wanted), _VARIABLES):
             some = wanted[at : at + _VARIABLES]
-            marks = ",".join("?" * len(some))
-            yield from file.execute(
-                f"SELECT attempt, i FROM entries WHERE i >= ? AND attempt IN ({marks})",  # noqa: S608
-                (start, *some),
-            )
+            sql = f"{_ATTEMPTS} ({','.join('?' * len(some))})"
+            yield from file.execute(sql, (start, *some))
 
     # --- inside ----------------------------------------------------------------------------------
 
@@ -157,8 +155,8 @@ class Index:
         self.size = size_of(self._file)
         if self.size > size:
             raise sqlite.DamagedError(f"{self.path} is of a longer log")
-        self._words = {None: None, **_numbers(self._file, "words")}
-        self._streams = _numbers(self._file, "streams")
+        classes = self._file.execute("SELECT n, kind, problem, sender, route FROM classes")
+        self._classes = {(kind, why, f"{who}/{route}"): n for n, kind, why, who, route in classes}
 
     def _advance(self, rows: Sequence[Row], load: Loader, size: int) -> None:
         if self._file is None:
@@ -173,35 +171,33 @@ class Index:
 
     def _extend(self, rows: Sequence[Row]) -> None:
         assert self._file is not None  # noqa: S101
-        words, streams = self._words.copy(), self._streams.copy()
+        before = self._classes.copy()
         self._file.execute("BEGIN IMMEDIATE")
         try:
             sqlite.insert(self._file, "INSERT INTO entries", [self._columns(row) for row in rows])
             self._file.execute("COMMIT")
         except BaseException:
-            self._words, self._streams = words, streams
+            self._classes = before
             if self._file.in_transaction:
                 self._file.execute("ROLLBACK")
             raise
         self.size = rows[-1][0] + 1
 
-    def _columns(self, row: Row) -> tuple[Any, ...]:
+    def _columns(self, row: Row) -> tuple[int, int, int, bytes]:
         index, completed, kind, problem, stream, transfer_id, attempt, digest = row
-        word, why, number = self._words.get(kind), None, self._streams.get(stream)
-        if word is None:
-            word = self._number("words", self._words, kind)
-        if problem is not None:
-            why = self._words.get(problem) or self._number("words", self._words, problem)
+        number = self._classes.get((kind, problem, stream))
         if number is None:
-            number = self._number("streams", self._streams, stream)
-        short = None if digest is None else digest[:8]
-        return index, completed, word, why, number, short_id(transfer_id), attempt, short
+            number = self._class(kind, problem, stream)
+        digest = _NO_DIGEST if digest is None else digest[:8]
+        return index, completed, number, (attempt or _NOBODY) + digest + short_id(transfer_id)
 
-    def _number(self, table: str, numbers: dict[Any, Any], text: str) -> int:
-        """A new word's number."""
+    def _class(self, kind: str, problem: str | None, stream: str) -> int:
+        """A new class's number."""
         assert self._file is not None  # noqa: S101
-        number = numbers[text] = len(numbers) + 1
-        self._file.execute(f"INSERT INTO {table} VALUES (?, ?)", (number, text))  # noqa: S608
+        number = self._classes[kind, problem, stream] = len(self._classes) + 1
+        sender, _, route = stream.rpartition("/")
+        row = (number, kind, problem, sender, route)
+        self._file.execute("INSERT INTO classes VALUES (?, ?, ?, ?, ?)", row)
         return number
 
 
@@ -222,7 +218,3 @@ def start_of(found: sqlite3.Connection, time: int, size: int) -> int:
         else:
             low = middle + 1
     return low
-
-
-def _numbers(found: sqlite3.Connection, table: str) -> dict[Any, int]:
-    return {text: n for n, text in found.execute(f"SELECT n, text FROM {table}")}  # noqa: S608

@@ -36,17 +36,22 @@ class DamagedError(EvidenceError):
     """A file of SQLite's is not one, or not what it should be."""
 
 
+def translate(path: Path, error: sqlite3.DatabaseError) -> DamagedError | LogFailure:
+    """The error as one of ours; a message that SQLite made is not in it."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    name = getattr(error, "sqlite_errorname", "no code")
+    if code in _DAMAGE:
+        return DamagedError(f"{path} is damaged ({name})")
+    return LogFailure(f"{path} cannot be used ({name})")
+
+
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
     """SQLite's errors as `DamagedError`, or `LogFailure` where the system refused."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        name = getattr(error, "sqlite_errorname", "no code")
-        if code in _DAMAGE:
-            raise DamagedError(f"{path} is damaged ({name})") from None
-        raise LogFailure(f"{path} cannot be used ({name})") from None
+        raise translate(path, error) from None
     except OSError as error:
         raise LogFailure(f"{path}: {error.strerror}") from None
 
