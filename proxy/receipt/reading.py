@@ -90,10 +90,12 @@ def _receipt(statement: dict[str, Any]) -> Summary:
     if subject["name"] != f"{verdict.value}:{transfer_id}":
         raise ValueError
     delivered = None
-    if verdict is Verdict.DELIVERED and "sha256" in predicate["content"]["delivered"]:
-        delivered = _octets(subject["digest"]["sha256"], 32)
-        if predicate["content"]["delivered"]["sha256"] != subject["digest"]["sha256"]:
-            raise ValueError
+    if verdict is Verdict.DELIVERED:
+        told = predicate["content"]["delivered"]
+        if told is not None and "sha256" in told:
+            delivered = _octets(told["sha256"], 32)
+            if subject["digest"]["sha256"] != told["sha256"]:
+                raise ValueError
     return Summary(
         transfer_id=transfer_id,
         attempt_id=_octets(predicate["attemptId"], 16),

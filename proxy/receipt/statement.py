@@ -103,71 +103,60 @@ def build(submission: Submission, place: Place, *, origin: str, completed: datet
     a text is not Unicode. Fails closed.
     """
     delivered = submission.delivered_sha256 if submission.verdict is Verdict.DELIVERED else None
-    status, duplicate = submission.status, submission.duplicate_of
-    disposition = (
-        f'{{"status":{"null" if status is None else f"{status:d}"},'
-        f'"problem":{_word(submission.problem)},"duplicateOf":{terms.count(duplicate)}}}'
-    )
-    return _receipt(
-        submission,
-        place,
-        verdict=submission.verdict,
-        delivered=delivered,
-        disposition=disposition,
-        details=require_details(submission),
-        received=submission.received_at,
-        completed=completed,
-        origin=origin,
-    )
+    status, problem = submission.status, submission.problem
+    try:
+        disposition = (
+            f'{{"status":{"null" if status is None else status},'
+            f'"problem":{"null" if problem is None else terms.known(problem[:_LONGEST_ID])},'
+            f'"duplicateOf":{terms.count(submission.duplicate_of)}}}'
+        )
+        middle = f"{disposition},{_sequence(place)},{require_details(submission)}"
+        times = _times(submission.received_at, completed)
+        return _receipt(submission, submission.verdict, place, middle, times, origin, delivered)
+    except (TypeError, ValueError):
+        raise EvidenceError("a submission holds what JSON cannot say") from None
 
 
 def build_interrupted(intent: Intent, place: Place, *, origin: str, completed: datetime) -> bytes:
     """The statement about an attempt of which a crash left no more than `intent`."""
     try:
         name, route = terms.quote(terms.cut(intent.sender)), terms.quote(intent.route)
-    except TypeError:
+        middle = (
+            '{"status":null,"problem":null,"duplicateOf":null,"recovered":true},'
+            f'{_sequence(place)},"request":{{"method":null,"route":{route}}},"content":null,'
+            f'"answer":null,"sender":{{"name":{name}}},"receiver":null,"channel":null,'
+            f'"policy":{{"sha256":null,"route":{route}}}'
+        )
+        times = _times(intent.started, completed)
+        return _receipt(intent, Verdict.INDETERMINATE, place, middle, times, origin, None)
+    except (TypeError, ValueError):
         raise EvidenceError("an intent holds what JSON cannot say") from None
-    return _receipt(
-        intent,
-        place,
-        verdict=Verdict.INDETERMINATE,
-        delivered=None,
-        disposition='{"status":null,"problem":null,"duplicateOf":null,"recovered":true}',
-        details=f'"request":{{"method":null,"route":{route}}},"content":null,"answer":null,'
-        f'"sender":{{"name":{name}}},"receiver":null,"channel":null,'
-        f'"policy":{{"sha256":null,"route":{route}}}',
-        received=intent.started,
-        completed=completed,
-        origin=origin,
-    )
 
 
 def _receipt(
     attempt: Submission | Intent,
-    place: Place,
-    *,
     verdict: Verdict,
-    delivered: bytes | None,
-    disposition: str,
-    details: str,
-    received: datetime,
-    completed: datetime,
+    place: Place,
+    middle: str,
+    times: str,
     origin: str,
+    delivered: bytes | None,
 ) -> bytes:
+    """`middle` is what stands from the value of `disposition` to the policy."""
     transfer_id = attempt.transfer_id
     if len(transfer_id) > _LONGEST_ID:
         raise EvidenceError("a transfer id is too long")
-    try:
-        predicate = (
-            f'{{"transferId":{terms.quote(transfer_id)},"attemptId":"{attempt.attempt_id.hex()}",'
-            f'"attempt":"{place.attempt}","kind":"{verdict.value}","disposition":{disposition},'
-            f'"sequence":{_sequence(place)},{details},'
-            f'"time":{{"received":"{terms.timestamp(received)}",'
-            f'"completed":"{terms.timestamp(completed)}"}},"log":{{"origin":{terms.known(origin)}}}}}'
-        )
-        return _statement(f"{verdict.value}:{transfer_id}", delivered, PREDICATE_TYPE, predicate)
-    except (TypeError, ValueError):
-        raise EvidenceError("a statement would hold what JSON cannot say") from None
+    predicate = (
+        f'{{"transferId":{terms.quote(transfer_id)},"attemptId":"{attempt.attempt_id.hex()}",'
+        f'"attempt":"{place.attempt}","kind":"{verdict.value}","disposition":{middle},'
+        f'{times},"log":{{"origin":{terms.known(origin)}}}}}'
+    )
+    return _statement(f"{verdict.value}:{transfer_id}", delivered, PREDICATE_TYPE, predicate)
+
+
+def _times(received: datetime, completed: datetime) -> str:
+    began, ended = terms.timestamp(received), terms.timestamp(completed)
+    return f'"time":{{"received":"{began}","completed":"{ended}"}}'
 
 
 def build_event(event: Event, place: Place, *, origin: str, completed: datetime) -> bytes:
@@ -180,7 +169,7 @@ def build_event(event: Event, place: Place, *, origin: str, completed: datetime)
         raise EvidenceError("an event of a kind that has no name in the log")
     try:
         predicate = (
-            f'{{"kind":"{event.kind}","sequence":{_sequence(place)},'
+            f'{{"kind":"{event.kind}",{_sequence(place)},'
             f'"details":{orjson.dumps(dict(event.details)).decode()},'
             f'"time":{{"completed":"{terms.timestamp(completed)}"}},'
             f'"log":{{"origin":{terms.known(origin)}}}}}'
@@ -203,11 +192,6 @@ def _statement(name: str, sha256: bytes | None, kind: str, predicate: str) -> by
 
 def _sequence(place: Place) -> str:
     return (
-        f'{{"stream":{terms.known(place.stream)},"number":"{place.number}",'
+        f'"sequence":{{"stream":{terms.known(place.stream)},"number":"{place.number}",'
         f'"previous":{terms.octets(place.previous)}}}'
     )
-
-
-def _word(problem: str | None) -> str:
-    """A problem code; anything else is cut to a length that no code has."""
-    return terms.optional(None if problem is None else problem[:_LONGEST_ID])

@@ -1,0 +1,197 @@
+"""What the notary takes from a worker, and what no worker can make it sign."""
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.errors import EvidenceError
+from proxy.model import Content, Digest, Outcome, Peer, Report, Submission, Verdict
+from proxy.receipt import details, reading, statement
+from tests.receipt import anything, plain
+from tests.receipt.outcomes import CERTIFICATE, ORIGIN, START, outcome, refusal
+
+PLACE = statement.Place(1, "spiffe://example/etl/orders/orders", 42, b"\x01" * 32)
+FOUND = outcome()
+GOOD = statement.submission(FOUND)
+TOLD: dict[str, Any] = orjson.loads(GOOD.details)
+
+
+def build(submission: Submission) -> dict[str, Any]:
+    built = statement.build(submission, PLACE, origin=ORIGIN, completed=START)
+    value: dict[str, Any] = orjson.loads(built)["predicate"]
+    return value
+
+
+def forged(**changes: Any) -> Submission:
+    return replace(GOOD, details=orjson.dumps(TOLD | changes))
+
+
+@given(anything.OUTCOME)
+def test_details_are_the_octets_of_the_plain_construction(found: Outcome) -> None:
+    assert details.details(found) == plain.details(found)
+    assert details.details(found) == plain.details(found)  # what is remembered says the same
+
+
+def test_a_peer_with_endless_names_gets_details_that_fit() -> None:
+    names = tuple(f"spiffe://example/{'x' * 900}{n}" for n in range(500))
+    peer = Peer(certificate=replace(CERTIFICATE, uris=(*names, "u" * 9000), spiffe=names[0]))
+    masked = {f"$.{'y' * 900}{n}": 1 for n in range(500)}
+    request = replace(FOUND.request, report=Report("json", 1, masked))
+    found = outcome(
+        sender=peer, receiver=peer.certificate, request=request, answer=request, method="M" * 30_000
+    )
+    said = details.details(found)
+    assert said == plain.details(found)
+    assert len(said) <= details.MAX_DETAILS
+    told = orjson.loads(said)
+    assert len(told["sender"]["sans"]) + int(told["sender"]["otherSans"]) == 502
+    assert build(statement.submission(found))["sender"] == told["sender"]
+
+
+@pytest.mark.parametrize("field", ["method", "route", "listener", "upstream"])
+def test_text_that_is_not_unicode_is_refused_and_nothing_else_is_raised(field: str) -> None:
+    changes: dict[str, Any] = {field: "\ud800"}
+    with pytest.raises(EvidenceError):
+        details.details(outcome(**changes))
+
+
+def test_two_peers_of_the_same_address_in_turn_are_not_taken_for_each_other() -> None:
+    for number in range(3000):
+        found = outcome(sender=Peer(address=f"10.0.0.{number}"))
+        assert orjson.loads(details.details(found))["sender"] == {"name": f"ip:10.0.0.{number}"}
+
+
+# --- the notary's side ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", sorted(TOLD))
+def test_no_part_may_be_missing(key: str) -> None:
+    part = orjson.dumps({name: value for name, value in TOLD.items() if name != key})
+    with pytest.raises(EvidenceError):
+        build(replace(GOOD, details=part))
+
+
+@pytest.mark.parametrize(
+    "key", ["sequence", "time", "log", "attempt", "attemptId", "transferId", "kind", "unknown"]
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_worker_says_nothing_that_is_the_notarys_to_say(key: str, first: bool) -> None:
+    more = {key: {"origin": "another.example"}}
+    forgery = more | TOLD if first else TOLD | more
+    with pytest.raises(EvidenceError):
+        build(replace(GOOD, details=orjson.dumps(forgery)))
+
+
+@pytest.mark.parametrize("key", sorted(TOLD))
+def test_no_key_comes_twice(key: str) -> None:
+    again = b"," + orjson.dumps({key: TOLD[key]})[1:]
+    for forgery in (GOOD.details[:-1] + again, b"{" + again[1:-1] + b"," + GOOD.details[1:]):
+        with pytest.raises(EvidenceError):
+            build(replace(GOOD, details=forgery))
+
+
+@pytest.mark.parametrize("key", sorted(TOLD))
+@pytest.mark.parametrize("value", [7, "x", [], [{}], True])
+def test_each_part_is_an_object(key: str, value: object) -> None:
+    with pytest.raises(EvidenceError):
+        build(forged(**{key: value}))
+
+
+def test_the_parts_stand_in_their_order() -> None:
+    swapped = dict(reversed(TOLD.items()))
+    with pytest.raises(EvidenceError):
+        build(replace(GOOD, details=orjson.dumps(swapped)))
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b"{}",
+        b"null",
+        GOOD.details + b" ",
+        GOOD.details[:-1],
+        GOOD.details.replace(b":", b": ", 1),
+        GOOD.details.replace(b"POST", b"\\u0050OST"),
+        GOOD.details.replace(b"POST", b"PO\xffT"),
+        GOOD.details + GOOD.details,
+        GOOD.details[:-1] + b'},"log":{"origin":"x"}',
+    ],
+)
+def test_other_octets_than_ours_are_refused(octets: bytes) -> None:
+    with pytest.raises(EvidenceError):
+        build(replace(GOOD, details=octets))
+
+
+def test_details_without_end_are_refused() -> None:
+    many = {f"$.{n}": "1" for n in range(9000)}
+    with pytest.raises(EvidenceError):
+        build(forged(content=TOLD["content"] | {"masked": many}))
+
+
+@given(st.data())
+def test_nothing_that_passes_says_more_than_a_workers_part(data: st.DataObject) -> None:
+    """Any edit of good details is refused, or changes nothing outside of them."""
+    at = data.draw(st.integers(0, len(GOOD.details)))
+    cut = data.draw(st.integers(0, 12))
+    bits = st.sampled_from([b'"', b"}", b"{", b",", b'"sender":', b'"time":{}', b"\\", b"1"])
+    piece = b"".join(data.draw(st.lists(bits, max_size=5)))
+    edited = GOOD.details[:at] + piece + GOOD.details[at + cut :]
+    try:
+        told = build(replace(GOOD, details=edited))
+    except EvidenceError:
+        return
+    ours = build(GOOD)
+    assert list(told) == list(ours)
+    for key in told.keys() - TOLD.keys():
+        assert told[key] == ours[key]
+    assert orjson.dumps({key: told[key] for key in TOLD}) == edited
+
+
+@given(anything.OUTCOME)
+def test_whatever_a_worker_writes_is_taken(found: Outcome) -> None:
+    told = build(statement.submission(found))
+    assert {key: told[key] for key in TOLD} == orjson.loads(plain.details(found))
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        replace(GOOD, route="payments"),
+        replace(GOOD, route=None),
+        replace(GOOD, sender="spiffe://example/etl/payments"),
+        replace(GOOD, delivered_sha256=b"\x00" * 32),
+        replace(GOOD, delivered_sha256=None),
+        forged(request=TOLD["request"] | {"route": "payments"}),
+        forged(policy=TOLD["policy"] | {"route": "payments"}),
+        forged(sender=TOLD["sender"] | {"name": "spiffe://example/etl/payments"}),
+        forged(content=TOLD["content"] | {"delivered": None}),
+    ],
+)
+def test_details_agree_with_the_submission(claimed: Submission) -> None:
+    with pytest.raises(EvidenceError):
+        build(claimed)
+
+
+def test_a_part_named_like_the_cut_confuses_nobody() -> None:
+    report = Report("json", 1, {"sender": 1}, {',"sender":{"name":"x"}': 2})
+    request = Content(Digest(1), None, report, "sender")
+    for found in (refusal(request=request), outcome(Verdict.FAILED, answer=request)):
+        assert build(statement.submission(found))["request"]["route"] == "orders"
+
+
+def test_remembered_connections_are_those_of_this_submission_still() -> None:
+    build(GOOD)
+    with pytest.raises(EvidenceError):
+        build(replace(GOOD, sender="spiffe://example/etl/payments"))
+
+
+def test_a_submission_is_read_back_as_what_it_was() -> None:
+    said = statement.build(GOOD, PLACE, origin=ORIGIN, completed=START)
+    summary = reading.summarise(said)
+    assert (summary.transfer_id, summary.attempt_id) == (GOOD.transfer_id, GOOD.attempt_id)
+    assert summary.delivered_sha256 == GOOD.delivered_sha256
