@@ -2,52 +2,48 @@
 
 - `streams`: per `<sender>/<route>` the last number and the digest of the last envelope. As many as
   there are authenticated senders and routes.
-- `transfers`: per transfer how many attempts, which leaf says `delivered`, and which is the latest.
-  The latest 32,768; a transfer that comes back after so many others begins again at attempt 1.
-- `intents`: attempts that may have forwarded something and have no verdict yet.
-- `closed`: intents that have one, the latest 8,192, so that no attempt gets a second.
+- `transfers`: per transfer how many attempts and which leaf is the latest. The latest 32,768; a
+  transfer that comes back after so many others begins again at attempt 1.
+- `attempts`: which leaf an attempt id has. Every entry since the journal began, up to the latest
+  65,536: older ones are the index's to find.
+- `completed`: the time of the last entry; none goes back behind it.
+- `receipt_key`: the key that signs, so that none takes its place unannounced.
 
-`replay` folds journalled entries into it, the very step that a commit takes. The snapshot that
-begins a journal is this book as JSON:
+`replay` folds journalled entries into it, the very step that a commit takes. A batch is drafted on
+a `Draft` of the book, which sees it and leaves it as it is until `take`. The snapshot that begins a
+journal is this book as JSON:
 
-    {"base": 512, "edge": [["<hex>", "<hex>"]], "size": 700,
-     "streams": {"spiffe://a/b/orders": ["41", "<hex>"]},
-     "transfers": [["spiffe://a/b/orders", "<id>", 2, 40, 40]],
-     "intents": [["<id>", "spiffe://a/b", "orders", "<time>"]]}
+    {"base": 512, "edge": [["<hex>", "<hex>"]], "size": 700, "since": 690,
+     "completed": 1770000000000000, "receiptKey": "<hex>",
+     "streams": {"spiffe://a/b/orders": [41, "<hex>"]},
+     "transfers": [["spiffe://a/b/orders", "<id>", 2, 40]]}
 
 `base` is the first entry that the journal repeats and `edge` the tree before it (from tile level
-1 up); entries below `size` are in the book already.
+1 up); entries below `size` are in the book already. The journal has the memos of all entries from
+`since` on; the table of ids holds the earlier ones. `completed` is in microseconds since 1970.
 """
 
-from collections import ChainMap
-from collections.abc import MutableMapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 import orjson
 
 from proxy.errors import EvidenceError
-from proxy.model import Intent, Outcome, Verdict
 from proxy.receipt.reading import Summary
-from proxy.receipt.statement import Place, stream_of
-from proxy.receipt.terms import timestamp
+from proxy.receipt.statement import Place
 
 _TRANSFERS: Final = 32_768
-_CLOSED: Final = 8_192
+_ATTEMPTS: Final = 65_536
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
-REPEATS: Final = ("replayed", "in-flight")
-"""Problems of attempts that are refused because of another one: they never had an intent."""
+_NO_STREAM: Final[tuple[int, bytes | None]] = (0, None)
+_NO_TRANSFER: Final = (0, -1)
 
-Key = tuple[str, str, str]
-"""Stream, transfer id and time of receipt: one attempt.
-
-The time is empty for what `REPEATS`: such an attempt may bear the very time of the other one.
-"""
-
-Attempts = tuple[int, int | None, int | None]
-"""How many, the leaf that says `delivered`, and the latest leaf."""
-_NONE: Final[Attempts] = (0, None, None)
+Transfer = tuple[str, str]
+"""Stream and transfer id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,86 +53,93 @@ class Snapshot:
     base: int
     edge: list[list[bytes]]
     size: int
+    since: int
     book: "Book"
-
-
-def key_of(found: Intent | Outcome | Summary) -> Key:
-    """The attempt that an intent, an outcome or a statement is about."""
-    if isinstance(found, Intent):
-        return (
-            stream_of(found.sender, found.route),
-            found.transfer_id,
-            timestamp(found.started),
-        )
-    if isinstance(found, Outcome):
-        stream = stream_of(found.sender.name, found.route)
-        time = "" if found.problem in REPEATS else timestamp(found.received_at)
-        return stream, found.transfer_id, time
-    time = "" if found.problem in REPEATS else timestamp(found.received)
-    return found.place.stream, found.transfer_id, time
 
 
 @dataclass(slots=True)
 class Book:
-    streams: MutableMapping[str, tuple[int, bytes]] = field(default_factory=dict)
-    transfers: MutableMapping[tuple[str, str], Attempts] = field(default_factory=dict)
-    intents: dict[Key, Intent] = field(default_factory=dict)
-    closed: dict[Key, None] = field(default_factory=dict)
+    streams: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    transfers: dict[Transfer, tuple[int, int]] = field(default_factory=dict)
+    attempts: dict[bytes, int] = field(default_factory=dict)
+    completed: datetime = EPOCH
+    receipt_key: bytes | None = None
+    """32 octets; None in a log that has no key yet."""
 
-    def fork(self) -> "Book":
-        """A book to draft a batch in: it sees this one and leaves it as it is."""
-        return Book(ChainMap({}, self.streams), ChainMap({}, self.transfers))
-
-    def place(self, stream: str, transfer_id: str, *, replayed: bool = False) -> Place:
-        """Where the next statement about this transfer stands."""
-        number, previous = self.streams.get(stream, (0, None))
-        attempts, delivered, _ = self.transfers.get((stream, transfer_id), _NONE)
-        return Place(attempts + 1, stream, number + 1, previous, delivered if replayed else None)
-
-    def record(
-        self, place: Place, transfer_id: str, verdict: Verdict, index: int, digest: bytes
-    ) -> None:
-        """A statement has become leaf `index`; `digest` is SHA-256 of its envelope."""
-        self.streams[place.stream] = (place.number, digest)
-        transfer = (place.stream, transfer_id)
-        _, delivered, _ = self.transfers.get(transfer, _NONE)
-        if verdict is Verdict.DELIVERED and delivered is None:
-            delivered = index
-        self.transfers.pop(transfer, None)  # so that it becomes the latest
-        self.transfers[transfer] = (place.attempt, delivered, index)
-
-    def close(self, key: Key) -> None:
-        """The attempt has its verdict, durably. Also the moment to forget what is too old."""
-        if self.intents.pop(key, None) is not None:
-            self.closed[key] = None
-        while len(self.closed) > _CLOSED:
-            del self.closed[next(iter(self.closed))]
-        while len(self.transfers) > _TRANSFERS:
-            del self.transfers[next(iter(self.transfers))]
+    def take(self, draft: "Draft") -> None:
+        """What was drafted is durable. Also the moment to forget what is too old."""
+        self.streams.update(draft.streams)
+        for transfer, state in draft.transfers.items():
+            self.transfers.pop(transfer, None)  # so that it becomes the latest
+            self.transfers[transfer] = state
+        self.attempts.update(draft.attempts)
+        self.completed = max(self.completed, draft.completed)
+        _forget(self.transfers, _TRANSFERS)
+        _forget(self.attempts, _ATTEMPTS)
 
     def replay(self, summary: Summary, index: int, digest: bytes) -> None:
         """Fold in a journalled entry; `EvidenceError` unless it is the next of its stream."""
         place = summary.place
-        number, previous = self.streams.get(place.stream, (0, None))
+        number, previous = self.streams.get(place.stream) or _NO_STREAM
         if (place.number, place.previous) != (number + 1, previous):
             raise EvidenceError(f"entry {index} is not the next of its stream")
-        self.record(place, summary.transfer_id, summary.verdict, index, digest)
-        self.close(key_of(summary))
+        if summary.attempt_id in self.attempts:
+            raise EvidenceError(f"entry {index} is about an attempt that has a statement already")
+        draft = Draft(self, summary.completed)
+        draft.record(place, summary.transfer_id, summary.attempt_id, index, digest)
+        self.take(draft)
+
+
+class Draft:
+    """A batch that is not durable yet, on top of a book."""
+
+    __slots__ = ("_book", "attempts", "completed", "streams", "transfers")
+
+    def __init__(self, book: Book, now: datetime) -> None:
+        self._book = book
+        self.completed = max(now, book.completed)
+        """The time of every entry of the batch."""
+        self.streams: dict[str, tuple[int, bytes]] = {}
+        self.transfers: dict[Transfer, tuple[int, int]] = {}
+        self.attempts: dict[bytes, int] = {}
+
+    def place(self, stream: str, transfer_id: str | None) -> Place:
+        """Where the next statement about this transfer, or the next event (None), stands."""
+        book = self._book
+        number, previous = self.streams.get(stream) or book.streams.get(stream) or _NO_STREAM
+        attempt = 0
+        if transfer_id is not None:
+            transfer = (stream, transfer_id)
+            found = self.transfers.get(transfer) or book.transfers.get(transfer, _NO_TRANSFER)
+            attempt = found[0] + 1
+        return Place(attempt, stream, number + 1, previous)
+
+    def record(
+        self,
+        place: Place,
+        transfer_id: str | None,
+        attempt_id: bytes | None,
+        index: int,
+        digest: bytes,
+    ) -> None:
+        """A statement will be leaf `index`; `digest` is SHA-256 of its envelope.
+
+        An event has no transfer and no attempt.
+        """
+        self.streams[place.stream] = (place.number, digest)
+        if transfer_id is not None and attempt_id is not None:
+            self.transfers[(place.stream, transfer_id)] = (place.attempt, index)
+            self.attempts[attempt_id] = index
+
+
+def _forget(memory: dict[Any, Any], most: int) -> None:
+    excess = len(memory) - most
+    if excess > 0:
+        for key in list(islice(memory, excess)):
+            del memory[key]
 
 
 # --- octets --------------------------------------------------------------------------------------
-
-
-def encode_intent(intent: Intent) -> bytes:
-    return orjson.dumps(_intent_row(intent))
-
-
-def decode_intent(body: bytes) -> Intent:
-    """Raises `EvidenceError`."""
-    try:
-        return _intent(orjson.loads(body))
-    except (ValueError, TypeError):
-        raise EvidenceError("the journal holds a malformed intent") from None
 
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
@@ -146,12 +149,13 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
             "base": snapshot.base,
             "edge": [[node.hex() for node in row] for row in snapshot.edge],
             "size": snapshot.size,
+            "since": snapshot.since,
+            "completed": (book.completed - EPOCH) // _MICROSECOND,
+            "receiptKey": None if book.receipt_key is None else book.receipt_key.hex(),
             "streams": {
-                stream: [str(number), digest.hex()]
-                for stream, (number, digest) in book.streams.items()
+                stream: (number, digest.hex()) for stream, (number, digest) in book.streams.items()
             },
-            "transfers": [[*transfer, *state] for transfer, state in book.transfers.items()],
-            "intents": [_intent_row(intent) for intent in book.intents.values()],
+            "transfers": [(*transfer, *state) for transfer, state in book.transfers.items()],
         }
     )
 
@@ -160,29 +164,21 @@ def decode_snapshot(body: bytes) -> Snapshot:
     """Raises `EvidenceError`."""
     try:
         value: dict[str, Any] = orjson.loads(body)
-        intents = [_intent(row) for row in value["intents"]]
+        key = value["receiptKey"]
         book = Book(
             streams={
                 stream: (int(number), bytes.fromhex(digest))
                 for stream, (number, digest) in value["streams"].items()
             },
             transfers={
-                (stream, transfer_id): (attempts, delivered, latest)
-                for stream, transfer_id, attempts, delivered, latest in value["transfers"]
+                (stream, transfer_id): (attempts, latest)
+                for stream, transfer_id, attempts, latest in value["transfers"]
             },
-            intents={key_of(intent): intent for intent in intents},
+            completed=EPOCH + int(value["completed"]) * _MICROSECOND,
+            receipt_key=None if key is None else bytes.fromhex(key),
         )
         edge = [[bytes.fromhex(node) for node in row] for row in value["edge"]]
-        return Snapshot(int(value["base"]), edge, int(value["size"]), book)
-    except (ValueError, TypeError, KeyError, AttributeError):
+        base, size, since = (int(value[name]) for name in ("base", "size", "since"))
+        return Snapshot(base, edge, size, since, book)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         raise EvidenceError("the journal begins with a malformed snapshot") from None
-
-
-def _intent_row(intent: Intent) -> list[str]:
-    return [intent.transfer_id, intent.sender, intent.route, timestamp(intent.started)]
-
-
-def _intent(row: list[str]) -> Intent:
-    transfer_id, sender, route, started = row
-    time = datetime.strptime(started, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-    return Intent(transfer_id, sender, route, time)

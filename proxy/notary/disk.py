@@ -77,8 +77,12 @@ class Disk:
         finally:
             os.close(fd)
 
+    def unlink(self, path: Path) -> None:
+        """Remove a file. It may be gone already."""
+        path.unlink(missing_ok=True)
+
     def remove(self, path: Path) -> None:
         """Remove a file, and its folder where that leaves it empty. It may be gone already."""
-        path.unlink(missing_ok=True)
+        self.unlink(path)
         with contextlib.suppress(OSError):
             path.parent.rmdir()

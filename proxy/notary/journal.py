@@ -5,15 +5,17 @@ A file of records, each
     magic `LGJ` ‖ kind ‖ u32be length ‖ u64be settled ‖ u32be CRC of the 16 octets before
     ‖ u32be CRC of the body ‖ body
 
-    4c 47 4a 49  00 00 00 5f  00 00 00 00 00 00 01 a0  9b 1f 02 7e  11 8c 60 d5  {"transferId":…
+    4c 47 4a 45  00 00 0d 5f  00 00 00 00 00 00 01 a0  9b 1f 02 7e  11 8c 60 d5  {"payload":…
 
 | kind | body                                                               |
 |------|--------------------------------------------------------------------|
 | `S`  | JSON: where the file starts, see `book.py`. The first record, once |
-| `I`  | JSON: an intent                                                    |
+| `M`  | u64be index of an entry ‖ a memo about it for the table of ids     |
 | `E`  | the exact octets of an envelope: the next leaf                     |
 
 Rules
+- A memo (see `ids.py`) comes before its entry and counts with it, so that no entry is ever there
+  without its memo. A new journal begins with those that the table may not hold yet.
 - A new journal is written whole beside the old one and renamed over it; then it only grows.
 - After any failed write or sync nothing is appended to the file any more: a new one is written from
   memory. Pages that a failed fdatasync has dropped are never trusted.
@@ -35,15 +37,27 @@ from proxy.errors import EvidenceError
 from proxy.notary.disk import Disk
 
 SNAPSHOT: Final = b"S"
-INTENT: Final = b"I"
+MEMO: Final = b"M"
 ENTRY: Final = b"E"
-_KINDS: Final = (SNAPSHOT, INTENT, ENTRY)
+_KINDS: Final = (SNAPSHOT, MEMO, ENTRY)
 _MAGIC: Final = b"LGJ"
 _HEADER: Final = struct.Struct(">3scIQII")
+_HEAD: Final = struct.Struct(">3scIQ")
+_CRCS: Final = struct.Struct(">II")
 _CHECKED: Final = 16
 
 Item = tuple[bytes, bytes]
 """Kind and body."""
+
+
+def memo(index: int, body: bytes) -> Item:
+    """What entry `index` does to the table of ids."""
+    return MEMO, index.to_bytes(8) + body
+
+
+def memo_of(body: bytes) -> tuple[int, bytes]:
+    """Index and memo."""
+    return int.from_bytes(body[:8]), body[8:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +82,8 @@ def encode(items: Iterable[Item], settled: int | None = None) -> bytes:
 
 
 def _record(kind: bytes, body: bytes, settled: int) -> bytes:
-    head = struct.pack(">3scIQ", _MAGIC, kind, len(body), settled)
-    return head + struct.pack(">II", zlib.crc32(head), zlib.crc32(body)) + body
+    head = _HEAD.pack(_MAGIC, kind, len(body), settled)
+    return head + _CRCS.pack(zlib.crc32(head), zlib.crc32(body)) + body
 
 
 def scan(data: bytes) -> Scan:

@@ -27,6 +27,45 @@ class Edition:
     """How many of the leaves' full tiles are among the files."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The leaves at one moment, for a thread to make an edition of."""
+
+    base: int
+    size: int
+    tail: tuple[bytes, ...]
+    full: tuple[tuple[str, bytes], ...]
+    edge: tuple[tuple[bytes, ...], ...]
+
+    def root(self) -> bytes:
+        return Tree(self.size, self.edge).root()
+
+    def edition(self, published: frozenset[str]) -> Edition:
+        """The files to write, but for unfinished tiles among `published`: those are there."""
+        partials = {
+            tile_path(level, self.size >> 8 * (level + 1), len(row)): b"".join(row)
+            for level, row in enumerate(self.edge)
+            if row
+        }
+        files = list(self.full)
+        for start in range(0, len(self.tail), TILE_WIDTH):
+            entries = list(self.tail[start : start + TILE_WIDTH])
+            path = tile_path(ENTRIES, (self.base + start) // TILE_WIDTH, len(entries))
+            if len(entries) == TILE_WIDTH:
+                files.append((path, bundle(entries)))
+            else:
+                partials[path] = bundle(entries)
+        files += [(path, data) for path, data in partials.items() if path not in published]
+        return Edition(
+            size=self.size,
+            root=self.root(),
+            files=tuple(files),
+            partials=frozenset(partials),
+            edge=self.edge[1:],
+            full_tiles=len(self.full),
+        )
+
+
 class Leaves:
     def __init__(self, base: int, edge: list[list[bytes]]) -> None:
         """`edge` is that of the tree of `base` leaves, from tile level 1 up; `EvidenceError`."""
@@ -52,30 +91,10 @@ class Leaves:
         """An entry of the tail; None outside it."""
         return self.tail[index - self.base] if self.base <= index < self.size else None
 
-    def edition(self, published: frozenset[str]) -> Edition:
-        """The files to write, but for unfinished tiles among `published`: those are there."""
-        partials = {
-            tile_path(level, self.size >> 8 * (level + 1), len(row)): b"".join(row)
-            for level, row in enumerate(self.tree.edge)
-            if row
-        }
-        files = list(self._full)
-        for start in range(0, len(self.tail), TILE_WIDTH):
-            entries = self.tail[start : start + TILE_WIDTH]
-            path = tile_path(ENTRIES, (self.base + start) // TILE_WIDTH, len(entries))
-            if len(entries) == TILE_WIDTH:
-                files.append((path, bundle(entries)))
-            else:
-                partials[path] = bundle(entries)
-        files += [(path, data) for path, data in partials.items() if path not in published]
-        return Edition(
-            size=self.size,
-            root=self.tree.root(),
-            files=tuple(files),
-            partials=frozenset(partials),
-            edge=tuple(tuple(row) for row in self.tree.edge[1:]),
-            full_tiles=len(self._full),
-        )
+    def cut(self) -> Cut:
+        """What there is now."""
+        edge = tuple(tuple(row) for row in self.tree.edge)
+        return Cut(self.base, self.size, tuple(self.tail), tuple(self._full), edge)
 
     def settle(self, edition: Edition) -> None:
         """Forget what `edition` has put on disk."""

@@ -1,70 +1,108 @@
-"""What the journey asks of the log, and the rules of an attempt.
+"""What workers ask of the log, and the rules of an attempt.
 
-- `intend` returns when the intent is in the journal: nothing is forwarded before. `conclude`
-  returns when the entry is durable: no answer completes before. Both raise `LogFailure` when that
-  cannot be.
-- An attempt is known by transfer id, sender, route and the time at which it was received. It gets
-  one statement. One that says `delivered` or `indeterminate` demands its open intent; a refusal
-  before any intent needs none.
+- `conclude` returns when the statement is durable: no answer completes before. It raises
+  `LogFailure` when that cannot be.
+- An attempt is known by its id and gets one statement, whoever asks how often: by its worker, or,
+  where that is no more, by the intent that it left.
+- `reserve` holds a claimed id until the attempt's statement is durable.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Self
 
 import trio
 
 from proxy.errors import EvidenceError, LogFailure
-from proxy.model import Intent, Outcome, Receipt, Verdict
-from proxy.notary import keys
-from proxy.notary.book import REPEATS, Key, key_of
+from proxy.model import Claim, Earlier, Event, Intent, Receipt, Submission, Verdict
+from proxy.notary import opening
 from proxy.notary.disk import Disk
+from proxy.notary.drafts import Item, Pending, stream_of
+from proxy.notary.intents import FOLDER
+from proxy.notary.keys import Keys, load_ed25519
+from proxy.notary.link import OnDone, Waiting
+from proxy.notary.resent import Resent
+from proxy.notary.shedding import EVERY, Shedding
 from proxy.notary.store import Clock, Store
-from proxy.notary.writer import OnCommit, Pending, Writer
-from proxy.receipt.statement import stream_of
+from proxy.notary.writer import OnCommit, Writer
+from proxy.receipt import dsse, keychain, reading
+
+_MOST_QUEUED = 65_536
+"""What may pile up while the disk fails."""
+_OK = 200
+_STOPPED = "the notary has stopped"
 
 
 class Notary:
-    """`open` it, `run` it in a nursery, `close` it when nothing more will be concluded."""
+    """`open` it, `run` it in a nursery, `close` it when nothing more will be concluded.
+
+    Implements `proxy.notary.link.Link` and `proxy.notary.server.Served`.
+    """
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._store = writer.store
+        self._resent = Resent(writer.store, self._submit_again)
+        self._shedding = Shedding(writer.store.clock())
+        self._started = False
 
     @classmethod
     def open(
         cls,
         store: Path,
         *,
-        origin: str,
-        receipt_key: bytes,
-        log_key: bytes,
-        log_pq_key: bytes | None,
+        keys: Keys,
         durability: Literal["fsync", "write"],
         checkpoint_every: float,
+        capacity: int,
         clock: Clock,
         on_commit: OnCommit = lambda size, seconds: None,
         disk: Disk | None = None,
+        live: Collection[str] = (),
+        previous_key: bytes | None = None,
     ) -> Self:
         """Lock the store, recover it, close what a crash interrupted. Blocks on the disk.
 
-        Keys are PEM; `checkpoint_every` is in seconds; `clock` gives aware times. Raises
-        `CredentialError` for a key, `EvidenceError` for a store that is damaged or of another log,
-        `LogFailure` where it is in use or cannot be written.
+        `checkpoint_every` is in seconds; `capacity` is the most ids that are remembered; `clock`
+        gives aware times; `live` names the workers whose intents are not to be closed;
+        `previous_key` is the PEM of the receipt key before this one. Raises `CredentialError` for a
+        key, `EvidenceError` for a store that is damaged or of another log, `LogFailure` where it is
+        in use or cannot be written.
         """
-        loaded = keys.load(origin, receipt_key, log_key, log_pq_key)
-        opened = Store(store, loaded, disk or Disk(), clock)
+        previous = None
+        if previous_key is not None:
+            old = load_ed25519(previous_key, "the previous receipt key")
+            previous = Keys(keys.origin, old, keys.log, keys.log_pq)
+        opened = Store(
+            store, keys, disk or Disk(), clock, capacity=capacity, live=live, previous=previous
+        )
         sync_batches = durability == "fsync"
         return cls(Writer(opened, checkpoint_every, on_commit, sync_batches=sync_batches))
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Commit and publish until `close`; commits what is queued even when it is cancelled."""
-        await self._writer.run(task_status)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._resent.run)
+            nursery.start_soon(self._tell_shed)
+            try:
+                await self._writer.run(task_status)
+            finally:
+                self._resent.give_up()
+            nursery.cancel_scope.cancel()
 
-    async def close(self) -> None:
-        """Commit everything, write the last checkpoint, release the store."""
-        await self._writer.close()
+    async def close(self, *, clean: bool = True) -> None:
+        """Commit everything, write the last checkpoint, release the store.
+
+        Where a start was noted, a stop is as well; `clean` says whether all had ended by itself.
+        """
+        writer = self._writer
+        if not writer.stop.is_set():
+            self._enter_shed()
+            if self._started:
+                self._enter(Event("stop", {"clean": clean}))
+        await writer.close()
+        self._resent.give_up()
 
     async def publish(self) -> None:
         """Write tiles and checkpoint now instead of at the next `checkpoint_every`."""
@@ -74,10 +112,12 @@ class Notary:
 
     @property
     def ready(self) -> bool:
-        """True while intents are taken: running, and the disk takes what it is given."""
-        writer = self._writer
-        healthy = writer.fault is None and writer.unpublished is None
-        return writer.running and healthy and not writer.stop.is_set()
+        """True while intents may be taken: running, and the disk takes what it is given."""
+        return self._writer.health.ready
+
+    def watching(self, on_change: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call `on_change` whenever `ready` has changed."""
+        return self._writer.health.watching(on_change)
 
     @property
     def size(self) -> int:
@@ -89,72 +129,181 @@ class Notary:
         """How many attempts were found interrupted at the start, and closed."""
         return self._store.interrupted
 
-    def entry(self, index: int) -> bytes | None:
+    @property
+    def receipt_key(self) -> Mapping[str, str]:
+        """The public key of the receipts, as events name it: `keyid`, `spki`."""
+        return keychain.describe(self._store.keys.receipt.public_key())
+
+    async def entry(self, index: int) -> bytes | None:
         """The exact octets of a durable leaf; None where there is none. Raises `LogFailure`."""
+        found = self._store.leaves.entry(index)
+        if found is not None or not 0 <= index < self._store.leaves.base:
+            return found
         try:
-            return self._store.entry(index)
+            return await trio.to_thread.run_sync(self._store.entry, index)
         except (OSError, EvidenceError) as error:
             raise LogFailure(f"entry {index} cannot be read: {error}") from None
 
-    def latest(self, sender: str, route: str, transfer_id: str) -> bytes | None:
+    async def latest(self, sender: str, route: str, transfer_id: str) -> bytes | None:
         """The latest leaf about a transfer; None where it is none of the latest 32,768.
 
         Raises `LogFailure`.
         """
         transfer = (stream_of(sender, route), transfer_id)
-        _, _, index = self._store.book.transfers.get(transfer, (0, None, None))
-        return None if index is None else self.entry(index)
+        found = self._store.book.transfers.get(transfer)
+        return None if found is None else await self.entry(found[1])
 
-    def delivered_since(self, seconds: float) -> Iterator[tuple[str, str, str, datetime]]:
-        """(sender, route, transfer id, completed) of what was delivered lately, newest first."""
-        try:
-            for summary in self._store.recent(seconds):
-                if summary.verdict is Verdict.DELIVERED and summary.route is not None:
-                    yield summary.sender, summary.route, summary.transfer_id, summary.completed
-        except (OSError, EvidenceError) as error:
-            raise LogFailure(f"the log cannot be read back: {error}") from None
+    # --- ids -------------------------------------------------------------------------------------
 
-    # --- what the journey does -------------------------------------------------------------------
+    async def reserve(self, claim: Claim, attempt_id: bytes, *, holder: str = "") -> Earlier | None:
+        """See `Link.reserve`."""
+        if not self.ready:
+            raise LogFailure(self._writer.health.failing or "the notary does not run")
+        found = self._store.ids.reserve(claim, attempt_id, self._now(), holder=holder)
+        if found is None:
+            return None
+        envelope = await self.entry(found.index)
+        if envelope is None:
+            raise LogFailure(f"entry {found.index} is not there, but an id was delivered by it")
+        return Earlier(found.status or _status(envelope), found.index, envelope)
 
-    async def intend(self, intent: Intent) -> None:
-        """Journal `intent`. Raises `LogFailure`, and then nothing may be forwarded."""
-        writer, key = self._writer, key_of(intent)
-        writer.require_usable()
-        if writer.unpublished is not None:
-            raise LogFailure(writer.unpublished)
-        if key in self._store.book.intents:
-            raise LogFailure("this attempt has an open intent already")
-        await writer.intend(key, intent)
+    def restore(self, claim: Claim, attempt_id: bytes, *, holder: str) -> None:
+        """A worker says, to a notary that has just started, what it holds. Raises `LogFailure`."""
+        self._store.ids.restore(claim, attempt_id, self._now(), holder=holder)
 
-    async def conclude(self, outcome: Outcome) -> Receipt:
-        """Write the attempt's statement. Raises `LogFailure` unless it is durable.
+    def release(self, claim: Claim, attempt_id: bytes) -> None:
+        """See `Link.release`."""
+        self._store.ids.release(attempt_id)
 
-        May be cancelled: the statement is written all the same.
-        """
-        writer, key = self._writer, key_of(outcome)
-        self._require_conclusive(key, outcome)
-        pending = Pending(outcome, key)
-        failing = writer.fault or writer.unpublished
-        if failing is not None and key not in self._store.book.intents:
-            # Nothing crossed, so nothing is owed; and what peers can pile up stays bounded.
-            raise LogFailure(failing)
-        if writer.fault is not None:
-            pending.unanswered(LogFailure(writer.fault))
-        writer.submit(pending)
-        await pending.done.wait()
-        if isinstance(pending.result, Receipt):
-            return pending.result
-        raise pending.result or LogFailure("the notary has stopped")
+    async def matches(self, claim: Claim, content_sha256: bytes) -> bool:
+        """See `Link.matches`."""
+        return self._store.ids.matches(claim, content_sha256, self._now())
 
-    def _require_conclusive(self, key: Key, outcome: Outcome) -> None:
-        """One statement an attempt, and none that says something crossed without an intent."""
-        if self._writer.stopped.is_set():
-            raise LogFailure("the notary has stopped")
-        if outcome.problem in REPEATS:
+    def _now(self) -> float:
+        return self._store.clock().timestamp()
+
+    # --- statements ------------------------------------------------------------------------------
+
+    async def conclude(self, submission: Submission, *, resent: bool = False) -> Receipt:
+        """See `Link.conclude`. May be cancelled: the statement is written all the same."""
+        waiting = Waiting()
+        self.submit(submission, waiting, resent=resent)
+        return await waiting.receipt()
+
+    def submit(self, submission: Submission, on_done: OnDone, *, resent: bool = False) -> None:
+        """See `Link.submit`. `on_done` may be told before this returns."""
+        attempt_id, writer = submission.attempt_id, self._writer
+        pending = writer.waiting.get(attempt_id)
+        if writer.stopped.is_set():
+            on_done(LogFailure(_STOPPED))
+        elif pending is not None:
+            self._join(pending, on_done, patient=resent)
+        elif resent or attempt_id in self._store.book.attempts:
+            self._resent.put(submission, on_done)
+        else:
+            self._submit(submission, on_done)
+
+    def _join(self, pending: Pending, on_done: OnDone, *, patient: bool) -> None:
+        failing = self._writer.health.journal
+        if failing is not None and not patient:
+            on_done(LogFailure(failing))
             return
-        book = self._store.book
-        if key in self._writer.closing or (key in book.closed and key not in book.intents):
-            raise LogFailure("this attempt has its statement already")
-        crossed = outcome.verdict in (Verdict.DELIVERED, Verdict.INDETERMINATE)
-        if crossed and key not in book.intents:
-            raise LogFailure("this attempt has no open intent")
+        pending.patient = pending.patient or patient
+        pending.waiters.append(on_done)
+
+    def _submit(self, submission: Submission, on_done: OnDone) -> None:
+        """The first time that this attempt is concluded."""
+        writer, health = self._writer, self._writer.health
+        pending = Pending(submission, patient=False, waiters=[on_done])
+        if health.failing is not None:
+            failure = LogFailure(health.failing)
+            idle = submission.verdict is Verdict.REJECTED
+            if idle or writer.queued >= _MOST_QUEUED:
+                # What peers can pile up stays bounded. An intent, if there is one, stays open.
+                self._store.ids.release(submission.attempt_id)
+                on_done(failure)
+                return
+            if health.journal is not None:
+                writer.submit(pending)
+                pending.unanswered(failure)
+                return
+        writer.submit(pending)
+
+    def _submit_again(self, submission: Submission, on_done: OnDone) -> None:
+        """One that was sent before, but is not in the log."""
+        pending = self._writer.waiting.get(submission.attempt_id)
+        if self._writer.stopped.is_set():
+            on_done(LogFailure(_STOPPED))
+        elif pending is not None:
+            self._join(pending, on_done, patient=True)
+        else:
+            self._writer.submit(Pending(submission, patient=True, waiters=[on_done]))
+
+    # --- what is not a worker's ------------------------------------------------------------------
+
+    async def note(self, event: Event) -> Receipt:
+        """Put an event into the log. Raises `LogFailure`; it is then written later, if at all."""
+        if self._writer.stop.is_set():
+            raise LogFailure(_STOPPED)
+        self._started = self._started or event.kind == "start"
+        return await self._enter(event).receipt()
+
+    async def worker_gone(self, name: str) -> int:
+        """Close the intents that a dead worker left open, and let go what it held.
+
+        Returns how many there were. To be called when its channel has been read to the end; waits
+        for a failing disk. Raises `LogFailure` where the intents do not read or the notary stops.
+        """
+        path = self._store.folder / FOLDER / name
+        try:
+            found = await trio.to_thread.run_sync(opening.still_open, path, self._store.find)
+            waiting = [self._close(intent) for intent in found]
+            for each in waiting:
+                await each.receipt()
+            if found:
+                await self._enter(opening.recovery(len(found), 0), patient=True).receipt()
+            self._store.ids.drop(name)
+            self._store.disk.unlink(path)
+        except (OSError, EvidenceError) as error:
+            raise LogFailure(f"the intents of {name} cannot be closed: {error}") from None
+        return len(found)
+
+    def _close(self, intent: Intent) -> Waiting:
+        pending = self._writer.waiting.get(intent.attempt_id)
+        if pending is None:
+            return self._enter(intent, patient=True)
+        waiting = Waiting()
+        self._join(pending, waiting, patient=True)
+        return waiting
+
+    def _enter(self, item: Item, *, patient: bool = False) -> Waiting:
+        waiting = Waiting()
+        if self._writer.stopped.is_set():
+            waiting(LogFailure(_STOPPED))
+        else:
+            self._writer.submit(Pending(item, patient, waiters=[waiting]))
+        return waiting
+
+    # --- what was turned away --------------------------------------------------------------------
+
+    def shed(self, counts: Mapping[str, int]) -> None:
+        """See `Link.shed`. In the log they are one event a minute."""
+        self._shedding.add(counts)
+
+    async def _tell_shed(self) -> None:
+        while True:
+            await trio.sleep(EVERY)
+            if self.ready:
+                self._enter_shed()
+
+    def _enter_shed(self) -> None:
+        event = self._shedding.event(self._store.clock())
+        if event is not None:
+            self._enter(event)
+
+
+def _status(envelope: bytes) -> int:
+    """What the upstream answered with, where the sender had no answer of ours."""
+    answer = reading.parse(dsse.parse(envelope).payload)["predicate"].get("answer") or {}
+    status = answer.get("status")
+    return status if isinstance(status, int) else _OK

@@ -1,63 +1,65 @@
-"""The log as one process owns it: keys, book, tree, journal and static files. Synchronous.
+"""The log as one process owns it: keys, book, tree, ids, journal and static files. Synchronous.
 
-The steps of a commit are separate, so that the notary can put the slow one into a thread:
-`draft` (nothing changes), `append`, `sync` (may block), `settle` (now it counts).
+The steps of a commit are separate, so that the notary can put the slow one into a thread: `begin`
+and `draft` (nothing changes), `append`, `sync` (may block), `settle` (now it counts).
 """
 
 import fcntl
-import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import threading
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from proxy.errors import EvidenceError, LogFailure
-from proxy.model import Intent, Outcome
-from proxy.notary import journal, recovery
-from proxy.notary.book import Book, Key, encode_intent, key_of
+from proxy.errors import LogFailure
+from proxy.model import Event
+from proxy.notary import journal, opening
+from proxy.notary.book import Draft
 from proxy.notary.disk import Disk
+from proxy.notary.drafts import Batch, Item, Pending, Scribe
+from proxy.notary.ids import Batch as Rows
+from proxy.notary.index import Index
 from proxy.notary.keys import Keys
-from proxy.notary.leaves import Edition
+from proxy.notary.leaves import Cut, Edition
+from proxy.notary.memos import Memos
 from proxy.notary.publisher import JOURNAL, Publisher
-from proxy.receipt import dsse, reading, statement
+from proxy.notary.recovery import new_journal
+from proxy.notary.rows import Row
 from proxy.receipt.merkle import TILE_WIDTH
-from proxy.receipt.reading import Summary
-from proxy.receipt.statement import Place
-from proxy.receipt.tiles import ENTRIES, MAX_ENTRY, load_tile
+from proxy.receipt.tiles import ENTRIES, load_tile
 
-_ROTATE: Final = 16 * 2**20
-_SLACK: Final = timedelta(seconds=60)
+_ROTATE: Final = 64 * 2**20
 _SCRATCH: Final = ".journal"
 Clock = Callable[[], datetime]
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A signed statement that is not in the log yet."""
-
-    outcome: Outcome
-    place: Place
-    envelope: bytes
-    digest: bytes
-
-
 class Store:
     def __init__(
-        self, folder: Path, keys: Keys, disk: Disk, clock: Clock, *, rotate: int = _ROTATE
+        self,
+        folder: Path,
+        keys: Keys,
+        disk: Disk,
+        clock: Clock,
+        *,
+        capacity: int,
+        live: Collection[str] = (),
+        previous: Keys | None = None,
+        rotate: int = _ROTATE,
     ) -> None:
-        """Lock, recover, and begin a new journal. Raises `EvidenceError` and `LogFailure`."""
+        """Lock, recover, and begin a new journal. Raises as `Notary.open` does."""
         self.folder, self.keys, self.disk, self.clock = folder, keys, disk, clock
         self._rotate = rotate
-        self._sign = keys.envelope()
+        self._scribe = Scribe(keys)
+        self._rows: list[Row] = []
+        self._indexing = threading.Lock()
         try:
             disk.make_folders(folder)
             self._lock = _lock(folder)
         except OSError as error:
             raise LogFailure(f"{folder}: {error.strerror}") from None
         try:
-            self._recover()
+            self._open(capacity, live, previous)
         except OSError as error:
             self.release()
             raise LogFailure(f"{folder}: {error.strerror}") from None
@@ -65,72 +67,79 @@ class Store:
             self.release()
             raise
 
-    def _recover(self) -> None:
-        checkpoint = recovery.read_checkpoint(self.folder, self.keys)
-        self.leaves, self.book = recovery.recover(self.folder, checkpoint)
-        self.interrupted = recovery.close_interrupted(
-            self.leaves, self.book, self.keys, self.clock()
-        )
+    def _open(self, capacity: int, live: Collection[str], previous: Keys | None) -> None:
+        checkpoint, recovered = opening.read(self.folder, self.keys)
+        self.leaves, self.book = recovered.leaves, recovered.book
+        now = self.clock()
+        self.ids = opening.open_ids(self.folder, capacity, recovered, now)
         size = None if checkpoint is None else checkpoint.size
         self.publisher = Publisher(self.disk, self.folder, size)
+        self.index = Index.open(self.folder, self.keys.origin, size or 0)
+        left = opening.left_behind(self.folder, live, self.find)
+        self.memos = Memos(recovered.since, recovered.memos)
+        for scribe, items in opening.owed(self.book, self.keys, previous, recovered, left):
+            batch = Batch(Draft(self.book, now))
+            scribe.draft(batch, items, self.leaves.size)
+            self._describe(batch)
+            self.settle(batch)
+        self.book.receipt_key = self.keys.receipt.public_key().public_bytes_raw()
+        self.interrupted = sum(map(len, left.values()))
         self.journal = self._new_journal(self.new_journal())
+        for path in left:
+            self.disk.unlink(path)
 
     def release(self) -> None:
-        """Close the journal and let another process have the store."""
-        if hasattr(self, "journal"):
-            self.journal.close()
+        """Close journal and table, and let another process have the store."""
+        for name in ("journal", "ids", "index"):
+            if hasattr(self, name):
+                getattr(self, name).close()
         os.close(self._lock)
 
     # --- a commit, step by step ------------------------------------------------------------------
 
-    def draft(self, outcomes: Iterable[Outcome]) -> Iterator[Draft | LogFailure]:
-        """Signed statements in the order of `outcomes`; a failure where one cannot be made."""
-        book, index = self.book.fork(), self.leaves.size
-        for outcome in outcomes:
-            try:
-                draft = self._draft(outcome, book)
-            except EvidenceError as error:
-                yield LogFailure(str(error))
-                continue
-            book.record(draft.place, outcome.transfer_id, outcome.verdict, index, draft.digest)
-            index += 1
-            yield draft
+    def begin(self) -> Batch:
+        """An empty batch."""
+        return Batch(Draft(self.book, self.clock()))
 
-    def _draft(self, outcome: Outcome, book: Book) -> Draft:
-        stream = key_of(outcome)[0]
-        replayed = outcome.problem == "replayed"
-        place = book.place(stream, outcome.transfer_id, replayed=replayed)
-        envelope = self._sign(
-            statement.build(
-                outcome,
-                attempt=place.attempt,
-                sequence=place.number,
-                previous=place.previous,
-                stream=stream,
-                origin=self.keys.origin,
-                duplicate_of=place.duplicate_of,
-            )
-        )
-        if len(envelope) > MAX_ENTRY:
-            raise EvidenceError(f"an envelope is larger than {MAX_ENTRY} octets")
-        return Draft(outcome, place, envelope, hashlib.sha256(envelope).digest())
+    def draft(self, batch: Batch, items: Iterable[Pending]) -> None:
+        """Add signed statements in the order of `items`."""
+        self._scribe.draft(batch, items, self.leaves.size + len(batch.written))
 
-    def append(self, drafts: Iterable[Draft]) -> None:
+    def append(self, batch: Batch) -> None:
         """Write a batch to the journal. After an `OSError`, `sync` or not, write a new journal."""
-        self.journal.append([(journal.ENTRY, draft.envelope) for draft in drafts])
+        self._describe(batch)
+        records: list[journal.Item] = []
+        for (_, receipt), memo in zip(batch.written, batch.memos, strict=True):
+            if memo is not None:
+                records.append(journal.memo(receipt.index, memo))
+            records.append((journal.ENTRY, receipt.envelope))
+        self.journal.append(records)
 
-    def settle(self, draft: Draft) -> int:
-        """A draft is durable: it is now a leaf. Returns its index."""
-        outcome = draft.outcome
-        index = self.leaves.append(draft.envelope)
-        self.book.record(draft.place, outcome.transfer_id, outcome.verdict, index, draft.digest)
-        self.book.close(key_of(outcome))
-        return index
+    def _describe(self, batch: Batch) -> None:
+        """What each statement does to the table of ids."""
+        now = batch.draft.completed.timestamp()
+        for pending, _ in batch.written:
+            item = pending.item
+            batch.memos.append(None if isinstance(item, Event) else self.ids.memo(item, now))
 
-    def intend(self, key: Key, intent: Intent) -> None:
-        """Journal an intent. After an `OSError`, write a new journal."""
-        self.journal.append([(journal.INTENT, encode_intent(intent))])
-        self.book.intents[key] = intent
+    def settle(self, batch: Batch) -> None:
+        """A batch is durable: its statements are leaves now."""
+        now = batch.draft.completed.timestamp()
+        append, settle = self.leaves.append, self.ids.settle
+        for (pending, receipt), memo in zip(batch.written, batch.memos, strict=True):
+            append(receipt.envelope)
+            item = pending.item
+            if not isinstance(item, Event) and item.claim is not None:
+                settle(item.attempt_id, receipt.index, memo, now)
+                if memo is not None:
+                    self.memos.add(receipt.index, memo)
+        self._rows += batch.rows
+        self.book.take(batch.draft)
+
+    def give_up(self, item: Item) -> None:
+        """This will never be a statement: what it holds is free."""
+        if not isinstance(item, Event):
+            self.ids.release(item.attempt_id)
 
     # --- a new journal ---------------------------------------------------------------------------
 
@@ -138,9 +147,28 @@ class Store:
     def journal_is_long(self) -> bool:
         return self.journal.length > max(self._rotate, 4 * self.journal.initial)
 
+    def all_ids(self) -> Rows | None:
+        """Everything that the table of ids has to learn before the journal may forget it."""
+        return self.ids.batch(self.leaves.size, self.clock().timestamp(), all_of_it=True)
+
+    def secure_ids(self, rows: Rows | None) -> None:
+        """Make the journal and then the table durable. Blocks on the disk.
+
+        Raises `OSError` (the journal is spoilt) and `LogFailure` (the table is not written).
+        """
+        self.journal.sync()
+        if rows is not None:
+            self.ids.flush(rows, durable=True)
+
+    def ids_secured(self, rows: Rows | None) -> None:
+        """`secure_ids` has returned: the journal may forget."""
+        if rows is not None:
+            self.ids.flushed(rows)
+            self.memos.forget(rows.size)
+
     def new_journal(self) -> list[journal.Item]:
         """What a new journal has to hold now."""
-        return recovery.new_journal(self.leaves, self.book)
+        return new_journal(self.leaves, self.book, self.memos)
 
     def replace_journal(self, items: list[journal.Item]) -> None:
         """Go on in a new journal. Blocks on the disk. Raises `OSError`; may then be tried again."""
@@ -153,49 +181,65 @@ class Store:
 
     # --- publication -----------------------------------------------------------------------------
 
-    def edition(self) -> tuple[Edition, bytes] | None:
-        """The files and the checkpoint to publish; None when nothing is new."""
+    def unpublished(self) -> tuple[Cut, Rows | None, list[Row]] | None:
+        """What to publish; None when nothing is new."""
         if self.publisher.size == self.leaves.size:
             return None
-        edition = self.leaves.edition(self.publisher.partials)
+        ids = self.ids.batch(self.leaves.size, self.clock().timestamp())
+        rows, self._rows = self._rows, []
+        return self.leaves.cut(), ids, rows
+
+    def publish(self, cut: Cut, ids: Rows | None, rows: list[Row]) -> Edition:
+        """Write tiles, checkpoint, ids and index. Blocks on the disk.
+
+        Raises `OSError` and `LogFailure`. What the index misses it takes from the log.
+        """
+        edition = cut.edition(self.publisher.partials)
         time = max(1, int(self.clock().timestamp()))
-        return edition, self.keys.checkpoint(edition.size, edition.root, time)
+        checkpoint = self.keys.checkpoint(edition.size, edition.root, time)
+        self.publisher.publish(edition, checkpoint)
+        if ids is not None:
+            self.ids.flush(ids)
+        with self._indexing:
+            self.index.advance(rows, self._load, edition.size)
+        return edition
+
+    def published(self, edition: Edition, ids: Rows | None) -> None:
+        """`publish` has returned: what is in the tiles may be forgotten."""
+        self.leaves.settle(edition)
+        if ids is not None:
+            self.ids.flushed(ids)
 
     # --- reading back ----------------------------------------------------------------------------
 
     def entry(self, index: int) -> bytes | None:
-        """The octets of a leaf; None where there is none. Raises `EvidenceError`, `OSError`."""
-        if index >= self.leaves.base or index < 0:
-            return self.leaves.entry(index) if index >= 0 else None
+        """A leaf from the tiles; None where there is none. Raises `EvidenceError`, `OSError`."""
+        if not 0 <= index < self.leaves.base:
+            return None
         return self._bundle(index // TILE_WIDTH)[index % TILE_WIDTH]
 
-    def _bundle(self, position: int) -> list[bytes]:
-        def load(path: str) -> bytes | None:
-            try:
-                return (self.folder / path).read_bytes()
-            except FileNotFoundError:
-                return None
+    def find(self, attempt_ids: Collection[bytes], since: datetime) -> dict[bytes, int]:
+        """Which of these attempts have a statement, and where. Blocks on the disk: for a thread.
 
-        return load_tile(load, ENTRIES, position, TILE_WIDTH)[1]
-
-    def recent(self, seconds: float) -> Iterator[Summary]:
-        """Statements completed within the last `seconds`, newest first.
-
-        Entries lie in the order in which they were committed, which is that of completion but for
-        the moments between; it reads on for a minute of log time beyond the window.
+        `since`: none of them was completed before. Raises `LogFailure`, `EvidenceError`, `OSError`.
         """
-        since = self.clock() - timedelta(seconds=seconds)
-        for entry in self._backwards():
-            summary = reading.summarise(dsse.parse(entry).payload)
-            if summary.completed >= since:
-                yield summary
-            elif summary.completed < since - _SLACK:
-                return
+        recent = self.book.attempts
+        found = {known: recent[known] for known in attempt_ids if known in recent}
+        rest = [wanted for wanted in attempt_ids if wanted not in found]
+        if rest and self.leaves.base:
+            with self._indexing:
+                size = self.publisher.size or 0
+                found |= self.index.attempts(rest, since, self._load, size)
+        return found
 
-    def _backwards(self) -> Iterator[bytes]:
-        yield from reversed(self.leaves.tail)
-        for position in reversed(range(self.leaves.base // TILE_WIDTH)):
-            yield from reversed(self._bundle(position))
+    def _load(self, path: str) -> bytes | None:
+        try:
+            return (self.folder / path).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _bundle(self, position: int) -> list[bytes]:
+        return load_tile(self._load, ENTRIES, position, TILE_WIDTH)[1]
 
 
 def _lock(folder: Path) -> int:

@@ -1,0 +1,68 @@
+"""Statements that come again: each is looked up in the whole log, many at a time, in a thread."""
+
+from collections import deque
+from collections.abc import Callable
+
+import trio
+
+from proxy.errors import EvidenceError, LogFailure
+from proxy.model import Receipt, Submission
+from proxy.notary.link import OnDone
+from proxy.notary.store import Store
+
+Submit = Callable[[Submission, OnDone], None]
+"""What is done with one that has no statement yet."""
+
+
+class Resent:
+    def __init__(self, store: Store, submit: Submit) -> None:
+        self._store = store
+        self._submit = submit
+        self._queue: deque[tuple[Submission, OnDone]] = deque()
+        self._work = trio.Event()
+
+    def put(self, submission: Submission, on_done: OnDone) -> None:
+        """Tell `on_done` the receipt that the attempt has, or else submit it."""
+        self._queue.append((submission, on_done))
+        self._work.set()
+
+    def give_up(self) -> None:
+        """Nobody looks any more."""
+        while self._queue:
+            self._queue.popleft()[1](LogFailure("the notary has stopped"))
+
+    async def run(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work = trio.Event()
+            some = list(self._queue)
+            with trio.CancelScope(shield=True):
+                found = await self._find([submission for submission, _ in some])
+            for submission, on_done in some:
+                self._queue.popleft()
+                result = found.get(submission.attempt_id)
+                if result is None:
+                    self._submit(submission, on_done)
+                else:
+                    on_done(result)
+
+    async def _find(self, some: list[Submission]) -> dict[bytes, Receipt | LogFailure]:
+        """The receipts that there are; a failure for all where the log does not read."""
+        since = min(submission.received_at for submission in some)
+        wanted = [submission.attempt_id for submission in some]
+        try:
+            known = await trio.to_thread.run_sync(self._store.find, wanted, since)
+            return {
+                attempt_id: Receipt(index, await self._entry(index))
+                for attempt_id, index in known.items()
+            }
+        except (OSError, EvidenceError, LogFailure) as error:
+            return dict.fromkeys(wanted, LogFailure(f"the log cannot be read: {error}"))
+
+    async def _entry(self, index: int) -> bytes:
+        found = self._store.leaves.entry(index)
+        if found is None:
+            found = await trio.to_thread.run_sync(self._store.entry, index)
+        if found is None:
+            raise EvidenceError(f"there is no entry {index}")
+        return found
