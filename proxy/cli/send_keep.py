@@ -36,8 +36,13 @@ class Keeping:
         self._choose()
 
     def save(self, evidence: Evidence) -> Path:
-        """The envelope, and its key beside it. Raises EvidenceError when they are not kept."""
+        """The envelope, and its key beside it. Raises EvidenceError when they are not kept.
+
+        A receipt that comes for the second time is where it is, with the key that came first.
+        """
         try:
+            if (known := self._known(evidence.envelope)) is not None:
+                return known
             while True:
                 path = self._choose()
                 try:
@@ -58,6 +63,16 @@ class Keeping:
         if self._is_taken(self._wanted):
             raise UsageError(f"{self._wanted}: is there already, or its key, and is not replaced")
         return self._wanted
+
+    def _known(self, envelope: bytes) -> Path | None:
+        """Where this very receipt is kept already."""
+        names = self._names() if self._wanted is None else iter([self._wanted])
+        for path in names:
+            if not os.path.lexists(path):
+                return None
+            if path.is_file() and path.read_bytes() == envelope:
+                return path
+        return None
 
     def _names(self) -> Iterator[Path]:
         yield Path(f"{self._file}.receipt.json")

@@ -2,6 +2,8 @@
 
 The gateway's own receipt stands last in the list. It is held against what only the sender knows:
 the file, through the key that came with the answer (HMAC-SHA256), or plainly where nothing changed.
+Where the gateway says that it had delivered this transfer before, the receipt is that of then; its
+key went out with the answer of then, and without it only a plain digest can be compared.
 """
 
 import hmac
@@ -43,7 +45,10 @@ class Evidence:
     statement: Mapping[str, Any]
     signer: str | None
     proven: bool
-    """The receipt is about exactly these octets; False when the file did not go whole."""
+    """The receipt is about exactly these octets; False when the file did not go whole, or when it
+    is the receipt of an earlier attempt and no key came with it."""
+    duplicate: bool = False
+    """The gateway had delivered this transfer before."""
 
     @property
     def verdict(self) -> str:
@@ -77,12 +82,13 @@ def require_evidence(
         signer = dsse.key_id(public_key)
     else:
         statement = reading.parse(dsse.parse(envelope).payload)
+    duplicate = key is None and answer.values(b"transfer-duplicate") == (b"?1",)
     try:
-        _require_ours(statement["predicate"], answer, sent, key)
-        proven = _require_content(statement["predicate"], sent.content, key)
+        _require_ours(statement["predicate"], answer, sent, key, duplicate=duplicate)
+        proven = _require_content(statement["predicate"], sent.content, key, duplicate=duplicate)
     except (KeyError, TypeError, AttributeError):
         raise EvidenceError("the receipt lacks what every transfer receipt has") from None
-    return Evidence(envelope, key, statement, signer, proven)
+    return Evidence(envelope, key, statement, signer, proven, duplicate)
 
 
 def _items(answer: Answer, name: bytes) -> tuple[bytes, ...]:
@@ -93,17 +99,24 @@ def _items(answer: Answer, name: bytes) -> tuple[bytes, ...]:
 
 
 def _require_ours(
-    predicate: Mapping[str, Any], answer: Answer, sent: Sent, key: bytes | None
+    predicate: Mapping[str, Any],
+    answer: Answer,
+    sent: Sent,
+    key: bytes | None,
+    *,
+    duplicate: bool,
 ) -> None:
     """The receipt is about this transfer of ours, and says what the answer says."""
     if predicate["transferId"] != sent.transfer_id:
         raise EvidenceError("the receipt is about another transfer")
-    if predicate["disposition"].get("status") != answer.status:
+    status = predicate["disposition"].get("status")
+    unheard = duplicate and status is None  # nobody waited for the answer of then
+    if status != answer.status and not unheard:
         raise EvidenceError("the receipt names another status than the answer")
     spki = (predicate.get("sender") or {}).get("spkiSha256")
     if sent.spki_sha256 is not None and spki != sent.spki_sha256:
         raise EvidenceError("the receipt names another sender")
-    if answer.status < 400 and predicate["kind"] != Verdict.DELIVERED:
+    if (answer.status < 400 or duplicate) and predicate["kind"] != Verdict.DELIVERED:
         raise EvidenceError(f"the receipt says {predicate['kind']}, the answer {answer.status}")
     request = predicate.get("request") or {}
     target = (request.get("target") or {}).get("hmacSha256")
@@ -113,7 +126,9 @@ def _require_ours(
             raise EvidenceError("the receipt is about another request")
 
 
-def _require_content(predicate: Mapping[str, Any], content: Payload, key: bytes | None) -> bool:
+def _require_content(
+    predicate: Mapping[str, Any], content: Payload, key: bytes | None, *, duplicate: bool
+) -> bool:
     """True when the receipt says that exactly this content was received."""
     received = (predicate.get("content") or {}).get("received") or {}
     size = received.get("bytes")
@@ -125,7 +140,7 @@ def _require_content(predicate: Mapping[str, Any], content: Payload, key: bytes 
         agrees = hmac.compare_digest(received["sha256"], content.sha256.hex())
     elif "hmacSha256" in received and key is not None:
         agrees = hmac.compare_digest(received["hmacSha256"], _keyed(content, key))
-    elif predicate["kind"] == Verdict.DELIVERED:
+    elif predicate["kind"] == Verdict.DELIVERED and not duplicate:
         raise EvidenceError("the receipt does not say what was received")
     else:
         return False

@@ -82,7 +82,7 @@ def _headline(result: Result) -> str:
         return "not delivered"
     status = f"{answer.status} {_phrase(answer.status)}".strip()
     if result.delivered:
-        return f"delivered: {status}"
+        return f"{_when(result)}: {status}"
     if result.accepted and result.unsaved is not None:
         return f"delivered, but the receipt could not be saved: {status}"
     if result.accepted:
@@ -92,6 +92,11 @@ def _headline(result: Result) -> str:
     if result.evidence is not None:
         return f"{result.evidence.verdict}: {status}"
     return f"refused: {status}"
+
+
+def _when(result: Result) -> str:
+    again = result.evidence is not None and result.evidence.duplicate
+    return "delivered before, and not again" if again else "delivered"
 
 
 def _facts(result: Result) -> Iterator[tuple[str, str]]:
@@ -131,9 +136,12 @@ def _content(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _receipt(result: Result, evidence: Evidence) -> str:
     signed = f"verified, signed by {evidence.signer}"
     parts = [signed if evidence.signer else "not verified: no key given (--receipts-key)"]
-    parts.append(
-        "it is about exactly this file" if evidence.proven else "the file was not read to its end"
-    )
+    if evidence.proven:
+        parts.append("it is about exactly this file")
+    elif evidence.duplicate:
+        parts.append("what was received is known by the key that came with the first answer")
+    else:
+        parts.append("the file was not read to its end")
     if result.further:
         parts.append(f"{result.further} more by gateways further on")
     return "; ".join(parts)
@@ -148,6 +156,7 @@ def _as_json(result: Result) -> dict[str, Any]:
         "transfer_id": result.transfer_id,
         "status": answer.status if answer else None,
         "early": answer.early if answer else None,
+        "duplicate": evidence.duplicate if evidence else None,
         "verdict": evidence.verdict if evidence else None,
         "problem": _code(problem) if problem else None,
         "failure": {"code": getattr(failure, "code", "other"), "reason": str(failure)}

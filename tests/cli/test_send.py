@@ -182,8 +182,21 @@ def test_the_same_id_is_delivered_once(
 ) -> None:
     same = str(uuid.uuid4())
     assert send(site, order, "--id", same) == 0
-    assert send(site, order, "--id", same.upper()) == 1
-    assert "(replayed)" in capsys.readouterr().out
+    before, kept = stored(site), sorted(order.parent.iterdir())
+    capsys.readouterr()
+    assert send(site, order, "--id", same.upper()) == 0
+    out = capsys.readouterr().out
+    assert "delivered before, and not again: 201 Created" in out
+    assert "what was received is known by the key that came with the first answer" in out
+    assert f"saved     {order}.receipt.json" in out
+    assert (stored(site), sorted(order.parent.iterdir())) == (before, kept)
+    assert send(site, order, "--id", same, "--json") == 0
+    told = orjson.loads(capsys.readouterr().out)
+    assert (told["delivered"], told["duplicate"], told["verdict"]) == (True, True, "delivered")
+    assert (told["receipt"]["verified"], told["receipt"]["content_proven"]) == (True, False)
+    order.write_bytes(order.read_bytes() + b" ")
+    assert send(site, order, "--id", same) == 1
+    assert "(id-reused)" in capsys.readouterr().out
 
 
 def test_the_result_for_programs_says_all_of_it(
@@ -316,8 +329,10 @@ def test_another_transfer_of_the_same_file_leaves_the_evidence_of_the_first(
     second = order.with_name(f"order.json.{same}.receipt.json")
     assert send(site, order, "--id", same) == 0
     assert f"saved     {second}" in capsys.readouterr().out
-    assert send(site, order, "--id", same) == 1  # replayed: that receipt is one more
+    order.write_bytes(ORDER + b" ")
+    assert send(site, order, "--id", same) == 1  # refused: that receipt is one more
     assert f"saved     {order}.{same}.2.receipt.json" in capsys.readouterr().out
+    order.write_bytes(ORDER)
     assert {path: path.read_bytes() for path in first} == first
     words = ["receipts", "verify", "--key", str(site.folder / "certs" / "receipts.pub")]
     for receipt in (order.with_name("order.json.receipt.json"), second):
