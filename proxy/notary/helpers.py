@@ -18,13 +18,12 @@ def helpers(number: int | None = None) -> Iterator[Executor | None]:
     if cores < 2:
         yield None
         return
-    pool = ProcessPoolExecutor(cores, mp_context=get_context("spawn"), initializer=_begin)
+    # Ctrl-C goes to the whole group: the audit is to end by it, and then ends its helpers.
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    pool = ProcessPoolExecutor(
+        cores, mp_context=get_context("spawn"), initializer=signal.signal, initargs=ignore
+    )
     try:
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin() -> None:
-    """Ctrl-C goes to the whole group: only the audit itself is to end by it, and then ends us."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
