@@ -24,8 +24,7 @@ class Keys:
 
     def envelope(self) -> Callable[[bytes], bytes]:
         """A signer of statements."""
-        keyid = dsse.key_id(self.receipt.public_key())
-        return lambda statement: dsse.sign(statement, self.receipt, keyid=keyid)
+        return dsse.signer(self.receipt)
 
     def checkpoint(self, size: int, root: bytes, time: int) -> bytes:
         """A signed checkpoint; `time` in seconds since 1970."""

@@ -11,12 +11,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from proxy.model import Outcome
+from proxy.model import Outcome, Receipt
 from proxy.notary import Notary
+from proxy.notary.disk import Disk
 from proxy.notary.folder import Folder, audit_folder
+from proxy.notary.intents import IntentFile
+from proxy.notary.keys import Keys
 from proxy.receipt import dsse
 from proxy.receipt.audit import Kept
 from proxy.receipt.reading import Summary, summarise
+from proxy.receipt.statement import submission
 from proxy.receipt.vkey import ed25519_vkey, mldsa44_vkey
 from tests.notary.disks import LooseDisk
 from tests.receipt.outcomes import CERTIFICATE as CERTIFICATE
@@ -39,17 +43,22 @@ def pem(key: Ed25519PrivateKey | MLDSA44PrivateKey) -> bytes:
 
 
 def open_notary(store: Path, **changes: Any) -> Notary:
+    """A notary with the keys above; `origin`, `receipt`, `log` and `log_pq` replace one of them."""
     values: dict[str, Any] = {
-        "origin": ORIGIN,
-        "receipt_key": pem(RECEIPT_KEY),
-        "log_key": pem(LOG_KEY),
-        "log_pq_key": pem(PQ_KEY),
         "durability": "fsync",
         "checkpoint_every": 3600.0,
+        "capacity": 100_000,
         "clock": CLOCK,
         "disk": LooseDisk(),
     }
-    return Notary.open(store, **(values | changes))
+    keys = {"origin": ORIGIN, "receipt": RECEIPT_KEY, "log": LOG_KEY, "log_pq": PQ_KEY}
+    keys |= {name: changes.pop(name) for name in keys if name in changes}
+    return Notary.open(store, keys=Keys(**keys), **(values | changes))
+
+
+def intents_in(store: Path, worker: str = "worker", disk: Disk | None = None) -> IntentFile:
+    """The intent file of a worker."""
+    return IntentFile.open(store / "intents" / worker, sync=False, disk=disk or LooseDisk())
 
 
 @asynccontextmanager
@@ -75,11 +84,14 @@ async def until(condition: Callable[[], bool]) -> None:
             await trio.lowlevel.checkpoint()
 
 
+async def conclude(notary: Notary, found: Outcome, *, resent: bool = False) -> Receipt:
+    """Submit an outcome, as the desk of a worker does."""
+    return await notary.conclude(submission(found), resent=resent)
+
+
 async def deliver(notary: Notary, found: Outcome | None = None) -> bytes:
-    """Intend and conclude; the envelope."""
-    found = found or outcome()
-    await notary.intend(intent_of(found))
-    return (await notary.conclude(found)).envelope
+    """Conclude, a delivery unless told otherwise; the envelope."""
+    return (await conclude(notary, found or outcome())).envelope
 
 
 def audited(store: Path, kept: bytes | None = None) -> tuple[int, int]:
