@@ -141,9 +141,9 @@ async def repeat(keeper: Keeper, client: Inbound, transfer: Transfer, earlier: E
     await read_again(client, transfer)
     if not await keeper.notary.matches(transfer.wish(), transfer.asked()):
         raise Refusal("id-reused", "the Transfer-Id has been delivered, with another request")
-    status, fields = answers.repeated(transfer, earlier)
-    await conclude(keeper, transfer, status, Refusal("duplicate", "it has been delivered already"))
-    await client.send_whole(status, fields, b"")
+    known = Refusal("duplicate", "the transfer has been delivered already")
+    await conclude(keeper, transfer, earlier.status, known)
+    await client.send_whole(earlier.status, answers.repeated(transfer, earlier), b"")
 
 
 async def forward(

@@ -202,7 +202,7 @@ class Earlier:
     """The attempt that has delivered a claimed id: its status, its leaf and the leaf's octets."""
 
     status: int
-    """What its sender was answered with; 0 where no answer could be sent."""
+    """What its sender was answered with, or would have been had it waited."""
     index: int
     envelope: bytes
 

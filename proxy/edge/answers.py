@@ -10,7 +10,7 @@ from email.utils import formatdate
 from typing import Literal
 
 from proxy.edge.outbound import Outbound
-from proxy.edge.receipts import RECEIPTS_PATH, predicate_of
+from proxy.edge.receipts import RECEIPTS_PATH
 from proxy.edge.relay import Held, Request
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal
@@ -165,24 +165,17 @@ def _link(transfer: Transfer, name: str) -> Fields:
     return [(b"link", f'<{RECEIPTS_PATH}{name}>; rel="receipt"'.encode("ascii"))]
 
 
-def repeated(transfer: Transfer, earlier: Earlier) -> tuple[int, Fields]:
-    """The status of then, and an answer that says no more than that there is a receipt already.
+def repeated(transfer: Transfer, earlier: Earlier) -> Fields:
+    """An answer that says no more than that the transfer has been delivered, and has a receipt.
 
     The key to its digests is not among it: it went out with the receipt, and nobody else has it.
     """
-    status = earlier.status or _upstream_status(earlier.envelope)
     fields = [_date(), *wire.repeated(transfer.id)]
     if transfer.known_lane.route.receipt != "log":
         receipt = wire.receipt_field([earlier.envelope])
         fields += [receipt] if len(receipt[1]) <= _MAX_INLINE else []
         fields += _link(transfer, str(earlier.index))
-    return status, fields
-
-
-def _upstream_status(envelope: bytes) -> int:
-    """What the sender would have been answered with, had it waited."""
-    status: int = predicate_of(envelope)["answer"]["status"]
-    return status
+    return fields
 
 
 def problem(transfer: Transfer, refusal: Refusal) -> tuple[Fields, bytes]:

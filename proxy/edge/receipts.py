@@ -1,7 +1,6 @@
 """Our own resource on every listener: the receipts, each for the sender that it is about."""
 
 import base64
-from typing import Any
 
 import orjson
 
@@ -53,15 +52,9 @@ async def _find(keeper: Keeper, transfer: Transfer, name: str) -> bytes | None:
 
 
 def _is_about(envelope: bytes, transfer: Transfer) -> bool:
-    sender, peer = predicate_of(envelope).get("sender") or {}, transfer.peer
+    statement = orjson.loads(base64.b64decode(orjson.loads(envelope)["payload"]))
+    sender, peer = statement["predicate"].get("sender") or {}, transfer.peer
     if peer.certificate is not None:
         same: bool = sender.get("spkiSha256") == peer.certificate.spki_sha256.hex()
         return same
     return peer.uid is not None and sender == {"name": peer.name}  # an address alone is nobody
-
-
-def predicate_of(envelope: bytes) -> dict[str, Any]:
-    """What a leaf of our own log says."""
-    statement = orjson.loads(base64.b64decode(orjson.loads(envelope)["payload"]))
-    predicate: dict[str, Any] = statement["predicate"]
-    return predicate

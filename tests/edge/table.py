@@ -34,7 +34,9 @@ class Table:
         if key in self.delivered:
             outcome = self.delivered[key]
             index = self.outcomes.index(outcome)
-            return Earlier(outcome.status or 0, index, self._envelope(outcome))
+            status = outcome.status or outcome.answer_status
+            assert status is not None
+            return Earlier(status, index, self._envelope(outcome))
         if key in self.held:
             raise Refusal("in-flight", "another attempt has it", retry_after=1)
         if key in self.undecided and not claim.forward_undecided:
