@@ -1,7 +1,8 @@
-"""One statement an attempt, in sequence, and nothing that crosses without an intent."""
+"""One statement an attempt, in sequence, whoever says it and how often."""
 
 import hashlib
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,20 @@ import trio.lowlevel
 import trio.testing
 
 from proxy.errors import CredentialError, LogFailure
-from proxy.model import Peer, Verdict
+from proxy.model import Peer, Receipt, Verdict
+from proxy.notary import keys
 from proxy.receipt import dsse, reading
+from proxy.receipt.statement import submission
 from tests.notary.disks import CountingDisk
 from tests.notary.samples import (
     LOG_KEY,
     PQ_KEY,
     RECEIPT_KEY,
+    START,
+    Ticking,
     audited,
-    crash_copy,
+    conclude,
     deliver,
-    intent_of,
     open_notary,
     outcome,
     pem,
@@ -33,8 +37,7 @@ from tests.notary.samples import (
 async def test_statements_are_numbered_and_chained_within_their_stream(tmp_path: Path) -> None:
     async with running(tmp_path / "log") as notary:
         envelopes = [await deliver(notary) for _ in range(3)]
-        other = refusal(sender=Peer(uid=1000), route=None)
-        await notary.conclude(other)
+        await conclude(notary, refusal(sender=Peer(uid=1000), route=None))
         envelopes.append(await deliver(notary))
     found = statements(tmp_path / "log")
     orders = [s.place for s in found if s.route == "orders"]
@@ -44,19 +47,19 @@ async def test_statements_are_numbered_and_chained_within_their_stream(tmp_path:
     assert (found[3].place.stream, found[3].place.number) == ("uid:1000/-", 1)
 
 
-async def test_attempts_of_a_transfer_are_counted_and_a_replay_names_the_delivery(
+async def test_attempts_of_a_transfer_are_counted_and_a_repeat_names_the_delivery(
     tmp_path: Path,
 ) -> None:
     async with running(tmp_path / "log") as notary:
         await deliver(notary)
         failed = outcome(Verdict.FAILED, status=502, problem="upstream-closed")
-        await deliver(notary, failed)
-        await deliver(notary, outcome(transfer_id=failed.transfer_id))
-        replayed = refusal("replayed", transfer_id=failed.transfer_id)
-        receipt = await notary.conclude(replayed)
-        assert notary.entry(receipt.index) == receipt.envelope
-    places = [s.place for s in statements(tmp_path / "log")]
-    assert [(place.attempt, place.duplicate_of) for place in places] == [
+        await conclude(notary, failed)
+        again = await conclude(notary, outcome(transfer_id=failed.transfer_id))
+        repeat = refusal("id-reused", transfer_id=failed.transfer_id, duplicate_of=again.index)
+        receipt = await conclude(notary, repeat)
+        assert await notary.entry(receipt.index) == receipt.envelope
+    found = statements(tmp_path / "log")
+    assert [(s.place.attempt, s.duplicate_of) for s in found] == [
         (1, None),
         (1, None),
         (2, None),
@@ -64,69 +67,80 @@ async def test_attempts_of_a_transfer_are_counted_and_a_replay_names_the_deliver
     ]
 
 
-async def test_a_delivery_without_its_intent_is_refused(tmp_path: Path) -> None:
-    async with running(tmp_path / "log") as notary:
-        for verdict in (Verdict.DELIVERED, Verdict.INDETERMINATE):
-            with pytest.raises(LogFailure, match="no open intent"):
-                await notary.conclude(outcome(verdict))
-        assert notary.size == 0
+async def test_every_statement_of_a_batch_is_numbered_on_its_own(tmp_path: Path) -> None:
+    notary = open_notary(tmp_path / "log")
+    same = [refusal(transfer_id="0b7a36a2-9f0e-4d5f-8f0e-1a2b3c4d5e6f") for _ in range(40)]
+    async with trio.open_nursery() as nursery:
+        for found in same:
+            nursery.start_soon(conclude, notary, found)
+        await trio.testing.wait_all_tasks_blocked()
+        await nursery.start(notary.run)
+        await notary.close()
+    places = [s.place for s in statements(tmp_path / "log")]
+    assert [place.attempt for place in places] == list(range(1, 41))
+    assert [place.number for place in places] == list(range(1, 41))
+    assert audited(tmp_path / "log") == (40, 0)
 
 
-async def test_an_attempt_is_concluded_once(tmp_path: Path) -> None:
-    async with running(tmp_path / "log") as notary:
-        for verdict in Verdict:
-            found = outcome(verdict)
-            await deliver(notary, found)
-            with pytest.raises(LogFailure, match="already"):
-                await notary.conclude(found)
-            with pytest.raises(LogFailure, match="already"):
-                await notary.conclude(replace(found, verdict=Verdict.REJECTED))
-        assert notary.size == len(Verdict)
-
-
-async def test_an_attempt_is_concluded_once_even_while_it_is_being_written(tmp_path: Path) -> None:
-    async with running(tmp_path / "log") as notary:
-        found, results = outcome(), []
-        await notary.intend(intent_of(found))
-
-        async def conclude() -> None:
-            try:
-                results.append(bool(await notary.conclude(found)))
-            except LogFailure:
-                results.append(False)
-
-        async with trio.open_nursery() as nursery:
-            for _ in range(5):
-                nursery.start_soon(conclude)
-        assert sorted(results) == [False] * 4 + [True]
-        assert notary.size == 1
-
-
-async def test_an_intent_is_open_once(tmp_path: Path) -> None:
-    async with running(tmp_path / "log") as notary:
-        found = outcome()
-        await notary.intend(intent_of(found))
-        with pytest.raises(LogFailure, match="open intent already"):
-            await notary.intend(intent_of(found))
-        await notary.conclude(found)
-
-
-async def test_a_refused_repetition_does_not_close_the_attempt_that_is_in_flight(
+async def test_an_attempt_has_one_statement_and_whoever_comes_again_gets_its_receipt(
     tmp_path: Path,
 ) -> None:
     async with running(tmp_path / "log") as notary:
-        found = outcome()
-        await notary.intend(intent_of(found))
-        twin = refusal("in-flight", transfer_id=found.transfer_id, received_at=found.received_at)
-        await notary.conclude(twin)
-        await crash_copy(notary, tmp_path / "log", tmp_path / "crashed")
-        await notary.conclude(found)
-    kinds = [s.verdict for s in statements(tmp_path / "log")]
-    assert kinds == [Verdict.REJECTED, Verdict.DELIVERED]
-    for store, interrupted in (("log", 0), ("crashed", 1)):
-        reopened = open_notary(tmp_path / store)
-        assert reopened.interrupted == interrupted
-        await reopened.close()
+        for verdict in Verdict:
+            found = outcome(verdict)
+            first = await conclude(notary, found)
+            again = await conclude(notary, found)
+            other = replace(found, verdict=Verdict.REJECTED)
+            assert again == await conclude(notary, other, resent=True) == first
+        assert notary.size == len(Verdict)
+
+
+async def test_that_is_so_even_while_the_first_is_being_written(tmp_path: Path) -> None:
+    async with running(tmp_path / "log") as notary:
+        found, results = outcome(), []
+
+        async def again(resent: bool) -> None:
+            results.append(await conclude(notary, found, resent=resent))
+
+        async with trio.open_nursery() as nursery:
+            for number in range(6):
+                nursery.start_soon(again, number % 2 == 1)
+        assert len(results) == 6
+        assert set(results) == {results[0]}
+        assert notary.size == 1
+
+
+async def test_that_is_so_when_the_first_is_long_published_and_forgotten(tmp_path: Path) -> None:
+    store, found = tmp_path / "log", outcome()
+    async with running(store) as notary:
+        first = await conclude(notary, found)
+        for _ in range(300):
+            notary.submit(submission(refusal()), lambda result: None)
+    async with running(store) as notary:
+        assert notary.size == 301
+        assert await conclude(notary, found, resent=True) == first
+        new = outcome(received_at=found.received_at)
+        assert (await conclude(notary, new, resent=True)).index == 301
+    (store / "index.sqlite").unlink()
+    async with running(store) as notary:
+        assert await conclude(notary, found, resent=True) == first
+    assert audited(store) == (302, 0)
+
+
+async def test_time_never_goes_back_in_a_log(tmp_path: Path) -> None:
+    clock = Ticking()
+    async with running(tmp_path / "log", clock=clock) as notary:
+        await deliver(notary)
+        clock.now = START - timedelta(days=1)
+        await deliver(notary)
+        clock.now = START + timedelta(days=1)
+        await deliver(notary)
+    clock.now = START
+    async with running(tmp_path / "log", clock=clock) as notary:
+        await deliver(notary)
+    times = [s.completed for s in statements(tmp_path / "log")]
+    assert times == sorted(times)
+    assert times[0] < times[2]
 
 
 async def test_a_batch_shares_one_append_and_one_fdatasync(tmp_path: Path) -> None:
@@ -134,10 +148,9 @@ async def test_a_batch_shares_one_append_and_one_fdatasync(tmp_path: Path) -> No
     notary = open_notary(
         tmp_path / "log", disk=disk, on_commit=lambda size, seconds: batches.append((size, seconds))
     )
-    found = [refusal() for _ in range(50)]
     async with trio.open_nursery() as nursery:
-        for one in found:
-            nursery.start_soon(notary.conclude, one)
+        for _ in range(50):
+            nursery.start_soon(conclude, notary, refusal())
         await trio.testing.wait_all_tasks_blocked()
         assert notary.size == 0
         await nursery.start(notary.run)
@@ -158,7 +171,7 @@ async def test_with_durability_write_the_sync_comes_with_the_checkpoint(tmp_path
         await notary.publish()
         disk.syncs = 0
         for _ in range(5):
-            await notary.conclude(refusal())
+            await conclude(notary, refusal())
         assert disk.syncs == 0
         await notary.publish()
         assert disk.syncs == 1
@@ -168,77 +181,94 @@ async def test_with_durability_write_the_sync_comes_with_the_checkpoint(tmp_path
 async def test_an_outcome_is_written_though_its_waiter_was_cancelled(tmp_path: Path) -> None:
     async with running(tmp_path / "log") as notary:
         found = outcome()
-        await notary.intend(intent_of(found))
         with trio.CancelScope() as scope:
             scope.cancel()
-            await notary.conclude(found)
+            await conclude(notary, found)
         assert scope.cancelled_caught
     assert [s.transfer_id for s in statements(tmp_path / "log")] == [found.transfer_id]
 
 
 async def test_a_cancelled_notary_still_writes_what_is_queued_and_publishes(tmp_path: Path) -> None:
-    notary, failures = open_notary(tmp_path / "log"), []
-    found = refusal()
+    notary, results = open_notary(tmp_path / "log"), []
+    async with trio.open_nursery() as nursery:
+        notary.submit(submission(refusal()), results.append)
+        await nursery.start(notary.run)
+        nursery.cancel_scope.cancel()
+    assert [type(result) for result in results] == [Receipt]
+    assert audited(tmp_path / "log") == (1, 0)
+    for resent in (False, True):
+        with pytest.raises(LogFailure, match="stopped"):
+            await conclude(notary, refusal(), resent=resent)
 
-    async def conclude() -> None:
-        try:
-            await notary.conclude(found)
-        except LogFailure as failure:
-            failures.append(failure)
 
-    async with trio.open_nursery() as outer:
-        outer.start_soon(conclude)
+async def test_who_waits_for_a_look_into_the_log_is_told_when_the_notary_stops(
+    tmp_path: Path,
+) -> None:
+    notary, results = open_notary(tmp_path / "log"), []
+    notary.submit(submission(refusal()), results.append, resent=True)
+    await notary.close()
+    assert [type(result) for result in results] == [LogFailure]
+
+
+async def test_readiness_is_that_of_a_running_notary_and_changes_are_told(tmp_path: Path) -> None:
+    notary = open_notary(tmp_path / "log")
+    told: list[bool] = []
+    with notary.watching(lambda: told.append(notary.ready)):
+        ready = [notary.ready]
         async with trio.open_nursery() as nursery:
             await nursery.start(notary.run)
-            nursery.cancel_scope.cancel()
-    assert failures == []
-    assert audited(tmp_path / "log") == (1, 0)
-    with pytest.raises(LogFailure, match="stopped"):
-        await notary.conclude(refusal())
-    with pytest.raises(LogFailure, match="stopped"):
-        await notary.intend(intent_of(outcome()))
-
-
-async def test_readiness_is_that_of_a_running_notary(tmp_path: Path) -> None:
-    notary = open_notary(tmp_path / "log")
-    ready = [notary.ready]
-    async with trio.open_nursery() as nursery:
-        await nursery.start(notary.run)
+            ready.append(notary.ready)
+            await notary.close()
         ready.append(notary.ready)
         await notary.close()
-    ready.append(notary.ready)
-    await notary.close()
     assert ready == [False, True, False]
+    assert told == [True, False]
 
 
 async def test_only_durable_entries_are_read_back(tmp_path: Path) -> None:
     async with running(tmp_path / "log") as notary:
-        envelopes = [(await notary.conclude(refusal())).envelope for _ in range(300)]
+        envelopes = [(await conclude(notary, refusal())).envelope for _ in range(300)]
         await notary.publish()
-        envelopes += [(await notary.conclude(refusal())).envelope for _ in range(5)]
-        assert [notary.entry(index) for index in range(305)] == envelopes
-        assert notary.entry(305) is None
-        assert notary.entry(-1) is None
+        envelopes += [(await conclude(notary, refusal())).envelope for _ in range(5)]
+        assert [await notary.entry(index) for index in range(305)] == envelopes
+        assert await notary.entry(305) is None
+        assert await notary.entry(-1) is None
         assert reading.summarise(dsse.parse(envelopes[0]).payload).place.number == 1
+
+
+async def test_the_latest_statement_about_a_transfer_is_found(tmp_path: Path) -> None:
+    async with running(tmp_path / "log") as notary:
+        found = outcome(Verdict.FAILED)
+        await deliver(notary, found)
+        latest = await deliver(notary, outcome(transfer_id=found.transfer_id))
+        await deliver(notary)
+        asked = found.sender.name, "orders", found.transfer_id
+        assert await notary.latest(*asked) == latest
+        assert await notary.latest("uid:1", *asked[1:]) is None
 
 
 async def test_what_cannot_be_said_fails_alone(tmp_path: Path) -> None:
     async with running(tmp_path / "log") as notary:
+        good, bad = submission(refusal()), submission(refusal())
         with pytest.raises(LogFailure):
-            await notary.conclude(refusal(method="\ud800"))
-        await notary.conclude(refusal())
+            await notary.conclude(replace(bad, details=good.details.replace(b"{", b"[", 1)))
+        with pytest.raises(LogFailure):
+            await notary.conclude(replace(bad, sender="spiffe://example/another"))
+        await notary.conclude(bad)
+        await notary.conclude(good)
         assert notary.ready
-    assert audited(tmp_path / "log") == (1, 0)
+    assert audited(tmp_path / "log") == (2, 0)
 
 
-def test_keys_that_are_not_what_they_should_be_are_refused(tmp_path: Path) -> None:
+def test_keys_that_are_not_what_they_should_be_are_refused() -> None:
+    receipt, log, pq = pem(RECEIPT_KEY), pem(LOG_KEY), pem(PQ_KEY)
     for wrong in (
-        {"receipt_key": b"no key"},
-        {"receipt_key": pem(PQ_KEY)},
-        {"log_key": pem(PQ_KEY)},
-        {"log_pq_key": pem(LOG_KEY)},
-        {"log_key": pem(RECEIPT_KEY)},
+        (b"no key", log, pq),
+        (pq, log, pq),
+        (receipt, pq, pq),
+        (receipt, log, log),
+        (receipt, receipt, pq),
     ):
         with pytest.raises(CredentialError) as caught:
-            open_notary(tmp_path / "log", **wrong)
+            keys.load("receipts.example/gateway-a", *wrong)
         assert "BEGIN" not in str(caught.value)
