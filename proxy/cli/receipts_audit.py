@@ -2,19 +2,26 @@
 
 import argparse
 import tempfile
+from collections.abc import Sequence
+from contextlib import closing, nullcontext
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from proxy.cli.receipts_files import Group, UnreadableError, read, read_public_key, telling
 from proxy.cli.receipts_progress import progress
+from proxy.cli.receipts_prove import open_log
+from proxy.cli.receipts_trust import add_arguments, read_demand, signers
 from proxy.cli.wording import count, texts
-from proxy.errors import EvidenceError
-from proxy.notary.folder import Folder, FolderAudited, audit_log
+from proxy.errors import CredentialError
+from proxy.notary.folder import Folder, audit_log
 from proxy.notary.helpers import helpers
+from proxy.notary.website import Website
+from proxy.receipt import note
 from proxy.receipt.attempts import Attempts
+from proxy.receipt.audit import Audited, audit
 from proxy.receipt.marks import Demand, Kept
-from proxy.receipt.policy import parse_policy
-from proxy.receipt.quorum import ALGORITHMS
-from proxy.receipt.vkey import parse_vkey
+from proxy.receipt.quorum import WITNESSED
 
 
 def register(group: Group) -> None:
@@ -32,78 +39,83 @@ def register(group: Group) -> None:
             "    --policy witnesses.policy --require ml-dsa-44 --checkpoint kept/checkpoint",
         ),
     )
-    audit.add_argument("store", type=Path, help="the log's folder")
-    audit.add_argument("--vkey", action="append", default=[], help="must have signed; repeat")
-    audit.add_argument("--key", action="append", type=Path, required=True, help="PEM; repeat")
-    audit.add_argument("--checkpoint", type=Path, help="one kept earlier, to be consistent with")
-    audit.add_argument("--policy", type=Path, help="a tlog-policy: log keys, witnesses, quorum")
+    audit.add_argument("log", metavar="STORE|URL", help="the log's folder, or where it is served")
     audit.add_argument(
-        "--require",
-        action="append",
-        default=[],
-        choices=sorted(ALGORITHMS),
-        help="what the log itself must have signed with; repeat",
+        "--key", action="append", type=Path, required=True, help="a receipt key, PEM; repeat"
     )
+    audit.add_argument("--checkpoint", type=Path, help="one kept earlier, to be consistent with")
+    add_arguments(audit, vkey="must have signed the checkpoint; repeat")
     audit.set_defaults(run=telling(run_audit))
 
 
 def run_audit(arguments: argparse.Namespace) -> int:
     """Raises `EvidenceError` at the first thing that is wrong."""
-    demand, folder = _demand(arguments), _folder(arguments.store)
-    keys = [read_public_key(path) for path in arguments.key]
+    demand = read_demand(arguments)
+    if not demand.vkeys and demand.policy is None:
+        raise UnreadableError("the checkpoint is to be verified: give --vkey or --policy")
+    keys = [_key(path) for path in arguments.key]
     kept = None
     if arguments.checkpoint is not None:
         kept = Kept(str(arguments.checkpoint), read(arguments.checkpoint))
-    try:
-        with tempfile.TemporaryFile() as spill, helpers() as crew, progress() as tick:
-            found = audit_log(
-                folder,
-                demand,
-                keys,
-                kept=kept,
-                attempts=Attempts(spill),
-                helpers=crew,
-                progress=tick,
-            )
-    except OSError as error:
-        raise UnreadableError(f"the audit's temporary file: {error.strerror}") from None
-    _tell(found, demand, kept)
+    log = open_log(arguments.log)
+    with closing(log) if isinstance(log, Website) else nullcontext():
+        found, beyond = _audit(log, demand, keys, kept)
+    _tell(found, beyond, demand, kept)
     return 0
 
 
-def _demand(arguments: argparse.Namespace) -> Demand:
-    if not arguments.vkey and arguments.policy is None:
-        raise UnreadableError("nothing to verify the checkpoint with: give --vkey or --policy")
+def _key(path: Path) -> Ed25519PublicKey:
     try:
-        vkeys = [parse_vkey(vkey) for vkey in arguments.vkey]
-        policy = None if arguments.policy is None else parse_policy(read(arguments.policy))
-    except UnreadableError:
-        raise
-    except EvidenceError as error:
-        raise UnreadableError(str(error)) from None
-    return Demand(vkeys, policy, tuple(arguments.require))
-
-
-def _folder(path: Path) -> Folder:
-    try:
-        return Folder(path)
-    except EvidenceError as error:
+        return read_public_key(path)
+    except CredentialError as error:
         raise UnreadableError(str(error)) from None
 
 
-def _tell(found: FolderAudited, demand: Demand, kept: Kept | None) -> None:
-    log = found.log
-    entries = count(log.checkpoint.size, "entry", "entries")
-    print(f"{log.checkpoint.origin}: {entries}, as the checkpoint says")
-    if demand.vkeys:
-        print(f"  signed by {', '.join(f'{v.name}+{v.key_id.hex()}' for v in demand.vkeys)}")
-    if demand.require:
-        print(f"  signed by the log with {', '.join(demand.require)}")
-    if log.witnessed is not None:
-        print(f"  witnessed as the policy demands, up to {log.witnessed}")
+def _audit(
+    log: Folder | Website, demand: Demand, keys: Sequence[Ed25519PublicKey], kept: Kept | None
+) -> tuple[Audited, int | None]:
+    """What was found, and how many entries the journal has beyond it. Raises `EvidenceError`."""
+    try:
+        with tempfile.TemporaryFile() as spill, helpers() as crew, progress() as tick:
+            attempts = Attempts(spill)
+            if isinstance(log, Website):
+                found = audit(
+                    log.load,
+                    demand,
+                    keys,
+                    kept=kept,
+                    attempts=attempts,
+                    helpers=crew,
+                    progress=tick,
+                )
+                return found, None
+            in_folder = audit_log(
+                log,
+                demand,
+                keys,
+                kept=kept,
+                attempts=attempts,
+                helpers=crew,
+                progress=tick,
+            )
+            return in_folder.log, in_folder.beyond
+    except OSError as error:
+        raise UnreadableError(f"the audit's temporary file: {error.strerror}") from None
+
+
+def _tell(found: Audited, beyond: int | None, demand: Demand, kept: Kept | None) -> None:
+    seen = found.checkpoints
+    entries = count(seen.latest.size, "entry", "entries")
+    print(f"{seen.latest.origin}: {entries}, as the checkpoint says")
+    for line in signers(demand, seen.signed):
+        print(f"  {line}")
+    if seen.witnessed is not None and seen.witnessed != seen.signed:
+        print(
+            f"  up to {note.parse_checkpoint(note.parse(seen.witnessed).text).size} as {WITNESSED}"
+        )
+        for line in signers(demand, seen.witnessed):
+            print(f"    {line}")
     if kept is not None:
         print(f"  consistent with {kept.name}")
-    if found.beyond:
-        print(
-            f"  {found.beyond} more in the journal, signed and in sequence, under no checkpoint yet"
-        )
+    if beyond:
+        print(f"  {beyond} more in the journal, signed and in sequence, under no checkpoint yet")

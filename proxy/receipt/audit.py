@@ -27,9 +27,14 @@ from proxy.errors import EvidenceError
 from proxy.receipt import note
 from proxy.receipt.attempts import Attempts
 from proxy.receipt.inspection import Inspection, inspect_bundle
-from proxy.receipt.marks import Demand as Demand
-from proxy.receipt.marks import Kept as Kept
-from proxy.receipt.marks import Mark, require_checkpoints, require_marks
+from proxy.receipt.marks import (
+    Checkpoints,
+    Demand,
+    Kept,
+    Mark,
+    require_checkpoints,
+    require_marks,
+)
 from proxy.receipt.merkle import TILE_WIDTH
 from proxy.receipt.tiles import ENTRIES, HASH, Loader, find_tile, load_tile
 from proxy.receipt.walk import Walk
@@ -44,10 +49,13 @@ _AHEAD = 8
 class Audited:
     """What an audit that found nothing wrong has seen."""
 
-    checkpoint: note.Checkpoint
-    witnessed: int | None
-    """How many entries the quorum of the policy has cosigned; None where none was demanded."""
+    checkpoints: Checkpoints
     walk: Walk
+
+    @property
+    def checkpoint(self) -> note.Checkpoint:
+        """The latest: what the log holds."""
+        return self.checkpoints.latest
 
 
 def audit(
@@ -67,7 +75,8 @@ def audit(
     processes that inspect bundles. `beyond` walks on where the checkpoint ends, before the last
     questions are asked.
     """
-    checkpoint, witnessed, marks = require_checkpoints(load, demand, kept)
+    checkpoints = require_checkpoints(load, demand, kept)
+    checkpoint, marks = checkpoints.latest, checkpoints.marks
     walk = Walk(checkpoint.origin, keys, attempts)
     try:
         require_marks(walk.tree, marks)
@@ -84,7 +93,7 @@ def audit(
     except EvidenceError as error:
         raise walk.with_gaps(error) from None
     walk.finish()
-    return Audited(checkpoint, witnessed, walk)
+    return Audited(checkpoints, walk)
 
 
 # --- entries and tiles ---------------------------------------------------------------------------

@@ -38,25 +38,37 @@ class Mark:
     root: bytes
 
 
-def require_checkpoints(
-    load: Loader, demand: Demand, kept: Kept | None
-) -> tuple[note.Checkpoint, int | None, list[Mark]]:
-    """The checkpoint, how much of the log is witnessed, and what else its tree must agree with."""
-    data = load(CHECKPOINT)
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """What an audit goes by."""
+
+    latest: note.Checkpoint
+    signed: bytes
+    """The latest as a note."""
+    witnessed: bytes | None
+    """The latest that met the quorum; None where the policy demands none."""
+    marks: Sequence[Mark]
+    """What else the tree must agree with, by size."""
+
+
+def require_checkpoints(load: Loader, demand: Demand, kept: Kept | None) -> Checkpoints:
+    """Raises `EvidenceError` unless all that is demanded of the checkpoints holds. Fails closed."""
+    # This order: whoever writes meanwhile never leaves the second older than the first.
+    seen, data = load(WITNESSED), load(CHECKPOINT)
     if data is None:
         raise EvidenceError("checkpoint: missing")
     policy = demand.policy
     unwitnessed = replace(demand, policy=None if policy is None else replace(policy, quorum=None))
-    checkpoint = _require(CHECKPOINT, data, unwitnessed)
-    marks, witnessed = [], None
-    earlier = load(WITNESSED)
-    if earlier is not None:
-        marks.append(_mark(WITNESSED, earlier, checkpoint, unwitnessed))
-    if policy is not None and policy.quorum is not None:
-        witnessed = _require_witnessed(data, earlier, demand)
+    latest = _require(CHECKPOINT, data, unwitnessed)
+    marks = []
+    if seen is not None:
+        marks.append(_mark(WITNESSED, _require(WITNESSED, seen, unwitnessed), latest))
     if kept is not None:
-        marks.append(_mark(kept.name, kept.data, checkpoint, unwitnessed))
-    return checkpoint, witnessed, sorted(marks, key=lambda mark: mark.size)
+        marks.append(_mark(kept.name, _require_kept(kept, unwitnessed), latest))
+    witnessed = None
+    if policy is not None and policy.quorum is not None:
+        witnessed = _witnessed(data, seen, demand)
+    return Checkpoints(latest, data, witnessed, sorted(marks, key=lambda mark: mark.size))
 
 
 def _require(name: str, data: bytes, demand: Demand) -> note.Checkpoint:
@@ -66,24 +78,30 @@ def _require(name: str, data: bytes, demand: Demand) -> note.Checkpoint:
         raise EvidenceError(f"{name}: {error}") from None
 
 
-def _require_witnessed(latest: bytes, earlier: bytes | None, demand: Demand) -> int:
+def _witnessed(latest: bytes, seen: bytes | None, demand: Demand) -> bytes:
+    """The later of the two that met the quorum."""
     try:
-        return _require(CHECKPOINT, latest, demand).size
+        _require(CHECKPOINT, latest, demand)
+        return latest
     except EvidenceError:
-        if earlier is None:
+        if seen is None:
             raise
-    return _require(WITNESSED, earlier, demand).size
+    _require(WITNESSED, seen, demand)
+    return seen
 
 
-def _mark(name: str, data: bytes, checkpoint: note.Checkpoint, demand: Demand) -> Mark:
+def _require_kept(kept: Kept, demand: Demand) -> note.Checkpoint:
+    """The checkpoint, if one of the log's keys signed it: it may be from before the others."""
     try:
-        parsed = note.parse(data)
-        earlier = note.parse_checkpoint(parsed.text)
-        vkeys = [*demand.vkeys, *(demand.policy.logs if demand.policy else ())]
-        if not note.verify(parsed, vkeys):
+        parsed = note.parse(kept.data)
+        if not note.verify(parsed, [*demand.vkeys, *(demand.policy.logs if demand.policy else ())]):
             raise EvidenceError("no signature by any of the keys that were given")
+        return note.parse_checkpoint(parsed.text)
     except EvidenceError as error:
-        raise EvidenceError(f"{name}: {error}") from None
+        raise EvidenceError(f"{kept.name}: {error}") from None
+
+
+def _mark(name: str, earlier: note.Checkpoint, checkpoint: note.Checkpoint) -> Mark:
     if earlier.origin != checkpoint.origin:
         raise EvidenceError(f"{name}: is of another log, {earlier.origin}")
     if earlier.size > checkpoint.size:

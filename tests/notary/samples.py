@@ -18,7 +18,7 @@ from proxy.notary.folder import Folder, audit_folder
 from proxy.notary.intents import IntentFile
 from proxy.notary.keys import Keys
 from proxy.receipt import dsse
-from proxy.receipt.audit import Kept
+from proxy.receipt.marks import Kept
 from proxy.receipt.reading import Summary, summarise
 from proxy.receipt.statement import submission
 from proxy.receipt.vkey import ed25519_vkey, mldsa44_vkey
