@@ -82,21 +82,29 @@ class RemoteLink:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Speak on one channel after the other, until it is cancelled."""
         task_status.started()
-        while True:
-            await self._arrived.wait()
-            self._arrived = trio.Event()
-            sock, self._next = self._next, None
-            if sock is not None:
-                with trio.CancelScope() as self._talk:
-                    await self._converse(sock)
+        try:
+            while True:
+                await self._arrived.wait()
+                self._arrived = trio.Event()
+                sock, self._next = self._next, None
+                if sock is not None:
+                    with trio.CancelScope() as self._talk:
+                        await self._converse(sock)
+        finally:
+            self._let_go()
 
     async def attach(self, sock: trio.SocketStream) -> None:
         """Speak on `sock` from now on: the notary at its other end is a new one."""
-        if self._next is not None:
-            await trio.aclose_forcefully(self._next)
+        self._let_go()
         self._next = sock
         self._talk.cancel()
         self._arrived.set()
+
+    def _let_go(self) -> None:
+        """Close the channel that was attached and not spoken on."""
+        if self._next is not None:
+            self._next.socket.close()
+            self._next = None
 
     # --- what the desk asks ----------------------------------------------------------------------
 

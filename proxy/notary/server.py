@@ -8,8 +8,8 @@ Rules
   id that one has on its way could be given to another. What a worker holds counts past any bound.
 - When the worker dies everything that it wrote is still read, and every statement of it is in the
   log, or has failed, before `serve_link` returns. Its questions die with it.
-- What does not read ends the channel: nothing after it can be trusted. Fails closed: that worker is
-  not ready until it has another.
+- What does not read ends the channel, for nothing after it can be trusted, and so does a hold that
+  the table cannot keep. Fails closed: that worker is not ready until it has another channel.
 - Bounded: nothing is read while `MOST` statements and questions, or `MOST_OCTETS` of answers, wait.
 """
 
@@ -44,7 +44,7 @@ class Served(Link, Protocol):
     """What the channel asks of the notary beside what workers ask."""
 
     def restore(self, claim: Claim, attempt_id: bytes, *, holder: str) -> None:
-        """Hold what `holder` held when the last notary ended."""
+        """Hold what `holder` held when the last notary ended. Raises `LogFailure`."""
 
     def watching(self, on_change: Callable[[], None]) -> AbstractContextManager[None]:
         """Call `on_change` whenever `ready` may have changed."""
@@ -79,7 +79,7 @@ class Hall:
 
 async def serve_link(
     notary: Served, name: str, sock: trio.SocketStream, hall: Hall
-) -> EvidenceError | None:
+) -> EvidenceError | LogFailure | None:
     """Serve the worker `name` until its channel ends; then everything it said has been dealt with.
 
     Returns why the channel was dropped, None where the worker ended it.
@@ -104,9 +104,10 @@ class _Channel:
         self._wake = trio.Event()
         self._deaf = False
         """The worker reads no more."""
-        self._room = trio.Event()
+        self._room = trio.lowlevel.ParkingLot()
+        """Who waits for less to wait."""
 
-    async def run(self) -> EvidenceError | None:
+    async def run(self) -> EvidenceError | LogFailure | None:
         with self._notary.watching(self._tell_ready):
             async with self._sock, trio.open_nursery() as nursery:
                 nursery.start_soon(self._write)
@@ -116,7 +117,7 @@ class _Channel:
                 if reason is not None:
                     await trio.aclose_forcefully(self._sock)
                 while self._owed:
-                    await self._some_room()
+                    await self._room.park()
                 nursery.cancel_scope.cancel()
         for kind, _, found in self._questions:
             if kind == Kind.RELEASE:
@@ -125,11 +126,11 @@ class _Channel:
 
     # --- what comes ------------------------------------------------------------------------------
 
-    async def _read(self) -> EvidenceError | None:
+    async def _read(self) -> EvidenceError | LogFailure | None:
         decoder = Decoder()
         while True:
             while self._full:
-                await self._some_room()
+                await self._room.park()
             try:
                 data = await self._sock.receive_some(_CHUNK)
             except trio.BrokenResourceError:
@@ -139,19 +140,15 @@ class _Channel:
             try:
                 for kind, number, body in decoder.feed(data):
                     self._hear(kind, number, body)
-            except EvidenceError as error:
+            except (EvidenceError, LogFailure) as error:
                 return error
 
     @property
     def _full(self) -> bool:
         return self._owed + len(self._questions) >= MOST or self._octets >= MOST_OCTETS
 
-    async def _some_room(self) -> None:
-        self._room = trio.Event()
-        await self._room.wait()
-
     def _hear(self, kind: int, number: int, body: bytes) -> None:
-        """Raises `EvidenceError`."""
+        """Raises `EvidenceError`, and `LogFailure` where a hold cannot be kept."""
         if kind in (Kind.CONCLUDE, Kind.RESENT):
             found = messages.unpack_submission(body)
             self._owed += 1
@@ -188,7 +185,7 @@ class _Channel:
 
     def _concluded(self, number: int, result: Receipt | LogFailure) -> None:
         self._owed -= 1
-        self._room.set()
+        self._room.unpark_all()
         if isinstance(result, Receipt):
             self._say(Kind.RECEIPT, number, messages.pack_receipt(result))
         else:
@@ -202,26 +199,28 @@ class _Channel:
                 if data:
                     await self._sock.send_all(data)
                     self._octets -= len(data)
-                    self._room.set()
+                    self._room.unpark_all()
                 else:
                     self._wake = trio.Event()
                     await self._wake.wait()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._deaf, self._octets = True, 0
             self._out.clear()
-            self._room.set()
+            self._room.unpark_all()
 
     # --- questions -------------------------------------------------------------------------------
 
     async def _answer_all(self) -> None:
         while True:
             while self._questions:
+                while self._octets >= MOST_OCTETS:
+                    await self._room.park()
                 kind, number, found = self._questions.popleft()
                 try:
                     await self._answer(kind, number, found)
                 except Refusal as refusal:
                     self._say(Kind.REFUSED, number, messages.pack_refusal(refusal))
-                self._room.set()
+                self._room.unpark_all()
             self._asked = trio.Event()
             await self._asked.wait()
 
