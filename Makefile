@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SHELL := /bin/bash
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
-.PHONY: demo test test-large test-crash check format bench lock clean
+.PHONY: demo test test-large test-crash check format bench bench-receipts lock clean
 
 demo: $(STAMP)
 	@$(BIN)/lockgate demo
@@ -37,6 +37,10 @@ format: $(STAMP)
 # CPU a request and an octet; beside nginx where it is installed.
 bench: $(STAMP)
 	@$(BIN)/python -m loadtest
+
+# CPU of a receipt, of all processes, and where it goes.
+bench-receipts: $(STAMP)
+	@$(BIN)/python -m loadtest.receipts
 
 # The runtime lock first: the others are bound by it. The image is built from runtime and build.
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \

@@ -25,7 +25,7 @@ class Proxy:
 
     def cpu(self) -> float:
         """Seconds of CPU, user and system, of its processes so far."""
-        return sum(map(_cpu, _family(self.process.pid)))
+        return sum(map(cpu_of, _family(self.process.pid)))
 
     def stop(self) -> None:
         self.process.terminate()
@@ -38,7 +38,7 @@ def _family(pid: int) -> list[int]:
     return [pid, *(each for child in children for each in _family(child))]
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """Seconds on the process's CPU clock, with those of threads that have ended.
 
     Python lacks clock_getcpuclockid(3); the number is made as glibc makes it.
