@@ -122,6 +122,7 @@ def listener(keeper: Keeper, name: str, sock: trio.socket.SocketType) -> Listene
         lambda: keeper.gate.tls[name],
         metrics=keeper.metrics,
         log=keeper.log,
+        shed=keeper.notary.shed,
     )
 
 
