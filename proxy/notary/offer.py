@@ -27,7 +27,7 @@ from proxy.receipt.witnessing import (
 RESULTS: Final = ("cosigned", "unreachable", "refused", "invalid", "ahead", "conflict", "unproven")
 """How an offer may end; fit for a metric label."""
 TIMEOUT: Final = 10.0
-_PAUSE: Final = 1.0
+PAUSE: Final = 1.0
 _PAUSE_MOST: Final = 60.0
 _TRIES: Final = 3
 
@@ -58,8 +58,8 @@ class Site:
     """It is being asked, and no round waits for it."""
     thread: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
 
-    def failed(self, now: float) -> None:
-        self.again = now + min(_PAUSE * 2**self.failures, _PAUSE_MOST)
+    def failed(self, now: float, pause: float) -> None:
+        self.again = now + min(pause * 2**self.failures, _PAUSE_MOST)
         self.failures = min(self.failures + 1, 16)
 
 

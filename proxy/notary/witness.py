@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from proxy.notary.offer import TIMEOUT, Failure, Site, Target, exchange, sites, verified
+from proxy.notary.offer import PAUSE, TIMEOUT, Failure, Site, Target, exchange, sites, verified
 from proxy.receipt import note
 from proxy.receipt.policy import Policy
 from proxy.receipt.tiles import Loader
@@ -31,11 +31,19 @@ class Witnesses:
     """The task that offers. `load` reads a file of the published log."""
 
     def __init__(
-        self, policy: Policy, load: Loader, keep: Keep, tell: Tell, *, timeout: float = TIMEOUT
+        self,
+        policy: Policy,
+        load: Loader,
+        keep: Keep,
+        tell: Tell,
+        *,
+        timeout: float = TIMEOUT,
+        pause: float = PAUSE,
     ) -> None:
-        """`timeout`: seconds for a whole offer. Raises `EvidenceError` for a URL that is none."""
+        """`timeout`: seconds for a whole offer; `pause`: before the first time that one who failed
+        is asked again. Raises `EvidenceError` for a URL that cannot be posted to."""
         self._policy, self._load, self._keep, self._tell = policy, load, keep, tell
-        self._timeout = timeout
+        self._timeout, self._pause = timeout, pause
         self._sites = sites(policy, timeout)
         self._target: Target | None = None
         self._news = trio.Event()
@@ -115,11 +123,11 @@ class Witnesses:
                     exchange, site, target, self._load, abandon_on_cancel=True, limiter=site.thread
                 )
         except Failure as failure:
-            site.failed(trio.current_time())
+            site.failed(trio.current_time(), self._pause)
             self._tell(site.name, failure.result, size, str(failure))
             return
         except trio.TooSlowError:
-            site.failed(trio.current_time())
+            site.failed(trio.current_time(), self._pause)
             self._tell(site.name, "unreachable", size, "it did not answer in time")
             return
         self._cosigned(site, target, found)
