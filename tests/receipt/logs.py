@@ -26,7 +26,7 @@ VKEYS = (ed25519_vkey(ORIGIN, LOG_KEY), mldsa44_vkey(ORIGIN, PQ_KEY))
 KEYS = (RECEIPT_KEY.public_key(),)
 
 
-def outcome(number: int, sender: str = "spiffe://example/etl", **changes: Any) -> Outcome:
+def outcome(number: int, sender: str = "192.0.2.9", **changes: Any) -> Outcome:
     """A delivered, masked order; everything about it follows from `number`."""
     values: dict[str, Any] = {
         "attempt_id": hashlib.sha256(b"attempt %d" % number).digest()[:16],
@@ -69,10 +69,15 @@ class Maker:
     def now(self) -> datetime:
         return START + timedelta(milliseconds=len(self.entries))
 
-    def place(self, stream: str, **changes: Any) -> Place:
+    def place(self, of: str, **changes: Any) -> Place:
         number, previous = self._streams.get(stream, (0, None))
-        values: dict[str, Any] = {"number": number + 1, "previous": previous}
-        return Place(1, stream, **(values | changes))
+        values: dict[str, Any] = {
+            "attempt": 1,
+            "stream": stream,
+            "number": number + 1,
+            "previous": previous,
+        }
+        return Place(**(values | changes))
 
     def receipt(self, found: Outcome, *, completed: datetime | None = None, **place: Any) -> bytes:
         where = self.place(statement.stream_of(found.sender.name, found.route), **place)
@@ -103,7 +108,7 @@ def log(size: int) -> list[bytes]:
     maker = Maker()
     maker.event("start", {"version": "0", "workers": 1})
     for number in range(1, size):
-        maker.receipt(outcome(number, f"spiffe://example/{number % 2}"))
+        maker.receipt(outcome(number, f"192.0.2.{number % 2}"))
     return maker.entries
 
 
