@@ -10,9 +10,9 @@ from tests.project.tree import ROOT, read
 
 
 def test_the_bench_of_receipts_measures_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    sizes = ["--receipts", "300", "--attempts", "16", "--rounds", "1"]
     done = subprocess.run(
-        [sys.executable, "-m", "loadtest.receipts"]
-        + ["--receipts", "300", "--attempts", "16", "--rounds", "1"],
+        [sys.executable, "-m", "loadtest.receipts", *sizes],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(tmp_path)},
         capture_output=True,
