@@ -29,6 +29,11 @@ class Health:
         """Why the journal is spoilt; None while it is not."""
         return self._journal
 
+    @property
+    def ids(self) -> str | None:
+        """Why the table of ids cannot be written; None while it can."""
+        return self._ids
+
     @contextmanager
     def watching(self, on_change: Callable[[], None]) -> Iterator[None]:
         """Call `on_change` whenever `ready` has changed."""

@@ -52,6 +52,8 @@ class Store:
         self._rotate = rotate
         self._scribe = Scribe(keys)
         self._rows: list[Row] = []
+        self._owing = False
+        """True from the beginning of a publication until it has succeeded."""
         self._indexing = threading.Lock()
         try:
             disk.make_folders(folder)
@@ -183,8 +185,9 @@ class Store:
 
     def unpublished(self) -> tuple[Cut, Rows | None, list[Row]] | None:
         """What to publish; None when nothing is new."""
-        if self.publisher.size == self.leaves.size:
+        if self.publisher.size == self.leaves.size and not self._owing:
             return None
+        self._owing = True
         ids = self.ids.batch(self.leaves.size, self.clock().timestamp())
         rows, self._rows = self._rows, []
         return self.leaves.cut(), ids, rows
@@ -206,6 +209,7 @@ class Store:
 
     def published(self, edition: Edition, ids: Rows | None) -> None:
         """`publish` has returned: what is in the tiles may be forgotten."""
+        self._owing = False
         self.leaves.settle(edition)
         if ids is not None:
             self.ids.flushed(ids)

@@ -16,6 +16,7 @@ Rules
   of the machine may lose the receipts since the last checkpoint, but never what one covers.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -108,11 +109,10 @@ class Writer:
             pending.tell(LogFailure("the notary has stopped"))
 
     async def _commit_loop(self) -> None:
-        pause = _RETRY
-        while self._queue or self.health.journal is not None or not self.stop.is_set():
-            if not self._queue and self.health.journal is None:
-                await self._work.wait()
-                self._work = trio.Event()
+        pause, health = _RETRY, self.health
+        while self._queue or health.journal is not None or not self.stop.is_set():
+            if not self._queue and health.journal is None:
+                await self._idle()
             elif await self._step():
                 pause = _RETRY
             elif self.stop.is_set():
@@ -121,6 +121,14 @@ class Writer:
                 with trio.move_on_after(pause):
                     await self.stop.wait()
                 pause = min(2 * pause, _RETRY_MOST)
+
+    async def _idle(self) -> None:
+        """Wait for work; meanwhile try the table of ids again, where it fails."""
+        with trio.move_on_after(_RETRY_MOST if self.health.ids is not None else math.inf):
+            await self._work.wait()
+        self._work = trio.Event()
+        if self.health.ids is not None:
+            await self._step()
 
     async def _step(self) -> bool:
         """Mend the journal if it is spoilt or long, commit a batch. False when the disk fails."""

@@ -71,6 +71,20 @@ class FailingDisk(LooseDisk):
         self._check("sync_folder")
         super().sync_folder(folder)
 
+    def create_slots(self, path: Path) -> int:
+        self._check("create_slots")
+        return super().create_slots(path)
+
+    def allocate(self, fd: int, size: int) -> None:
+        self._check("allocate")
+        super().allocate(fd, size)
+
+    def write_at(self, fd: int, offset: int, data: bytes) -> None:
+        if "write_at" in self.failing:
+            super().write_at(fd, offset, data[: len(data) // 2])
+        self._check("write_at")
+        super().write_at(fd, offset, data)
+
 
 class DyingDisk(LooseDisk):
     """Dies at its nth operation: that one is done in part, and nothing after it at all.
@@ -109,6 +123,20 @@ class DyingDisk(LooseDisk):
         self._spend()
         super().sync_folder(folder)
 
-    def remove(self, path: Path) -> None:
+    def create_slots(self, path: Path) -> int:
         self._spend()
-        super().remove(path)
+        return super().create_slots(path)
+
+    def allocate(self, fd: int, size: int) -> None:
+        self._spend()
+        super().allocate(fd, size)
+
+    def write_at(self, fd: int, offset: int, data: bytes) -> None:
+        if self.lives == 0:
+            super().write_at(fd, offset, data[: int(len(data) * self.part)])
+        self._spend()
+        super().write_at(fd, offset, data)
+
+    def unlink(self, path: Path) -> None:
+        self._spend()
+        super().unlink(path)

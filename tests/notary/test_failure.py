@@ -4,17 +4,25 @@ import errno
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from proxy.errors import LogFailure
-from proxy.model import Verdict
+from proxy.model import Claim, Receipt, Verdict
+from proxy.notary.ids import _tag
+from proxy.notary.ids_table import Table
+from proxy.receipt.statement import submission
 from tests.notary.disks import FailingDisk
 from tests.notary.samples import (
     audited,
+    conclude,
     deliver,
     intent_of,
+    intents_in,
     open_notary,
     outcome,
     refusal,
@@ -33,61 +41,114 @@ async def test_a_failing_commit_is_told_and_written_when_the_disk_works_again(
     async with running(store, disk=disk) as notary:
         await deliver(notary)
         found = outcome()
-        await notary.intend(intent_of(found))
         disk.fail(operation, "create", code=code)
         with pytest.raises(LogFailure):
-            await notary.conclude(found)
+            await conclude(notary, found)
         assert not notary.ready
         assert notary.size == 1
+        claim = Claim(found.sender.name, "orders", "another", 60.0)
         with pytest.raises(LogFailure):
-            await notary.intend(intent_of(outcome()))
+            await notary.reserve(claim, b"n" * 16)
         with pytest.raises(LogFailure):
-            await notary.conclude(refusal())
+            await conclude(notary, refusal())
         disk.heal()
         await until(lambda: notary.ready)
         await deliver(notary)
     said = statements(store)
     assert [s.transfer_id for s in said][1] == found.transfer_id
     assert [s.problem for s in said] == [None, "log-unavailable", None]
+    assert [s.status for s in said] == [201, None, 201]
     assert [s.verdict for s in said] == [Verdict.DELIVERED] * 3
     assert audited(store) == (3, 0)
 
 
-async def test_an_outcome_that_comes_while_the_disk_fails_is_kept_if_something_crossed(
+async def test_what_comes_while_the_disk_fails_is_kept_if_something_may_have_crossed(
     tmp_path: Path,
 ) -> None:
     store, disk = tmp_path / "log", FailingDisk()
     async with running(store, disk=disk) as notary:
-        one, two = outcome(), outcome()
-        await notary.intend(intent_of(one))
-        await notary.intend(intent_of(two))
+        one, two = outcome(), outcome(Verdict.FAILED)
         disk.fail("append", "create")
-        for found in (one, two):
+        for found in (one, two, two):
             with pytest.raises(LogFailure):
-                await notary.conclude(found)
-        with pytest.raises(LogFailure, match="already"):
-            await notary.conclude(two)
+                await conclude(notary, found)
         disk.heal()
         await until(lambda: notary.ready)
         await until(lambda: notary.size == 2)
     assert [s.transfer_id for s in statements(store)] == [one.transfer_id, two.transfer_id]
 
 
-async def test_a_failing_intent_leaves_no_torn_record_in_the_way(tmp_path: Path) -> None:
-    store, disk = tmp_path / "log", FailingDisk()
+async def test_who_is_patient_waits_until_the_disk_works_again(tmp_path: Path) -> None:
+    store, disk, told = tmp_path / "log", FailingDisk(), []
     async with running(store, disk=disk) as notary:
-        kept = outcome()
-        await notary.intend(intent_of(kept))
-        disk.fail("append")
+        disk.fail("append", "create")
+        impatient, patient = outcome(), outcome(Verdict.REJECTED, problem="cut-off")
         with pytest.raises(LogFailure):
-            await notary.intend(intent_of(outcome()))
+            await conclude(notary, impatient)
+        for found in (impatient, patient):
+            notary.submit(submission(found), told.append, resent=True)
+        for _ in range(3):
+            with pytest.raises(LogFailure):
+                await conclude(notary, refusal())
+        assert told == []
+        disk.heal()
+        await until(lambda: len(told) == 2)
+        assert all(isinstance(result, Receipt) for result in told)
+    said = statements(store)
+    assert [s.transfer_id for s in said] == [impatient.transfer_id, patient.transfer_id]
+    assert [s.status for s in said] == [None, 201]
+
+
+async def test_who_asks_again_from_within_his_answer_is_heard(tmp_path: Path) -> None:
+    store, disk, told = tmp_path / "log", FailingDisk(), []
+    async with running(store, disk=disk) as notary:
+        found = submission(outcome())
+
+        def again(result: Receipt | LogFailure) -> None:
+            told.append(result)
+            if isinstance(result, LogFailure):
+                notary.submit(replace(found, status=None), again, resent=True)
+
+        disk.fail("sync", "create")
+        notary.submit(found, again)
+        await until(lambda: len(told) == 1)
+        disk.heal()
+        await until(lambda: len(told) == 2)
+    assert [type(result) for result in told] == [LogFailure, Receipt]
+    assert audited(store) == (1, 0)
+
+
+async def test_a_refused_statement_lets_go_of_its_id(tmp_path: Path) -> None:
+    disk = FailingDisk()
+    async with running(tmp_path / "log", disk=disk) as notary:
+        found = refusal()
+        claim = Claim(found.sender.name, "orders", found.transfer_id, 60.0)
+        assert await notary.reserve(claim, found.attempt_id) is None
+        disk.fail("append", "create")
+        with pytest.raises(LogFailure):
+            await deliver(notary)
+        with pytest.raises(LogFailure):
+            await conclude(notary, replace(found, claim=claim))
         disk.heal()
         await until(lambda: notary.ready)
-        await deliver(notary)
-    again = open_notary(store)
-    assert again.interrupted == 1
-    await again.close()
-    assert [s.transfer_id for s in statements(store)][1] == kept.transfer_id
+        assert await notary.reserve(claim, b"n" * 16) is None
+
+
+async def test_a_delivery_that_could_not_be_told_uses_its_id_up_all_the_same(
+    tmp_path: Path,
+) -> None:
+    disk = FailingDisk()
+    async with running(tmp_path / "log", disk=disk) as notary:
+        found = outcome(answer_status=202)
+        claim = Claim(found.sender.name, "orders", found.transfer_id, 60.0)
+        disk.fail("append", "create")
+        with pytest.raises(LogFailure):
+            await conclude(notary, replace(found, claim=claim))
+        disk.heal()
+        await until(lambda: notary.size == 1)
+        earlier = await notary.reserve(claim, b"n" * 16)
+        assert earlier is not None
+        assert (earlier.index, earlier.status) == (0, 202)
 
 
 async def test_a_disk_that_never_recovers_does_not_keep_the_notary_from_stopping(
@@ -97,34 +158,60 @@ async def test_a_disk_that_never_recovers_does_not_keep_the_notary_from_stopping
     found = outcome()
     async with running(store, disk=disk) as notary:
         await deliver(notary)
-        await notary.intend(intent_of(found))
+        intents_in(store).write(intent_of(found))
         disk.fail("append", "sync", "create", "sync_folder")
         with pytest.raises(LogFailure):
-            await notary.conclude(found)
+            await conclude(notary, found)
     await open_notary(store).close()
     said = statements(store)
-    assert [s.transfer_id for s in said][1:] == [found.transfer_id]
-    assert audited(store) == (2, 0)
+    assert [s.transfer_id for s in said if s.event is None][1:] == [found.transfer_id]
+    assert said[-1].verdict is Verdict.INDETERMINATE
+    assert audited(store) == (3, 0)
 
 
 async def test_nothing_new_crosses_while_the_log_cannot_be_published(tmp_path: Path) -> None:
     store, disk = tmp_path / "log", FailingDisk()
     async with running(store, disk=disk) as notary:
-        found = outcome()
-        await notary.intend(intent_of(found))
         await notary.publish()
-        disk.fail("create")
-        await notary.conclude(found)
-        await notary.publish()
-        assert not notary.ready
-        with pytest.raises(LogFailure, match="published"):
-            await notary.intend(intent_of(outcome()))
-        with pytest.raises(LogFailure, match="published"):
-            await notary.conclude(refusal())
-        disk.heal()
-        await notary.publish()
+        told: list[bool] = []
+        with notary.watching(lambda: told.append(notary.ready)):
+            disk.fail("create")
+            await deliver(notary)
+            await notary.publish()
+            assert not notary.ready
+            with pytest.raises(LogFailure, match="published"):
+                await notary.reserve(Claim("uid:1", "orders", "id", 60.0), b"n" * 16)
+            with pytest.raises(LogFailure, match="published"):
+                await conclude(notary, refusal())
+            assert (await conclude(notary, outcome())).index == 1, "what crossed is still said"
+            disk.heal()
+            await notary.publish()
+            await deliver(notary)
+        assert told == [False, True]
+    assert audited(store) == (3, 0)
+
+
+def test_a_long_journal_waits_for_the_table_of_ids_and_goes_on_by_itself(tmp_path: Path) -> None:
+    store = tmp_path / "log"
+    trio.run(_lose_the_table, store, clock=MockClock(autojump_threshold=0.01))
+    assert audited(store) == (3, 0)
+
+
+async def _lose_the_table(store: Path) -> None:
+    async with running(store) as notary:
+        inner = notary._store
         await deliver(notary)
-    assert audited(store) == (2, 0)
+        inner.ids._table.close()
+        inner._rotate = inner.journal.initial = 0  # it is too long from now on
+        await deliver(notary)
+        assert not notary.ready
+        with pytest.raises(LogFailure, match=r"ids\.sqlite"):
+            await conclude(notary, refusal())
+        assert notary.size == 2
+        inner.ids._table = Table(store, _tag(inner.ids._secret, b"store", 16))
+        await trio.sleep(2)
+        assert notary.ready
+        await deliver(notary)
 
 
 _LIMITED = """

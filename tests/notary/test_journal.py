@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from proxy.errors import EvidenceError
 from proxy.notary import journal
-from proxy.notary.book import Book, Snapshot, decode_intent, decode_snapshot, encode_snapshot
+from proxy.notary.book import Book, Snapshot, decode_snapshot, encode_snapshot
 from proxy.notary.disk import Disk
+from tests.notary import samples
 
-ITEMS = [(journal.SNAPSHOT, b"{}"), (journal.INTENT, b"[]"), (journal.ENTRY, b"entry" * 9)]
+ITEMS = [(journal.SNAPSHOT, b"{}"), journal.memo(0, b"memo"), (journal.ENTRY, b"entry" * 9)]
 START = journal.encode(ITEMS)
 LATER = journal.encode([(journal.ENTRY, b"later")], len(START))
 
@@ -77,13 +78,28 @@ def test_what_reads_from_a_disturbed_journal_was_written_there(at: int, data: by
 
 @given(st.one_of(st.binary(max_size=80), st.sampled_from([b"[]", b"{}", b"[1,2,3,4]", b"null"])))
 def test_bodies_that_are_not_ours_are_refused(body: bytes) -> None:
-    for decode in (decode_intent, decode_snapshot):
-        with pytest.raises(EvidenceError):
-            decode(body)
+    with pytest.raises(EvidenceError):
+        decode_snapshot(body)
+
+
+def test_a_snapshot_reads_back_as_it_was_written() -> None:
+    book = Book(
+        streams={"spiffe://a/b/orders": (41, b"\x01" * 32)},
+        transfers={("spiffe://a/b/orders", "an id"): (2, 40)},
+        completed=samples.START,
+        receipt_key=b"\x02" * 32,
+    )
+    snapshot = Snapshot(512, [[b"\x03" * 32]], 700, 690, book)
+    assert decode_snapshot(encode_snapshot(snapshot)) == snapshot
+
+
+def test_a_memo_keeps_the_index_of_its_entry() -> None:
+    kind, body = journal.memo(700, b"what ids.py says")
+    assert (kind, journal.memo_of(body)) == (journal.MEMO, (700, b"what ids.py says"))
 
 
 def test_a_journal_begins_with_its_only_snapshot() -> None:
-    snapshot = (journal.SNAPSHOT, encode_snapshot(Snapshot(0, [], 0, Book())))
+    snapshot = (journal.SNAPSHOT, encode_snapshot(Snapshot(0, [], 0, 0, Book())))
     for items in ([], [(journal.ENTRY, b"x")], [snapshot, snapshot]):
         with pytest.raises(EvidenceError):
             journal.require_intact(journal.scan(journal.encode(items)), Path("journal"))

@@ -1,15 +1,21 @@
 """The static files: what lies where, for how long, and what a new journal carries over."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import trio
 import trio.testing
 
+from proxy.model import Claim, Outcome
 from proxy.notary.book import decode_snapshot
+from proxy.notary.drafts import Pending
 from proxy.notary.journal import read_file
 from proxy.notary.keys import Keys
+from proxy.notary.link import Waiting
 from proxy.notary.store import Store
+from proxy.notary.writer import Writer
 from proxy.receipt import note
+from proxy.receipt.statement import submission
 from tests.notary.disks import CountingDisk, LooseDisk
 from tests.notary.samples import (
     CLOCK,
@@ -18,8 +24,8 @@ from tests.notary.samples import (
     PQ_KEY,
     RECEIPT_KEY,
     audited,
+    conclude,
     deliver,
-    intent_of,
     open_notary,
     outcome,
     refusal,
@@ -28,15 +34,20 @@ from tests.notary.samples import (
     until,
 )
 
+KEYS = Keys(ORIGIN, RECEIPT_KEY, LOG_KEY, PQ_KEY)
+KEPT = {"checkpoint", "journal", "store.key", "ids.sqlite", "index.sqlite"}
+
 
 def files(store: Path) -> set[str]:
-    return {str(p.relative_to(store)) for p in store.rglob("*") if p.is_file()}
+    """All but the write-ahead logs of the tables, which come and go."""
+    found = {str(p.relative_to(store)) for p in store.rglob("*") if p.is_file()}
+    return {name for name in found if not name.endswith(("-wal", "-shm"))}
 
 
 async def test_an_empty_log_has_a_checkpoint_and_no_tiles(tmp_path: Path) -> None:
     async with running(tmp_path / "log"):
         pass
-    assert files(tmp_path / "log") == {"checkpoint", "journal"}
+    assert files(tmp_path / "log") == KEPT
     assert audited(tmp_path / "log") == (0, 0)
 
 
@@ -46,20 +57,20 @@ async def test_unfinished_tiles_go_when_two_checkpoints_have_superseded_them(
     store = tmp_path / "log"
     async with running(store) as notary:
         for _ in range(4):
-            await notary.conclude(refusal())
+            await conclude(notary, refusal())
             await notary.publish()
         kept = {"tile/0/000.p/3", "tile/0/000.p/4", "tile/entries/000.p/3", "tile/entries/000.p/4"}
-        assert files(store) - {"checkpoint", "journal"} == kept
+        assert files(store) - KEPT == kept
         async with trio.open_nursery() as nursery:
             for _ in range(256):
-                nursery.start_soon(notary.conclude, refusal())
+                nursery.start_soon(conclude, notary, refusal())
         await notary.publish()
         full = [(store / name).stat().st_ino for name in ("tile/0/000", "tile/entries/000")]
-        await notary.conclude(refusal())
+        await conclude(notary, refusal())
         await notary.publish()
         again = [(store / name).stat().st_ino for name in ("tile/0/000", "tile/entries/000")]
         assert again == full, "a full tile is written once"
-    assert files(store) - {"checkpoint", "journal"} == {
+    assert files(store) - KEPT == {
         "tile/0/000",
         "tile/0/001.p/4",
         "tile/0/001.p/5",
@@ -75,7 +86,7 @@ async def test_unfinished_tiles_of_an_earlier_run_go_as_well(tmp_path: Path) -> 
     store = tmp_path / "log"
     for _ in range(4):
         async with running(store) as notary:
-            await notary.conclude(refusal())
+            await conclude(notary, refusal())
             await notary.publish()
     assert {name for name in files(store) if name.startswith("tile/0")} == {
         "tile/0/000.p/3",
@@ -86,7 +97,7 @@ async def test_unfinished_tiles_of_an_earlier_run_go_as_well(tmp_path: Path) -> 
 async def test_the_checkpoint_is_written_once_for_each_size(tmp_path: Path) -> None:
     store = tmp_path / "log"
     async with running(store) as notary:
-        await notary.conclude(refusal())
+        await conclude(notary, refusal())
         await notary.publish()
         before = (store / "checkpoint").stat().st_ino
         await notary.publish()
@@ -112,34 +123,41 @@ async def test_nobody_else_reads_the_files(tmp_path: Path) -> None:
 
 async def test_a_long_journal_is_begun_anew_and_carries_everything_over(tmp_path: Path) -> None:
     path = tmp_path / "log"
-    keys = Keys(ORIGIN, RECEIPT_KEY, LOG_KEY, PQ_KEY)
-    store = Store(path, keys, LooseDisk(), CLOCK, rotate=20_000)
-    left_open = outcome()
-    store.intend(("s", "t", "n"), intent_of(left_open))
-    beginnings = set()
-    for number in range(600):
-        if store.journal_is_long:
-            store.replace_journal(store.new_journal())
-        beginnings.add(store.journal.initial)
-        [draft] = store.draft([refusal(transfer_id="again")])
-        store.append([draft])  # type: ignore[list-item]
-        store.journal.sync()
-        assert store.settle(draft) == number  # type: ignore[arg-type]
-        found = store.edition()
-        if number % 7 == 0 and found is not None:
-            store.publisher.publish(*found)
-            store.leaves.settle(found[0])
-    store.release()
+    store = Store(path, KEYS, LooseDisk(), CLOCK, capacity=1000, rotate=20_000)
+    writer = Writer(store, 3600.0, lambda size, seconds: None, sync_batches=True)
+    claimed, beginnings = [], set()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(writer.run)
+        for number in range(600):
+            again = refusal(transfer_id="again")
+            if number % 9 == 0:
+                found = outcome()
+                claimed.append(Claim(found.sender.name, "orders", found.transfer_id, 3600.0))
+                await entered(writer, replace(found, claim=claimed[-1]))
+            await entered(writer, again)
+            beginnings.add(store.journal.initial)
+            if number % 7 == 0:
+                await writer.publish()
+        await writer.close()
     assert len(beginnings) > 3
     beginning = decode_snapshot(read_file(path / "journal").items[0][1])
     assert beginning.base > 0
-    again = open_notary(path)
-    assert (again.size, again.interrupted) == (601, 1)
-    await again.close()
-    assert audited(path) == (601, 0)
-    said = statements(path)
-    assert [s.place.attempt for s in said[:600]] == list(range(1, 601))
-    assert said[600].transfer_id == left_open.transfer_id
+    assert beginning.since > 0
+    async with running(path) as notary:
+        assert notary.size == 667
+        for claim in claimed:
+            earlier = await notary.reserve(claim, b"n" * 16)
+            assert earlier is not None
+            assert earlier.status == 201
+    assert audited(path) == (667, 0)
+    said = [s.place.attempt for s in statements(path) if s.transfer_id == "again"]
+    assert said == list(range(1, 601))
+
+
+async def entered(writer: Writer, found: Outcome) -> None:
+    waiting = Waiting()
+    writer.submit(Pending(submission(found), patient=False, waiters=[waiting]))
+    await waiting.receipt()
 
 
 async def test_a_large_batch_is_committed_in_parts_of_bounded_size(tmp_path: Path) -> None:
@@ -148,10 +166,10 @@ async def test_a_large_batch_is_committed_in_parts_of_bounded_size(tmp_path: Pat
         tmp_path / "log", disk=CountingDisk(), on_commit=lambda size, _: sizes.append(size)
     )
     async with trio.open_nursery() as nursery:
-        for _ in range(200):
-            nursery.start_soon(notary.conclude, refusal())
+        for _ in range(600):
+            nursery.start_soon(conclude, notary, refusal())
         await trio.testing.wait_all_tasks_blocked()
         await nursery.start(notary.run)
         await notary.close()
-    assert sum(sizes) == 200
-    assert max(sizes) == 64
+    assert sum(sizes) == 600
+    assert max(sizes) == 256
