@@ -51,7 +51,12 @@ def open_notary(store: Path, **changes: Any) -> Notary:
         "clock": CLOCK,
         "disk": LooseDisk(),
     }
-    keys = {"origin": ORIGIN, "receipt": RECEIPT_KEY, "log": LOG_KEY, "log_pq": PQ_KEY}
+    keys: dict[str, Any] = {
+        "origin": ORIGIN,
+        "receipt": RECEIPT_KEY,
+        "log": LOG_KEY,
+        "log_pq": PQ_KEY,
+    }
     keys |= {name: changes.pop(name) for name in keys if name in changes}
     return Notary.open(store, keys=Keys(**keys), **(values | changes))
 

@@ -189,7 +189,8 @@ async def test_an_outcome_is_written_though_its_waiter_was_cancelled(tmp_path: P
 
 
 async def test_a_cancelled_notary_still_writes_what_is_queued_and_publishes(tmp_path: Path) -> None:
-    notary, results = open_notary(tmp_path / "log"), []
+    notary = open_notary(tmp_path / "log")
+    results: list[Receipt | LogFailure] = []
     async with trio.open_nursery() as nursery:
         notary.submit(submission(refusal()), results.append)
         await nursery.start(notary.run)
@@ -204,7 +205,8 @@ async def test_a_cancelled_notary_still_writes_what_is_queued_and_publishes(tmp_
 async def test_who_waits_for_a_look_into_the_log_is_told_when_the_notary_stops(
     tmp_path: Path,
 ) -> None:
-    notary, results = open_notary(tmp_path / "log"), []
+    notary = open_notary(tmp_path / "log")
+    results: list[Receipt | LogFailure] = []
     notary.submit(submission(refusal()), results.append, resent=True)
     await notary.close()
     assert [type(result) for result in results] == [LogFailure]

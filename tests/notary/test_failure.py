@@ -79,7 +79,8 @@ async def test_what_comes_while_the_disk_fails_is_kept_if_something_may_have_cro
 
 
 async def test_who_is_patient_waits_until_the_disk_works_again(tmp_path: Path) -> None:
-    store, disk, told = tmp_path / "log", FailingDisk(), []
+    store, disk = tmp_path / "log", FailingDisk()
+    told: list[Receipt | LogFailure] = []
     async with running(store, disk=disk) as notary:
         disk.fail("append", "create")
         impatient, patient = outcome(), outcome(Verdict.REJECTED, problem="cut-off")
@@ -100,7 +101,8 @@ async def test_who_is_patient_waits_until_the_disk_works_again(tmp_path: Path) -
 
 
 async def test_who_asks_again_from_within_his_answer_is_heard(tmp_path: Path) -> None:
-    store, disk, told = tmp_path / "log", FailingDisk(), []
+    store, disk = tmp_path / "log", FailingDisk()
+    told: list[Receipt | LogFailure] = []
     async with running(store, disk=disk) as notary:
         found = submission(outcome())
 
@@ -201,15 +203,17 @@ async def _lose_the_table(store: Path) -> None:
     async with running(store) as notary:
         inner = notary._store
         await deliver(notary)
+        await notary.publish()
         inner.ids._table.close()
         inner._rotate = inner.journal.initial = 0  # it is too long from now on
         await deliver(notary)
-        assert not notary.ready
+        unready = not notary.ready
         with pytest.raises(LogFailure, match=r"ids\.sqlite"):
             await conclude(notary, refusal())
         assert notary.size == 2
         inner.ids._table = Table(store, _tag(inner.ids._secret, b"store", 16))
         await trio.sleep(2)
+        assert unready
         assert notary.ready
         await deliver(notary)
 
