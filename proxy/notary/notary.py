@@ -17,16 +17,21 @@ import trio
 from proxy.errors import EvidenceError, LogFailure
 from proxy.model import Claim, Earlier, Event, Intent, Receipt, Submission, Verdict
 from proxy.notary import opening
+from proxy.notary.cosigning import Cosigning
 from proxy.notary.disk import Disk
 from proxy.notary.drafts import Item, Pending, stream_of
+from proxy.notary.folder import Folder
 from proxy.notary.intents import FOLDER
 from proxy.notary.keys import Keys, load_ed25519
 from proxy.notary.link import OnDone, Waiting
+from proxy.notary.offer import sites
 from proxy.notary.resent import Resent
 from proxy.notary.shedding import EVERY, Shedding
 from proxy.notary.store import Clock, Store
+from proxy.notary.witness import Tell
 from proxy.notary.writer import OnCommit, Writer
 from proxy.receipt import dsse, keychain, reading
+from proxy.receipt.policy import Policy
 
 _MOST_QUEUED = 65_536
 """What may pile up while the disk fails."""
@@ -46,6 +51,7 @@ class Notary:
         self._resent = Resent(writer.store, self._submit_again)
         self._shedding = Shedding(writer.store.clock())
         self._started = False
+        self._cosigning: Cosigning | None = None
 
     @classmethod
     def open(
@@ -61,15 +67,20 @@ class Notary:
         disk: Disk | None = None,
         live: Collection[str] = (),
         previous_key: bytes | None = None,
+        policy: Policy | None = None,
+        on_offer: Tell = lambda witness, result, size, reason: None,
     ) -> Self:
         """Lock the store, recover it, close what a crash interrupted. Blocks on the disk.
 
         `checkpoint_every` is in seconds; `capacity` is the most ids that are remembered; `clock`
         gives aware times; `live` names the workers whose intents are not to be closed;
-        `previous_key` is the PEM of the receipt key before this one. Raises `CredentialError` for a
-        key, `EvidenceError` for a store that is damaged or of another log, `LogFailure` where it is
-        in use or cannot be written.
+        `previous_key` is the PEM of the receipt key before this one; `policy` has the witnesses to
+        which checkpoints are offered. Raises `CredentialError` for a key, `EvidenceError` for a
+        store that is damaged or of another log, `LogFailure` where it is in use or cannot be
+        written.
         """
+        if policy is not None:
+            sites(policy)  # refused before anything is opened
         previous = None
         if previous_key is not None:
             old = load_ed25519(previous_key, "the previous receipt key")
@@ -78,13 +89,18 @@ class Notary:
             store, keys, disk or Disk(), clock, capacity=capacity, live=live, previous=previous
         )
         sync_batches = durability == "fsync"
-        return cls(Writer(opened, checkpoint_every, on_commit, sync_batches=sync_batches))
+        notary = cls(Writer(opened, checkpoint_every, on_commit, sync_batches=sync_batches))
+        if policy is not None:
+            notary._cosigning = Cosigning(notary._writer, Folder(store).load, policy, on_offer)
+        return notary
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Commit and publish until `close`; commits what is queued even when it is cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._resent.run)
             nursery.start_soon(self._tell_shed)
+            if self._cosigning is not None:
+                nursery.start_soon(self._cosigning.run)
             try:
                 await self._writer.run(task_status)
             finally:

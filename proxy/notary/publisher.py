@@ -1,18 +1,23 @@
 """Puts the log on disk as static files: tiles and bundles first, then the checkpoint over them.
 
 An unfinished tile stays until two later checkpoints are out: whoever still reads by the one before
-finds what it names.
+finds what it names. Cosignatures come later, if at all: the checkpoint is then written once more,
+with them, unless there is a newer one; and one that the quorum of a policy has cosigned stays as
+`checkpoint.witnessed` until the next such one, because a busy log's newest is always too young.
 """
 
 from pathlib import Path
 from typing import Final
 
+from proxy.errors import EvidenceError
 from proxy.notary.disk import Disk
 from proxy.notary.leaves import Edition
+from proxy.receipt import note
 from proxy.receipt.merkle import TILE_WIDTH
+from proxy.receipt.quorum import CHECKPOINT as CHECKPOINT
+from proxy.receipt.quorum import WITNESSED
 from proxy.receipt.tiles import tile_path, tiles_of
 
-CHECKPOINT: Final = "checkpoint"
 JOURNAL: Final = "journal"
 _SCRATCH: Final = ".publishing"
 
@@ -23,6 +28,8 @@ class Publisher:
         self._disk = disk
         self._store = store
         self.size = size
+        self.checkpoint = b""
+        """The last one that this process has put out, without cosignatures."""
         self.partials: frozenset[str] = frozenset()
         """Unfinished tiles that this process has written and that are current."""
         unfinished = (tile for tile in tiles_of(size or 0) if tile[2] < TILE_WIDTH)
@@ -43,8 +50,29 @@ class Publisher:
         gone = self._older - self._current - edition.partials
         self._older, self._current = self._current, edition.partials
         self.partials, self.size = edition.partials, edition.size
+        self.checkpoint = checkpoint
         for name in gone:
             self._disk.remove(self._store / name)
+
+    def cosign(self, checkpoint: bytes, *, met: bool) -> None:
+        """Keep a checkpoint of ours with the cosignatures on it; `met`: enough for the quorum.
+
+        Blocks on the disk. Raises `OSError`; what is served then has fewer of them.
+        """
+        found = note.parse_checkpoint(note.parse(checkpoint).text)
+        if met and _size(self._store / WITNESSED) <= found.size:
+            self._disk.replace(self._store / WITNESSED, self._store / _SCRATCH, checkpoint)
+        if self.size == found.size:
+            self._disk.replace(self._store / CHECKPOINT, self._store / _SCRATCH, checkpoint)
+        self._disk.sync_folder(self._store)
+
+
+def _size(path: Path) -> int:
+    """Of the checkpoint in a file; -1 where there is none that reads."""
+    try:
+        return note.parse_checkpoint(note.parse(path.read_bytes()).text).size
+    except (FileNotFoundError, EvidenceError):
+        return -1
 
 
 def _partials_on_disk(store: Path, current: frozenset[str]) -> frozenset[str]:

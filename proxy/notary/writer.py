@@ -20,6 +20,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -38,6 +39,8 @@ _RETRY_MOST: Final = 1.0
 
 OnCommit = Callable[[int, float], None]
 """(statements in the batch, seconds of append and fdatasync)."""
+OnPublished = Callable[[bytes], None]
+"""The checkpoint that is out now."""
 
 
 class Writer:
@@ -48,6 +51,7 @@ class Writer:
         self.waiting: dict[bytes, Pending] = {}
         """Attempt id -> what is queued about it."""
         self.health = Health()
+        self.on_published: OnPublished = lambda checkpoint: None
         self.stop = trio.Event()
         self.stopped = trio.Event()
         self._at_work = False
@@ -225,7 +229,16 @@ class Writer:
                     self.health.publication_is(f"the log cannot be published: {_reason(error)}")
                     return
                 self.health.publication_is(None)
+                self.on_published(self.store.publisher.checkpoint)
                 self.store.published(edition, found[1])
+
+    async def cosign(self, checkpoint: bytes, *, met: bool) -> None:
+        """Keep what witnesses cosigned, see `Publisher.cosign`. Raises `OSError`."""
+        async with self._publishing:
+            if not self.stopped.is_set():
+                await trio.to_thread.run_sync(
+                    partial(self.store.publisher.cosign, checkpoint, met=met)
+                )
 
     async def _settled(self) -> bool:
         """Whether every entry of the tree is durable, or has been made so just now."""
