@@ -47,7 +47,8 @@ _STEP: Final = 16_384
 """Entries that one `advance` reads from the log at most: some 0.3 s."""
 _AT_ONCE: Final = 4_096
 _VARIABLES: Final = 10_000
-_SLACK: Final = 60_000
+MARGIN: Final = 60_000
+"""Milliseconds by which a search by time begins early and ends late."""
 _NOBODY: Final = bytes(16)
 _NO_DIGEST: Final = bytes(8)
 
@@ -213,7 +214,7 @@ def start_of(found: sqlite3.Connection, time: int, size: int) -> int:
     while low < high:
         middle = (low + high) // 2
         row = found.execute("SELECT t FROM entries WHERE i = ?", (middle,)).fetchone()
-        if row is None or row[0] >= time - _SLACK:
+        if row is None or row[0] >= time - MARGIN:
             high = middle
         else:
             low = middle + 1
