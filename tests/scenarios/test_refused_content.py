@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import uuid
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway
 from tests.scenarios.policy import CARD, SSN, policy, route, with_routes
 from tests.scenarios.proof import Watch, receipt_of
-from tests.scenarios.receiver import Exchange, Receiver
+from tests.scenarios.receiver import Receiver
 
 FLAG = [{"type": "us_ssn", "action": "flag", "label": "restricted"}]
 
@@ -31,7 +30,6 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
         route("raising", request={"content": ["json"], "label": "internal", "detect": [
             FLAG[0] | {"label": "confidential"}]}),
         route("digested", integrity={"require": "content-digest"}),
-        route("once", replay={"require": "transfer-id", "window": "5m"}),
         route("silent", response={"label": "internal"}),
         route("clean", response={"content": ["json"], "label": "internal", "detect": [
             {"type": "credit_card", "action": "reject"}]}),
@@ -137,44 +135,6 @@ def test_what_is_cleared_passes_and_says_its_label(
     assert answer.status == 200
     assert receiver.received[-1].value("data-sensitivity") == label
     assert receipt_of(gateway, answer)["content"]["label"] == label
-
-
-# --- by what has been ----------------------------------------------------------------------------
-
-
-def _once(transfer_id: str, path: str = "/once/1") -> bytes:
-    return request(path, b"{}", f"Transfer-Id: {transfer_id}")
-
-
-def test_a_delivered_id_is_refused_and_the_same_of_another_route_is_not(watch: Watch) -> None:
-    with watch.gateway.connect() as client:
-        sent = str(uuid.uuid4())
-        assert client.ask(_once(sent)).status == 200
-        watch.again()
-        watch.refused(client.ask(_once(sent.upper())), "replayed")
-        assert client.ask(_once(sent, "/orders/1")).status == 200
-
-
-def test_an_id_that_was_not_delivered_may_come_again(watch: Watch, receiver: Receiver) -> None:
-    with watch.gateway.connect() as client:
-        sent = str(uuid.uuid4())
-        receiver.behave = lambda exchange: exchange.answer(503)
-        assert client.ask(_once(sent)).status == 503
-        receiver.behave = Exchange.answer
-        assert client.ask(_once(sent)).status == 200
-
-
-def test_an_id_in_flight_is_refused(watch: Watch, receiver: Receiver) -> None:
-    with watch.gateway.connect() as first, watch.gateway.connect() as second:
-        sent = str(uuid.uuid4())
-        head, body, _ = _once(sent).rpartition(b"{}")
-        first.send(head)
-        watch.gateway.wait_for_metric(1, "lockgate_transfers_in_flight")
-        answer = second.ask(_once(sent))
-        watch.refused(answer, "in-flight")
-        assert answer.value("retry-after") == "1"
-        first.send(body)
-        assert first.answer().status == 200
 
 
 # --- the answer ----------------------------------------------------------------------------------
