@@ -12,9 +12,11 @@ from typing import TypeVar
 from cryptography import x509
 
 from proxy.content.tokens import Tokenizer
-from proxy.errors import CredentialError, Problem, TlsFailure
+from proxy.errors import CredentialError, EvidenceError, Problem, TlsFailure
 from proxy.model import Certificate
 from proxy.notary import keys as notary_keys
+from proxy.notary.offer import sites
+from proxy.receipt.policy import Policy, parse_policy
 from proxy.settings.load import Loaded
 from proxy.settings.schema import Tls
 from proxy.settings.secrets import read_secret
@@ -36,6 +38,8 @@ class ReceiptKeys:
     keys: notary_keys.Keys
     previous: bytes | None
     """PEM of the receipt key before."""
+    policy: Policy | None = None
+    """Whose witnesses are offered each checkpoint."""
 
 
 class Preparation:
@@ -162,11 +166,35 @@ def receipt_keys(preparation: Preparation) -> ReceiptKeys | None:
     )
     pq = preparation.read(("receipts", "log_pq_key"), receipts.log_pq_key, notary_keys.load_mldsa44)
     missing = (receipts.log_pq_key and pq is None) or (receipts.previous_key and previous is None)
-    if key is None or log_key is None or missing:
+    file = preparation.read(("receipts", "policy"), receipts.policy, _policy)
+    if key is None or log_key is None or missing or (receipts.policy and file is None):
         return None
     together = partial(notary_keys.load, receipts.origin, key, log_key, pq)
     keys = preparation.attempt(("receipts", "log_key"), together)
-    return None if keys is None else ReceiptKeys(keys, previous)
+    if keys is None:
+        return None
+    policy = None if file is None else _policy(file)
+    if policy is not None and not preparation.attempt(
+        ("receipts", "policy"), partial(_require_named, policy, keys)
+    ):
+        return None
+    return ReceiptKeys(keys, previous, policy)
+
+
+def _policy(octets: bytes) -> Policy:
+    try:
+        policy = parse_policy(octets)
+        sites(policy)
+    except EvidenceError as error:
+        raise CredentialError(str(error)) from None
+    return policy
+
+
+def _require_named(policy: Policy, keys: notary_keys.Keys) -> bool:
+    """A policy that names logs and not this one was meant for another gateway."""
+    if policy.logs and not set(policy.logs) & set(keys.vkeys()):
+        raise CredentialError("names other logs, but not this one under its key")
+    return True
 
 
 def _ed25519(preparation: Preparation, name: str, reference: str | None, what: str) -> bytes | None:

@@ -20,6 +20,7 @@ from proxy.errors import ConfigError, LockgateError
 from proxy.model import Event
 from proxy.notary import Notary
 from proxy.notary.server import Hall, serve_link
+from proxy.observe.log import Log
 from proxy.observe.merge import snapshot
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import Loaded
@@ -37,6 +38,7 @@ class NotaryProcess:
         self._served: dict[str, trio.Event] = {}
         self._dropped: dict[str, str] = {}
         """Worker -> why its channel was dropped."""
+        self._log: Log
         self._notary: Notary
         self._hall: Hall
         self._started = False
@@ -61,6 +63,7 @@ class NotaryProcess:
 
     async def _start(self, question: Message) -> dict[str, Any]:
         loaded, secrets = bundle.unpack(question["bundle"])
+        self._log = Log(loaded.settings.log.format)
         self._notary = await self._open(loaded, prepare_notary(loaded, secrets), question["live"])
         self._started = True
         self._hall = Hall(question["live"])
@@ -74,7 +77,7 @@ class NotaryProcess:
         give_up = trio.current_time() + _IN_USE
         while True:
             try:
-                return start.open_notary(loaded, keys, self._metrics, live)
+                return start.open_notary(loaded, keys, self._metrics, self._log, live)
             except ConfigError as error:
                 if "in use" not in str(error) or trio.current_time() > give_up:
                     raise
@@ -115,6 +118,7 @@ class NotaryProcess:
             await ended.wait()
         if self._started:
             await self._notary.close()
+            self._log.close()
 
 
 async def _main() -> None:

@@ -49,7 +49,7 @@ class Single:
         self.metrics, self.log = metrics, log
         self._path = loaded.path
         self.store = resolve_path(settings.receipts.store, loaded.directory)
-        self._notary: Notary = start.open_notary(loaded, prepared.keys, metrics)
+        self._notary: Notary = start.open_notary(loaded, prepared.keys, metrics, log)
         intents = start.intents(loaded, start.intents_path(self.store, NAME))
         self._desk = Desk(self._notary, intents, settings.receipts.patience)
         budget = Budget(settings.memory.held)

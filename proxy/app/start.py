@@ -5,6 +5,7 @@ import resource
 import signal
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -53,7 +54,7 @@ def raise_descriptor_limit() -> None:
 
 
 def open_notary(
-    loaded: Loaded, keys: ReceiptKeys, metrics: Metrics, live: Collection[str] = ()
+    loaded: Loaded, keys: ReceiptKeys, metrics: Metrics, log: Log, live: Collection[str] = ()
 ) -> Notary:
     """Raises ConfigError at `receipts.store`."""
     receipts = loaded.settings.receipts
@@ -68,10 +69,23 @@ def open_notary(
             clock=lambda: datetime.now(UTC),
             on_commit=metrics.commit,
             live=live,
+            policy=keys.policy,
+            on_offer=partial(_tell_offer, metrics, log),
         )
     except LockgateError as error:
         reason = error.reason if isinstance(error, LogFailure) else str(error)
         raise ConfigError([loaded.problem(("receipts", "store"), reason)]) from None
+
+
+def _tell_offer(
+    metrics: Metrics, log: Log, witness: str, result: str, size: int, reason: str | None
+) -> None:
+    """What became of a checkpoint that a witness was offered."""
+    metrics.offer(witness, result, size)
+    if result in ("ahead", "conflict"):
+        log.error("witness_disagrees", witness=witness, result=result, size=size, reason=reason)
+    elif result != "cosigned":
+        log.warning("not_cosigned", witness=witness, result=result, size=size, reason=reason)
 
 
 def intents_path(store: Path, worker: str) -> Path:

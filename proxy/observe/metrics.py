@@ -67,6 +67,12 @@ class Metrics:
             "journal_commit_seconds", "One append and one sync of the journal", _COMMIT
         )
         self._batch = self._histogram("journal_batch_receipts", "Receipts a commit", _BATCH)
+        self._offers = self._counter(
+            "witness_offers", "Checkpoints offered to a witness, by result", "witness", "result"
+        )
+        self._cosigned = self._gauge(
+            "witness_cosigned_entries", "Entries under the last cosigned checkpoint", "witness"
+        )
         self._reloads = self._counter("config_reloads", "Reloads, by result", "result")
         self._restarts = self._counter(
             "process_restarts", "Processes that died and were replaced, by kind", "process"
@@ -127,6 +133,12 @@ class Metrics:
         """Record one commit of the journal."""
         self._commit.observe(seconds)
         self._batch.observe(batch)
+
+    def offer(self, witness: str, result: str, size: int) -> None:
+        """Count a checkpoint of `size` entries that a configured witness was offered."""
+        self._offers.labels(witness, result).inc()
+        if result == "cosigned":
+            self._cosigned.labels(witness).set(size)
 
     def loaded(self, sha256: bytes, now: datetime) -> None:
         """Record that a configuration came into force."""
