@@ -78,6 +78,7 @@ class RemoteLink:
         self._next: trio.SocketStream | None = None
         self._arrived = trio.Event()
         self._talk = trio.CancelScope()
+        self._over = False
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Speak on one channel after the other, until it is cancelled."""
@@ -91,12 +92,15 @@ class RemoteLink:
                     with trio.CancelScope() as self._talk:
                         await self._converse(sock)
         finally:
+            self._over = True
             self._let_go()
 
     async def attach(self, sock: trio.SocketStream) -> None:
         """Speak on `sock` from now on: the notary at its other end is a new one."""
         self._let_go()
         self._next = sock
+        if self._over:
+            self._let_go()
         self._talk.cancel()
         self._arrived.set()
 

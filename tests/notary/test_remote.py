@@ -99,18 +99,17 @@ class Asked:
 async def test_a_link_is_ready_while_there_is_a_notary_that_is() -> None:
     async with house() as nursery:
         link, log = await started(nursery), MemoryLog()
-        assert not link.ready
+        seen = [link.ready]
         notary = await attached(nursery, link, log)
-        assert link.ready
-        log.set_ready(False)
-        await settled()
-        assert not link.ready
-        log.set_ready(True)
-        await settled()
-        assert link.ready
+        seen.append(link.ready)
+        for ready in (False, True):
+            log.set_ready(ready)
+            await settled()
+            seen.append(link.ready)
         await notary.die()
         await settled()
-        assert not link.ready
+        seen.append(link.ready)
+        assert seen == [False, True, False, True, False]
 
 
 async def test_the_notary_answers_through_the_link_as_it_would_itself() -> None:
@@ -371,6 +370,15 @@ async def test_a_channel_that_is_replaced_before_its_end_is_let_go() -> None:
             await theirs.send_all(b"x")
         for end in (theirs, other):
             await trio.aclose_forcefully(end)
+
+
+async def test_a_channel_for_a_link_that_has_ended_is_let_go() -> None:
+    async with house() as nursery:
+        link = await started(nursery)
+    ours, theirs = channel()
+    await link.attach(ours)
+    assert await theirs.receive_some(1) == b""
+    await theirs.aclose()
 
 
 # --- death at any point --------------------------------------------------------------------------
