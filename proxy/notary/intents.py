@@ -134,7 +134,8 @@ class IntentFile:
             disk.sync_folder(path.parent)
         except OSError as error:
             made.close()
-            disk.remove(path)
+            with contextlib.suppress(OSError):
+                disk.unlink(path)
             raise LogFailure(f"{path}: {error.strerror}") from None
         return made
 
