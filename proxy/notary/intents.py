@@ -17,10 +17,12 @@ Rules
   does not matter: an intent is open when its slot reads *and* no statement has its attempt id.
 - The file is allocated before it is used, and doubles: a full disk refuses intents, it loses none.
 - A claim has the intent's own sender, route and transfer id.
+- A slot is a page, so that a failing disk takes no other intent with it.
 - Slots are written by one process, from any of its threads.
 """
 
 import contextlib
+import errno
 import os
 import struct
 import threading
@@ -48,7 +50,10 @@ _FORWARD: Final = 2
 
 def encode(intent: Intent) -> bytes:
     """What a slot holds. Raises `LogFailure` for an intent that fits into none."""
-    names = [text.encode() for text in (intent.transfer_id, intent.sender, intent.route)]
+    try:
+        names = [text.encode() for text in (intent.transfer_id, intent.sender, intent.route)]
+    except UnicodeEncodeError:
+        raise LogFailure("an intent holds a name that is not Unicode") from None
     claim, flags, window = intent.claim, 0, 0.0
     if claim is not None:
         flags, window = _CLAIM | (_FORWARD if claim.forward_undecided else 0), claim.window
@@ -113,7 +118,7 @@ class IntentFile:
         self._size = 0
         self._lock = threading.Lock()
         self._syncing = threading.Lock()
-        self._written = self._synced = 0
+        self._written = self._synced = self._lost = 0
 
     @classmethod
     def open(cls, path: Path, *, sync: bool, disk: Disk | None = None) -> Self:
@@ -123,7 +128,8 @@ class IntentFile:
         """
         disk = disk or Disk()
         try:
-            disk.make_folders(path.parent)
+            for folder in disk.make_folders(path.parent):
+                disk.sync_folder(folder)
             fd = disk.create_slots(path)
         except OSError as error:
             raise LogFailure(f"{path}: {error.strerror}") from None
@@ -191,9 +197,19 @@ class IntentFile:
         self._size = size
 
     def _settle(self, ticket: int) -> None:
-        """Whoever waits for the disk while another syncs shares the next sync."""
+        """Whoever waits for the disk while another syncs shares the next sync.
+
+        What a failed sync was to write may be gone without the next one failing: so all of it
+        counts as lost.
+        """
         with self._syncing:
+            if ticket <= self._lost:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
             if self._synced < ticket:
                 written = self._written
-                self._disk.sync(self._fd)
+                try:
+                    self._disk.sync(self._fd)
+                except OSError:
+                    self._lost = written
+                    raise
                 self._synced = written
