@@ -10,7 +10,7 @@ from typing import Final
 
 from proxy.cli.wording import texts
 
-COMMANDS: Final = ("list", "show", "verify", "prove", "audit", "keys", "vkey")
+COMMANDS: Final = ("list", "show", "export", "verify", "prove", "audit", "keys", "vkey")
 """In the order of the help."""
 
 

@@ -2,16 +2,15 @@
 
 import argparse
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+import orjson
+
 from proxy.cli.receipts_files import Group, telling
+from proxy.cli.receipts_query import add_log, add_query, asked, open_search
 from proxy.cli.wording import texts
-from proxy.errors import EvidenceError
-from proxy.notary.folder import Folder
-from proxy.notary.publisher import CHECKPOINT
-from proxy.receipt import dsse, reading, words
+from proxy.notary.search import Found
+from proxy.receipt import words
 
 
 def register(group: Group) -> None:
@@ -19,51 +18,41 @@ def register(group: Group) -> None:
         "list",
         help="one line an entry",
         **texts(
-            "Print one line for each entry of a log: index, time, verdict, why, route, transfer, "
-            "sender. Nothing is verified here: see audit.",
-            "lockgate receipts list var/receipts --verdict rejected",
+            "Print one line for each entry of a log: index, time, verdict or event, why, route, "
+            "transfer, sender. A log's folder is searched by its index, in any size of log; by a "
+            "URL the log is read. Nothing is verified here: see audit.",
+            "lockgate receipts list var/receipts --verdict rejected --since yesterday",
+            "lockgate receipts list var/receipts --peer 'spiffe://acme/etl/*' -n 20 --reverse",
+            "lockgate receipts list https://gateway.example/log --id \\\n"
+            "    0f8b8e5e-6a5c-4f0e-9f1e-3d8a2c0b7a11",
         ),
     )
-    listing.add_argument("store", type=Path, help="the log's folder")
-    listing.add_argument("--verdict", choices=("delivered", "rejected", "failed", "indeterminate"))
-    listing.add_argument("--id", help="transfer id")
-    listing.add_argument("--route")
+    add_log(listing)
+    add_query(listing)
     listing.add_argument("--json", action="store_true", help="one statement a line")
     listing.set_defaults(run=telling(_list))
 
 
-def statements(store: Path) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
-    folder = Folder(store)
-    if folder.load(CHECKPOINT) is None and folder.tail() is None:
-        raise EvidenceError(f"{store}: no log is here: neither a checkpoint nor a journal to read")
-    for index, envelope in folder.entries():
-        try:
-            yield index, envelope, reading.parse(dsse.parse(envelope).payload)
-        except EvidenceError as error:
-            raise EvidenceError(f"entry {index}: {error}") from None
-
-
 def _list(arguments: argparse.Namespace) -> int:
-    for index, _, statement in statements(arguments.store):
-        predicate = statement["predicate"]
-        request, disposition = predicate.get("request") or {}, predicate.get("disposition") or {}
-        wanted = (
-            (arguments.verdict, predicate.get("kind")),
-            (arguments.id and arguments.id.lower(), predicate.get("transferId")),
-            (arguments.route, request.get("route")),
-        )
-        if any(asked is not None and asked != found for asked, found in wanted):
-            continue
-        if arguments.json:
-            print(json.dumps({"index": index, "statement": statement}))
-            continue
-        completed = str((predicate.get("time") or {}).get("completed"))[:19]
-        why = disposition.get("problem") or disposition.get("status") or "-"
-        print(
-            words.printable(
-                f"{index:>8}  {completed}Z  {predicate.get('kind')!s:<13}  {why!s:<20}  "
-                f"{request.get('route') or '-'!s:<16}  {predicate.get('transferId')}  "
-                f"{(predicate.get('sender') or {}).get('name')}"
-            )
-        )
+    with open_search(arguments) as search:
+        for found in asked(arguments, search):
+            if arguments.json:
+                statement: dict[str, Any] = orjson.loads(found.payload)
+                print(json.dumps({"index": found.index, "statement": statement}))
+            else:
+                print(words.printable(line(found)))
     return 0
+
+
+def line(found: Found) -> str:
+    """What the list says of an entry."""
+    summary = found.summary
+    completed = summary.completed.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if summary.verdict is None:
+        kind, why = "event", str(summary.event)
+        return f"{found.index:>8}  {completed}  {kind:<13}  {why:<20}  {summary.origin}"
+    why = str(summary.problem or summary.status or "-")
+    return (
+        f"{found.index:>8}  {completed}  {summary.verdict.value:<13}  {why:<20}  "
+        f"{summary.route or '-':<16}  {summary.transfer_id}  {summary.sender}"
+    )

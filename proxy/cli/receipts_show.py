@@ -2,14 +2,22 @@
 
 import argparse
 import json
+import re
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Final
+
+import orjson
 
 from proxy.cli.receipts_files import Group, telling
-from proxy.cli.receipts_list import statements
+from proxy.cli.receipts_query import add_log, open_search
 from proxy.cli.wording import texts
 from proxy.errors import EvidenceError
+from proxy.notary.query import Query
+from proxy.notary.search import Found, Search
 from proxy.receipt import words
+
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
 def register(group: Group) -> None:
@@ -22,7 +30,7 @@ def register(group: Group) -> None:
             "lockgate receipts show var/receipts 0",
         ),
     )
-    show.add_argument("store", type=Path, help="the log's folder")
+    add_log(show)
     show.add_argument("which", metavar="INDEX|TRANSFER_ID")
     form = show.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="the statement")
@@ -31,19 +39,28 @@ def register(group: Group) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    found = 0
-    for index, envelope, statement in statements(arguments.store):
-        if arguments.which.lower() not in (str(index), statement["predicate"].get("transferId")):
-            continue
-        found += 1
-        if arguments.envelope:
-            sys.stdout.buffer.write(envelope + b"\n")
-            sys.stdout.flush()
-        elif arguments.json:
-            print(json.dumps(statement, indent=2))
-        else:
-            print(f"entry {index}")
-            print("\n".join(f"  {line}" for line in words.describe(statement)))
-    if not found:
-        raise EvidenceError(f"{arguments.store}: no entry or transfer {arguments.which}")
+    with open_search(arguments) as search:
+        shown = 0
+        for found in _which(search, arguments.which):
+            shown += 1
+            if arguments.envelope:
+                sys.stdout.buffer.write(found.envelope + b"\n")
+                sys.stdout.flush()
+            elif arguments.json:
+                print(json.dumps(orjson.loads(found.payload), indent=2))
+            else:
+                print(f"entry {found.index}")
+                lines = words.describe(orjson.loads(found.payload))
+                print("\n".join(f"  {text}" for text in lines))
+        if not shown:
+            raise EvidenceError(f"no entry or transfer {arguments.which}")
     return 0
+
+
+def _which(search: Search, which: str) -> Iterator[Found]:
+    if not _INDEX.fullmatch(which):
+        yield from search.oldest(Query(transfer_id=which.lower()))
+        return
+    found = search.entry(int(which))
+    if found is not None:
+        yield found

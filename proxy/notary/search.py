@@ -7,7 +7,6 @@ that a query by time leaves out those before and after. Nothing is verified: `au
 """
 
 from bisect import bisect_left, bisect_right
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -85,10 +84,12 @@ class Search:
         yield from self._matching(query, self._oldest(query))
         yield from self._matching(query, iter(range(self.published, last)))
 
-    def latest(self, query: Query, most: int) -> Iterator[Found]:
-        """The newest `most` that match, in the order of the log."""
-        found = deque((entry.index for entry in islice(self.newest(query), most)), maxlen=most)
-        return self._matching(query, reversed(found))
+    def latest(self, query: Query, most: int, *, newest_first: bool = False) -> Iterator[Found]:
+        """The newest `most` that match, in the order of the log or the other way round."""
+        found = islice(self.newest(query), most)
+        if newest_first:
+            return found
+        return self._matching(query, reversed([entry.index for entry in found]))
 
     def _matching(self, query: Query, indexes: Iterator[int]) -> Iterator[Found]:
         for index in indexes:
