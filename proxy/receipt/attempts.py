@@ -55,6 +55,8 @@ class Attempts:
 
     def _twice(self, number: int) -> tuple[int, int] | None:
         """(the first entry in this heap whose attempt had one, the earlier entry)."""
+        if not self._blocks[number] and len(self._heaps[number]) <= _RECORD:
+            return None
         heap = bytearray()
         for at, size in self._blocks[number]:
             self._spill.seek(at)

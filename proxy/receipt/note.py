@@ -46,6 +46,7 @@ _SIGNATURE_SIZES: Final = {ED25519: 64, ED25519_COSIGNATURE: 72, MLDSA44_COSIGNA
 _DASH: Final = "—"
 _MAX_SIGNATURES: Final = 64
 _MAX_NOTE: Final = 1_000_000
+_CONTROLS: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def parse(note: bytes) -> Note:
     text, separator, tail = whole.rpartition("\n\n")
     if not separator or not tail.endswith("\n") or len(note) > _MAX_NOTE:
         raise EvidenceError("this is not a signed note")
-    if any(ord(char) < 0x20 and char != "\n" for char in whole):
+    if _CONTROLS.search(whole):
         raise EvidenceError("the note holds control characters")
     return Note(text + "\n", parse_signatures(tail))
 

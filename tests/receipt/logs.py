@@ -70,10 +70,11 @@ class Maker:
         return START + timedelta(milliseconds=len(self.entries))
 
     def place(self, of: str, **changes: Any) -> Place:
-        number, previous = self._streams.get(stream, (0, None))
+        """The next place of a stream, but for `changes`."""
+        number, previous = self._streams.get(of, (0, None))
         values: dict[str, Any] = {
             "attempt": 1,
-            "stream": stream,
+            "stream": of,
             "number": number + 1,
             "previous": previous,
         }
