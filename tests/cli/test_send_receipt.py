@@ -117,6 +117,49 @@ def test_a_receipt_that_says_anything_else_is_not(
         require_evidence(envelope(says), answer(), sent, SIGNER.public_key())
 
 
+def again(*envelopes: bytes, status: int = 201, key: bytes | None = None) -> Answer:
+    """An answer to what has been delivered before."""
+    first = answer(*envelopes, status=status, key=key)
+    return Answer(status, (*first.headers, (b"transfer-duplicate", b"?1")), b"")
+
+
+def test_the_receipt_of_an_earlier_delivery_is_believed_without_its_key(sent: Sent) -> None:
+    says = predicate()
+    evidence = require_evidence(envelope(says), again(), sent, SIGNER.public_key())
+    assert (evidence.duplicate, evidence.proven, evidence.key) == (True, False, None)
+    says["disposition"]["status"] = None
+    assert require_evidence(envelope(says), again(), sent, None).duplicate
+    with pytest.raises(EvidenceError):
+        require_evidence(envelope(says), answer(key=None), sent, None)
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    says["content"]["received"] = {"sha256": sha256, "bytes": str(len(CONTENT))}
+    assert require_evidence(envelope(says), again(), sent, None).proven
+
+
+@pytest.mark.parametrize("lie", [*LIES[:4], LIES[6], LIES[8], *LIES[11:]])
+def test_the_receipt_of_an_earlier_delivery_says_nothing_else_either(
+    sent: Sent, lie: Callable[[dict[str, Any]], object]
+) -> None:
+    says = predicate()
+    lie(says)
+    with pytest.raises(EvidenceError):
+        require_evidence(envelope(says), again(), sent, SIGNER.public_key())
+
+
+def test_a_duplicate_with_a_status_of_refusal_needs_a_receipt_of_delivery(sent: Sent) -> None:
+    says = predicate()
+    says["disposition"]["status"] = 502
+    assert require_evidence(envelope(says), again(status=502), sent, None).duplicate
+    says["kind"] = "failed"
+    with pytest.raises(EvidenceError):
+        require_evidence(envelope(says), again(status=502), sent, None)
+
+
+def test_a_key_of_this_attempt_makes_it_like_any_other(sent: Sent) -> None:
+    found = require_evidence(envelope(predicate()), again(key=KEY), sent, None)
+    assert (found.duplicate, found.proven) == (False, True)
+
+
 def test_a_receipt_that_another_key_signed_is_not(sent: Sent) -> None:
     forged = envelope(predicate(), Ed25519PrivateKey.generate())
     with pytest.raises(EvidenceError):

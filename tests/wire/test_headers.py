@@ -38,6 +38,17 @@ def test_the_transfer_id_is_told_to_both_sides_once() -> None:
     assert values(returned(answered(line)), b"transfer-id") == [ID.encode()]
 
 
+def test_only_a_gateway_says_that_a_transfer_came_again() -> None:
+    line = b"Transfer-Duplicate: ?1"
+    assert not values(forwarded(received(line)), b"transfer-duplicate")
+    assert values(returned(answered(line)), b"transfer-duplicate") == [b"?1"]
+    for said in (b"?0", b"1", b"?1, ?1", b"?1;a"):
+        head = answered(b"Transfer-Duplicate: " + said)
+        assert not values(returned(head), b"transfer-duplicate")
+    assert not values(returned(answered(line, line)), b"transfer-duplicate")
+    assert wire.repeated(ID) == [(b"transfer-id", ID.encode()), (b"transfer-duplicate", b"?1")]
+
+
 def test_via_grows_by_one_entry_a_hop() -> None:
     head = received(b"Via: 1.1 first, 1.0 second (x)", b"Via: 2 third", version=b"1.0")
     expected = [b"1.1 first, 1.0 second (x)", b"2 third", b"1.0 gate-a"]
