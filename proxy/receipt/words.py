@@ -3,19 +3,30 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from proxy.receipt.statement import EVENT_TYPE
+
 _VERDICTS: Final = {
     "delivered": "the whole message was forwarded and the upstream accepted it",
     "rejected": "refused; the message did not cross",
     "failed": "the message did not arrive whole, or the upstream refused it",
     "indeterminate": "the message may have arrived; no complete answer came",
 }
+_EVENTS: Final = {
+    "start": "the gateway started",
+    "stop": "the gateway stopped",
+    "recovery": "the log was recovered after a crash",
+    "reload": "another configuration came into force",
+    "key": "the receipt key before names the one that signs from here on",
+    "refused-handshakes": "connections and requests that were refused unheard",
+}
 _WIDTH: Final = 11
 
 
 def describe(statement: Mapping[str, Any]) -> list[str]:
-    """Lines for people. Takes any receipt that parses; what is missing is left out."""
+    """Lines for people. Takes any entry that parses; what is missing is left out."""
     predicate = statement["predicate"]
-    return [printable(f"{name:<{_WIDTH}}{text}") for name, text in _facts(predicate) if text]
+    facts = _event if statement.get("predicateType") == EVENT_TYPE else _facts
+    return [printable(f"{name:<{_WIDTH}}{text}") for name, text in facts(predicate) if text]
 
 
 def printable(text: str) -> str:
@@ -44,6 +55,25 @@ def _facts(p: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     sequence = _map(p, "sequence")
     yield "log", str(_map(p, "log").get("origin"))
     yield "sequence", f"number {sequence.get('number')} of {sequence.get('stream')}"
+
+
+def _event(p: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    kind = str(p.get("kind"))
+    yield "event", f"{kind}: {_EVENTS.get(kind, 'an event that this version does not know')}"
+    yield from ((f"  {name}", text) for name, text in _leaves(_map(p, "details"), ""))
+    yield "time", str(_map(p, "time").get("completed"))
+    sequence = _map(p, "sequence")
+    yield "log", str(_map(p, "log").get("origin"))
+    yield "sequence", f"number {sequence.get('number')} of {sequence.get('stream')}"
+
+
+def _leaves(value: object, name: str) -> Iterator[tuple[str, str]]:
+    """Each value of a document with its path, as `to.keyid `."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield f"{name} ", "unknown" if value is None else str(value)
 
 
 def _map(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:

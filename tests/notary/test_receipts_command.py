@@ -23,6 +23,7 @@ from tests.notary.samples import (
     ORIGIN,
     PQ_KEY,
     RECEIPT_KEY,
+    conclude,
     deliver,
     outcome,
     pem,
@@ -49,10 +50,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     async def make() -> None:
         async with running(folder / "log") as notary:
-            await notary.conclude(refusal())
+            await conclude(notary, refusal())
             await notary.publish()
             envelope = await deliver(notary, found)
-            await notary.conclude(refusal("above-clearance", route="reports", method="P\x1b[2J"))
+            await conclude(notary, refusal("above-clearance", route="reports", method="P\x1b[2J"))
         upstream = header.item(b'{"payload":"","payloadType":"x","signatures":[{"sig":""}]}')
         saved = b"HTTP/1.1 201 Created\r\nTransfer-Receipt: %b\r\nTransfer-Receipt-Key: %b\r\n\r\n"
         own = header.item(envelope)
