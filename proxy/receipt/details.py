@@ -9,6 +9,8 @@ Rules
   same for all transfers over them, so the notary reads each one once.
 - The notary takes nothing that it has not parsed and found to be the very octets that orjson writes
   for what was read: so no key comes twice, and all readers of the receipt read the same.
+- What this very process wrote (`workers: 1`) it does not read again: nobody came between. That it
+  agrees with its submission is required all the same.
 - Octets are bounded here, whatever a peer puts into its names: lists and maps get shorter.
 """
 
@@ -41,6 +43,14 @@ _receiver: Final = terms.Kept[Certificate, str](
 )
 
 
+class _Own(bytes):
+    """Details that this process has written; what comes through a channel never is of this type."""
+
+    text: str
+    """What stands between the braces."""
+    about: "_About"
+
+
 def details(outcome: Outcome) -> bytes:
     """The details of `outcome`, at most `MAX_DETAILS` octets.
 
@@ -49,27 +59,32 @@ def details(outcome: Outcome) -> bytes:
     try:
         sender, channel = _sender(outcome.sender)
         receiver = "null" if outcome.receiver is None else _receiver(outcome.receiver)
-        found = _write(outcome, sender, receiver, channel, _ENTRIES)
+        text = _write(outcome, sender, receiver, channel, _ENTRIES)
+        own = _Own(f"{{{text}}}".encode())
         for entries in (4, 0):
-            if len(found) <= MAX_DETAILS:
+            if len(own) <= MAX_DETAILS:
                 break
             sender = terms.peer(outcome.sender, entries)
             receiver = terms.certificate(outcome.receiver, entries)
-            found = _write(outcome, sender, receiver, channel, entries)
+            text = _write(outcome, sender, receiver, channel, entries)
+            own = _Own(f"{{{text}}}".encode())
     except (TypeError, ValueError):
         raise EvidenceError("an outcome holds what JSON cannot say") from None
-    if len(found) > MAX_DETAILS:
+    if len(own) > MAX_DETAILS:
         raise EvidenceError("details without lists and maps are still too large")
-    return found
+    delivered = outcome.request.delivered
+    sha256 = None if delivered is None else delivered.sha256
+    own.text, own.about = text, (terms.cut(outcome.sender.name), outcome.route, sha256)
+    return own
 
 
-def _write(outcome: Outcome, sender: str, receiver: str, channel: str, entries: int) -> bytes:
+def _write(outcome: Outcome, sender: str, receiver: str, channel: str, entries: int) -> str:
     policy = _policy(outcome.policy_sha256, outcome.route, outcome.listener, outcome.upstream)
     return (
-        f'{{"request":{_request(outcome)},"content":{{{terms.content(outcome.request, entries)}}},'
+        f'"request":{_request(outcome)},"content":{{{terms.content(outcome.request, entries)}}},'
         f'"answer":{_answer(outcome, entries)},"sender":{sender},"receiver":{receiver},'
-        f'"channel":{channel},"policy":{policy}}}'
-    ).encode()
+        f'"channel":{channel},"policy":{policy}'
+    )
 
 
 def _request(outcome: Outcome) -> str:
@@ -100,31 +115,45 @@ def _policy(sha256: bytes, route: str | None, listener: str, upstream: str | Non
 
 # --- the notary's side ---------------------------------------------------------------------------
 
+_About = tuple[object, object, bytes | None]
+"""The sender's name, the route, and SHA-256 of what was delivered."""
+
 _connections: Final[dict[bytes, tuple[object, object]]] = {}
 """Second halves that were found well, and whom and which route they name."""
 
 
 def require_details(submission: Submission) -> str:
-    """What stands between the braces of the details, as text.
+    """What stands between the braces of the details.
 
     Raises `EvidenceError` unless they are what `details` writes about this very submission: its
     sender, its route, and the content that a delivery has for its subject. Fails closed.
     """
-    octets = submission.details
+    found = submission.details
     try:
-        if len(octets) > MAX_DETAILS:
-            raise ValueError
-        cut = octets.rindex(_CUT)
-        route, delivered = _require_transfer(octets[:cut] + b"}")
-        rest = octets[cut + 1 :]
-        parties = _connections.get(rest) or _require_connections(rest)
-        if parties != (terms.cut(submission.sender), submission.route) or parties[1] != route:
+        if isinstance(found, _Own):
+            text, about = found.text, found.about
+        else:
+            text, about = found[1:-1].decode(), _require_written(found)
+        sender, route, delivered = about
+        if sender != terms.cut(submission.sender) or route != submission.route:
             raise ValueError
         if submission.verdict is Verdict.DELIVERED and delivered != submission.delivered_sha256:
             raise ValueError
-        return octets[1:-1].decode()
     except (ValueError, TypeError, KeyError, AttributeError):
         raise EvidenceError("the details of a submission are not what a worker writes") from None
+    return text
+
+
+def _require_written(octets: bytes) -> _About:
+    if len(octets) > MAX_DETAILS:
+        raise ValueError
+    cut = octets.rindex(_CUT)
+    route, delivered = _require_transfer(octets[:cut] + b"}")
+    rest = octets[cut + 1 :]
+    sender, policy = _connections.get(rest) or _require_connections(rest)
+    if route != policy:
+        raise ValueError
+    return sender, route, delivered
 
 
 def _require_transfer(octets: bytes) -> tuple[object, bytes | None]:

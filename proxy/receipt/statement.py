@@ -148,10 +148,10 @@ def _receipt(
         raise EvidenceError("a transfer id is too long")
     predicate = (
         f'{{"transferId":{terms.quote(transfer_id)},"attemptId":"{attempt.attempt_id.hex()}",'
-        f'"attempt":"{place.attempt}","kind":"{verdict.value}","disposition":{middle},'
+        f'"attempt":"{place.attempt}","kind":"{verdict}","disposition":{middle},'
         f'{times},"log":{{"origin":{terms.known(origin)}}}}}'
     )
-    return _statement(f"{verdict.value}:{transfer_id}", delivered, PREDICATE_TYPE, predicate)
+    return _statement(f"{verdict}:{transfer_id}", delivered, PREDICATE_TYPE, predicate)
 
 
 def _times(received: datetime, completed: datetime) -> str:

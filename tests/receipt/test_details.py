@@ -16,7 +16,9 @@ from tests.receipt.outcomes import CERTIFICATE, ORIGIN, START, outcome, refusal
 
 PLACE = statement.Place(1, "spiffe://example/etl/orders/orders", 42, b"\x01" * 32)
 FOUND = outcome()
-GOOD = statement.submission(FOUND)
+OURS = statement.submission(FOUND)
+GOOD = replace(OURS, details=bytes(OURS.details))
+"""As it comes through a channel."""
 TOLD: dict[str, Any] = orjson.loads(GOOD.details)
 
 
@@ -47,7 +49,7 @@ def test_a_peer_with_endless_names_gets_details_that_fit() -> None:
     said = details.details(found)
     assert said == plain.details(found)
     assert len(said) <= details.MAX_DETAILS
-    told = orjson.loads(said)
+    told = orjson.loads(bytes(said))
     assert len(told["sender"]["sans"]) + int(told["sender"]["otherSans"]) == 502
     assert build(statement.submission(found))["sender"] == told["sender"]
 
@@ -62,7 +64,7 @@ def test_text_that_is_not_unicode_is_refused_and_nothing_else_is_raised(field: s
 def test_two_peers_of_the_same_address_in_turn_are_not_taken_for_each_other() -> None:
     for number in range(3000):
         found = outcome(sender=Peer(address=f"10.0.0.{number}"))
-        assert orjson.loads(details.details(found))["sender"] == {"name": f"ip:10.0.0.{number}"}
+        assert orjson.loads(bytes(details.details(found)))["sender"] == {"name": f"ip:10.0.0.{number}"}
 
 
 # --- the notary's side ---------------------------------------------------------------------------
@@ -153,8 +155,10 @@ def test_nothing_that_passes_says_more_than_a_workers_part(data: st.DataObject) 
 
 
 @given(anything.OUTCOME)
-def test_whatever_a_worker_writes_is_taken(found: Outcome) -> None:
-    told = build(statement.submission(found))
+def test_whatever_a_worker_writes_is_taken_through_a_channel_and_without(found: Outcome) -> None:
+    ours = statement.submission(found)
+    told = build(replace(ours, details=bytes(ours.details)))
+    assert told == build(ours)
     assert {key: told[key] for key in TOLD} == orjson.loads(plain.details(found))
 
 
@@ -175,6 +179,21 @@ def test_whatever_a_worker_writes_is_taken(found: Outcome) -> None:
 def test_details_agree_with_the_submission(claimed: Submission) -> None:
     with pytest.raises(EvidenceError):
         build(claimed)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"route": "payments"},
+        {"route": None},
+        {"sender": "spiffe://example/etl/payments"},
+        {"delivered_sha256": bytes(32)},
+    ],
+)
+def test_details_of_this_process_agree_with_the_submission_too(changes: dict[str, Any]) -> None:
+    build(OURS)
+    with pytest.raises(EvidenceError):
+        build(replace(OURS, **changes))
 
 
 def test_a_part_named_like_the_cut_confuses_nobody() -> None:
