@@ -13,15 +13,28 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from proxy.errors import CredentialError
 from proxy.model import Event, Intent
 from proxy.notary.book import Book
+from proxy.notary.disk import Disk
 from proxy.notary.drafts import Pending, Scribe, pendings
 from proxy.notary.ids import Ids
 from proxy.notary.intents import FOLDER, read_intents
 from proxy.notary.keys import Keys
+from proxy.notary.publisher import JOURNAL
 from proxy.notary.recovery import Recovered, read_checkpoint, recover
 from proxy.receipt import dsse, keychain, note
 
 Find = Callable[[Collection[bytes], datetime], Mapping[bytes, int]]
 """Which of these attempts, none of which was completed before, have a statement."""
+
+
+def make_folder(folder: Path, disk: Disk) -> None:
+    """Make a new store's folder durably, also where a start that was killed has made it already.
+
+    Raises `OSError`.
+    """
+    gained = disk.make_folders(folder)
+    if not (folder / JOURNAL).exists():
+        for each in {*gained, folder.parent}:
+            disk.sync_folder(each)
 
 
 def read(folder: Path, keys: Keys) -> tuple[note.Checkpoint | None, Recovered]:

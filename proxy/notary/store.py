@@ -56,7 +56,7 @@ class Store:
         """True from the beginning of a publication until it has succeeded."""
         self._indexing = threading.Lock()
         try:
-            disk.make_folders(folder)
+            opening.make_folder(folder, disk)
             self._lock = _lock(folder)
         except OSError as error:
             raise LogFailure(f"{folder}: {error.strerror}") from None
