@@ -122,7 +122,7 @@ def audit_log(
             require_stray(folder.load, path, size)
         tail = folder.tail()
         if tail is not None:
-            further.append(_require_tail(folder, tail, walk))
+            further.append(require_tail(folder, tail, walk))
 
     found = audit(
         folder.load,
@@ -149,7 +149,7 @@ def audit_folder(
     return found.log.checkpoint, found.beyond or 0
 
 
-def _require_tail(folder: Folder, tail: Tail, walk: Walk) -> int:
+def require_tail(folder: Folder, tail: Tail, walk: Walk) -> int:
     """Check the journal against the tiles, and go on where they end. Returns how many are new."""
     if tail.scan.fault == "bad" or tail.scan.damaged:
         raise EvidenceError(f"{JOURNAL}: damaged at octet {tail.scan.length}")
