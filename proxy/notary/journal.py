@@ -75,15 +75,15 @@ class Scan:
 
 def encode(items: Iterable[Item], settled: int | None = None) -> bytes:
     """Records; `settled` None means that they are a new journal."""
-    pairs = list(items)
     if settled is None:
-        settled = sum(_HEADER.size + len(body) for _, body in pairs)
-    return b"".join(_record(kind, body, settled) for kind, body in pairs)
-
-
-def _record(kind: bytes, body: bytes, settled: int) -> bytes:
-    head = _HEAD.pack(_MAGIC, kind, len(body), settled)
-    return head + _CRCS.pack(zlib.crc32(head), zlib.crc32(body)) + body
+        items = list(items)
+        settled = sum(_HEADER.size + len(body) for _, body in items)
+    parts: list[bytes] = []
+    head_of, crcs_of, crc32 = _HEAD.pack, _CRCS.pack, zlib.crc32
+    for kind, body in items:
+        head = head_of(_MAGIC, kind, len(body), settled)
+        parts += (head, crcs_of(crc32(head), crc32(body)), body)
+    return b"".join(parts)
 
 
 def scan(data: bytes) -> Scan:
