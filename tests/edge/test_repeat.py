@@ -104,9 +104,14 @@ async def test_the_same_again_is_answered_as_then_and_does_not_cross(
             assert not again.values("transfer-receipt-key")
             assert not again.values("location")
         assert on.receiver.octets == octets
+        (received,) = on.receiver.received
     assert [each.verdict for each in table.outcomes] == [
         Verdict.DELIVERED, Verdict.REJECTED, Verdict.REJECTED,
     ]  # fmt: skip
+    crossed = table.outcomes[0].request
+    assert crossed.delivered is not None
+    assert crossed.delivered.sha256 == bytes.fromhex(received.sha256)
+    assert crossed.received.sha256 == (None if body == SECRET else crossed.delivered.sha256)
     for outcome in table.outcomes[1:]:
         assert (outcome.problem, outcome.duplicate_of, outcome.status) == ("duplicate", 0, 201)
         assert outcome.request.received.size == len(body)
@@ -308,6 +313,15 @@ async def test_what_is_neither_held_nor_vouched_for_is_not_compared(
         for fields in ([], ["Content-Digest: md5=:AAAAAAAAAAAAAAAAAAAAAA==:"]):
             answer = await on.ask(request("/once/1", body, *named(mine, *fields)))
             assert code(answer) == (409, "replayed")
+
+
+async def test_no_more_is_read_than_can_be_compared(tmp_path: Path) -> None:
+    async with stage(tmp_path, Table(), *ROUTES) as on:
+        mine = await delivered(on, body=LARGE)
+        endless = request("/once/1", [LARGE], *named(mine)).removesuffix(b"0\r\n\r\n")
+        with on.connect() as client:
+            client.send(endless)
+            assert code(await blocking(client.answer)) == (409, "replayed")
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])
