@@ -255,6 +255,7 @@ def test_one_sender_has_half_of_the_places_held_ones_counted(tmp_path: Path) -> 
     log.end(claim(1, forward=True), Verdict.DELIVERED)
     held, _ = log.reserve(claim(4))
     assert refused(log, claim(5)) == "overloaded"
+    log.rotate()
     log.restart()
     log.end(claim(5), Verdict.DELIVERED)
     assert refused(log, claim(6)) == "overloaded"
@@ -368,6 +369,17 @@ def test_an_older_batch_that_ends_later_undoes_nothing(log: Log) -> None:
     log.memos = {}
     log.restart()
     assert log.reserve(claim())[1] == Delivered(201, index)
+
+
+def test_what_only_the_newer_batch_has_is_known_when_the_older_is_written(log: Log) -> None:
+    log.end(claim(), Verdict.DELIVERED)
+    older = log.ids.batch(log.size, log.now, all_of_it=True)
+    log.end(claim(1), Verdict.DELIVERED)
+    assert older is not None
+    assert log.ids.batch(log.size, log.now, all_of_it=True) is not None
+    log.ids.flush(older)
+    log.ids.flushed(older)
+    assert log.reserve(claim(1))[1] == Delivered(201, 1)
 
 
 def test_ids_are_answered_while_a_thread_writes_them(log: Log) -> None:
