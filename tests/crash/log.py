@@ -7,6 +7,7 @@ well; here it is only who says what, and whether an earlier checkpoint is a begi
 """
 
 import base64
+import functools
 import hashlib
 import json
 import struct
@@ -89,6 +90,7 @@ def roots(leaves: list[bytes]) -> Iterator[bytes]:
         yield root
 
 
+@functools.lru_cache(4096)
 def statement(envelope: bytes) -> dict[str, Any]:
     """What an envelope says; nothing is verified."""
     said: dict[str, Any] = json.loads(base64.b64decode(json.loads(envelope)["payload"]))

@@ -8,7 +8,7 @@ machine. So this is a fake of the kernel and not of our own code: what is not sy
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,13 +65,14 @@ _names = ("rename", "replace", "mkdir", "unlink", "rmdir")
 
 
 class Recorder:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, place: int = 0, files: Mapping[str, File] | None = None) -> None:
+        """`place` and `files` are those of an earlier record that this one goes on with."""
         self.root = root
         self.steps: list[Step] = []
+        self._start = place
         self._lock = threading.RLock()
-        self._numbers: dict[int, File] = {}
+        self._numbers = {os.stat(root / name).st_ino: file for name, file in (files or {}).items()}
         """Inode number -> our number of the latest file that had it."""
-        self._count = 0
         self._os = {name: getattr(os, name) for name in (*_ours, *_names)}
 
     @contextmanager
@@ -87,7 +88,8 @@ class Recorder:
 
     @property
     def place(self) -> int:
-        return len(self.steps)
+        """The number of the next step."""
+        return self._start + len(self.steps)
 
     def note(self, step: Step) -> None:
         with self._lock:
@@ -105,9 +107,8 @@ class Recorder:
     def made(self, path: Path | str) -> None:
         """A file has got its first name."""
         with self._lock:
-            self._count += 1
-            self._numbers[os.stat(path).st_ino] = self._count
-            self.note(Rename(((self.name(path), self._count),)))
+            number = self._numbers[os.stat(path).st_ino] = self.place
+            self.note(Rename(((self.name(path), number),)))
 
     def number(self, path: Path | str) -> File:
         return self._numbers[os.stat(path).st_ino]

@@ -1,7 +1,7 @@
 """The disk behind the page cache: what was synced stays, of the rest anything may.
 
-`Shelf` is built from a record (`record.py`) up to any point of it; `materialise` makes of it one of
-the states in which the machine may come up again.
+`Shelf` is built from a record (`record.py`) up to any point of it; `cut` is one of the states in
+which the machine may come up again, and `write` puts a state where a notary can open it.
 
 What the model allows, which is more than any one file system does
 - A write that no later sync of its file covers may be there or not, in sectors of 512 octets, each
@@ -12,6 +12,7 @@ What the model allows, which is more than any one file system does
 - A folder that is lost takes everything in it along. Syncing a file does not settle its name.
 """
 
+import copy
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.crash.record import FOLDER, Rename, Resize, Step, Sync, SyncFolder, Told, Write
+from tests.crash.record import Rename, Resize, Step, Sync, SyncFolder, Told, Write
 
 SECTOR = 512
 Names = dict[str, tuple[int, int | str | None]]
@@ -36,26 +37,26 @@ class File:
 class Shelf:
     """What the disk holds, and what only the cache has. `take` the steps of a record in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: int = 0) -> None:
         self.told: list[Any] = []
         self._files: dict[int, File] = {}
         self._names: Names = {}
         self._pending: list[tuple[int, Rename]] = []
-        self._place = 0
+        self.place = place
 
     def take(self, step: Step) -> None:
         match step:
             case Write() | Resize():
-                self._file(step.file).pending.append((self._place, step))
+                self._file(step.file).pending.append((self.place, step))
             case Sync():
                 self._settle(self._file(step.file), step.since)
             case Rename():
-                self._pending.append((self._place, step))
+                self._pending.append((self.place, step))
             case SyncFolder():
                 self._settle_names("" if step.folder == "." else step.folder)
             case Told():
                 self.told.append(step.what)
-        self._place += 1
+        self.place += 1
 
     def _file(self, number: int) -> File:
         return self._files.setdefault(number, File())
@@ -76,24 +77,58 @@ class Shelf:
                 rest.append((place, each))
         self._pending = rest
 
-    def materialise(self, target: Path, chance: random.Random) -> None:
-        """One state in which the disk may come up, as files in the new folder `target`."""
+    # --- what is on it ---
+
+    def cut(self, chance: random.Random) -> "Shelf":
+        """One state in which the disk may come up when the power fails now."""
         likely = chance.choice((0.0, 0.1, 0.5, 0.9, 1.0))
+        kept = [each for each in self._pending if chance.random() < likely]
+        return self._state(kept, lambda file: _torn(file, chance))
+
+    def cached(self) -> "Shelf":
+        """What a process sees: everything, synced or not."""
+        return self._state(self._pending, _whole)
+
+    def _state(
+        self, renames: list[tuple[int, Rename]], content: Callable[[File], bytearray]
+    ) -> "Shelf":
         names = dict(self._names)
-        for place, each in self._pending:
-            if chance.random() < likely:
-                _rename(names, place, each)
-        target.mkdir()
+        for place, each in renames:
+            _rename(names, place, each)
+        found = Shelf(self.place)
+        found.told = list(self.told)
         for name in sorted(names):
-            _, found = names[name]
-            path = target / name
-            if not path.parent.is_dir():
-                continue  # its folder was lost
-            if found == FOLDER:
-                path.mkdir()
-            elif isinstance(found, int):
-                path.write_bytes(_content(self._file(found), chance))
-                path.chmod(0o640)
+            place, what = names[name]
+            folder = os.path.dirname(name)
+            if what is None or (folder and folder not in found._names):
+                continue  # gone, or lost with its folder
+            found._names[name] = (place, what)
+            if isinstance(what, int):
+                found._files[what] = File(content(self._file(what)))
+        return found
+
+    def content(self, name: str) -> bytes:
+        """What a process reads in a file."""
+        _, found = self.cached()._names[name]
+        assert isinstance(found, int)
+        return bytes(_whole(self._file(found)))
+
+    def write(self, target: Path) -> dict[str, int]:
+        """The files as a process sees them, in the new folder `target`. Returns their numbers."""
+        target.mkdir()
+        found = self.cached()
+        files = {}
+        for name, (_, what) in found._names.items():
+            if isinstance(what, int):
+                (target / name).write_bytes(found._file(what).settled)
+                (target / name).chmod(0o640)
+                files[name] = what
+            else:
+                (target / name).mkdir()
+        return files
+
+    def copy(self) -> "Shelf":
+        return copy.deepcopy(self)
 
 
 def _rename(names: Names, place: int, rename: Rename) -> None:
@@ -111,11 +146,18 @@ def _apply(content: bytearray, what: Write | Resize) -> None:
     content[what.offset : what.offset + len(what.data)] = what.data
 
 
-def _content(file: File, chance: random.Random) -> bytes:
+def _whole(file: File) -> bytearray:
+    content = bytearray(file.settled)
+    for _, what in file.pending:
+        _apply(content, what)
+    return content
+
+
+def _torn(file: File, chance: random.Random) -> bytearray:
     """A file as it may be found: what was synced, and of the rest some sectors."""
     content = bytearray(file.settled)
     if not file.pending:
-        return bytes(content)
+        return content
     likely = chance.choice((0.0, 0.2, 0.5, 0.8, 1.0))
     filler: Callable[[int], bytes] = chance.choice((bytes, chance.randbytes))
     length = chance.choice(list(_lengths(file)))
@@ -130,7 +172,7 @@ def _content(file: File, chance: random.Random) -> bytes:
                 _apply(content, Write(what.file, offset, sector))
     del content[length:]
     content.extend(filler(length - len(content)))
-    return bytes(content)
+    return content
 
 
 def _lengths(file: File) -> Iterator[int]:

@@ -14,10 +14,12 @@ import pytest
 from tests.crash.conftest import StartSite
 from tests.crash.judge import Judgement, require_audit
 from tests.crash.load import connector
+from tests.crash.mutant import mutate
 from tests.crash.site import Site
 from tests.scenarios.client import request
 from tests.scenarios.gateway import wait_until
 
+SYNC = "os.fdatasync(fd)"
 Mount = Callable[..., None]
 
 
@@ -143,6 +145,18 @@ def test_a_store_that_is_read_only_from_the_start(
     site.gateway.start()
     assert ready(site)
     site.finish()
+
+
+def test_a_slow_disk(
+    start_site: StartSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of the program whose syncs do not return for as long as a file is there."""
+    slow = tmp_path / "slow"
+    wait = f'while os.path.exists({str(slow)!r}): __import__("time").sleep(0.01)\n        '
+    copy = mutate(tmp_path / "copy", "notary/disk.py", SYNC, wait + SYNC)
+    monkeypatch.setenv("PYTHONPATH", str(copy))
+    site = start_site(workers=1, seed=7, patience="300ms")
+    endure(site, slow.touch, slow.unlink)
 
 
 def test_a_notary_that_stands_still(start_site: StartSite) -> None:

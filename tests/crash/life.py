@@ -1,0 +1,134 @@
+"""A notary at work on attempts of every kind, in one process, and what it tells about them."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import trio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from proxy.model import Claim, Intent, Outcome, Receipt, Verdict
+from proxy.notary.desk import Desk
+from proxy.notary.disk import Disk
+from proxy.notary.intents import IntentFile
+from proxy.notary.keys import Keys
+from proxy.notary.notary import Notary
+from tests.crash.record import Recorder
+from tests.receipt.outcomes import CLOCK, ORIGIN, intent_of, outcome, refusal
+
+LOG = "log"
+KEYS = Keys(
+    ORIGIN,
+    Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32),
+    Ed25519PrivateKey.from_private_bytes(bytes([2]) * 32),
+    None,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    receipt: Receipt
+    claim: Claim | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    checkpoint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How the notary under test is set up, and what it promises then."""
+
+    durability: Literal["fsync", "write"] = "fsync"
+    intents: Literal["fsync", "write"] = "fsync"
+    every_sync: bool = True
+    """False: a mutant, whose disk syncs no file."""
+    every_folder: bool = True
+    """False: a mutant, whose disk syncs no folder."""
+    every_intent: bool = True
+    """False: a mutant, whose intents are not written."""
+
+
+def open_notary(store: Path, **changes: Any) -> Notary:
+    values: dict[str, Any] = {"durability": "fsync", "checkpoint_every": 3600.0}
+    return Notary.open(store, keys=KEYS, capacity=1000, clock=CLOCK, **(values | changes))
+
+
+class SlackDisk(Disk):
+    """Forgets to sync files."""
+
+    def sync(self, fd: int) -> None:
+        """Done."""
+
+
+class SlackFolders(Disk):
+    """Forgets to sync folders."""
+
+    def sync_folder(self, folder: Path) -> None:
+        """Done."""
+
+
+class SlackIntents(IntentFile):
+    """Forgets to write."""
+
+    def write(self, intent: Intent) -> None:
+        """Done."""
+
+
+async def live(root: Path, recorder: Recorder, mode: Mode, rounds: int) -> None:
+    """A notary at work on attempts of every kind, and what it tells."""
+    store, disk = root / LOG, Disk()
+    if not mode.every_sync:
+        disk = SlackDisk()
+    elif not mode.every_folder:
+        disk = SlackFolders()
+    notary = open_notary(store, disk=disk, durability=mode.durability, checkpoint_every=0.01)
+    kind = IntentFile if mode.every_intent else SlackIntents
+    intents = kind.open(store / "intents/1", sync=mode.intents == "fsync", disk=disk)
+    desk = Desk(notary, intents, patience=30.0)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(notary.run)
+        for number in range(rounds):
+            async with trio.open_nursery() as attempts:
+                for verdict in (*[Verdict.DELIVERED] * 3, Verdict.FAILED, Verdict.INDETERMINATE):
+                    attempts.start_soon(attempt, desk, recorder, verdict, number)
+                attempts.start_soon(refused, desk, recorder)
+            await abandoned(desk, recorder)
+            if number % 3 == 1:
+                await notary.publish()
+        await desk.close()
+        await notary.close()
+
+
+async def attempt(desk: Desk, recorder: Recorder, verdict: Verdict, number: int) -> None:
+    found = claimed(verdict) if number % 2 else outcome(verdict)
+    if found.claim is not None:
+        assert await desk.reserve(found.claim, found.attempt_id) is None
+    intent = intent_of(found)
+    await desk.intend(intent)
+    recorder.tell(intent)
+    receipt = await desk.conclude(found)
+    recorder.tell(Acknowledged(receipt, found.claim, verdict))
+
+
+def claimed(verdict: Verdict = Verdict.DELIVERED) -> Outcome:
+    found = outcome(verdict)
+    claim = Claim(found.sender.name, "orders", found.transfer_id, 3600.0)
+    return replace(found, claim=claim)
+
+
+async def refused(desk: Desk, recorder: Recorder) -> None:
+    receipt = await desk.conclude(refusal())
+    recorder.tell(Acknowledged(receipt, None, Verdict.REJECTED))
+
+
+async def abandoned(desk: Desk, recorder: Recorder) -> None:
+    """An attempt that is still under way at the end."""
+    found = claimed()
+    assert found.claim is not None
+    assert await desk.reserve(found.claim, found.attempt_id) is None
+    intent = intent_of(found)
+    await desk.intend(intent)
+    recorder.tell(intent)

@@ -1,0 +1,108 @@
+"""The power fails at any point of a notary's work, of its recovery, and of its work after a crash.
+
+Each life of a notary is recorded down to its system calls. Then the power is cut after every step
+of the record: of what was not synced by then anything may be lost, torn or out of order, and a
+notary that starts on what is left has to know all that anybody was told, or could have seen.
+"""
+
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.crash.aftermath import complaint
+from tests.crash.life import LOG, Mode, Published, live
+from tests.crash.record import Recorder, Rename
+from tests.crash.shelf import Shelf
+from tests.crash.vfs import recorded
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, where there is one: no power is needed to cut it."""
+    memory = Path("/dev/shm")  # noqa: S108
+    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else tmp_path))
+    yield folder
+    shutil.rmtree(folder)
+
+
+async def record(root: Path, mode: Mode, rounds: int, shelf: Shelf) -> Recorder:
+    """Live on what is on the shelf; the shelf is not touched."""
+    files = shelf.write(root)
+    recorder = Recorder(root, shelf.place, files)
+    with recorder.recording(), recorded(recorder):
+        await live(root, recorder, mode, rounds)
+    return recorder
+
+
+def steps(shelf: Shelf, recorder: Recorder) -> Iterator[None]:
+    """Bring the shelf forward, step by step, and see what everybody can see."""
+    for step in recorder.steps:
+        shelf.take(step)
+        if isinstance(step, Rename) and dict(step.names).get(f"{LOG}/checkpoint") is not None:
+            shelf.told.append(Published(shelf.content(f"{LOG}/checkpoint")))
+        yield
+
+
+class Cuts:
+    """Cuts the power, counts, and keeps what was wrong."""
+
+    def __init__(self, lab: Path, mode: Mode, seed: int) -> None:
+        self.lab, self.mode = lab, mode
+        self.chance = random.Random(seed)
+        self.count = 0
+        self.complaints: Counter[str] = Counter()
+
+    async def cut(self, shelf: Shelf) -> None:
+        self.count += 1
+        found, folder = shelf.cut(self.chance), self.lab / f"cut-{self.count}"
+        found.write(folder)
+        said = await complaint(folder / LOG, found.told, self.mode)
+        if said is not None:
+            self.complaints[said.replace(str(folder), "")] += 1
+        shutil.rmtree(folder)
+
+
+MODES = [Mode(), Mode(intents="write"), Mode(durability="write", intents="write")]
+
+
+@pytest.mark.parametrize("mode", MODES, ids=str)
+async def test_nothing_that_was_told_is_lost(lab: Path, mode: Mode) -> None:
+    shelf, cuts = Shelf(), Cuts(lab, mode, 1)
+    recorder = await record(lab / "live", mode, 7, shelf)
+    for _ in steps(shelf, recorder):
+        await cuts.cut(shelf)
+    assert not cuts.complaints
+    assert cuts.count > 300
+
+
+@pytest.mark.parametrize("first", ["cut", "cached"])
+async def test_nothing_is_lost_in_the_life_after(lab: Path, first: str) -> None:
+    """After a loss of power, and after a crash that leaves what was written but not synced. The log
+    has come past a tile's end, where what was published leaves the journal."""
+    mode, shelf = Mode(), Shelf()
+    recorder = await record(lab / "earlier", mode, 45, shelf)
+    cuts = Cuts(lab, mode, 2)
+    places = sorted(cuts.chance.sample(range(len(recorder.steps)), 8))
+    for place, _ in enumerate(steps(shelf, recorder)):
+        if place in places:
+            again = shelf.cut(cuts.chance) if first == "cut" else shelf.copy()
+            later = await record(lab / f"later-{place}", mode, 2, again)
+            for _ in steps(again, later):
+                await cuts.cut(again)
+    assert not cuts.complaints
+    assert cuts.count > 300
+
+
+@pytest.mark.parametrize(
+    "mode", [Mode(every_sync=False), Mode(every_intent=False), Mode(every_folder=False)], ids=str
+)
+async def test_the_cuts_find_what_is_taken_out(lab: Path, mode: Mode) -> None:
+    shelf, cuts = Shelf(), Cuts(lab, mode, 3)
+    for _ in steps(shelf, await record(lab / "live", mode, 3, shelf)):
+        await cuts.cut(shelf)
+    assert cuts.complaints
