@@ -10,10 +10,11 @@ from proxy.cli.receipts_files import Group, read_public_key, telling
 from proxy.cli.receipts_prove import open_log
 from proxy.cli.wording import texts
 from proxy.errors import EvidenceError
+from proxy.notary.query import Query
+from proxy.notary.search import Found, Search
 from proxy.notary.website import Website
-from proxy.receipt import dsse, keychain, reading
+from proxy.receipt import dsse, keychain
 from proxy.receipt.keychain import KeyChain
-from proxy.receipt.statement import EVENT_TYPE
 
 
 def register(group: Group) -> None:
@@ -37,36 +38,26 @@ def _keys(arguments: argparse.Namespace) -> int:
     chain, events = KeyChain([first]), []
     log = open_log(arguments.log)
     with closing(log) if isinstance(log, Website) else nullcontext():
-        for index, envelope in log.entries():
+        for entry in Search(log).oldest(Query(kind=f"event:{keychain.EVENT}")):
             try:
-                found = _follow(chain, index, envelope)
+                events.append(_follow(chain, entry))
             except EvidenceError as error:
-                raise EvidenceError(f"entry {index}: {error}") from None
-            if found is not None:
-                events.append((index, *found))
+                raise EvidenceError(f"entry {entry.index}: {error}") from None
     print(f"# {dsse.key_id(first)}  the key that was given\n{_pem(chain, dsse.key_id(first))}")
-    for index, completed, signer, keyid in events:
-        print(f"# {keyid}  since entry {index}, {completed}, signed by {signer}")
-        print(_pem(chain, keyid))
+    for keyid, since in events:
+        print(f"# {keyid}  {since}\n{_pem(chain, keyid)}")
     return 0
 
 
-def _follow(chain: KeyChain, index: int, envelope: bytes) -> tuple[str, str, str] | None:
-    """(time, key that signed, key that it names) where this entry hands the key on.
-
-    Raises `EvidenceError` where one that is not trusted at this place does so.
-    """
-    payload = dsse.parse(envelope).payload
-    if EVENT_TYPE.encode() not in payload:
-        return None
-    summary = reading.summarise(payload)
-    if summary.event != keychain.EVENT or summary.details is None:
-        return None
-    signer, _ = dsse.verify_by(envelope, chain.known)
+def _follow(chain: KeyChain, entry: Found) -> tuple[str, str]:
+    """The key that an event names, and since when. Raises `EvidenceError` where it may not."""
+    details = entry.summary.details or {}
+    signer, _ = dsse.verify_by(entry.envelope, chain.known)
     chain.require(signer)
-    chain.follow(summary.details, signer, index)
-    keyid = dsse.key_id(keychain.successor(summary.details)[1])
-    return f"{summary.completed:%Y-%m-%dT%H:%M:%SZ}", signer, keyid
+    chain.follow(details, signer, entry.index)
+    since = f"{entry.summary.completed:%Y-%m-%dT%H:%M:%SZ}"
+    _, key = keychain.successor(details)
+    return dsse.key_id(key), f"since entry {entry.index}, {since}, signed by {signer}"
 
 
 def _pem(chain: KeyChain, keyid: str) -> str:

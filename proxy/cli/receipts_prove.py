@@ -10,8 +10,10 @@ from proxy.cli.receipts_trust import add_arguments, read_demand, signers
 from proxy.cli.wording import count, texts
 from proxy.errors import EvidenceError
 from proxy.notary.folder import Folder
+from proxy.notary.query import Query
+from proxy.notary.search import Search
 from proxy.notary.website import Website
-from proxy.receipt import dsse, note, reading
+from proxy.receipt import note
 from proxy.receipt.proof import prove, render
 from proxy.receipt.quorum import find_checkpoint
 
@@ -77,15 +79,11 @@ def _indexes(log: Folder | Website, entry: str) -> list[int]:
     """The entries that are asked for. Raises `EvidenceError` where there are none."""
     if _INDEX.fullmatch(entry):
         return [int(entry)]
-    wanted = entry.lower()
-    found = [index for index, envelope in log.entries() if _transfer_id(envelope) == wanted]
-    if not found:
+    query = Query(transfer_id=entry.lower())
+    indexes = [found.index for found in Search(log).oldest(query)]
+    if not indexes:
         raise EvidenceError(f"no entry is about the transfer {entry}")
-    return found
-
-
-def _transfer_id(envelope: bytes) -> str:
-    return reading.summarise(dsse.parse(envelope).payload).transfer_id
+    return indexes
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -77,7 +77,7 @@ def _require(
     envelopes, receipt_keys = _envelopes(arguments.file, data)
     if arguments.receipt_key is not None:
         receipt_keys = [_receipt_key(arguments.receipt_key)]
-    statement = reading.parse(dsse.verify(envelopes[-1], key))
+    statement = reading.parse_entry(dsse.verify(envelopes[-1], key))
     lines = [f"verified: signed by {dsse.key_id(key)}"]
     lines += [f"  {line}" for line in words.describe(statement)]
     for number, envelope in enumerate(envelopes[:-1], 1):
@@ -105,7 +105,7 @@ def _require_logged(envelope: bytes, proof: bytes, demand: Demand) -> list[str]:
 def _further(envelope: bytes) -> list[str]:
     """What a receipt by somebody else says, as far as it can be read."""
     try:
-        return words.describe(reading.parse(dsse.parse(envelope).payload))
+        return words.describe(reading.parse_entry(dsse.parse(envelope).payload))
     except EvidenceError as error:
         return [f"not readable here: {error}"]
 

@@ -1,14 +1,11 @@
 """Reads a log that a web server serves (c2sp.org/tlog-tiles): its checkpoint, tiles and bundles."""
 
-from collections.abc import Iterator
 from typing import Final
 
 from proxy.errors import EvidenceError
 from proxy.notary.client import Client, Unreachable
-from proxy.receipt import note
 from proxy.receipt.merkle import TILE_WIDTH
-from proxy.receipt.quorum import CHECKPOINT
-from proxy.receipt.tiles import ENTRIES, MAX_ENTRY, load_tile
+from proxy.receipt.tiles import MAX_ENTRY
 
 _TIMEOUT: Final = 30.0
 _MOST: Final = TILE_WIDTH * (MAX_ENTRY + 2)
@@ -33,15 +30,6 @@ class Website:
         if status != 200:
             raise EvidenceError(f"{self._url}/{name}: the server answered {status}")
         return body
-
-    def entries(self) -> Iterator[tuple[int, bytes]]:
-        """(index, envelope) of all under the checkpoint. Nothing is verified."""
-        data = self.load(CHECKPOINT)
-        size = 0 if data is None else note.parse_checkpoint(note.parse(data).text).size
-        for first in range(0, size, TILE_WIDTH):
-            width = min(TILE_WIDTH, size - first)
-            _, bundle = load_tile(self.load, ENTRIES, first // TILE_WIDTH, width)
-            yield from enumerate(bundle, first)
 
     def close(self) -> None:
         """End the connection."""
