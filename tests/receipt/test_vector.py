@@ -1,9 +1,17 @@
 """The vector that other implementations reproduce, byte for byte."""
 
+import base64
+import hashlib
+import uuid
+
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-from proxy.receipt import merkle, note, proof, vkey
+from proxy.model import Content, Digest, Verdict
+from proxy.receipt import dsse, merkle, note, proof, vkey
+from proxy.receipt.audit import audit
+from proxy.receipt.marks import Demand
+from tests.receipt import logs
 
 LOG = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 WITNESS = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
@@ -58,3 +66,70 @@ def test_keys_are_written_as_the_vector_writes_them() -> None:
     assert str(vkey.parse_vkey(WITNESS_VKEY)) == WITNESS_VKEY
     pq = MLDSA44PrivateKey.from_seed_bytes(bytes(range(32)))
     assert vkey.mldsa44_vkey(ORIGIN, pq).key_id.hex() == "4aa8dbf4"
+
+
+# --- a log of ours: a start, a delivery, and its duplicate ----------------------------------------
+
+START = (
+    b'{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"event:start:1","digest":'
+    b'{"sha256":"59fb3770876e749046c208bada8b1ca8169ae8d0503d33480a3fca7eddab440b"}}],'
+    b'"predicateType":"https://lockgate.dev/log-event/v1","predicate":{"kind":"start",'
+    b'"sequence":{"stream":"receipts.example/gateway-a/log","number":"1","previous":null},'
+    b'"details":{"version":"0"},"time":{"completed":"2026-05-01T12:00:00.000000Z"},'
+    b'"log":{"origin":"receipts.example/gateway-a"}}}'
+)
+SIGNATURE = (
+    "bj7awy9diCoRn8fkD6dbQ6y3qaMDHWmKqmdHNLNXghCiHDxZJKndLTEzdMjeVsqs+xaOsrXaMXWFvxTdoJLDBA=="
+)
+DIGESTS = [
+    "6712fa7a82ab7cca83b9eae45fd6d7167677d0e1e4537a93e178bf9cfd27be55",
+    "9c898c08a139b4d8d6169c1df99e18d499f3ac0cdffb7997b9589bdf1cf433d6",
+    "af0bf1365f2cc33d51698349a4484b232eb09b44e7de532248a8e0932da10678",
+]
+OURS = """\
+receipts.example/gateway-a
+3
+vhlVOR1ONJeXhIRNnRh/SrQ76t1umyTmon9V1w8svfQ=
+
+— receipts.example/gateway-a VEx+jEswJK1hih3+nvGhfb+ADRmteZgEKjyNVPXvD0br2jero2QvPQSUv1SOil+am24RyL8oPZtYvOghaScIzaJcUwE=
+"""  # noqa: E501 — verbatim
+
+
+def ours() -> list[bytes]:
+    maker = logs.Maker()
+    maker.event("start", {"version": "0"})
+    maker.receipt(logs.outcome(1))
+    maker.receipt(
+        logs.outcome(
+            2,
+            transfer_id=str(uuid.UUID(int=1)),
+            verdict=Verdict.REJECTED,
+            status=409,
+            problem="replayed",
+            duplicate_of=1,
+            request=Content(Digest(100, hmac_sha256=b"\x0c" * 32), None, None, None),
+        ),
+        attempt=2,
+    )
+    return maker.entries
+
+
+def test_the_envelope_of_an_event_is_reproduced_byte_for_byte() -> None:
+    found = dsse.parse(ours()[0])
+    assert found.payload == START
+    [(keyid, signature)] = found.signatures
+    assert keyid == "SHA256:fe85JkIjo8VPe+XqXJGH5Mau1EMFdK1OdKvJUFicyA8"
+    assert base64.b64encode(signature).decode() == SIGNATURE
+
+
+def test_a_delivery_its_duplicate_and_their_checkpoint_are_reproduced_byte_for_byte() -> None:
+    entries = ours()
+    assert [hashlib.sha256(entry).hexdigest() for entry in entries] == DIGESTS
+    found = note.parse_checkpoint(note.parse(logs.signed(entries)).text)
+    signed = note.render(found.text, [note.sign(found.text, logs.ORIGIN, logs.LOG_KEY)])
+    assert signed.decode() == OURS
+
+
+def test_the_log_of_the_vector_passes_an_audit() -> None:
+    folder = {**logs.files(ours()), "checkpoint": OURS.encode()}
+    assert audit(folder.get, Demand(logs.VKEYS[:1]), logs.KEYS).checkpoint.size == 3
