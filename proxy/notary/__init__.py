@@ -15,6 +15,8 @@ desk       what stands in a worker: intents, receipts that are owed, readiness
 intents    the worker's file of what it has begun to forward
 frames     the channel's frames
 messages   what stands in them
+submissions  the statements in them
+outbox     what waits to be written to a channel
 remote     the worker's end of the channel, which outlives the notary
 server     the notary's end
 folder     reads and audits a log's folder, whoever writes it

@@ -72,11 +72,12 @@ class Kind(IntEnum):
     READY = 0x46
 
 
-def encode(kind: Kind, number: int = 0, body: bytes = b"") -> bytes:
-    """One frame. Raises `EvidenceError` for a body that no frame holds."""
-    if len(body) > MAX_FRAME - _LEAST:
+def encode(kind: Kind, number: int = 0, body: bytes = b"", more: bytes = b"") -> bytes:
+    """One frame, its body in one or two parts. Raises `EvidenceError` where it is too large."""
+    length = _LEAST + len(body) + len(more)
+    if length > MAX_FRAME:
         raise EvidenceError("a message is larger than a frame of the channel may be")
-    return _HEADER.pack(_LEAST + len(body), kind, number) + body
+    return _HEADER.pack(length, kind, number) + body + more
 
 
 class Decoder:

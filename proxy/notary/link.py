@@ -1,6 +1,7 @@
 """What a worker asks of the log: of the notary itself in one process, over a channel in many."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import trio
@@ -80,3 +81,13 @@ class Link(Protocol):
 
     def shed(self, counts: Mapping[str, int]) -> None:
         """Add refused handshakes and shed requests, by `<listener>:<reason>`."""
+
+
+class Served(Link, Protocol):
+    """What its end of the channels asks of the notary, beside what workers ask."""
+
+    def restore(self, claim: Claim, attempt_id: bytes, *, holder: str) -> None:
+        """Hold what `holder` held when the last notary ended. Raises `LogFailure`."""
+
+    def watching(self, on_change: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call `on_change` whenever `ready` may have changed."""

@@ -2,48 +2,34 @@
 
     text        u32 length, then so many octets of UTF-8
     claim       f64 window | u8 forward_undecided | text sender | text route | text transfer id
-    submission  16 attempt id | u8 verdict | u8 flags | u16 status | i64 received (µs since 1970)
-                | i64 duplicate_of | f64 window | 32 delivered SHA-256 | 32 content SHA-256
-                | 4 × u32 length | transfer id | sender | problem | route | details, to the end
+    submission  see `proxy.notary.submissions`
     refusal     i32 retry_after (-1: none) | u8 length of the code | code | reason
 
 A claim for 300 s, `uid:7` on route `orders` for the id `a`:
 
     4072c00000000000 00 00000005 7569643a37 00000006 6f7264657273 00000001 61
 
-The flags of a submission say, from the lowest bit, whether it has a status, problem, route,
-duplicate_of, delivered SHA-256, content SHA-256 and claim (of its own sender, route and id, so that
-the window is all there is to say), and whether that claim has forward_undecided; what it has not is
-zeros. Whatever is too short, too long or out of range is an `EvidenceError`.
+Whatever is too short, too long or out of range is an `EvidenceError`.
 """
 
 import math
 import struct
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import orjson
 
 from proxy.errors import PROBLEMS, EvidenceError, LogFailure, Refusal
-from proxy.model import Claim, Earlier, Receipt, Submission, Verdict
+from proxy.model import Claim, Earlier, Receipt
+from proxy.notary.frames import Kind, encode
 
 _LENGTH: Final = struct.Struct(">I")
 _CLAIM: Final = struct.Struct(">dB")
-_SUBMISSION: Final = struct.Struct(">16sBBHqqd32s32s4I")
 _REFUSAL: Final = struct.Struct(">iB")
 _INDEX: Final = struct.Struct(">Q")
 _EARLIER: Final = struct.Struct(">HQ")
-_VERDICTS: Final = tuple(Verdict)
-_NUMBER: Final = {verdict: number for number, verdict in enumerate(_VERDICTS)}
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 ID: Final = 16
 _SHA256: Final = 32
-_NONE: Final = bytes(_SHA256)
 _REASON: Final = 1000
-_STATUS, _PROBLEM, _ROUTE, _DUPLICATE, _DELIVERED, _CONTENT, _CLAIMED, _FORWARD = (
-    1 << n for n in range(8)
-)
 
 
 def malformed(what: str) -> EvidenceError:
@@ -110,96 +96,12 @@ def unpack_compared(data: bytes) -> tuple[bytes, Claim]:
     return data[:_SHA256], unpack_claim(data, _SHA256)
 
 
-# --- submissions ---------------------------------------------------------------------------------
-
-
-def pack_submission(found: Submission) -> bytes:
-    """Raises `EvidenceError` for what the channel cannot say, another transfer's claim included."""
-    claim = found.claim
-    of = None if claim is None else (claim.sender, claim.route, claim.transfer_id)
-    if of not in (None, (found.sender, found.route, found.transfer_id)):
-        raise EvidenceError("a submission holds the claim of another transfer")
-    flags = (
-        _STATUS * (found.status is not None)
-        | _PROBLEM * (found.problem is not None)
-        | _ROUTE * (found.route is not None)
-        | _DUPLICATE * (found.duplicate_of is not None)
-        | _DELIVERED * (found.delivered_sha256 is not None)
-        | _CONTENT * (found.content_sha256 is not None)
-        | _CLAIMED * (claim is not None)
-        | _FORWARD * (claim is not None and claim.forward_undecided)
-    )
-    try:
-        transfer_id, sender = found.transfer_id.encode(), found.sender.encode()
-        problem, route = (found.problem or "").encode(), (found.route or "").encode()
-        head = _SUBMISSION.pack(
-            found.attempt_id,
-            _NUMBER[found.verdict],
-            flags,
-            found.status or 0,
-            (found.received_at - _EPOCH) // _MICROSECOND,
-            found.duplicate_of or 0,
-            0.0 if claim is None else claim.window,
-            found.delivered_sha256 or _NONE,
-            found.content_sha256 or _NONE,
-            len(transfer_id),
-            len(sender),
-            len(problem),
-            len(route),
-        )
-    except (struct.error, UnicodeEncodeError):
-        raise EvidenceError("a submission holds what the channel cannot say") from None
-    return b"".join((head, transfer_id, sender, problem, route, found.details))
-
-
-def unpack_submission(data: bytes) -> Submission:
-    """Raises `EvidenceError`."""
-    try:
-        (
-            attempt_id, verdict, flags, status, received, duplicate_of, window, delivered, content,
-            to_sender, to_problem, to_route, to_details,
-        ) = _SUBMISSION.unpack_from(data)  # fmt: skip
-        to_sender += _SUBMISSION.size
-        to_problem += to_sender
-        to_route += to_problem
-        to_details += to_route
-        if to_details > len(data):
-            raise malformed("submission")
-        transfer_id = data[_SUBMISSION.size : to_sender].decode()
-        sender = data[to_sender:to_problem].decode()
-        route = data[to_route:to_details].decode() if flags & _ROUTE else None
-        return Submission(
-            attempt_id,
-            transfer_id,
-            _VERDICTS[verdict],
-            status if flags & _STATUS else None,
-            data[to_problem:to_route].decode() if flags & _PROBLEM else None,
-            sender,
-            route,
-            _EPOCH + timedelta(microseconds=received),
-            data[to_details:],
-            delivered if flags & _DELIVERED else None,
-            _own_claim(sender, route, transfer_id, window, flags) if flags & _CLAIMED else None,
-            content if flags & _CONTENT else None,
-            duplicate_of if flags & _DUPLICATE else None,
-        )
-    except (struct.error, UnicodeDecodeError, IndexError, OverflowError):
-        raise malformed("submission") from None
-
-
-def _own_claim(
-    sender: str, route: str | None, transfer_id: str, window: float, flags: int
-) -> Claim:
-    if route is None or not 0 <= window < math.inf:
-        raise malformed("claim")
-    return Claim(sender, route, transfer_id, window, flags & _FORWARD != 0)
-
-
 # --- answers -------------------------------------------------------------------------------------
 
 
-def pack_receipt(receipt: Receipt) -> bytes:
-    return _INDEX.pack(receipt.index) + receipt.envelope
+def receipt_frame(number: int, receipt: Receipt) -> bytes:
+    """A whole frame, for it is the one of which there are many."""
+    return encode(Kind.RECEIPT, number, _INDEX.pack(receipt.index), receipt.envelope)
 
 
 def unpack_receipt(data: bytes) -> Receipt:

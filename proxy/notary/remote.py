@@ -26,9 +26,10 @@ import trio
 
 from proxy.errors import EvidenceError, LogFailure, Refusal
 from proxy.model import Claim, Earlier, Receipt, Submission
-from proxy.notary import messages
+from proxy.notary import messages, submissions
 from proxy.notary.frames import Decoder, Kind, encode
 from proxy.notary.link import OnDone, Waiting
+from proxy.notary.outbox import Outbox
 
 QUESTIONS: Final = 4096
 """More than these at once are refused."""
@@ -71,9 +72,9 @@ class RemoteLink:
         self._held: dict[bytes, bytes] = {}
         """Attempt id -> body of the hold that says so."""
         self._counts: Counter[str] = Counter()
-        self._out: list[bytes] = []
-        self._wake = trio.Event()
-        self._attached = False
+        """Shed while there was no notary."""
+        self._out: Outbox | None = None
+        """None while there is no notary."""
         self._ready = False
         self._next: trio.SocketStream | None = None
         self._arrived = trio.Event()
@@ -115,7 +116,7 @@ class RemoteLink:
     @property
     def ready(self) -> bool:
         """True while there is a notary, and it says that intents may be taken."""
-        return self._attached and self._ready
+        return self._out is not None and self._ready
 
     async def reserve(self, claim: Claim, attempt_id: bytes, *, holder: str = "") -> Earlier | None:
         """As `Link`. The notary knows by the channel who holds."""
@@ -139,7 +140,8 @@ class RemoteLink:
 
     def shed(self, counts: Mapping[str, int]) -> None:
         self._counts.update(counts)
-        self._wake.set()
+        if self._out is not None:
+            self._out.put(self._shed())
 
     async def conclude(self, submission: Submission, *, resent: bool = False) -> Receipt:
         waiting = Waiting()
@@ -149,7 +151,7 @@ class RemoteLink:
     def submit(self, submission: Submission, on_done: OnDone, *, resent: bool = False) -> None:
         number = next(self._numbers)
         try:
-            body = messages.pack_submission(submission)
+            body = submissions.pack_submission(submission)
             frame = encode(Kind.RESENT if resent else Kind.CONCLUDE, number, body)
         except EvidenceError as error:
             on_done(LogFailure(str(error)))
@@ -161,9 +163,8 @@ class RemoteLink:
 
     def _say(self, frame: bytes) -> None:
         """Send, or leave it to the next hello."""
-        if self._attached:
-            self._out.append(frame)
-            self._wake.set()
+        if self._out is not None:
+            self._out.put(frame)
 
     async def _ask_leaf(self, kind: Kind, body: bytes) -> bytes | None:
         found = await self._ask(kind, body, Kind.LEAF, Kind.NOTHING)
@@ -171,7 +172,7 @@ class RemoteLink:
 
     async def _ask(self, kind: Kind, body: bytes, *fits: int) -> object:
         """What the notary answers. Raises `Refusal`, `LogFailure`."""
-        if not self._attached:
+        if self._out is None:
             raise LogFailure(_AWAY)
         if len(self._questions) >= QUESTIONS:
             raise LogFailure("too many questions wait for the notary")
@@ -188,38 +189,26 @@ class RemoteLink:
 
     async def _converse(self, sock: trio.SocketStream) -> None:
         """Until the channel ends, or is replaced."""
-        self._out = self._hello()
-        self._attached = True
+        self._out = Outbox()
+        self._out.put(self._hello())
         try:
             async with sock, trio.open_nursery() as nursery:
-                nursery.start_soon(self._write, sock)
+                nursery.start_soon(self._out.send_to, sock)
                 await self._read(sock)
                 nursery.cancel_scope.cancel()
         finally:
-            self._attached = self._ready = False
-            self._out = []
+            self._out, self._ready = None, False
 
-    def _hello(self) -> list[bytes]:
+    def _hello(self) -> bytes:
         holds = [encode(Kind.HOLD, 0, body) for body in self._held.values()]
         again = [encode(Kind.RESENT, n, each.body) for n, each in self._statements.items()]
         asked = [encode(each.kind, n, each.body) for n, each in self._questions.items()]
-        return [*holds, *again, encode(Kind.HELLO), *asked]
+        shed = [self._shed()] if self._counts else []
+        return b"".join([*holds, *again, encode(Kind.HELLO), *asked, *shed])
 
-    async def _write(self, sock: trio.SocketStream) -> None:
-        try:
-            while True:
-                if self._counts:
-                    self._out.append(encode(Kind.SHED, 0, orjson.dumps(self._counts)))
-                    self._counts.clear()
-                data = b"".join(self._out)
-                self._out.clear()
-                if data:
-                    await sock.send_all(data)
-                else:
-                    self._wake = trio.Event()
-                    await self._wake.wait()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # what it had answered before it died is still to be read
+    def _shed(self) -> bytes:
+        counts, self._counts = self._counts, Counter()
+        return encode(Kind.SHED, 0, orjson.dumps(counts))
 
     async def _read(self, sock: trio.SocketStream) -> None:
         decoder = Decoder()

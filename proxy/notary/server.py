@@ -15,17 +15,17 @@ Rules
 
 from collections import deque
 from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import trio
 
 from proxy.errors import EvidenceError, LogFailure, Refusal
 from proxy.model import Claim, Earlier, Receipt
-from proxy.notary import messages
+from proxy.notary import messages, submissions
 from proxy.notary.frames import Decoder, Kind, encode
-from proxy.notary.link import Link
+from proxy.notary.link import Served
+from proxy.notary.outbox import Outbox
 
 MOST: Final = 8192
 MOST_OCTETS: Final = 8 * 2**20
@@ -38,16 +38,6 @@ _READ: Final[dict[int, Callable[[bytes], Any]]] = {
     Kind.ENTRY: messages.unpack_index,
     Kind.LATEST: partial(messages.unpack_texts, count=3),
 }
-
-
-class Served(Link, Protocol):
-    """What the channel asks of the notary beside what workers ask."""
-
-    def restore(self, claim: Claim, attempt_id: bytes, *, holder: str) -> None:
-        """Hold what `holder` held when the last notary ended. Raises `LogFailure`."""
-
-    def watching(self, on_change: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call `on_change` whenever `ready` may have changed."""
 
 
 class Hall:
@@ -99,18 +89,14 @@ class _Channel:
         self._asked = trio.Event()
         self._owed = 0
         """Statements that the notary has, and has not answered."""
-        self._out: list[bytes] = []
-        self._octets = 0
-        self._wake = trio.Event()
-        self._deaf = False
-        """The worker reads no more."""
+        self._out = Outbox()
         self._room = trio.lowlevel.ParkingLot()
         """Who waits for less to wait."""
 
     async def run(self) -> EvidenceError | LogFailure | None:
         with self._notary.watching(self._tell_ready):
             async with self._sock, trio.open_nursery() as nursery:
-                nursery.start_soon(self._write)
+                nursery.start_soon(self._out.send_to, self._sock, self._room.unpark_all)
                 nursery.start_soon(self._answer_all)
                 self._tell_ready()
                 reason = await self._read()
@@ -145,12 +131,12 @@ class _Channel:
 
     @property
     def _full(self) -> bool:
-        return self._owed + len(self._questions) >= MOST or self._octets >= MOST_OCTETS
+        return self._owed + len(self._questions) >= MOST or self._out.octets >= MOST_OCTETS
 
     def _hear(self, kind: int, number: int, body: bytes) -> None:
         """Raises `EvidenceError`, and `LogFailure` where a hold cannot be kept."""
         if kind in (Kind.CONCLUDE, Kind.RESENT):
-            found = messages.unpack_submission(body)
+            found = submissions.unpack_submission(body)
             self._owed += 1
             on_done = partial(self._concluded, number)
             self._notary.submit(found, on_done, resent=kind == Kind.RESENT)
@@ -171,11 +157,7 @@ class _Channel:
     # --- what goes -------------------------------------------------------------------------------
 
     def _say(self, kind: Kind, number: int, body: bytes = b"") -> None:
-        if not self._deaf:
-            frame = encode(kind, number, body)
-            self._out.append(frame)
-            self._octets += len(frame)
-            self._wake.set()
+        self._out.put(encode(kind, number, body))
 
     def _tell_ready(self) -> None:
         ready = self._notary.ready
@@ -185,35 +167,19 @@ class _Channel:
 
     def _concluded(self, number: int, result: Receipt | LogFailure) -> None:
         self._owed -= 1
-        self._room.unpark_all()
+        if self._room:
+            self._room.unpark_all()
         if isinstance(result, Receipt):
-            self._say(Kind.RECEIPT, number, messages.pack_receipt(result))
+            self._out.put(messages.receipt_frame(number, result))
         else:
             self._say(Kind.REFUSED, number, messages.pack_refusal(result))
-
-    async def _write(self) -> None:
-        try:
-            while True:
-                data = b"".join(self._out)
-                self._out.clear()
-                if data:
-                    await self._sock.send_all(data)
-                    self._octets -= len(data)
-                    self._room.unpark_all()
-                else:
-                    self._wake = trio.Event()
-                    await self._wake.wait()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._deaf, self._octets = True, 0
-            self._out.clear()
-            self._room.unpark_all()
 
     # --- questions -------------------------------------------------------------------------------
 
     async def _answer_all(self) -> None:
         while True:
             while self._questions:
-                while self._octets >= MOST_OCTETS:
+                while self._out.octets >= MOST_OCTETS:
                     await self._room.park()
                 kind, number, found = self._questions.popleft()
                 try:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from proxy.errors import PROBLEMS, EvidenceError, LogFailure, Refusal
 from proxy.model import Claim, Earlier, Receipt, Submission, Verdict
-from proxy.notary import messages
+from proxy.notary import messages, submissions
+from proxy.notary.frames import Decoder, Kind
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SHA256 = st.binary(min_size=32, max_size=32)
@@ -22,7 +23,7 @@ TIMES = st.datetimes(timezones=st.just(UTC))
 
 
 @st.composite
-def submissions(draw: st.DrawFn) -> Submission:
+def any_submission(draw: st.DrawFn) -> Submission:
     transfer_id, sender, route = draw(TEXT), draw(TEXT), draw(st.none() | TEXT)
     claim = None
     if route is not None and draw(st.booleans()):
@@ -44,9 +45,9 @@ def submissions(draw: st.DrawFn) -> Submission:
     )
 
 
-@given(submissions())
+@given(any_submission())
 def test_a_submission_comes_out_as_it_went_in(found: Submission) -> None:
-    assert messages.unpack_submission(messages.pack_submission(found)) == found
+    assert submissions.unpack_submission(submissions.pack_submission(found)) == found
 
 
 @given(CLAIMS, st.binary(min_size=16, max_size=16), SHA256)
@@ -60,7 +61,8 @@ def test_a_claim_comes_out_as_it_went_in(claim: Claim, attempt_id: bytes, sha256
 @given(INDEX, st.integers(0, 999), st.binary(max_size=50))
 def test_an_answer_comes_out_as_it_went_in(index: int, status: int, envelope: bytes) -> None:
     receipt, earlier = Receipt(index, envelope), Earlier(status, index, envelope)
-    assert messages.unpack_receipt(messages.pack_receipt(receipt)) == receipt
+    ((kind, number, body),) = Decoder().feed(messages.receipt_frame(7, receipt))
+    assert (kind, number, messages.unpack_receipt(body)) == (Kind.RECEIPT, 7, receipt)
     assert messages.unpack_earlier(messages.pack_earlier(earlier)) == earlier
     assert messages.unpack_index(messages.pack_index(index)) == index
 
@@ -88,6 +90,22 @@ def test_the_example_of_the_format_is_what_is_written() -> None:
     assert packed == bytes.fromhex(written)
 
 
+def test_the_example_of_a_submission_is_what_is_written() -> None:
+    found = replace(
+        FOUND,
+        attempt_id=b"abcdefghabcdefgh",
+        transfer_id="a",
+        claim=None,
+        received_at=datetime(2026, 5, 1, 12, tzinfo=UTC),
+    )
+    written = (
+        "61626364656667686162636465666768 02 04 0000 000650c05200f000 0000000000000000"
+        "0000000000000000" + 64 * "00" + "00000001 00000005 00000000 00000006 61 7569643a37"
+        "6f7264657273 7b7d"
+    )
+    assert submissions.pack_submission(found) == bytes.fromhex(written)
+
+
 FOUND = Submission(
     b"a" * 16, "id", Verdict.FAILED, None, None, "uid:7", "orders", datetime.now(UTC), b"{}",
     claim=Claim("uid:7", "orders", "id", 300.0),
@@ -105,7 +123,7 @@ FOUND = Submission(
 )
 def test_the_claim_of_another_transfer_does_not_travel(changes: dict[str, object]) -> None:
     with pytest.raises(EvidenceError, match="another transfer"):
-        messages.pack_submission(replace(FOUND, **changes))  # type: ignore[arg-type]
+        submissions.pack_submission(replace(FOUND, **changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +131,7 @@ def test_the_claim_of_another_transfer_does_not_travel(changes: dict[str, object
 )
 def test_what_the_channel_cannot_say_is_not_sent(changes: dict[str, object]) -> None:
     with pytest.raises(EvidenceError, match="cannot say"):
-        messages.pack_submission(replace(FOUND, **changes))  # type: ignore[arg-type]
+        submissions.pack_submission(replace(FOUND, **changes))  # type: ignore[arg-type]
 
 
 DECODERS: list[tuple[Callable[[bytes], object], bytes]] = [
@@ -139,17 +157,17 @@ def test_what_is_cut_off_or_has_more_behind_it_does_not_read(
 
 
 def test_a_submission_that_ends_before_its_details_does_not_read() -> None:
-    packed = messages.pack_submission(FOUND)
+    packed = submissions.pack_submission(FOUND)
     for end in range(len(packed) - len(FOUND.details)):
         with pytest.raises(EvidenceError):
-            messages.unpack_submission(packed[:end])
+            submissions.unpack_submission(packed[:end])
 
 
 def test_a_verdict_that_is_none_does_not_read() -> None:
-    packed = bytearray(messages.pack_submission(FOUND))
+    packed = bytearray(submissions.pack_submission(FOUND))
     packed[16] = 4
     with pytest.raises(EvidenceError):
-        messages.unpack_submission(bytes(packed))
+        submissions.unpack_submission(bytes(packed))
 
 
 @pytest.mark.parametrize("window", [-1.0, float("nan"), float("inf")])
@@ -158,7 +176,7 @@ def test_a_window_that_is_no_time_does_not_read(window: float) -> None:
         messages.unpack_claim(struct.pack(">dB", window, 0) + messages.pack_texts("a", "b", "c"))
     found = replace(FOUND, claim=Claim("uid:7", "orders", "id", window))
     with pytest.raises(EvidenceError):
-        messages.unpack_submission(messages.pack_submission(found))
+        submissions.unpack_submission(submissions.pack_submission(found))
 
 
 def test_a_refusal_that_the_table_of_problems_does_not_know_does_not_read() -> None:
@@ -177,7 +195,7 @@ def test_counts_that_count_nothing_do_not_read(counts: bytes) -> None:
 @given(st.binary(max_size=200))
 def test_any_octets_are_a_value_or_an_evidence_error(data: bytes) -> None:
     for unpack in (
-        messages.unpack_submission,
+        submissions.unpack_submission,
         messages.unpack_claim,
         messages.unpack_held,
         messages.unpack_compared,

@@ -241,7 +241,7 @@ async def test_what_was_answered_before_the_death_is_still_read() -> None:
         ((kind, number, _),) = Decoder().feed(await theirs.receive_some(65_536))
         assert kind == Kind.CONCLUDE
         receipt = Receipt(3, b"leaf")
-        await theirs.send_all(encode(Kind.RECEIPT, number, messages.pack_receipt(receipt)))
+        await theirs.send_all(messages.receipt_frame(number, receipt))
         await theirs.aclose()
         await settled()
         assert waiting.answer == receipt

@@ -9,7 +9,7 @@ import trio.testing
 
 from proxy.errors import EvidenceError, LogFailure, Refusal
 from proxy.model import Claim, Receipt, Submission, Verdict
-from proxy.notary import messages, server
+from proxy.notary import messages, server, submissions
 from proxy.notary.frames import Decoder, Frame, Kind, encode
 from proxy.notary.server import Hall, serve_link
 from tests.notary.links import Durable, MemoryLog, attempt, channel, claim_of, claimed, statement
@@ -76,7 +76,7 @@ async def served(log: MemoryLog, name: str = "1", hall: Hall | None = None) -> A
 
 
 def concluding(number: int, found: Submission) -> bytes:
-    return encode(Kind.CONCLUDE, number, messages.pack_submission(found))
+    return encode(Kind.CONCLUDE, number, submissions.pack_submission(found))
 
 
 def reserving(number: int, claim: Claim, attempt_id: bytes) -> bytes:
@@ -94,8 +94,9 @@ async def test_a_statement_gets_its_receipt() -> None:
     log, found = MemoryLog(), statement()
     async with served(log) as wire:
         await wire.say(HELLO, concluding(7, found))
+        kind, number, body = await wire.hear()
         receipt = Receipt(0, b"envelope of " + found.attempt_id)
-        assert await wire.hear() == (Kind.RECEIPT, 7, messages.pack_receipt(receipt))
+        assert (kind, number, messages.unpack_receipt(body)) == (Kind.RECEIPT, 7, receipt)
     assert log.durable.log == [found]
 
 
@@ -125,7 +126,7 @@ async def test_a_resent_statement_waits_for_a_failing_disk() -> None:
     log, found = MemoryLog(), statement()
     async with served(log) as wire:
         log.failing = True
-        await wire.say(HELLO, encode(Kind.RESENT, 7, messages.pack_submission(found)))
+        await wire.say(HELLO, encode(Kind.RESENT, 7, submissions.pack_submission(found)))
         assert await wire.silent()
         log.mend()
         assert (await wire.hear())[:2] == (Kind.RECEIPT, 7)
