@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from proxy.model import Content, Digest, Verdict
-from proxy.receipt import dsse, merkle, note, proof, vkey
+from proxy.receipt import dsse, merkle, note, policy, proof, vkey
 from proxy.receipt.audit import audit
 from proxy.receipt.marks import Demand
 from tests.receipt import logs
@@ -59,6 +59,20 @@ def test_the_vector_verifies_with_both_keys() -> None:
     vkeys = [vkey.parse_vkey(LOG_VKEY), vkey.parse_vkey(WITNESS_VKEY)]
     checkpoint = proof.require_proof(proof.parse(PROOF.encode()), b"receipt-1", vkeys)
     assert (checkpoint.origin, checkpoint.size) == (ORIGIN, 3)
+
+
+def test_a_witness_cosigns_as_the_vector_does() -> None:
+    checkpoint = note.parse_checkpoint(note.parse(proof.parse(PROOF.encode()).checkpoint).text)
+    made = note.witness(checkpoint, "w.example/w1", WITNESS, TIME)
+    assert f"{made}\n" == PROOF.splitlines(keepends=True)[-1]
+    assert str(vkey.ed25519_cosignature_vkey("w.example/w1", WITNESS)) == WITNESS_VKEY
+
+
+def test_the_vector_holds_under_a_policy_that_demands_its_witness() -> None:
+    text = f"log {LOG_VKEY}\nwitness w1 {WITNESS_VKEY}\nquorum w1\n"
+    trusted = policy.parse_policy(text.encode())
+    found = proof.require_proof(proof.parse(PROOF.encode()), b"receipt-1", policy=trusted)
+    assert (found.origin, found.size) == (ORIGIN, 3)
 
 
 def test_keys_are_written_as_the_vector_writes_them() -> None:
