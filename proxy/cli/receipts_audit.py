@@ -3,7 +3,8 @@
 import argparse
 import tempfile
 from collections.abc import Sequence
-from contextlib import closing, nullcontext
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -13,7 +14,7 @@ from proxy.cli.receipts_progress import progress
 from proxy.cli.receipts_prove import open_log
 from proxy.cli.receipts_trust import add_arguments, read_demand, signers
 from proxy.cli.wording import count, texts
-from proxy.errors import CredentialError
+from proxy.errors import CredentialError, EvidenceError
 from proxy.notary.folder import Folder, audit_log
 from proxy.notary.helpers import helpers
 from proxy.notary.website import Website
@@ -21,7 +22,10 @@ from proxy.receipt import note
 from proxy.receipt.attempts import Attempts
 from proxy.receipt.audit import Audited, audit
 from proxy.receipt.marks import Demand, Kept
-from proxy.receipt.quorum import WITNESSED
+from proxy.receipt.quorum import CHECKPOINT, WITNESSED
+
+_WORTH = 8192
+"""Entries from which other processes are asked for help."""
 
 
 def register(group: Group) -> None:
@@ -76,7 +80,7 @@ def _audit(
 ) -> tuple[Audited, int | None]:
     """What was found, and how many entries the journal has beyond it. Raises `EvidenceError`."""
     try:
-        with tempfile.TemporaryFile() as spill, helpers() as crew, progress() as tick:
+        with tempfile.TemporaryFile() as spill, _crew(log) as crew, progress() as tick:
             attempts = Attempts(spill)
             if isinstance(log, Website):
                 found = audit(
@@ -101,6 +105,16 @@ def _audit(
             return in_folder.log, in_folder.beyond
     except OSError as error:
         raise UnreadableError(f"the audit's temporary file: {error.strerror}") from None
+
+
+def _crew(log: Folder | Website) -> AbstractContextManager[Executor | None]:
+    """Helpers where there is work for them: they take longer to begin than a small log takes."""
+    data = log.load(CHECKPOINT)
+    try:
+        size = 0 if data is None else note.parse_checkpoint(note.parse(data).text).size
+    except EvidenceError:
+        size = 0  # the audit will say so
+    return helpers() if size >= _WORTH else nullcontext()
 
 
 def _tell(found: Audited, beyond: int | None, demand: Demand, kept: Kept | None) -> None:
