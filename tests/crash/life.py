@@ -50,6 +50,13 @@ class Mode:
     every_intent: bool = True
     """False: a mutant, whose intents are not written."""
 
+    def words(self) -> str:
+        """For the name of a test."""
+        left_out = [
+            name for name in ("sync", "folder", "intent") if not getattr(self, f"every_{name}")
+        ]
+        return "-".join([self.durability, self.intents, *(f"no {name}" for name in left_out)])
+
 
 def open_notary(store: Path, **changes: Any) -> Notary:
     values: dict[str, Any] = {"durability": "fsync", "checkpoint_every": 3600.0}
