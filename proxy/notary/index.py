@@ -98,15 +98,15 @@ class Index:
         published log of `size`. Raises `EvidenceError` and `LogFailure`.
         """
         time, found, start = milliseconds(since), {}, 0
+        sought = set(wanted) - {_NOBODY}
         if self._file is not None:
             try:
                 with sqlite.translated(self.path):
-                    found = dict(self._attempts(self._file, list(wanted), time))
+                    found = dict(self._attempts(self._file, list(sought), time))
                 start = self.size
             except sqlite.DamagedError as error:
                 self.fault = str(error)
                 self._discard()
-        sought = set(wanted)
         for row in published_rows(load, start, size, size):
             if row[6] in sought and row[6] is not None:
                 found[row[6]] = row[0]
