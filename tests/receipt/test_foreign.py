@@ -29,13 +29,13 @@ HANDOVER = keychain.handover(RECEIPT_KEY.public_key(), NEXT_KEY.public_key())
 def entries() -> dict[str, bytes]:
     """One of each kind, in one log."""
     maker = Maker()
-    refused: dict[str, Any] = {"status": 409, "request": NOTHING, "upstream": None}
+    refused: dict[str, Any] = {"status": 201, "request": NOTHING, "upstream": None}
     interrupted = Intent(bytes(16), "00000000-0000-0000-0000-000000000009", "s", "orders", START)
     made = {
         "start": maker.event("start", {"version": "0", "workers": 2}),
         "delivered": maker.receipt(outcome(1)),
         "duplicate": maker.receipt(
-            outcome(2, verdict=Verdict.REJECTED, problem="replayed", duplicate_of=1, **refused)
+            outcome(2, verdict=Verdict.REJECTED, problem="duplicate", duplicate_of=1, **refused)
         ),
         "failed": maker.receipt(outcome(3, verdict=Verdict.FAILED, status=502)),
         "indeterminate": maker.receipt(outcome(4, verdict=Verdict.INDETERMINATE, status=504)),
@@ -92,4 +92,4 @@ def test_in_toto_reads_and_validates_every_kind_of_entry(kind: str) -> None:
 
 def test_a_duplicate_names_the_entry_that_says_delivered() -> None:
     said = orjson.loads(dsse.parse(ENTRIES["duplicate"]).payload)["predicate"]
-    assert said["disposition"] == {"status": 409, "problem": "replayed", "duplicateOf": "1"}
+    assert said["disposition"] == {"status": 201, "problem": "duplicate", "duplicateOf": "1"}

@@ -98,14 +98,14 @@ SIGNATURE = (
 DIGESTS = [
     "6712fa7a82ab7cca83b9eae45fd6d7167677d0e1e4537a93e178bf9cfd27be55",
     "9c898c08a139b4d8d6169c1df99e18d499f3ac0cdffb7997b9589bdf1cf433d6",
-    "af0bf1365f2cc33d51698349a4484b232eb09b44e7de532248a8e0932da10678",
+    "4c325def428c3024e97a427199fecfb18f4119051cb97c6c3e26a3a5cb7d86b5",
 ]
 OURS = """\
 receipts.example/gateway-a
 3
-vhlVOR1ONJeXhIRNnRh/SrQ76t1umyTmon9V1w8svfQ=
+InqhiFxo0FybB9WtTlHeW1fr2X9ywKwElxqA65IwRZk=
 
-— receipts.example/gateway-a VEx+jEswJK1hih3+nvGhfb+ADRmteZgEKjyNVPXvD0br2jero2QvPQSUv1SOil+am24RyL8oPZtYvOghaScIzaJcUwE=
+— receipts.example/gateway-a VEx+jMoqBzRtsPImnUgFey9iCcoePgPW5QGUmfJTEsqie02ObSRFwBuVr2Lr6ZDs8gBNQABV+moONdHswsJhfpodhw4=
 """  # noqa: E501 — verbatim
 
 
@@ -118,8 +118,9 @@ def ours() -> list[bytes]:
             2,
             transfer_id=str(uuid.UUID(int=1)),
             verdict=Verdict.REJECTED,
-            status=409,
-            problem="replayed",
+            status=201,
+            answer_status=None,
+            problem="duplicate",
             duplicate_of=1,
             request=Content(Digest(100, hmac_sha256=b"\x0c" * 32), None, None, None),
         ),
