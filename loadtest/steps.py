@@ -8,11 +8,11 @@ from typing import Final
 from loadtest.evidence import WORKER, keys_in, open_store
 from loadtest.outcomes import intent_of
 from proxy.model import Outcome, Submission
-from proxy.notary import messages
 from proxy.notary.drafts import Batch, Pending
 from proxy.notary.frames import Decoder, Kind, encode
 from proxy.notary.intents import IntentFile
 from proxy.notary.store import Store
+from proxy.notary.submissions import pack_submission, unpack_submission
 from proxy.receipt import dsse, statement
 
 _BATCH: Final = 256
@@ -61,11 +61,11 @@ def channel_steps(found: list[Outcome]) -> Costs:
 
     def pack() -> None:
         for number, each in enumerate(submissions):
-            frames.append(encode(Kind.CONCLUDE, number, messages.pack_submission(each)))
+            frames.append(encode(Kind.CONCLUDE, number, pack_submission(each)))
 
     def unpack() -> None:
         for body in _bodies(frames):
-            messages.unpack_submission(body)
+            unpack_submission(body)
 
     meter.run("statement packed by the worker", pack)
     meter.run("statement unpacked by the notary", unpack)
