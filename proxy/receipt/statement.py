@@ -27,13 +27,14 @@ Rules
 """
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import orjson
 
 from proxy.errors import EvidenceError
-from proxy.model import Event, Intent, Outcome, Submission, Verdict, value
+from proxy.model import Event, Intent, Outcome, Submission, Verdict
 from proxy.receipt import terms
 from proxy.receipt.details import MAX_DETAILS as MAX_DETAILS
 from proxy.receipt.details import details as details
@@ -49,7 +50,7 @@ _LONGEST_ID: Final = 128
 """Characters of a transfer id or a problem code; both have fewer than half of it."""
 
 
-@value(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a statement stands: all that the notary, and nobody else, knows."""
 
