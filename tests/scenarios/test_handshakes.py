@@ -1,5 +1,6 @@
 """Who is refused in the handshake, what the log says of it, and who is not kept out by it."""
 
+import json
 import socket
 import ssl
 import threading
@@ -12,10 +13,10 @@ import pytest
 
 from tests.scenarios.client import Client, client_context, request
 from tests.scenarios.conftest import StartGateway
-from tests.scenarios.gateway import Gateway
+from tests.scenarios.gateway import Gateway, lockgate
 from tests.scenarios.parties import pin
 from tests.scenarios.policy import policy
-from tests.scenarios.proof import Watch
+from tests.scenarios.proof import Watch, audit
 from tests.scenarios.receiver import Receiver
 
 SILENT, GARBAGE = 40, 20
@@ -176,3 +177,17 @@ def test_half_handshakes_that_keep_coming_hold_up_no_real_client(gateway: Gatewa
         done.set()
         flooding.join()
     assert max(waits) < 6, waits
+
+
+def test_all_who_were_refused_are_one_entry_of_the_log(own_gateway: Gateway, parties: Path) -> None:
+    for name in (None, "impostor", None):
+        with pytest.raises(OSError):  # noqa: PT011 - a reset, or an alert
+            greet(own_gateway, client_context(parties, name))
+    own_gateway.wait_for_count("handshake_refused", 3)
+    own_gateway.stop()
+    done = lockgate("receipts", "list", own_gateway.folder / "var/receipts", "--json")
+    said = [json.loads(line)["statement"]["predicate"] for line in done.stdout.splitlines()]
+    (event,) = [each for each in said if each["kind"] == "refused-handshakes"]
+    assert event["details"]["counts"] == {"ingest:no_certificate": "2", "ingest:untrusted": "1"}
+    assert not [each for each in said if "transferId" in each]
+    audit(own_gateway)
