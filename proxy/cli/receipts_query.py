@@ -102,16 +102,25 @@ def moment(text: str, now: datetime | None = None) -> datetime:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     if text in ("now", "today", "yesterday"):
         return {"now": now, "today": midnight, "yesterday": midnight - timedelta(days=1)}[text]
-    ago = _AGO.fullmatch(text)
-    if ago is not None:
-        return now - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
     try:
-        if not _TIME.fullmatch(text):
+        found = _past(text, now) or _instant(text)
+        if not 1970 <= found.year <= 9998:
             raise ValueError
-        found = datetime.fromisoformat(text.upper())
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(f"{text!r} is not a time: {_TIMES}") from None
+    return found
+
+
+def _past(text: str, now: datetime) -> datetime | None:
+    ago = _AGO.fullmatch(text)
+    return None if ago is None else now - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
+
+
+def _instant(text: str) -> datetime:
+    if not _TIME.fullmatch(text):
+        raise ValueError
+    found = datetime.fromisoformat(text.upper())
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _digest(text: str) -> bytes:

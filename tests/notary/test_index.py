@@ -158,6 +158,7 @@ def test_it_asks_for_what_a_query_says(site: Path, everything: list[Found]) -> N
     query = Query(peer="spiffe://example/etl/2", route="reports", since=START, until=last)
     assert indexes(site, query) == [7, 22, 37]
     assert indexes(site, replace(query, since=last)) == []
+    assert indexes(site, Query(since=last, until=last)) == [40]
     assert indexes(site, Query(transfer_id=IDS[7])) == [
         number for number in range(1, SIZE, 61) if number % 100 != 50
     ]
