@@ -413,9 +413,9 @@ class Storm:
         key = key_of(claim)
         assert key not in self.under_way, "one id, two attempts"
         self.under_way[key] = ours
-        for _ in range(secrets.randbelow(5)):
+        for _ in range(secrets.randbelow(150)):
             await trio.lowlevel.checkpoint()
-        verdict = Verdict.DELIVERED if secrets.randbelow(4) == 0 else Verdict.FAILED
+        verdict = Verdict.DELIVERED if secrets.randbelow(9) == 0 else Verdict.FAILED
         found = claimed(claim, verdict, attempt_id=ours)
         del self.under_way[key]
         self.concluded.append(ours)
@@ -423,7 +423,7 @@ class Storm:
 
     async def sender(self, link: RemoteLink, number: int) -> None:
         for _ in range(12):
-            await self.attempt(link, claim_of(f"id-{secrets.randbelow(6)}-{number % 2}"))
+            await self.attempt(link, claim_of(f"id-{secrets.randbelow(3)}-{number // 4}"))
 
     async def relay(self, a: trio.SocketStream, b: trio.SocketStream, budget: int) -> None:
         """Octets from a to b until the budget is spent or a is at its end."""
@@ -448,7 +448,7 @@ class Storm:
                         budget = 10**9 if self.calm else secrets.randbelow(20_000)
                         nursery.start_soon(self.wire, nursery, a, b, budget)
                     await link.attach(ours)
-                ticks = secrets.randbelow(2000)
+                ticks = secrets.randbelow(300)
                 while self.calm or ticks > 0:
                     ticks -= 1
                     await trio.lowlevel.checkpoint()
