@@ -32,7 +32,11 @@ NUMBER = st.integers(0, 2**70)
 HASH = st.binary(min_size=32, max_size=32)
 TIME = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 STATUS = st.integers(100, 599)
-COUNTS = st.dictionaries(WORD | LONG, st.integers(1, 2**40), max_size=45)
+COUNTS = st.dictionaries(WORD | LONG, st.integers(1, 2**40), max_size=3) | st.builds(
+    lambda name, most: {f"{name}{number}": number for number in range(1, most)},
+    st.sampled_from(["$.field", "ä" * 500]),
+    st.integers(32, 45),
+)
 ORIGIN = st.text(min_size=1, max_size=60)
 
 
@@ -54,7 +58,10 @@ CERTIFICATE = st.builds(
     not_before=st.just(datetime(2026, 1, 1, tzinfo=UTC)),
     not_after=st.just(datetime(2027, 1, 1, tzinfo=UTC)),
     spiffe=maybe(LONG),
-    uris=st.lists(LONG, max_size=40).map(tuple),
+    uris=st.lists(LONG, max_size=3).map(tuple)
+    | st.integers(30, 40).map(
+        lambda most: tuple("ä" * number for number in range(490, 490 + most))
+    ),
     dns=st.lists(TEXT, max_size=3).map(tuple),
 )
 CHANNEL = st.builds(Channel, TEXT, TEXT, TEXT, HASH)
