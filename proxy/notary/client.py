@@ -5,7 +5,9 @@ tried: what is asked here may arrive twice. `https://` is verified against the s
 (or what SSL_CERT_FILE and SSL_CERT_DIR name).
 """
 
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,7 +25,7 @@ class Unreachable(EvidenceError):
 
 
 class Client:
-    """One place. Not for two threads at once."""
+    """One place. Not for two threads at once, but for `close`."""
 
     def __init__(self, prefix: str, *, timeout: float, most: int) -> None:
         """`timeout`: seconds of silence; `most`: octets of an answer.
@@ -32,44 +34,54 @@ class Client:
         """
         self._most = most
         self._prefix, self._connect = _place(prefix, timeout)
-        self._kept: HTTPConnection | None = None
+        self._connection: HTTPConnection | None = None
+        self._asking = self._closed = False
 
     def ask(self, method: str, path: str, data: bytes | None = None) -> tuple[int, str, bytes]:
         """Status, content type without parameters, and content. Raises `Unreachable`."""
-        while True:
-            reused = self._kept is not None
-            connection, self._kept = self._kept or self._connect(), None
-            try:
-                return self._exchange(connection, method, path, data)
-            except (OSError, HTTPException, ValueError) as error:
-                connection.close()
-                if not reused:
-                    raise Unreachable(_why(error)) from None
-            except BaseException:
-                connection.close()
-                raise
+        self._asking = True
+        try:
+            while True:
+                reused = self._connection is not None
+                try:
+                    return self._exchange(method, path, data)
+                except (OSError, HTTPException, ValueError) as error:
+                    if not reused or self._closed:
+                        raise Unreachable(_why(error)) from None
+        finally:
+            self._asking = False
+            if self._closed:
+                self._drop()
 
     def close(self) -> None:
-        """End the connection that is kept."""
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = None
+        """End the connection. Where another thread asks something just now, that fails."""
+        self._closed = True
+        if not self._asking:
+            self._drop()
+        elif self._connection is not None and self._connection.sock is not None:
+            with suppress(OSError):
+                self._connection.sock.shutdown(socket.SHUT_RDWR)
 
-    def _exchange(
-        self, connection: HTTPConnection, method: str, path: str, data: bytes | None
-    ) -> tuple[int, str, bytes]:
-        headers = {} if data is None else {"Content-Type": "text/plain; charset=utf-8"}
-        connection.request(method, self._prefix + path, data, headers)
-        answer = connection.getresponse()
-        body = answer.read(self._most + 1)
-        if len(body) > self._most:
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
             connection.close()
-            raise Unreachable(f"its answer is larger than {self._most} octets")
-        if answer.isclosed() and not answer.will_close:
-            self._kept = connection
-        else:
-            connection.close()
-        return answer.status, answer.headers.get_content_type(), body
+
+    def _exchange(self, method: str, path: str, data: bytes | None) -> tuple[int, str, bytes]:
+        connection = self._connection = self._connection or self._connect()
+        keep = False
+        try:
+            headers = {} if data is None else {"Content-Type": "text/plain; charset=utf-8"}
+            connection.request(method, self._prefix + path, data, headers)
+            answer = connection.getresponse()
+            body = answer.read(self._most + 1)
+            if len(body) > self._most:
+                raise Unreachable(f"its answer is larger than {self._most} octets")
+            keep = answer.isclosed() and not answer.will_close
+            return answer.status, answer.headers.get_content_type(), body
+        finally:
+            if not keep:
+                self._drop()
 
 
 def _place(prefix: str, timeout: float) -> tuple[str, Callable[[], HTTPConnection]]:

@@ -79,8 +79,7 @@ class Witnesses:
                     await self._step(background)
         finally:
             for site in self._sites:
-                if not site.thread.borrowed_tokens:
-                    site.client.close()
+                site.client.close()
 
     async def _step(self, background: trio.Nursery) -> None:
         """One round, or a wait until there is something to offer."""
