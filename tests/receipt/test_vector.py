@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import uuid
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from proxy.model import Content, Digest, Verdict
 from proxy.receipt import dsse, merkle, note, policy, proof, vkey
@@ -82,36 +84,36 @@ def test_keys_are_written_as_the_vector_writes_them() -> None:
     assert vkey.mldsa44_vkey(ORIGIN, pq).key_id.hex() == "4aa8dbf4"
 
 
-# --- a log of ours: a start, a delivery, and its duplicate ----------------------------------------
+# --- a log of ours: an event, a delivery, and its duplicate ---------------------------------------
 
-START = (
-    b'{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"event:start:1","digest":'
-    b'{"sha256":"59fb3770876e749046c208bada8b1ca8169ae8d0503d33480a3fca7eddab440b"}}],'
-    b'"predicateType":"https://lockgate.dev/log-event/v1","predicate":{"kind":"start",'
-    b'"sequence":{"stream":"receipts.example/gateway-a/log","number":"1","previous":null},'
-    b'"details":{"version":"0"},"time":{"completed":"2026-05-01T12:00:00.000000Z"},'
-    b'"log":{"origin":"receipts.example/gateway-a"}}}'
+STOP = (
+    b'{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"event:stop:1","digest'
+    b'":{"sha256":"f36b4f7a63003a437466943e789cfec323463e8eeaf8852bdcbca55fe576bd58"}}],"p'
+    b'redicateType":"https://lockgate.dev/log-event/v1","predicate":{"kind":"stop","sequen'
+    b'ce":{"stream":"receipts.example/gateway-a/log","number":"1","previous":null},"detail'
+    b's":{"clean":true},"time":{"completed":"2026-05-01T12:00:00.000000Z"},"log":{"origin"'
+    b':"receipts.example/gateway-a"}}}'
 )
 SIGNATURE = (
-    "bj7awy9diCoRn8fkD6dbQ6y3qaMDHWmKqmdHNLNXghCiHDxZJKndLTEzdMjeVsqs+xaOsrXaMXWFvxTdoJLDBA=="
+    "gc1utBH7dKcnMv6eVEzivSc4pQUIQa1f3aRdfaL6s9C9hQl33nU5RpRZlLsaMIPc+M0VGDZJhFrYD2qTW3tKBQ=="
 )
 DIGESTS = [
-    "6712fa7a82ab7cca83b9eae45fd6d7167677d0e1e4537a93e178bf9cfd27be55",
+    "6060168af9456fa4dea9283ddbe4609fd92dafbd945d6a12f6fdfefb7b2538e8",
     "9c898c08a139b4d8d6169c1df99e18d499f3ac0cdffb7997b9589bdf1cf433d6",
     "4c325def428c3024e97a427199fecfb18f4119051cb97c6c3e26a3a5cb7d86b5",
 ]
 OURS = """\
 receipts.example/gateway-a
 3
-InqhiFxo0FybB9WtTlHeW1fr2X9ywKwElxqA65IwRZk=
+64fbHlL7ln/teZ7Ows7BHNhCSBnw7HnEPUEKkYARkas=
 
-— receipts.example/gateway-a VEx+jMoqBzRtsPImnUgFey9iCcoePgPW5QGUmfJTEsqie02ObSRFwBuVr2Lr6ZDs8gBNQABV+moONdHswsJhfpodhw4=
+— receipts.example/gateway-a VEx+jE3H9ex6QdH3tELDj0N8LaykHXBlfghv1PvOvvcEY5vuSEwtI3Qtt5RmV4tYdTXYvmJGtlTCoLtt2Ux0Lop2uw0=
 """  # noqa: E501 — verbatim
 
 
 def ours() -> list[bytes]:
     maker = logs.Maker()
-    maker.event("start", {"version": "0"})
+    maker.event("stop", {"clean": True})
     maker.receipt(logs.outcome(1))
     maker.receipt(
         logs.outcome(
@@ -131,7 +133,7 @@ def ours() -> list[bytes]:
 
 def test_the_envelope_of_an_event_is_reproduced_byte_for_byte() -> None:
     found = dsse.parse(ours()[0])
-    assert found.payload == START
+    assert found.payload == STOP
     [(keyid, signature)] = found.signatures
     assert keyid == "SHA256:fe85JkIjo8VPe+XqXJGH5Mau1EMFdK1OdKvJUFicyA8"
     assert base64.b64encode(signature).decode() == SIGNATURE
@@ -148,3 +150,22 @@ def test_a_delivery_its_duplicate_and_their_checkpoint_are_reproduced_byte_for_b
 def test_the_log_of_the_vector_passes_an_audit() -> None:
     folder = {**logs.files(ours()), "checkpoint": OURS.encode()}
     assert audit(folder.get, Demand(logs.VKEYS[:1]), logs.KEYS).checkpoint.size == 3
+
+
+def test_the_manual_shows_this_very_log() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/receipts.md").read_text("utf-8")
+    entries = ours()
+    hashes = [merkle.leaf_hash(entry) for entry in entries]
+    pem = logs.KEYS[0].public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    above = base64.b64encode(hashes[1]).decode() + "\n" + base64.b64encode(hashes[2]).decode()
+    size = len(entries[0])
+    assert entries[0].decode() in page
+    assert f"{pem}\n{entries[0].decode()}" in page
+    assert f"```\n{OURS}```" in page
+    assert f"`{logs.VKEYS[0]}`" in page
+    assert f"index 0\n{above}\n\n<the checkpoint, verbatim>" in page
+    assert f"`{DIGESTS[0]}`" in page
+    assert f"`{hashes[0].hex()}`" in page
+    assert f"`{size >> 8:02x} {size & 255:02x}` ({size} octets)" in page
+    beginning = STOP.decode().split('"subject"')[0]
+    assert f"application/vnd.in-toto+json {len(STOP)} {beginning}" in page
