@@ -6,6 +6,7 @@
     GET  /status           JSON                             admin only
     POST /reload           200, or 409 and the last good stays   admin only
     GET  /log/checkpoint   the receipt log (C2SP tlog-tiles)     admin only
+    GET  /log/checkpoint.witnessed
     GET  /log/tile/…
 
 `admin` is bound to loopback or a unix socket and serves all of them; `metrics` may be bound
@@ -26,6 +27,7 @@ from proxy.errors import Refusal
 from proxy.model import Peer
 from proxy.observe.log import Log
 from proxy.observe.metrics import CONTENT_TYPE, Metrics
+from proxy.receipt.quorum import CHECKPOINT, WITNESSED
 from proxy.settings.schema import ListenerLimits
 from proxy.wire.events import EndOfMessage
 
@@ -37,7 +39,7 @@ _LOG: Final = "/log/"
 _TILE: Final = re.compile(
     r"tile/(?:entries|[0-9]{1,2})/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[0-9]{1,3})?", re.ASCII
 )
-_CHECKPOINT: Final = "checkpoint"
+_CHECKPOINTS: Final = (CHECKPOINT, WITNESSED)
 
 Fields = list[tuple[bytes, bytes]]
 Reply = tuple[int, Fields, bytes]
@@ -124,7 +126,7 @@ async def _reply(operator: Operator, everything: bool, method: str, path: str) -
 
 def _log_file(store: Path, name: str) -> Reply:
     """A file of the log as C2SP tlog-tiles serves it. Nothing else in the folder can be named."""
-    checkpoint = name == _CHECKPOINT
+    checkpoint = name in _CHECKPOINTS
     if not checkpoint and _TILE.fullmatch(name) is None:
         return _text(404, "no such page")
     try:
