@@ -181,6 +181,7 @@ class MemoryLog:
             del self.held[key_of(claim)]
 
     async def matches(self, claim: Claim, content_sha256: bytes) -> bool:
+        await self.hesitant.wait()
         found = self.durable.ids.get(key_of(claim))
         return found is not None and found[1] == content_sha256
 
@@ -206,6 +207,7 @@ class MemoryLog:
         return self.durable.envelope(index) if index < len(self.durable.log) else None
 
     async def latest(self, sender: str, route: str, transfer_id: str) -> bytes | None:
+        await self.hesitant.wait()
         wanted = (sender, route, transfer_id)
         for index, entry in reversed(list(enumerate(self.durable.log))):
             if (entry.sender, entry.route, entry.transfer_id) == wanted:

@@ -302,7 +302,9 @@ async def test_a_reservation_that_is_cancelled_is_let_go(tmp_path: Path) -> None
     "ask",
     [
         lambda desk: desk.reserve(claim_of(), bytes(16)),
+        lambda desk: desk.matches(claim_of(), bytes(32)),
         lambda desk: desk.entry(0),
+        lambda desk: desk.latest("uid:7", "orders", "id"),
     ],
 )
 def test_a_log_that_does_not_answer_is_a_log_failure(

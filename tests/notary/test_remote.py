@@ -153,6 +153,21 @@ async def test_statements_that_are_submitted_together_share_a_batch() -> None:
     assert log.batches == [30]
 
 
+async def test_a_statement_that_the_notary_cannot_write_fails_and_may_be_sent_again() -> None:
+    async with house() as nursery:
+        link, log, found = await started(nursery), MemoryLog(), statement()
+        await attached(nursery, link, log)
+        log.failing = True
+        with pytest.raises(LogFailure, match="the disk is full"):
+            await link.conclude(found)
+        again = Asked(nursery, lambda: link.conclude(found, resent=True))
+        await settled()
+        assert not again.answered.is_set()
+        log.mend()
+        await settled()
+        assert again.answer == Receipt(0, b"envelope of " + found.attempt_id)
+
+
 async def test_a_statement_that_cannot_be_said_fails_at_once() -> None:
     link = RemoteLink()
     results: list[Receipt | LogFailure] = []
@@ -307,6 +322,17 @@ async def test_while_it_is_away_new_questions_fail_at_once() -> None:
         ):
             with pytest.raises(LogFailure, match="away"):
                 await ask()
+
+
+async def test_what_is_shed_while_it_is_away_is_said_with_the_next_hello() -> None:
+    async with house() as nursery:
+        link, log = await started(nursery), MemoryLog()
+        link.shed({"ingest:full": 2})
+        link.shed({"ingest:full": 1, "ingest:timeout": 4})
+        notary = await attached(nursery, link, log)
+        assert log.counts == {"ingest:full": 3, "ingest:timeout": 4}
+        await notary.die()
+        assert (await _reborn(nursery, link, log)).counts == {}, "once"
 
 
 async def test_more_questions_than_may_wait_fail_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
