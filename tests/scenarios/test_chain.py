@@ -1,6 +1,7 @@
 """An application, a sidecar, a gateway and a receiver: each hop its own process and its own log."""
 
 import socket
+import uuid
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def chain(
 ) -> tuple[Gateway, Gateway]:
     """A sidecar without masking, whose senders are known by network, before a masking gateway."""
     config = policy(parties, shared_receiver.endpoint)
+    config["routes"].append(route("once", replay={"require": "transfer-id"}))
     for each in config["routes"]:
         each["allow"] = [GATEWAY]
     gateway = start_gateway(config)
@@ -35,7 +37,7 @@ def chain(
         "egress": {"bind": "127.0.0.1:0", "zone": "partner", "tls": {"mode": "none"}}
     }
     here = [{"networks": ["127.0.0.1/32"]}]
-    egress["routes"] = [route("orders", listener="egress", allow=here)]
+    egress["routes"] = [route(name, listener="egress", allow=here) for name in ("orders", "once")]
     return start_gateway(egress), gateway
 
 
@@ -72,3 +74,18 @@ def test_a_loop_is_refused(chain: tuple[Gateway, Gateway]) -> None:
     with Client(socket.create_connection(sidecar.address("egress"), timeout=15)) as client:
         answer = client.ask(request("/orders/3", BODY, "Via: 1.1 sidecar-a"))
     assert answer.status == 508
+
+
+def test_the_sender_hears_that_a_gateway_further_on_had_delivered_it(
+    chain: tuple[Gateway, Gateway], shared_receiver: Receiver
+) -> None:
+    sidecar, _ = chain
+    sent = request("/once/1", b"{}", f"Transfer-Id: {uuid.uuid4()}")
+    before = len(shared_receiver.received)
+    with Client(socket.create_connection(sidecar.address("egress"), timeout=15)) as client:
+        first, again = client.ask(sent), client.ask(sent)
+    assert (first.status, first.values("transfer-duplicate")) == (200, [])
+    assert (again.status, again.value("transfer-duplicate"), again.body) == (200, "?1", b"")
+    assert len(shared_receiver.received) == before + 1
+    ours = receipt_of(sidecar, again)
+    assert (ours["attempt"], ours["kind"], ours["answer"]["status"]) == ("2", "delivered", 200)
