@@ -14,14 +14,18 @@ from tests.scenarios.gateway import wait_until
 
 
 def kill(site: Site, times: int) -> None:
-    """Kill `times` times."""
+    """Kill `times` times, each time after some transfers, or at any instant of a start."""
     workers = site.gateway.config["workers"]
     for _ in range(times):
-        time.sleep(site.chance.uniform(0, 0.4))  # the instant is what these tests are about
+        if site.chance.random() < 0.8:
+            wanted = site.ledger.acknowledged + site.chance.randrange(20)
+            wait_until(lambda wanted=wanted: site.ledger.acknowledged >= wanted, 30)  # type: ignore[misc]
+        time.sleep(site.chance.uniform(0, 0.1))  # the instant is what these tests are about
         if workers == 1:
             _kill_all(site)
         else:
             _kill_one(site, workers)
+    wait_until(lambda: whole(site, workers) and site.ready, 60)
 
 
 def _kill_all(site: Site) -> None:

@@ -115,6 +115,10 @@ class Site:
                     found[child] = kind
         return found
 
+    @property
+    def ready(self) -> bool:
+        return self.gateway.admin("/readyz")[0] == 200
+
     def process(self, kind: str) -> int:
         """The number of the one process that does this."""
         (found,) = [pid for pid, each in self.processes().items() if each in (kind, "all")]

@@ -40,10 +40,6 @@ def mount() -> Iterator[Mount]:
         subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
 
 
-def ready(site: Site) -> bool:
-    return site.gateway.admin("/readyz")[0] == 200
-
-
 def require_refused(site: Site) -> None:
     """A new transfer gets 503 with `Retry-After`, and the receiver sees nothing of it."""
     name = f"{uuid.uuid4()}.0"
@@ -59,7 +55,7 @@ def require_refused(site: Site) -> None:
 def require_crossing(site: Site) -> None:
     """Transfers are acknowledged again."""
     before = site.ledger.acknowledged
-    wait_until(lambda: site.ledger.acknowledged > before + 20)
+    wait_until(lambda: site.ledger.acknowledged > before + 20, 60)
 
 
 def endure(site: Site, trouble: Callable[[], None], mend: Callable[[], None]) -> None:
@@ -67,13 +63,13 @@ def endure(site: Site, trouble: Callable[[], None], mend: Callable[[], None]) ->
     site.load()
     require_crossing(site)
     trouble()
-    wait_until(lambda: not ready(site))
+    wait_until(lambda: not site.ready, 30)
     for _ in range(3):
         require_refused(site)
     assert site.gateway.process.poll() is None
-    assert not ready(site)
+    assert not site.ready
     mend()
-    wait_until(lambda: ready(site))
+    wait_until(lambda: site.ready, 30)
     require_crossing(site)
     site.finish()
     judged = Judgement(site)
@@ -143,7 +139,7 @@ def test_a_store_that_is_read_only_from_the_start(
     site.gateway.other.clear()
     subprocess.run(["umount", site.store], check=True)
     site.gateway.start()
-    assert ready(site)
+    assert site.ready
     site.finish()
 
 
