@@ -103,6 +103,11 @@ class Draft:
         self.transfers: dict[Transfer, tuple[int, int]] = {}
         self.attempts: dict[bytes, int] = {}
 
+    def require_new(self, attempt_id: bytes | None) -> None:
+        """Raises for an attempt that is known to have its statement. Fails closed."""
+        if attempt_id in self.attempts or attempt_id in self._book.attempts:
+            raise EvidenceError("this attempt has its statement already")
+
     def place(self, stream: str, transfer_id: str | None) -> Place:
         """Where the next statement about this transfer, or the next event (None), stands."""
         book = self._book

@@ -5,6 +5,7 @@ a whole one by writing a scratch file, fdatasync, rename over the old name, and 
 """
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +17,11 @@ FOLDER_MODE: Final = 0o750
 
 class Disk:
     """Raises `OSError` and nothing else."""
+
+    def require_writable(self, folder: Path) -> None:
+        """Raises on a read-only file system, before anything else fails of it less clearly."""
+        if os.statvfs(folder).f_flag & os.ST_RDONLY:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     def append(self, fd: int, data: bytes) -> None:
         """Write all of `data` at the end of the file; after an error a part may be there."""

@@ -89,6 +89,7 @@ class Scribe:
             item = pending.item
             try:
                 stream, transfer_id, attempt_id = self._of(item)
+                draft.require_new(attempt_id)
                 place = draft.place(stream, transfer_id)
                 envelope = self._sign(self._build(item, place, draft.completed))
                 if len(envelope) > MAX_ENTRY:

@@ -67,3 +67,8 @@ class Health:
         if self.ready is not was:
             for on_change in list(self._watchers):
                 on_change()
+
+
+def reason(error: Exception) -> str:
+    """What a failing disk is said to fail of."""
+    return (error.strerror or "no reason given") if isinstance(error, OSError) else str(error)

@@ -1,7 +1,7 @@
 """The keys that the notary signs with, from PEM (PKCS#8, unencrypted)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,6 +21,10 @@ class Keys:
     receipt: Ed25519PrivateKey
     log: Ed25519PrivateKey
     log_pq: MLDSA44PrivateKey | None
+
+    def before(self, receipt_key: bytes) -> "Keys":
+        """The same with an earlier receipt key, in PEM. Raises `CredentialError`."""
+        return replace(self, receipt=load_ed25519(receipt_key, "the previous receipt key"))
 
     def envelope(self) -> Callable[[bytes], bytes]:
         """A signer of statements."""

@@ -10,33 +10,30 @@
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 import trio
 
 from proxy.errors import EvidenceError, LogFailure
-from proxy.model import Claim, Earlier, Event, Intent, Receipt, Submission, Verdict
+from proxy.model import Claim, Earlier, Event, Receipt, Submission
 from proxy.notary import opening
 from proxy.notary.cosigning import Cosigning
 from proxy.notary.disk import Disk
-from proxy.notary.drafts import Item, Pending, stream_of
+from proxy.notary.drafts import stream_of
 from proxy.notary.folder import Folder
 from proxy.notary.intents import FOLDER
-from proxy.notary.keys import Keys, load_ed25519
+from proxy.notary.keys import Keys
 from proxy.notary.link import OnDone, Waiting
 from proxy.notary.offer import sites
-from proxy.notary.resent import Resent
-from proxy.notary.shedding import EVERY, Shedding
+from proxy.notary.reception import STOPPED, Reception
+from proxy.notary.shedding import Shedding, every_minute
 from proxy.notary.store import Clock, Store
 from proxy.notary.witness import Tell
 from proxy.notary.writer import OnCommit, Writer
 from proxy.receipt import dsse, keychain, reading
 from proxy.receipt.policy import Policy
 
-_MOST_QUEUED = 65_536
-"""What may pile up while the disk fails."""
-_OK = 200
-_STOPPED = "the notary has stopped"
+_OK: Final = 200
 
 
 class Notary:
@@ -48,7 +45,7 @@ class Notary:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._store = writer.store
-        self._resent = Resent(writer.store, self._submit_again)
+        self._reception = Reception(writer)
         self._shedding = Shedding(writer.store.clock())
         self._started = False
         self._cosigning: Cosigning | None = None
@@ -81,10 +78,7 @@ class Notary:
         """
         if policy is not None:
             sites(policy)  # refused before anything is opened
-        previous = None
-        if previous_key is not None:
-            old = load_ed25519(previous_key, "the previous receipt key")
-            previous = Keys(keys.origin, old, keys.log, keys.log_pq)
+        previous = None if previous_key is None else keys.before(previous_key)
         opened = Store(
             store, keys, disk or Disk(), clock, capacity=capacity, live=live, previous=previous
         )
@@ -97,14 +91,14 @@ class Notary:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Commit and publish until `close`; commits what is queued even when it is cancelled."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._resent.run)
-            nursery.start_soon(self._tell_shed)
+            nursery.start_soon(self._reception.run)
+            nursery.start_soon(every_minute, self._enter_shed)
             if self._cosigning is not None:
                 nursery.start_soon(self._cosigning.run)
             try:
                 await self._writer.run(task_status)
             finally:
-                self._resent.give_up()
+                self._reception.give_up()
             nursery.cancel_scope.cancel()
 
     async def close(self, *, clean: bool = True) -> None:
@@ -116,9 +110,9 @@ class Notary:
         if not writer.stop.is_set():
             self._enter_shed()
             if self._started:
-                self._enter(Event("stop", {"clean": clean}))
+                self._reception.enter(Event("stop", {"clean": clean}))
         await writer.close()
-        self._resent.give_up()
+        self._reception.give_up()
 
     async def publish(self) -> None:
         """Write tiles and checkpoint now instead of at the next `checkpoint_every`."""
@@ -208,61 +202,16 @@ class Notary:
 
     def submit(self, submission: Submission, on_done: OnDone, *, resent: bool = False) -> None:
         """See `Link.submit`. `on_done` may be told before this returns."""
-        attempt_id, writer = submission.attempt_id, self._writer
-        pending = writer.waiting.get(attempt_id)
-        if writer.stopped.is_set():
-            on_done(LogFailure(_STOPPED))
-        elif pending is not None:
-            self._join(pending, on_done, patient=resent)
-        elif resent or attempt_id in self._store.book.attempts:
-            self._resent.put(submission, on_done)
-        else:
-            self._submit(submission, on_done)
-
-    def _join(self, pending: Pending, on_done: OnDone, *, patient: bool) -> None:
-        failing = self._writer.health.journal
-        if failing is not None and not patient:
-            on_done(LogFailure(failing))
-            return
-        pending.patient = pending.patient or patient
-        pending.waiters.append(on_done)
-
-    def _submit(self, submission: Submission, on_done: OnDone) -> None:
-        """The first time that this attempt is concluded."""
-        writer, health = self._writer, self._writer.health
-        pending = Pending(submission, patient=False, waiters=[on_done])
-        if health.failing is not None:
-            failure = LogFailure(health.failing)
-            idle = submission.verdict is Verdict.REJECTED
-            if idle or writer.queued >= _MOST_QUEUED:
-                # What peers can pile up stays bounded. An intent, if there is one, stays open.
-                self._store.ids.release(submission.attempt_id)
-                on_done(failure)
-                return
-            if health.journal is not None:
-                writer.submit(pending)
-                pending.unanswered(failure)
-                return
-        writer.submit(pending)
-
-    def _submit_again(self, submission: Submission, on_done: OnDone) -> None:
-        """One that was sent before, but is not in the log."""
-        pending = self._writer.waiting.get(submission.attempt_id)
-        if self._writer.stopped.is_set():
-            on_done(LogFailure(_STOPPED))
-        elif pending is not None:
-            self._join(pending, on_done, patient=True)
-        else:
-            self._writer.submit(Pending(submission, patient=True, waiters=[on_done]))
+        self._reception.submit(submission, on_done, resent=resent)
 
     # --- what is not a worker's ------------------------------------------------------------------
 
     async def note(self, event: Event) -> Receipt:
         """Put an event into the log. Raises `LogFailure`; it is then written later, if at all."""
         if self._writer.stop.is_set():
-            raise LogFailure(_STOPPED)
+            raise LogFailure(STOPPED)
         self._started = self._started or event.kind == "start"
-        return await self._enter(event).receipt()
+        return await self._reception.enter(event).receipt()
 
     async def worker_gone(self, name: str) -> int:
         """Close the intents that a dead worker left open, and let go what it held.
@@ -273,32 +222,17 @@ class Notary:
         path = self._store.folder / FOLDER / name
         try:
             found = await trio.to_thread.run_sync(opening.still_open, path, self._store.find)
-            waiting = [self._close(intent) for intent in found]
+            waiting = [self._reception.close(intent) for intent in found]
             for each in waiting:
-                await each.receipt()
+                if each is not None:
+                    await each.receipt()
             if found:
-                await self._enter(opening.recovery(len(found), 0), patient=True).receipt()
+                await self._reception.enter(opening.recovery(len(found), 0), patient=True).receipt()
             self._store.ids.drop(name)
             self._store.disk.unlink(path)
         except (OSError, EvidenceError) as error:
             raise LogFailure(f"the intents of {name} cannot be closed: {error}") from None
         return len(found)
-
-    def _close(self, intent: Intent) -> Waiting:
-        pending = self._writer.waiting.get(intent.attempt_id)
-        if pending is None:
-            return self._enter(intent, patient=True)
-        waiting = Waiting()
-        self._join(pending, waiting, patient=True)
-        return waiting
-
-    def _enter(self, item: Item, *, patient: bool = False) -> Waiting:
-        waiting = Waiting()
-        if self._writer.stopped.is_set():
-            waiting(LogFailure(_STOPPED))
-        else:
-            self._writer.submit(Pending(item, patient, waiters=[waiting]))
-        return waiting
 
     # --- what was turned away --------------------------------------------------------------------
 
@@ -306,16 +240,11 @@ class Notary:
         """See `Link.shed`. In the log they are one event a minute."""
         self._shedding.add(counts)
 
-    async def _tell_shed(self) -> None:
-        while True:
-            await trio.sleep(EVERY)
-            if self.ready:
-                self._enter_shed()
-
     def _enter_shed(self) -> None:
-        event = self._shedding.event(self._store.clock())
+        failing = self._writer.health.failing is not None
+        event = None if failing else self._shedding.event(self._store.clock())
         if event is not None:
-            self._enter(event)
+            self._reception.enter(event)
 
 
 def _status(envelope: bytes) -> int:

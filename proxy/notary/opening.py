@@ -4,13 +4,15 @@ A journal that lost its table of ids, or the other way round, is refused: what w
 be admitted again.
 """
 
+import fcntl
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from proxy.errors import CredentialError
+from proxy.errors import CredentialError, LogFailure
 from proxy.model import Event, Intent
 from proxy.notary.book import Book
 from proxy.notary.disk import Disk
@@ -32,9 +34,24 @@ def make_folder(folder: Path, disk: Disk) -> None:
     Raises `OSError`.
     """
     gained = disk.make_folders(folder)
+    disk.require_writable(folder)
     if not (folder / JOURNAL).exists():
         for each in {*gained, folder.parent}:
             disk.sync_folder(each)
+
+
+def lock(folder: Path) -> int:
+    """An exclusive lock on the folder itself, held for as long as it is open.
+
+    Raises `LogFailure` where another process has it, and `OSError`.
+    """
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise LogFailure(f"{folder} is in use by another process") from None
+    return fd
 
 
 def read(folder: Path, keys: Keys) -> tuple[note.Checkpoint | None, Recovered]:

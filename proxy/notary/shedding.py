@@ -4,14 +4,16 @@ A peer that nobody knows must not buy an entry: so its handshakes are only count
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
+
+import trio
 
 from proxy.model import Event
 from proxy.receipt.terms import timestamp
 
-EVERY: Final = 60.0
+_EVERY: Final = 60.0
 _KINDS: Final = 256
 _OTHERS: Final = "others"
 
@@ -41,3 +43,10 @@ class Shedding:
                 "counts": {kind: str(count) for kind, count in sorted(counts.items())},
             },
         )
+
+
+async def every_minute(tell: Callable[[], None]) -> None:
+    """Call `tell` every minute, until cancelled."""
+    while True:
+        await trio.sleep(_EVERY)
+        tell()

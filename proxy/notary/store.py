@@ -4,7 +4,6 @@ The steps of a commit are separate, so that the notary can put the slow one into
 and `draft` (nothing changes), `append`, `sync` (may block), `settle` (now it counts).
 """
 
-import fcntl
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable
@@ -57,7 +56,7 @@ class Store:
         self._indexing = threading.Lock()
         try:
             opening.make_folder(folder, disk)
-            self._lock = _lock(folder)
+            self._lock = opening.lock(folder)
         except OSError as error:
             raise LogFailure(f"{folder}: {error.strerror}") from None
         try:
@@ -244,14 +243,3 @@ class Store:
 
     def _bundle(self, position: int) -> list[bytes]:
         return load_tile(self._load, ENTRIES, position, TILE_WIDTH)[1]
-
-
-def _lock(folder: Path) -> int:
-    """An exclusive lock on the folder itself, held for as long as it is open."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(fd)
-        raise LogFailure(f"{folder} is in use by another process") from None
-    return fd

@@ -28,7 +28,7 @@ import trio
 
 from proxy.errors import EvidenceError, LogFailure
 from proxy.notary.drafts import Batch, Pending
-from proxy.notary.health import Health
+from proxy.notary.health import Health, reason
 from proxy.notary.store import Store
 
 _BATCH: Final = 256
@@ -203,10 +203,10 @@ class Writer:
 
     def _spoilt(self, error: OSError) -> LogFailure:
         """Nothing is appended to this journal any more."""
-        reason = f"the journal cannot be written: {_reason(error)}"
-        self.health.journal_is(reason)
+        failure = f"the journal cannot be written: {reason(error)}"
+        self.health.journal_is(failure)
         self._work.set()
-        return LogFailure(reason)
+        return LogFailure(failure)
 
     # --- publication -----------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ class Writer:
                 try:
                     edition = await trio.to_thread.run_sync(self.store.publish, *found)
                 except (OSError, LogFailure, EvidenceError) as error:
-                    self.health.publication_is(f"the log cannot be published: {_reason(error)}")
+                    self.health.publication_is(f"the log cannot be published: {reason(error)}")
                     return
                 self.health.publication_is(None)
                 self.on_published(self.store.publisher.checkpoint)
@@ -250,7 +250,3 @@ class Writer:
             self._spoilt(error)
             return False
         return True
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror or "no reason given") if isinstance(error, OSError) else str(error)

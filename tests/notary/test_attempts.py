@@ -31,6 +31,7 @@ from tests.notary.samples import (
     refusal,
     running,
     statements,
+    until,
 )
 
 
@@ -108,6 +109,20 @@ async def test_that_is_so_even_while_the_first_is_being_written(tmp_path: Path) 
         assert len(results) == 6
         assert set(results) == {results[0]}
         assert notary.size == 1
+
+
+async def test_that_is_so_when_the_first_is_written_while_the_log_is_searched_for_it(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path / "log") as notary:
+        for number in range(1, 51):
+            found = submission(outcome())
+            searched: list[Receipt | LogFailure] = []
+            notary.submit(found, searched.append, resent=True)
+            receipt = await notary.conclude(found)
+            await until(lambda searched=searched: len(searched) == 1)  # type: ignore[misc]
+            assert searched == [receipt]
+            assert notary.size == number
 
 
 async def test_that_is_so_when_the_first_is_long_published_and_forgotten(tmp_path: Path) -> None:
