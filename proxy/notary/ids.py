@@ -18,15 +18,7 @@ Rules
   restart the memos from the watermark on are `redo`ne.
 - The table holds no names and no content: everything is keyed with the store key.
 
-A memo, 53 octets, and the value that the table keeps under the key, 44:
-
-    memo    01 ‖ key 16 ‖ body
-    value   body ‖ index of the entry u64be
-    body    expires u64be ‖ sender 8 ‖ state u8 ‖ status u16be ‖ known u8 ‖ content 16
-
-`key` = HMAC-SHA256(store key, "id" NUL sender NUL route NUL id), `sender` and `content` likewise,
-cut to their width; `expires` in Unix seconds, `status` 0 for none, `known` 0 where the content is
-not. The order of calls:
+The octets of a memo stand in `ids_memo.py`. The order of calls:
 
     open ─ require_reach ─ redo… ─ (reserve ─ memo ─ settle)… ─ batch ─ flush ─ flushed … ─ close
 
@@ -34,38 +26,20 @@ All but `flush` is for the event loop; `flush` runs in a thread, one at a time.
 """
 
 import hmac
-import math
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
-from proxy.errors import EvidenceError, LogFailure, Refusal
-from proxy.model import Claim, Intent, Submission, Verdict
+from proxy.errors import EvidenceError, Refusal
+from proxy.model import Claim, Intent, Submission
+from proxy.notary.ids_memo import DELIVERED, UNDECIDED, Record, Tags, read, tag, unpack
 from proxy.notary.ids_table import IDS, Table
 from proxy.notary.shares import Shares
+from proxy.notary.sieve import Sieve
 from proxy.notary.storekey import store_key
 
-DELIVERED: Final = 1
-UNDECIDED: Final = 2
-_STATES: Final = {Verdict.DELIVERED: DELIVERED, Verdict.INDETERMINATE: UNDECIDED}
-_MARK: Final = b"\x01"
-_BODY: Final = struct.Struct(">Q8sBHB16s")
-_VALUE: Final = struct.Struct(">Q8sBHB16sQ")
-_MEMO: Final = 17 + _BODY.size
-_SENDERS: Final = 4_096
 _ENOUGH: Final = 8_192
 """Rows that make a flush worth its while."""
-
-
-class _Record(NamedTuple):
-    expires: int
-    sender: bytes
-    state: int
-    status: int
-    known: int
-    content: bytes
-    leaf: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +59,26 @@ class Batch:
     expired: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(NamedTuple):
     attempt_id: bytes
     holder: str
     sender: bytes
-    earlier: _Record | None
+    earlier: Record | None
     """The undecided one that it takes the place of."""
 
 
 class Ids:
     def __init__(self, table: Table, key: bytes, capacity: int) -> None:
         self._table = table
-        self._secret = key
+        self._tags = Tags(key)
         self._watermark = table.size
         self._shares = Shares(capacity)
+        self._sieve = Sieve(capacity)
         self._overlay: dict[bytes, bytes] = {}
         self._flushing: dict[bytes, bytes] = {}
         self._held: dict[bytes, _Held] = {}
         self._attempts: dict[bytes, bytes] = {}
         """Attempt id -> key, of what is held."""
-        self._senders: dict[str, bytes] = {}
-        """Tags of the names that came lately."""
         self._stored = 0
         """About how many rows the table has, expired ones too."""
 
@@ -118,7 +90,7 @@ class Ids:
         `LogFailure` where the disk fails.
         """
         key = store_key(folder, make=not (folder / IDS).exists())
-        opened = cls(Table(folder, _tag(key, b"store", 16)), key, capacity)
+        opened = cls(Table(folder, tag(key, b"store", 16)), key, capacity)
         try:
             opened._count()
         except BaseException:
@@ -127,9 +99,10 @@ class Ids:
         return opened
 
     def _count(self) -> None:
-        for value in self._table:
-            record = _record(value)
+        for key, value in self._table:
+            record = read(value)
             self._shares.add(record.sender, record.expires)
+            self._sieve.add(key, record.expires)
             self._stored += 1
 
     def close(self) -> None:
@@ -174,7 +147,7 @@ class Ids:
         `holder` is the worker whose attempt it is. Asked again for the same attempt it answers the
         same. Raises `Refusal` in-flight, undecided or overloaded, and `LogFailure`.
         """
-        key = self._key(claim)
+        key = self._tags.key(claim)
         held = self._held.get(key)
         if held is not None:
             if held.attempt_id == attempt_id:
@@ -185,7 +158,7 @@ class Ids:
             return Delivered(earlier.status or None, earlier.leaf)
         if earlier is not None and not claim.forward_undecided:
             raise Refusal("undecided", "the last attempt with the Transfer-Id was indeterminate")
-        sender = self._sender(claim.sender)
+        sender = self._tags.sender(claim.sender)
         if earlier is None:
             self._shares.require_room(sender, now)
         self._hold(key, _Held(attempt_id, holder, sender, earlier))
@@ -196,11 +169,11 @@ class Ids:
 
         Nothing where the id is held or delivered: then the attempt's statement is in the log.
         """
-        key = self._key(claim)
+        key = self._tags.key(claim)
         earlier = self._find(key, now)
         if key in self._held or (earlier is not None and earlier.state == DELIVERED):
             return
-        sender = self._sender(claim.sender)
+        sender = self._tags.sender(claim.sender)
         self._hold(key, _Held(attempt_id, holder, sender, earlier))
 
     def _hold(self, key: bytes, held: _Held) -> None:
@@ -211,48 +184,32 @@ class Ids:
 
     def matches(self, claim: Claim, content_sha256: bytes, now: float) -> bool:
         """Whether this content is what was delivered under the id; False where nobody knows."""
-        found = self._find(self._key(claim), now)
+        found = self._find(self._tags.key(claim), now)
         if found is None or found.state != DELIVERED or not found.known:
             return False
-        return hmac.compare_digest(found.content, self._content(content_sha256))
+        return hmac.compare_digest(found.content, self._tags.content(content_sha256))
 
     def memo(self, found: Submission | Intent, now: float) -> bytes | None:
         """What goes beside its entry into the journal; None where the entry changes no id.
 
         An intent is one that a crash left open: its attempt ends `indeterminate`.
         """
-        sent = found if isinstance(found, Submission) else None
-        state = _STATES.get(Verdict.INDETERMINATE if sent is None else sent.verdict)
-        claim = found.claim
-        if claim is None or state is None:
-            return None
-        key = self._attempts.get(found.attempt_id) or self._key(claim)
-        content = None if sent is None else sent.content_sha256
-        body = _BODY.pack(
-            math.ceil(now + claim.window),
-            self._sender(claim.sender),
-            state,
-            (sent.status if sent is not None else None) or 0,
-            content is not None,
-            bytes(16) if content is None else self._content(content),
-        )
-        return _MARK + key + body
+        return self._tags.memo(found, self._attempts.get(found.attempt_id), now)
 
     def settle(self, attempt_id: bytes | None, index: int, memo: bytes | None, now: float) -> None:
         """Entry `index` is durable: its memo counts from now on, and its attempt holds no more."""
         held = self.release(attempt_id)
         if memo is None:
             return
-        if len(memo) != _MEMO or memo[:1] != _MARK:
-            raise EvidenceError(f"entry {index}: malformed memo")
-        key, value = memo[1:17], memo[17:] + index.to_bytes(8)
-        record = _record(value)
+        key, value = unpack(index, memo)
+        record = read(value)
         earlier = self._find(key, now) if held is None else held.earlier
         if earlier is not None:
             if earlier.state == DELIVERED and record.state == UNDECIDED:
                 return
             self._shares.remove(earlier.sender, earlier.expires)
         self._shares.add(record.sender, record.expires)
+        self._sieve.add(key, record.expires)
         self._overlay[key] = value
 
     def release(self, attempt_id: bytes | None) -> _Held | None:
@@ -275,6 +232,7 @@ class Ids:
     def batch(self, size: int, now: float, *, all_of_it: bool = False) -> Batch | None:
         """What to flush now that every entry below `size` is settled; None: not worth it yet."""
         self._shares.expire(now)
+        self._sieve.expire(now)
         live = self._shares.kept
         stale = self._stored - live
         waiting = len(self._overlay) + len(self._flushing)
@@ -303,36 +261,11 @@ class Ids:
 
     # --- looking up ------------------------------------------------------------------------------
 
-    def _find(self, key: bytes, now: float) -> _Record | None:
+    def _find(self, key: bytes, now: float) -> Record | None:
+        if not self._sieve.may_have(key):
+            return None
         value = self._overlay.get(key) or self._flushing.get(key) or self._table.find(key)
         if value is None:
             return None
-        record = _record(value)
+        record = read(value)
         return record if record.expires > now else None
-
-    def _key(self, claim: Claim) -> bytes:
-        text = f"{claim.sender}\0{claim.route}\0{claim.transfer_id}"
-        return _tag(self._secret, b"id\0" + text.encode(errors="surrogatepass"), 16)
-
-    def _sender(self, name: str) -> bytes:
-        tag = self._senders.get(name)
-        if tag is None:
-            if len(self._senders) >= _SENDERS:
-                self._senders.clear()
-            message = b"sender\0" + name.encode(errors="surrogatepass")
-            tag = self._senders[name] = _tag(self._secret, message, 8)
-        return tag
-
-    def _content(self, content_sha256: bytes) -> bytes:
-        return _tag(self._secret, b"content\0" + content_sha256, 16)
-
-
-def _tag(key: bytes, message: bytes, width: int) -> bytes:
-    return hmac.digest(key, message, "sha256")[:width]
-
-
-def _record(value: object) -> _Record:
-    """Raises `LogFailure` for what this program never wrote. Fails closed."""
-    if not isinstance(value, bytes) or len(value) != _VALUE.size:
-        raise LogFailure("the table of ids holds a malformed row")
-    return _Record(*_VALUE.unpack(value))

@@ -64,11 +64,13 @@ class Table:
             raise EvidenceError(f"{self.path} was not written under this store's key")
         return int(about[0][1])
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Every value, expired ones too; for the beginning. Raises `EvidenceError` as well."""
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        """Every key and value, expired ones too; for the beginning.
+
+        Raises `EvidenceError` as well.
+        """
         with sqlite.translated(self.path):
-            for (value,) in self._reader.execute("SELECT value FROM ids"):
-                yield value
+            yield from self._reader.execute("SELECT key, value FROM ids")
 
     def find(self, key: bytes) -> bytes | None:
         try:

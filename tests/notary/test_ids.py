@@ -1,5 +1,6 @@
 """The table of ids: what a repeat is answered, across restarts, and what it refuses to guess."""
 
+import hashlib
 import os
 import resource
 import shutil
@@ -19,6 +20,7 @@ from proxy.errors import EvidenceError, LogFailure, Refusal
 from proxy.model import Claim, Intent, Submission, Verdict
 from proxy.notary.ids import Delivered, Ids
 from proxy.notary.ids_table import IDS
+from proxy.notary.sieve import Sieve
 from proxy.notary.storekey import STORE_KEY
 
 NOW = 1_780_000_000.0
@@ -543,3 +545,26 @@ def test_files_are_as_open_as_they_may_be(tmp_path: Path) -> None:
     assert modes.pop(STORE_KEY) == 0o600
     assert set(modes.values()) == {0o640}
     log.ids.close()
+
+
+# --- the sieve -----------------------------------------------------------------------------------
+
+
+def test_the_sieve_misses_nothing_that_has_not_expired_and_passes_few_others() -> None:
+    sieve, now, windows = Sieve(4096), 0, (30, 30, 30, 500)
+    live: dict[bytes, int] = {}
+    for number in range(40_000):
+        now = number // 100
+        key, expires = hashlib.sha256(b"%d" % number).digest()[:16], now + windows[number % 4]
+        sieve.add(key, expires)
+        live[key] = expires
+        if number % 2000 == 0:
+            sieve.expire(now)
+            assert all(sieve.may_have(key) for key, expires in live.items() if expires > now)
+    assert len(sieve._generations) <= 8
+    sieve.expire(now + 500)
+    new = [hashlib.sha256(b"new %d" % number).digest() for number in range(2000)]
+    assert not any(map(sieve.may_have, new))
+    for key in new[:1000]:
+        sieve.add(key, now + 1000)
+    assert sum(map(sieve.may_have, new[1000:])) < 60
