@@ -2,6 +2,7 @@
 
 import errno
 import resource
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +12,6 @@ import pytest
 
 from proxy.errors import LogFailure
 from proxy.model import Claim, Receipt, Verdict
-from proxy.notary.ids import _tag
 from proxy.notary.ids_table import Table
 from proxy.receipt.statement import submission
 from tests.notary.disks import FailingDisk
@@ -199,6 +199,9 @@ async def test_a_long_journal_waits_for_the_table_of_ids_and_goes_on_by_itself(
         inner = notary._store
         await deliver(notary)
         await notary.publish()
+        with sqlite3.connect(store / "ids.sqlite") as table:
+            [[of]] = table.execute("SELECT store FROM about")
+        table.close()
         inner.ids._table.close()
         inner._rotate = inner.journal.initial = 0  # it is too long from now on
         await deliver(notary)
@@ -206,7 +209,7 @@ async def test_a_long_journal_waits_for_the_table_of_ids_and_goes_on_by_itself(
         with pytest.raises(LogFailure, match=r"ids\.sqlite"):
             await conclude(notary, refusal())
         assert notary.size == 2
-        inner.ids._table = Table(store, _tag(inner.ids._secret, b"store", 16))
+        inner.ids._table = Table(store, of)
         await until(lambda: notary.ready)
         assert unready
         await deliver(notary)
