@@ -28,18 +28,16 @@ All but `flush` is for the event loop; `flush` runs in a thread, one at a time.
 import hmac
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import NamedTuple, Self
 
-from proxy.errors import EvidenceError, Refusal
+from proxy.errors import Refusal
 from proxy.model import Claim, Intent, Submission
+from proxy.notary.ids_kept import Batch as Batch
+from proxy.notary.ids_kept import Kept
 from proxy.notary.ids_memo import DELIVERED, UNDECIDED, Record, Tags, read, tag, unpack
 from proxy.notary.ids_table import IDS, Table
 from proxy.notary.shares import Shares
-from proxy.notary.sieve import Sieve
 from proxy.notary.storekey import store_key
-
-_ENOUGH: Final = 8_192
-"""Rows that make a flush worth its while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +46,6 @@ class Delivered:
 
     status: int | None
     index: int
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What a flush writes."""
-
-    rows: dict[bytes, bytes]
-    size: int
-    expired: bytes | None
 
 
 class _Held(NamedTuple):
@@ -69,18 +58,12 @@ class _Held(NamedTuple):
 
 class Ids:
     def __init__(self, table: Table, key: bytes, capacity: int) -> None:
-        self._table = table
+        self._kept = Kept(table, capacity)
         self._tags = Tags(key)
-        self._watermark = table.size
         self._shares = Shares(capacity)
-        self._sieve = Sieve(capacity)
-        self._overlay: dict[bytes, bytes] = {}
-        self._flushing: dict[bytes, bytes] = {}
         self._held: dict[bytes, _Held] = {}
         self._attempts: dict[bytes, bytes] = {}
         """Attempt id -> key, of what is held."""
-        self._stored = 0
-        """About how many rows the table has, expired ones too."""
 
     @classmethod
     def open(cls, folder: Path, *, capacity: int) -> Self:
@@ -92,45 +75,30 @@ class Ids:
         key = store_key(folder, make=not (folder / IDS).exists())
         opened = cls(Table(folder, tag(key, b"store", 16)), key, capacity)
         try:
-            opened._count()
+            for sender, expires in opened._kept.load():
+                opened._shares.add(sender, expires)
         except BaseException:
             opened.close()
             raise
         return opened
 
-    def _count(self) -> None:
-        for key, value in self._table:
-            record = read(value)
-            self._shares.add(record.sender, record.expires)
-            self._sieve.add(key, record.expires)
-            self._stored += 1
-
     def close(self) -> None:
         """Give the table up. What was not flushed is in the journal."""
-        self._table.close()
+        self._kept.close()
 
     # --- after a restart -------------------------------------------------------------------------
 
     @property
     def watermark(self) -> int:
         """The table holds what every entry below this index did to it."""
-        return self._watermark
+        return self._kept.watermark
 
     def require_reach(self, since: int, size: int) -> None:
         """Raises `EvidenceError` unless table and journal have everything between them.
 
         `since`: the first index whose memo the journal has; `size`: of the log. Fails closed.
         """
-        if self.watermark < since:
-            raise EvidenceError(
-                f"{self._table.path} is older than the log, or lost: it ends at entry "
-                f"{self.watermark}, the journal begins at {since}; what was delivered between "
-                "them would be admitted again"
-            )
-        if self.watermark > size:
-            raise EvidenceError(
-                f"{self._table.path} is of a longer log: of {self.watermark} entries, not {size}"
-            )
+        self._kept.require_reach(since, size)
 
     def redo(self, index: int, memo: bytes, now: float) -> None:
         """Repeat what entry `index` did; nothing below the watermark. In the order of the log."""
@@ -153,7 +121,7 @@ class Ids:
             if held.attempt_id == attempt_id:
                 return None
             raise Refusal("in-flight", "another attempt has the Transfer-Id", retry_after=1)
-        earlier = self._find(key, now)
+        earlier = self._kept.find(key, now)
         if earlier is not None and earlier.state == DELIVERED:
             return Delivered(earlier.status or None, earlier.leaf)
         if earlier is not None and not claim.forward_undecided:
@@ -170,7 +138,7 @@ class Ids:
         Nothing where the id is held or delivered: then the attempt's statement is in the log.
         """
         key = self._tags.key(claim)
-        earlier = self._find(key, now)
+        earlier = self._kept.find(key, now)
         if key in self._held or (earlier is not None and earlier.state == DELIVERED):
             return
         sender = self._tags.sender(claim.sender)
@@ -184,7 +152,7 @@ class Ids:
 
     def matches(self, claim: Claim, content_sha256: bytes, now: float) -> bool:
         """Whether this content is what was delivered under the id; False where nobody knows."""
-        found = self._find(self._tags.key(claim), now)
+        found = self._kept.find(self._tags.key(claim), now)
         if found is None or found.state != DELIVERED or not found.known:
             return False
         return hmac.compare_digest(found.content, self._tags.content(content_sha256))
@@ -203,14 +171,13 @@ class Ids:
             return
         key, value = unpack(index, memo)
         record = read(value)
-        earlier = self._find(key, now) if held is None else held.earlier
+        earlier = self._kept.find(key, now) if held is None else held.earlier
         if earlier is not None:
             if earlier.state == DELIVERED and record.state == UNDECIDED:
                 return
             self._shares.remove(earlier.sender, earlier.expires)
         self._shares.add(record.sender, record.expires)
-        self._sieve.add(key, record.expires)
-        self._overlay[key] = value
+        self._kept.put(key, value, record.expires)
 
     def release(self, attempt_id: bytes | None) -> _Held | None:
         """The attempt has ended without a statement, or before it held anything."""
@@ -232,17 +199,7 @@ class Ids:
     def batch(self, size: int, now: float, *, all_of_it: bool = False) -> Batch | None:
         """What to flush now that every entry below `size` is settled; None: not worth it yet."""
         self._shares.expire(now)
-        self._sieve.expire(now)
-        live = self._shares.kept
-        stale = self._stored - live
-        waiting = len(self._overlay) + len(self._flushing)
-        if not (all_of_it or waiting >= _ENOUGH or stale >= max(_ENOUGH, live)):
-            return None
-        # A dict of its own: a thread may still be reading the one before.
-        self._flushing = {**self._flushing, **self._overlay}
-        self._overlay = {}
-        expired = int(now).to_bytes(8) if stale > live // 4 else None
-        return Batch(self._flushing, size, expired)
+        return self._kept.batch(size, now, live=self._shares.kept, all_of_it=all_of_it)
 
     def flush(self, batch: Batch, *, durable: bool = False) -> None:
         """Write a batch, in a thread. Raises `LogFailure`.
@@ -250,22 +207,8 @@ class Ids:
         After a failure nothing is lost: the rows are in the next batch. `durable`: return when it
         outlives a loss of power.
         """
-        self._table.write(batch.rows, batch.size, expired=batch.expired, durable=durable)
+        self._kept.flush(batch, durable=durable)
 
     def flushed(self, batch: Batch) -> None:
         """The batch is in the table."""
-        self._watermark = max(self._watermark, batch.size)
-        self._stored = self._shares.kept if batch.expired else self._stored + len(batch.rows)
-        if self._flushing is batch.rows:
-            self._flushing = {}
-
-    # --- looking up ------------------------------------------------------------------------------
-
-    def _find(self, key: bytes, now: float) -> Record | None:
-        if not self._sieve.may_have(key):
-            return None
-        value = self._overlay.get(key) or self._flushing.get(key) or self._table.find(key)
-        if value is None:
-            return None
-        record = read(value)
-        return record if record.expires > now else None
+        self._kept.flushed(batch, live=self._shares.kept)
