@@ -2,7 +2,6 @@
 
 import errno
 import resource
-import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +11,7 @@ import pytest
 
 from proxy.errors import LogFailure
 from proxy.model import Claim, Receipt, Verdict
-from proxy.notary.ids_table import Table
+from proxy.notary.ids import Ids
 from proxy.receipt.statement import submission
 from tests.notary.disks import FailingDisk
 from tests.notary.samples import (
@@ -199,17 +198,14 @@ async def test_a_long_journal_waits_for_the_table_of_ids_and_goes_on_by_itself(
         inner = notary._store
         await deliver(notary)
         await notary.publish()
-        with sqlite3.connect(store / "ids.sqlite") as table:
-            [[of]] = table.execute("SELECT store FROM about")
-        table.close()
-        inner.ids._table.close()
+        inner.ids.close()
         inner._rotate = inner.journal.initial = 0  # it is too long from now on
         await deliver(notary)
         unready = not notary.ready
         with pytest.raises(LogFailure, match=r"ids\.sqlite"):
             await conclude(notary, refusal())
         assert notary.size == 2
-        inner.ids._table = Table(store, of)
+        inner.ids = Ids.open(store, capacity=100)
         await until(lambda: notary.ready)
         assert unready
         await deliver(notary)
