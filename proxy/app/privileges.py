@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from proxy.errors import ConfigError, Problem
+from proxy.notary.disk import Disk
 from proxy.settings.load import Loaded
 from proxy.settings.secrets import resolve_path
 
@@ -65,13 +66,16 @@ def become(uid: int, gid: int) -> None:
 
 
 def make_store(loaded: Loaded) -> None:
-    """Make the store where there is none, for the notary. Raises ConfigError."""
+    """Make the store where there is none, for the notary, durably. Raises ConfigError."""
     users = loaded.settings.users
     store = resolve_path(loaded.settings.receipts.store, loaded.directory)
     try:
         for folder in (store, store / "intents"):
             if not folder.exists():
+                missing = [each for each in (folder, *folder.parents) if not each.exists()]
                 folder.mkdir(_FOLDER, parents=True)
+                for each in missing:
+                    Disk().sync_folder(each.parent)
                 if users is not None:
                     os.chown(folder, *_identity(users.notary))
     except OSError as error:
@@ -83,17 +87,21 @@ def make_store(loaded: Loaded) -> None:
 def intents(loaded: Loaded, path: Path) -> Iterator[int]:
     """A new, empty file for a worker's intents, as the descriptor that it inherits.
 
-    Raises ConfigError.
+    Its name is durable; what is in it is the worker's to sync. Raises ConfigError.
     """
+    fd = -1
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE)
-    except OSError as error:
-        message = f"{path}: {error.strerror}"
-        raise ConfigError([loaded.problem(("receipts", "store"), message)]) from None
-    try:
         users = loaded.settings.users
         if users is not None:
             os.fchown(fd, _identity(users.worker)[0], _identity(users.notary)[1])
+        Disk().sync_folder(path.parent)
+    except OSError as error:
+        if fd >= 0:
+            os.close(fd)
+        message = f"{path}: {error.strerror}"
+        raise ConfigError([loaded.problem(("receipts", "store"), message)]) from None
+    try:
         yield fd
     finally:
         os.close(fd)

@@ -1,5 +1,9 @@
 """A notary at work on attempts of every kind, in one process, and what it tells about them."""
 
+import copy
+import json
+import os
+import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -7,14 +11,17 @@ from typing import Any, Literal
 import trio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from proxy.app import privileges
 from proxy.model import Claim, Intent, Outcome, Receipt, Verdict
 from proxy.notary.desk import Desk
 from proxy.notary.disk import Disk
 from proxy.notary.intents import IntentFile
 from proxy.notary.keys import Keys
 from proxy.notary.notary import Notary
+from proxy.settings.load import Loaded, load_octets
 from tests.crash.record import Recorder
 from tests.receipt.outcomes import CLOCK, ORIGIN, intent_of, outcome, refusal
+from tests.settings.example import BASE
 
 LOG = "log"
 KEYS = Keys(
@@ -43,6 +50,8 @@ class Mode:
 
     durability: Literal["fsync", "write"] = "fsync"
     intents: Literal["fsync", "write"] = "fsync"
+    many: bool = False
+    """True: with the store and the intents as a supervisor makes them, who hands them on."""
     every_sync: bool = True
     """False: a mutant, whose disk syncs no file."""
     every_folder: bool = True
@@ -55,7 +64,10 @@ class Mode:
         left_out = [
             name for name in ("sync", "folder", "intent") if not getattr(self, f"every_{name}")
         ]
-        return "-".join([self.durability, self.intents, *(f"no {name}" for name in left_out)])
+        many = ["many"] if self.many else []
+        return "-".join(
+            [self.durability, self.intents, *many, *(f"no {name}" for name in left_out)]
+        )
 
 
 def open_notary(store: Path, **changes: Any) -> Notary:
@@ -85,16 +97,16 @@ class SlackIntents(IntentFile):
 
 
 async def live(root: Path, recorder: Recorder, mode: Mode, rounds: int) -> None:
-    """A notary at work on attempts of every kind, and what it tells."""
+    """Open, so many rounds of attempts at once, close."""
     store, disk = root / LOG, Disk()
     if not mode.every_sync:
         disk = SlackDisk()
     elif not mode.every_folder:
         disk = SlackFolders()
+    if mode.many:
+        privileges.make_store(_loaded(root))
     notary = open_notary(store, disk=disk, durability=mode.durability, checkpoint_every=0.01)
-    kind = IntentFile if mode.every_intent else SlackIntents
-    intents = kind.open(store / "intents/1", sync=mode.intents == "fsync", disk=disk)
-    desk = Desk(notary, intents, patience=30.0)
+    desk = Desk(notary, _intents(root, mode, disk), patience=30.0)
     async with trio.open_nursery() as nursery:
         await nursery.start(notary.run)
         for number in range(rounds):
@@ -107,6 +119,23 @@ async def live(root: Path, recorder: Recorder, mode: Mode, rounds: int) -> None:
                 await notary.publish()
         await desk.close()
         await notary.close()
+
+
+def _intents(root: Path, mode: Mode, disk: Disk) -> IntentFile:
+    kind = IntentFile if mode.every_intent else SlackIntents
+    sync = mode.intents == "fsync"
+    if not mode.many:
+        return kind.open(root / LOG / "intents/1", sync=sync, disk=disk)
+    path = root / LOG / "intents" / secrets.token_hex(4)
+    with privileges.intents(_loaded(root), path) as fd:
+        return kind.inherit(os.dup(fd), sync=sync)
+
+
+def _loaded(root: Path) -> Loaded:
+    """A configuration that has its store where ours is."""
+    data = copy.deepcopy(BASE)
+    data["receipts"]["store"] = LOG
+    return load_octets(root / "gate.yaml", json.dumps(data, indent=1).encode())
 
 
 async def attempt(desk: Desk, recorder: Recorder, verdict: Verdict, number: int) -> None:

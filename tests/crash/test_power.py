@@ -67,7 +67,12 @@ class Cuts:
         shutil.rmtree(folder)
 
 
-MODES = [Mode(), Mode(intents="write"), Mode(durability="write", intents="write")]
+MODES = [
+    Mode(),
+    Mode(many=True),
+    Mode(intents="write"),
+    Mode(durability="write", intents="write"),
+]
 SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.crash_long) for seed in range(2, 12))]
 
 
