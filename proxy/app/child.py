@@ -67,13 +67,13 @@ class Child:
         return await self.ask("start", timeout=_STARTING, **words)
 
     async def end(self, seconds: float) -> bool:
-        """Wait for its end, at most so long, then kill it. True when it ended by itself, well."""
+        """End its line, by which it ends itself; kill it after so long. True when all was well."""
+        self.close()
         with trio.move_on_after(seconds):
             await self.process.wait()
         if self.process.returncode is None:
             self.process.kill()
         await self.process.wait()
-        self.close()
         return self.process.returncode == 0
 
     def close(self) -> None:

@@ -1,9 +1,11 @@
 """The child's end of the line to the supervisor: it answers, in order, until the line ends."""
 
+import codecs
 import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import trio
 
@@ -11,6 +13,9 @@ from proxy.app.bundle import refusal
 from proxy.app.control import Control, EndedError, Message
 from proxy.app.privileges import become
 from proxy.errors import ConfigError
+
+_CODECS: Final = ("ascii", "latin-1", "idna", "punycode")
+"""Loaded when they are first used, which the user that we become may not be able to."""
 
 Answer = Callable[[Message, list[int]], Awaitable[Message]]
 
@@ -23,6 +28,8 @@ def open_line() -> Control:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     if len(sys.argv) > 2:
+        for name in _CODECS:
+            codecs.lookup(name)
         become(int(sys.argv[2]), int(sys.argv[3]))
     sock = socket.socket(fileno=int(sys.argv[1]))
     sock.setblocking(False)

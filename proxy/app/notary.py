@@ -98,12 +98,16 @@ class NotaryProcess:
         self._house.start_soon(serve)
 
     async def _close_intents(self, name: str) -> int:
-        """How many attempts of a dead worker were found open."""
+        """How many attempts of a dead worker were found open.
+
+        The hall learns of the death when they are closed: until then their ids are nobody's.
+        """
         if name in self._served:
             await self._served.pop(name).wait()
         self._dropped.pop(name, None)
+        interrupted = await self._notary.worker_gone(name)
         self._hall.gone(name)
-        return await self._notary.worker_gone(name)
+        return interrupted
 
     async def _note(self, event: Event) -> dict[str, Any]:
         try:

@@ -12,6 +12,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer._key import SSlibKey
 
 from proxy.errors import PROBLEMS
+from proxy.receipt.statement import PREDICATE_TYPE
 from tests.scenarios.gateway import Gateway, Line, lockgate
 from tests.scenarios.message import Message
 from tests.scenarios.receiver import Receiver
@@ -47,17 +48,23 @@ def receipt_of(gateway: Gateway, answer: Message) -> Predicate:
 
 
 def receipts(gateway: Gateway) -> list[Predicate]:
-    """Every receipt in the log, oldest first."""
-    done = lockgate("receipts", "list", gateway.folder / "var/receipts", "--json")
+    """Every receipt in the log, oldest first; events of the gateway itself are not among them."""
+    done = lockgate("receipts", "list", store_of(gateway), "--json")
     assert done.returncode == 0, done.stderr
-    return [json.loads(line)["statement"]["predicate"] for line in done.stdout.splitlines()]
+    statements = [json.loads(line)["statement"] for line in done.stdout.splitlines()]
+    return [each["predicate"] for each in statements if each["predicateType"] == PREDICATE_TYPE]
+
+
+def store_of(gateway: Gateway) -> Path:
+    """Folder of the gateway's log."""
+    return gateway.folder / str(gateway.config["receipts"]["store"])
 
 
 def audit(gateway: Gateway) -> str:
     """`lockgate receipts audit` of the gateway's log, which must hold."""
     vkeys = lockgate("receipts", "vkey", gateway.path).stdout.split("\n")
     trusted = [word for vkey in vkeys if vkey.strip() for word in ("--vkey", vkey)]
-    store, key = gateway.folder / "var/receipts", gateway.pki / "receipts.pub"
+    store, key = store_of(gateway), gateway.pki / "receipts.pub"
     done = lockgate("receipts", "audit", store, *trusted, "--key", key, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -6,7 +6,9 @@ import os
 import shutil
 import signal
 import socket
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -263,8 +265,15 @@ def test_a_unix_socket_is_shared_by_all_workers(
 
 def test_the_log_is_served_to_auditors_on_the_admin_listener(gateway: Gateway) -> None:
     ask_until_answered(gateway)
-    wait_until(lambda: gateway.admin("/log/checkpoint")[0] == 200)
-    size = int(gateway.admin("/log/checkpoint")[1].splitlines()[1])
+
+    def published() -> int:
+        status, text = gateway.admin("/log/checkpoint")
+        return int(text.splitlines()[1]) if status == 200 else 0
+
+    wait_until(lambda: published() > 1)
+    with gateway.connect() as client:
+        client.ask(request())
+    size = published()
     assert gateway.admin(f"/log/tile/0/000.p/{size}")[0] == 200
     for hidden in ("journal", "store.key", "ids.sqlite", "tile/../journal", "intents/1", ""):
         assert gateway.admin(f"/log/{hidden}")[0] in (400, 404)
@@ -276,21 +285,30 @@ ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may start process
 USERS = {"worker": 65531, "notary": 65530}
 
 
-def with_users(config: Config, folder: Path, parties: Path) -> Config:
-    """The same, with secrets that root alone can read, in a folder that all can enter."""
-    shutil.copytree(parties, folder / "secrets")
-    for path in (folder / "secrets").iterdir():
+@pytest.fixture
+def shelf() -> Iterator[Path]:
+    """A folder that other users can enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def with_users(config: Config, shelf: Path, parties: Path) -> Config:
+    """The same, with secrets that root alone can read, and a store that the notary can reach."""
+    shutil.copytree(parties, shelf / "secrets")
+    for path in (shelf / "secrets").iterdir():
         path.chmod(0o600)
-    text = json.dumps(config).replace(str(parties), str(folder / "secrets"))
+    text = json.dumps(config).replace(str(parties), str(shelf / "secrets"))
     loaded: Config = json.loads(text)
+    loaded["receipts"]["store"] = str(shelf / "store")
     return loaded | {"users": USERS}
 
 
 @ROOT
 def test_workers_cannot_read_the_receipt_keys_nor_enter_the_store(
-    start_gateway: StartGateway, receiver: Receiver, parties: Path, tmp_path: Path
+    start_gateway: StartGateway, receiver: Receiver, parties: Path, shelf: Path
 ) -> None:
-    config = with_users(policy(parties, receiver.endpoint, workers=2), tmp_path, parties)
+    config = with_users(policy(parties, receiver.endpoint, workers=2), shelf, parties)
     gateway = start_gateway(config)
     ask_until_answered(gateway)
     for kind, uid in (("worker", USERS["worker"]), ("notary", USERS["notary"])):
@@ -299,7 +317,7 @@ def test_workers_cannot_read_the_receipt_keys_nor_enter_the_store(
             assert f"Uid:\t{uid}\t{uid}\t{uid}\t{uid}" in status
             assert f"Gid:\t{uid}\t{uid}\t{uid}\t{uid}" in status
             assert "CapEff:\t0000000000000000" in status
-    store = gateway.folder / gateway.config["receipts"]["store"]
+    store = shelf / "store"
     for path in [store, *(each for each in store.rglob("*") if "intents" not in each.parts)]:
         assert path.stat().st_uid == USERS["notary"]
         assert not path.stat().st_mode & 0o007
@@ -314,7 +332,7 @@ def test_each_process_is_handed_its_own_secrets_only(
     start_gateway: StartGateway,
     receiver: Receiver,
     parties: Path,
-    tmp_path: Path,
+    shelf: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = policy(parties, receiver.endpoint, workers=2)
@@ -324,7 +342,7 @@ def test_each_process_is_handed_its_own_secrets_only(
         config["receipts"][reference] = f"env:{name}"
     monkeypatch.setenv("TLS_KEY", (parties / "gateway.key").read_text())
     config["identity"]["key"] = "env:TLS_KEY"
-    gateway = start_gateway(with_users(config, tmp_path, parties))
+    gateway = start_gateway(with_users(config, shelf, parties))
     ask_until_answered(gateway)
     found = {
         kind: {
