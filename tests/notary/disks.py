@@ -1,7 +1,9 @@
 """File layers that fail on purpose, and one that counts."""
 
 import errno
-from collections.abc import Iterable
+import resource
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from proxy.notary.disk import Disk
@@ -140,3 +142,14 @@ class DyingDisk(LooseDisk):
     def unlink(self, path: Path) -> None:
         self._spend()
         super().unlink(path)
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """No file of this process can grow, whoever writes it: what a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

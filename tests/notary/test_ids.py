@@ -2,12 +2,10 @@
 
 import hashlib
 import os
-import resource
 import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +20,7 @@ from proxy.notary.ids import Delivered, Ids
 from proxy.notary.ids_table import IDS
 from proxy.notary.sieve import Sieve
 from proxy.notary.storekey import STORE_KEY
+from tests.notary.disks import no_room
 
 NOW = 1_780_000_000.0
 WINDOW = 300.0
@@ -335,7 +334,7 @@ def test_a_batch_that_could_not_be_written_is_in_the_next_one(log: Log) -> None:
     log.end(claim(), Verdict.DELIVERED)
     first = log.ids.batch(log.size, log.now, all_of_it=True)
     assert first is not None
-    with no_room(log.folder), pytest.raises(LogFailure):
+    with no_room(), pytest.raises(LogFailure):
         log.ids.flush(first)
     assert log.reserve(claim())[1] == Delivered(201, 0)
     log.end(claim(1), Verdict.DELIVERED)
@@ -344,17 +343,6 @@ def test_a_batch_that_could_not_be_written_is_in_the_next_one(log: Log) -> None:
     log.restart()
     assert log.reserve(claim())[1] == Delivered(201, 0)
     assert log.reserve(claim(1))[1] == Delivered(201, 1)
-
-
-@contextmanager
-def no_room(folder: Path) -> Iterator[None]:
-    """Files cannot grow: what a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_an_older_batch_that_ends_later_undoes_nothing(log: Log) -> None:

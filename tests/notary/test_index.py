@@ -24,6 +24,7 @@ from proxy.notary.index import INDEX, Index
 from proxy.notary.query import Query, page
 from proxy.notary.rows import Row, published_rows
 from proxy.notary.search import Found, Search
+from tests.notary.disks import no_room
 from tests.notary.samples import (
     CERTIFICATE,
     ORIGIN,
@@ -133,7 +134,7 @@ QUERIES = st.builds(
 # --- the same answers ----------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(QUERIES, st.integers(1, 9))
 def test_the_index_finds_what_reading_the_log_finds(
     site: Path, everything: list[Found], query: Query, few: int
@@ -165,6 +166,17 @@ def test_it_asks_for_what_a_query_says(site: Path, everything: list[Found]) -> N
     assert indexes(site, Query(transfer_id="not-a-uuid")) == [
         number for number in range(SIZE) if number and number * 7 % 61 == 60 and number % 100 != 50
     ]
+
+
+def test_a_query_by_time_reads_far_enough_at_the_edges_of_bundles(
+    site: Path, everything: list[Found]
+) -> None:
+    for number in (0, 1, 255, 256, 257, 511, 512, SIZE - UNPUBLISHED - 1, SIZE - 1):
+        moment = everything[number].summary.completed
+        for by_index in (True, False):
+            search = Search(Folder(site), by_index=by_index)
+            assert found(search.oldest(Query(since=moment, until=moment))) == [number]
+            assert found(search.newest(Query(since=moment, until=moment))) == [number]
 
 
 def test_pages_join_without_gap_and_without_repeat(
@@ -224,6 +236,7 @@ def test_an_index_that_lags_is_level_after_some_calls(
     while not index.advance([], load, SIZE - UNPUBLISHED):
         sizes.append(index.size)
         assert indexes(log, Query(kind="event:*")) == [0, *range(50, SIZE, 100)]
+        assert found(Search(Folder(log)).newest(Query())) == list(reversed(range(SIZE)))
     assert sizes == [300]
     index.close()
 
@@ -340,7 +353,7 @@ def test_an_index_of_a_longer_log_is_made_anew(log: Path) -> None:
     index.close()
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_no_octet_of_the_index_makes_it_say_what_the_log_does_not(
     site: Path,
@@ -377,7 +390,25 @@ def test_a_log_that_is_damaged_is_told_with_its_entry(log: Path) -> None:
     index.close()
 
 
-def test_a_full_disk_stops_the_index_and_nothing_else(log: Path) -> None:
+def test_a_full_disk_stops_the_index_until_there_is_room(log: Path) -> None:
+    (log / INDEX).unlink()
+    size, load = SIZE - UNPUBLISHED, Folder(log).load
+    index = Index.open(log, ORIGIN, 0)
+    assert index.advance(rows(log, 0, 2), load, 2)
+    with no_room():
+        assert not index.advance(rows(log, 2, size), load, size)
+    assert index.fault is not None
+    assert index.advance(rows(log, 2, size), load, size)
+    assert not index.fault
+    index.close()
+    for wanted in (Query(route="reports"), Query(problem="undecided"), Query(peer="*/3")):
+        answer = page(log, ORIGIN, wanted, low=0, high=size, newest_first=False)
+        assert answer is not None
+        read = indexes(log, wanted, by_index=False)
+        assert list(answer.indexes) == [number for number in read if number < size]
+
+
+def test_an_index_that_cannot_be_made_stops_nothing_else(log: Path) -> None:
     index = Index.open(log / "nowhere", ORIGIN, 0)
     assert not index.advance([], Folder(log).load, SIZE - UNPUBLISHED)
     assert index.fault is not None
