@@ -38,10 +38,11 @@ def test_details_are_the_octets_of_the_plain_construction(found: Outcome) -> Non
     assert details.details(found) == plain.details(found)  # what is remembered says the same
 
 
-def test_a_peer_with_endless_names_gets_details_that_fit() -> None:
-    names = tuple(f"spiffe://example/{'x' * 900}{n}" for n in range(500))
+@pytest.mark.parametrize("letter", ["x", "ä", "\x01"], ids=["plain", "wide", "escaped"])
+def test_a_peer_with_endless_names_gets_details_that_fit(letter: str) -> None:
+    names = tuple(f"spiffe://example/{letter * 450}{n}" for n in range(500))
     peer = Peer(certificate=replace(CERTIFICATE, uris=(*names, "u" * 9000), spiffe=names[0]))
-    masked = {f"$.{'y' * 900}{n}": 1 for n in range(500)}
+    masked = {f"$.{letter * 450}{n}": 1 for n in range(500)}
     request = replace(FOUND.request, report=Report("json", 1, masked))
     found = outcome(
         sender=peer, receiver=peer.certificate, request=request, answer=request, method="M" * 30_000
@@ -50,6 +51,7 @@ def test_a_peer_with_endless_names_gets_details_that_fit() -> None:
     assert said == plain.details(found)
     assert len(said) <= details.MAX_DETAILS
     told = orjson.loads(bytes(said))
+    assert len(told["sender"]["sans"]) < 32
     assert len(told["sender"]["sans"]) + int(told["sender"]["otherSans"]) == 502
     assert build(statement.submission(found))["sender"] == told["sender"]
 
@@ -64,7 +66,9 @@ def test_text_that_is_not_unicode_is_refused_and_nothing_else_is_raised(field: s
 def test_two_peers_of_the_same_address_in_turn_are_not_taken_for_each_other() -> None:
     for number in range(3000):
         found = outcome(sender=Peer(address=f"10.0.0.{number}"))
-        assert orjson.loads(bytes(details.details(found)))["sender"] == {"name": f"ip:10.0.0.{number}"}
+        assert orjson.loads(bytes(details.details(found)))["sender"] == {
+            "name": f"ip:10.0.0.{number}"
+        }
 
 
 # --- the notary's side ---------------------------------------------------------------------------
@@ -103,10 +107,12 @@ def test_each_part_is_an_object(key: str, value: object) -> None:
         build(forged(**{key: value}))
 
 
-def test_the_parts_stand_in_their_order() -> None:
-    swapped = dict(reversed(TOLD.items()))
+@pytest.mark.parametrize("first", range(6))
+def test_the_parts_stand_in_their_order(first: int) -> None:
+    parts = list(TOLD.items())
+    parts[first : first + 2] = reversed(parts[first : first + 2])
     with pytest.raises(EvidenceError):
-        build(replace(GOOD, details=orjson.dumps(swapped)))
+        build(replace(GOOD, details=orjson.dumps(dict(parts))))
 
 
 @pytest.mark.parametrize(
@@ -129,10 +135,14 @@ def test_other_octets_than_ours_are_refused(octets: bytes) -> None:
         build(replace(GOOD, details=octets))
 
 
-def test_details_without_end_are_refused() -> None:
-    many = {f"$.{n}": "1" for n in range(9000)}
+def test_details_that_are_larger_than_ours_are_refused() -> None:
+    def stuffed(octets: int) -> Submission:
+        return forged(content=TOLD["content"] | {"masked": {"$" * octets: "1"}})
+
+    room = details.MAX_DETAILS - len(stuffed(0).details)
+    build(stuffed(room))
     with pytest.raises(EvidenceError):
-        build(forged(content=TOLD["content"] | {"masked": many}))
+        build(stuffed(room + 1))
 
 
 @given(st.data())

@@ -216,6 +216,14 @@ def test_a_map_holds_32_entries_and_counts_the_others() -> None:
     assert content["findings"] == {"others": "5"}
 
 
+def test_what_is_named_others_is_counted_with_the_others() -> None:
+    findings = {"others": 1000} | {f"type{n}": 1 for n in range(40)}
+    found = outcome(request=replace(outcome().request, report=Report("json", 1, {}, findings)))
+    said = build(found)
+    assert said.count(b'"others":') == 1
+    assert predicate(said)["content"]["findings"]["others"] == str(1000 + 40 - 32)
+
+
 def test_a_sender_whose_name_is_too_long_is_numbered_under_its_digest() -> None:
     long = "spiffe://" + "x" * 5000
     digest = hashlib.sha256(long.encode()).hexdigest()
