@@ -78,17 +78,19 @@ class Gateway:
             self._changed.notify_all()
 
     def stop(self, number: int = signal.SIGTERM, timeout: float = 60) -> int:
-        """End it by a signal; its exit code. SIGKILL ends every process, with no last word."""
-        if number == signal.SIGKILL:
-            family = self.processes()
-            self.process.send_signal(signal.SIGSTOP)  # it shall replace nobody
-            for pid in sorted(family, key=lambda pid: (pid == self.process.pid, pid)):
-                os.kill(pid, number)
-        else:
-            self.process.send_signal(number)
+        """End it by a signal; its exit code."""
+        self.process.send_signal(number)
         code = self.process.wait(timeout)
         self._reading.join(timeout)
         return code
+
+    def crash(self) -> None:
+        """Kill every process of it; nobody has a last word."""
+        family = self.processes()
+        self.process.send_signal(signal.SIGSTOP)  # it shall replace nobody
+        for pid in sorted(family, key=lambda pid: (pid == self.process.pid, pid)):
+            os.kill(pid, signal.SIGKILL)
+        self.close()
 
     def close(self) -> None:
         if self.process.poll() is None:

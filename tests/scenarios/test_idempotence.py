@@ -4,10 +4,10 @@ import base64
 import hashlib
 import itertools
 import json
-import signal
 import threading
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -336,9 +336,13 @@ def test_a_storm_of_one_id_is_one_delivery(gateway: Gateway, receiver: Receiver)
 # --- a restart -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("end", [Gateway.stop, Gateway.crash])
 def test_what_is_known_of_ids_outlives_the_process(
-    start_gateway: StartGateway, receiver: Receiver, parties: Path, workers: int, number: int
+    start_gateway: StartGateway,
+    receiver: Receiver,
+    parties: Path,
+    workers: int,
+    end: Callable[[Gateway], object],
 ) -> None:
     again = {**ONCE, "after_indeterminate": "forward"}
     config = with_routes(
@@ -358,7 +362,7 @@ def test_what_is_known_of_ids_outlives_the_process(
         one.send(named(cut))
         two.send(named(repeated, "/again/1"))
         receiver.wait(lambda: _both_arrived(receiver, cut, repeated))
-        gateway.stop(number)
+        end(gateway)
         for client in (one, two):
             with pytest.raises(Broken):
                 client.answer()
@@ -375,7 +379,7 @@ def test_what_is_known_of_ids_outlives_the_process(
         assert len(receiver.received) == before
         for sent in (named(failed), named(repeated, "/again/1")):
             assert ask(gateway, sent).status == 200
-        gateway.stop(number)
+        end(gateway)
     kinds = Counter((each["transferId"], each["kind"]) for each in receipts(gateway))
     assert kinds[delivered, "delivered"] == kinds[repeated, "delivered"] == 1
     assert kinds[failed, "failed"] == kinds[failed, "delivered"] == 1

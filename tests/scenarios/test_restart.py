@@ -1,6 +1,5 @@
 """What is known after a restart, and after a crash."""
 
-import signal
 import uuid
 from collections import Counter
 
@@ -32,7 +31,7 @@ def test_a_crash_in_mid_transfer_leaves_one_undecided_verdict_for_each(
         third.send(request("/orders/1", [], f"Transfer-Id: {ids[2]}").removesuffix(b"0\r\n\r\n"))
         gateway.wait_for_metric(3, "lockgate_transfers_in_flight")
         wait_until(lambda: receiver.octets > 100000)
-        gateway.stop(signal.SIGKILL)
+        gateway.crash()
         for client in (first, second, third):
             with pytest.raises(Broken):
                 client.answer()
