@@ -78,6 +78,15 @@ def test_a_proof_serves_no_other_sizes(new: int, data: st.DataObject) -> None:
         require_consistency(old, new + 1, path, ROOTS[old], node_hash(ROOTS[new], LEAVES[0]))
 
 
+def test_a_proof_tells_the_size_and_not_only_the_root() -> None:
+    """The roots agree, but a tree of this root has another size than is claimed."""
+    for old, new in pairs():
+        for other in (new * 2, new * 4) if 0 < old < new else ():
+            path = consistency(old, new, read)
+            with pytest.raises(EvidenceError):
+                require_consistency(old, other, path, ROOTS[old], ROOTS[new])
+
+
 def test_from_nothing_and_to_itself_the_proof_is_empty() -> None:
     assert consistency(0, 7, read) == consistency(7, 7, read) == consistency(0, 0, read) == []
     require_consistency(0, 7, [], EMPTY_ROOT, ROOTS[7])
@@ -134,11 +143,12 @@ def level_zero(files: dict[str, bytes]) -> dict[int, bytes]:
 
 def test_a_node_beyond_the_log_or_in_a_lost_tile_is_refused() -> None:
     files = stored(300)
+    nothing: dict[str, bytes] = {}
     for level, position in ((0, 300), (8, 1), (3, 37), (16, 0)):
         with pytest.raises(EvidenceError):
             reader(files.get, 300)(level, position)
     with pytest.raises(EvidenceError, match="missing"):
-        reader({}.get, 300)(0, 0)
+        reader(nothing.get, 300)(0, 0)
 
 
 def test_an_older_tree_is_read_from_the_tiles_of_a_newer_one() -> None:

@@ -76,6 +76,9 @@ BAD_LINES = {
     "witness with more": f"{NORTH} https://a b",
     "witness with a log's key": f"witness north {ED}",
     "the same witness": f"{NORTH}\nwitness other {VKEYS['north']}",
+    "the same witness by another name": (
+        f"{NORTH}\nwitness other {Vkey('else', VKEYS['north'].kind, VKEYS['north'].public)}"
+    ),
     "the same name": f"{NORTH}\nwitness north {VKEYS['east']}",
     "a witness called none": f"witness none {VKEYS['north']}",
     "group without members": f"{NORTH}\ngroup g any",
@@ -136,6 +139,12 @@ def test_a_file_that_is_cut_off_anywhere_is_refused() -> None:
     for end in range(len(whole)):
         with pytest.raises(PolicyError):
             parse_policy(whole[:end])
+
+
+def test_a_last_line_without_its_newline_is_not_left_out() -> None:
+    for rest in (b"# a comment", b" ", NORTH.encode(), b"group"):
+        with pytest.raises(PolicyError, match="cut off: its last line has no newline"):
+            parse_policy(QUORUM + rest)
 
 
 def test_names_are_octets_and_two_spellings_are_two_names() -> None:

@@ -1,5 +1,6 @@
 """What a log does with its witnesses: offers, keeps cosignatures, and waits for nobody."""
 
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -323,6 +324,33 @@ async def test_a_dead_witness_delays_no_other_once_it_is_known(tmp_path: Path) -
     dead = [told for told in log.told if told[0] == "east"]
     assert len(dead) < 10
     await with_backlog[0].aclose()
+    north.close()
+
+
+async def test_no_round_waits_for_a_witness_that_failed_before(tmp_path: Path) -> None:
+    """East fails once, and then takes a minute for its answer."""
+    north, asked, go = watched(tmp_path), threading.Event(), threading.Event()
+    answers = iter([(500, TEXT, b"")])
+
+    def answer(_: bytes) -> Said:
+        said = next(answers, None)
+        if said is None:
+            asked.set()
+            go.wait(60)
+        return said or (500, TEXT, b"")
+
+    with saying(answer) as slow:
+        async with serving(north) as url:
+            policy = f"{line('north', url)}\n{line('east', slow)}\nquorum north"
+            async with offering(policy, timeout=60) as log:
+                log.publish(7)
+                await log.until_kept(7)
+                assert await trio.to_thread.run_sync(asked.wait, 10)
+                for size in range(8, 12):
+                    log.publish(size)
+                    await log.until_kept(size)
+                go.set()
+    assert ("east", "refused", 7) in log.told
     north.close()
 
 
