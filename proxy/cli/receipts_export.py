@@ -35,7 +35,7 @@ def register(group: Group) -> None:
             "is a formula. Nothing is verified here: see audit.",
             "lockgate receipts export var/receipts --format intoto --output may.intoto.jsonl \\\n"
             "    --since 2026-05-01 --until 2026-06-01",
-            "lockgate receipts export var/receipts --format csv --verdict failed --output failed.csv",
+            "lockgate receipts export var/receipts --format csv --output may.csv --event any",
         ),
     )
     add_log(export)

@@ -160,7 +160,8 @@ class Index:
         self._classes = {(kind, why, f"{who}/{route}"): n for n, kind, why, who, route in classes}
 
     def _advance(self, rows: Sequence[Row], load: Loader, size: int) -> None:
-        if self._file is None:
+        if self._file is None or not self.path.exists():  # anybody may delete it
+            self.close()
             self._begin(size)
         rows = [row for row in rows if row[0] >= self.size]
         if rows and rows[0][0] == self.size:

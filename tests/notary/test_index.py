@@ -253,6 +253,18 @@ def test_reading_sees_what_the_notary_has_written_and_not_yet_put_away(log: Path
     index.close()
 
 
+def test_an_index_that_was_deleted_under_the_notary_is_made_anew(log: Path) -> None:
+    index, load = Index.open(log, ORIGIN, SIZE), Folder(log).load
+    for left in log.glob(f"{INDEX}*"):
+        left.unlink()
+    while not index.advance([], load, SIZE - UNPUBLISHED):
+        assert index.fault is None
+    index.close()
+    answer = page(log, ORIGIN, Query(), low=0, high=SIZE, newest_first=False)
+    assert answer is not None
+    assert answer.size == SIZE - UNPUBLISHED
+
+
 def test_attempts_are_found_in_the_index_and_beyond_it(log: Path, everything: list[Found]) -> None:
     load = Folder(log).load
     by_number = {number: everything[number].summary.attempt_id or b"" for number in (1, 300, 552)}
