@@ -53,6 +53,19 @@ def test_an_envelope_is_the_same_every_time_and_names_one_signature() -> None:
     assert dsse.verify(ENVELOPE, KEY.public_key()) == PAYLOAD
 
 
+@given(st.binary(max_size=300))
+def test_a_signer_makes_what_dsse_says(payload: bytes) -> None:
+    signature = KEY.sign(dsse.pae(dsse.PAYLOAD_TYPE, payload))
+    keyid = dsse.key_id(KEY.public_key())
+    plain = {
+        "payload": base64.b64encode(payload).decode(),
+        "payloadType": dsse.PAYLOAD_TYPE,
+        "signatures": [{"keyid": keyid, "sig": base64.b64encode(signature).decode()}],
+    }
+    assert dsse.signer(KEY)(payload) == orjson.dumps(plain)
+    assert dsse.signer(KEY, keyid=keyid)(payload) == dsse.sign(payload, KEY)
+
+
 def test_both_alphabets_of_base64_verify() -> None:
     value = orjson.loads(ENVELOPE)
     value["payload"] = base64.urlsafe_b64encode(PAYLOAD).decode()
