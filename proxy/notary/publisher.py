@@ -35,16 +35,20 @@ class Publisher:
         unfinished = (tile for tile in tiles_of(size or 0) if tile[2] < TILE_WIDTH)
         self._current = frozenset(tile_path(*tile) for tile in unfinished)
         self._older = _partials_on_disk(store, self._current)
+        self._settled = {store}
+        """Folders of folders whose names this process has made durable."""
 
     def publish(self, edition: Edition, checkpoint: bytes) -> None:
         """Write everything. Blocks on the disk. Raises `OSError`; may then be tried again."""
         folders: set[Path] = set()
         for name, data in edition.files:
             path = self._store / name
-            folders |= self._disk.make_folders(path.parent) | {path.parent}
+            self._disk.make_folders(path.parent)
+            folders |= self._to_settle(path.parent)
             self._disk.replace(path, self._store / _SCRATCH, data)
         for folder in folders:
             self._disk.sync_folder(folder)
+        self._settled |= {folder.parent for folder in folders - {self._store}}
         self._disk.replace(self._store / CHECKPOINT, self._store / _SCRATCH, checkpoint)
         self._disk.sync_folder(self._store)
         gone = self._older - self._current - edition.partials
@@ -53,6 +57,13 @@ class Publisher:
         self.checkpoint = checkpoint
         for name in gone:
             self._disk.remove(self._store / name)
+
+    def _to_settle(self, folder: Path) -> set[Path]:
+        """A folder, and those above it that nobody may have synced: whoever made them was killed,
+        perhaps, before it had."""
+        if folder in self._settled:
+            return {folder}
+        return {folder} | self._to_settle(folder.parent)
 
     def cosign(self, checkpoint: bytes, *, met: bool) -> None:
         """Keep a checkpoint of ours with the cosignatures on it; `met`: enough for the quorum.

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from proxy.notary.disk import Disk
+from proxy.notary.leaves import Edition
+from proxy.notary.publisher import Publisher
 from tests.crash.aftermath import complaint
 from tests.crash.life import LOG, Mode, Published, live
 from tests.crash.record import Recorder, Rename
@@ -107,6 +110,23 @@ async def test_nothing_is_lost_in_the_life_after(lab: Path, power: str, seed: in
                     await cuts.cut(again)
     assert not cuts.complaints
     assert cuts.count > 100
+
+
+def test_what_is_published_is_durable_though_who_made_its_folder_was_killed_there(
+    lab: Path,
+) -> None:
+    shelf, store, name = Shelf(), lab / "live" / LOG, "tile/entries/x001/000.p/1"
+    shelf.write(lab / "live")
+    recorder = Recorder(lab / "live")
+    with recorder.recording():
+        Disk().make_folders((store / name).parent.parent)
+        published = Edition(256_001, b"", ((name, b"entry"),), frozenset((name,)), (), 0)
+        Publisher(Disk(), store, None).publish(published, b"checkpoint")
+        Disk().sync_folder(store.parent)
+    for _ in steps(shelf, recorder):
+        pass
+    for seed in range(20):
+        assert shelf.cut(random.Random(seed)).content(f"{LOG}/{name}") == b"entry"
 
 
 @pytest.mark.parametrize(
