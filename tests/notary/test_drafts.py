@@ -42,7 +42,7 @@ def drafted(*items: Item) -> Batch:
     return batch
 
 
-@pytest.mark.parametrize("item", items())
+@pytest.mark.parametrize("item", list(items()))
 def test_the_row_of_a_statement_is_the_one_that_reading_it_gives(item: Item) -> None:
     batch = drafted(item)
     [(_, receipt)] = batch.written
