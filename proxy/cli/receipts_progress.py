@@ -20,7 +20,9 @@ from rich.text import Text
 Tick = Callable[[int, int], None]
 """(entries checked, entries in all)."""
 _EVERY = 5.0
-"""Seconds between two lines."""
+"""Seconds between two lines, at least."""
+_SHARE = 5
+"""Hundredths of the log between two lines, at least."""
 
 
 class _Speed(ProgressColumn):
@@ -48,16 +50,17 @@ def progress() -> Iterator[Tick]:
 
 
 def lines(write: Callable[[str], object], clock: Callable[[], float]) -> Tick:
-    """A line at most every five seconds, and none for what is done sooner."""
+    """At most twenty lines, five seconds apart, and none for what is done sooner."""
     began = told = clock()
+    share = 0
 
     def tick(done: int, total: int) -> None:
-        nonlocal told
+        nonlocal told, share
         now = clock()
-        if now - told < _EVERY or done == total:
+        now_share = done * 100 // total
+        if now - told < _EVERY or now_share < share + _SHARE or done == total:
             return
-        told = now
-        share = done * 100 // total
+        told, share = now, now_share
         speed = done / (now - began)
         write(f"audited {done:,} of {total:,} entries ({share} %), {speed:,.0f} a second\n")
 

@@ -187,9 +187,9 @@ def test_a_later_receipt_key_needs_not_be_given(
 
 def test_without_a_terminal_there_is_a_line_now_and_then() -> None:
     told: list[str] = []
-    times = iter([0.0, 1.0, 5.0, 6.0, 9.9, 10.0, 20.0])
+    times = iter([0.0, 1.0, 5.0, 6.0, 9.9, 10.0, 15.0, 20.0])
     tick = lines(told.append, lambda: next(times))
-    for done in (1000, 50_000, 60_000, 99_000, 100_000, 200_000):
+    for done in (1000, 50_000, 60_000, 99_000, 100_000, 109_000, 200_000):
         tick(done, 200_000)
     assert told == [
         "audited 50,000 of 200,000 entries (25 %), 10,000 a second\n",
