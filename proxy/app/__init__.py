@@ -9,6 +9,7 @@ child.py        one child and the line to it (control.py, bundle.py); line.py is
 worker.py       a child that carries transfers
 notary.py       the child that writes the log
 carrier.py      accept, serve, adopt a configuration, drain
+witness.py      a small witness of other gateways' logs, by itself
 sockets.py      one SO_REUSEPORT socket per listener and worker
 privileges.py   whom the processes run as
 """

@@ -8,7 +8,12 @@
     merkle      the tree over all leaves          (RFC 6962)
     tiles       the tree and its entries as files (c2sp.org/tlog-tiles)
     note        the signed root                   (c2sp.org/signed-note, tlog-checkpoint)
+    consistency that a later root continues an earlier one
     proof       one leaf, its path and the root   (c2sp.org/tlog-proof)
+    policy      logs, witnesses and their quorum  (c2sp.org/tlog-policy)
+    quorum      what is demanded of a checkpoint before anything under it is believed
+    witnessing  what log and witness say          (c2sp.org/tlog-witness)
+    keychain    how one receipt key names the next
     header      receipts in HTTP answers          (RFC 9651)
     words       what a receipt says, for people
     audit       a whole log, checked from nothing
