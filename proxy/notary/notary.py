@@ -82,8 +82,8 @@ class Notary:
         opened = Store(
             store, keys, disk or Disk(), clock, capacity=capacity, live=live, previous=previous
         )
-        sync_batches = durability == "fsync"
-        notary = cls(Writer(opened, checkpoint_every, on_commit, sync_batches=sync_batches))
+        sync = durability == "fsync"
+        notary = cls(Writer(opened, checkpoint_every, on_commit, sync_batches=sync))
         if policy is not None:
             notary._cosigning = Cosigning(notary._writer, Folder(store).load, policy, on_offer)
         return notary
@@ -159,8 +159,7 @@ class Notary:
 
         Raises `LogFailure`.
         """
-        transfer = (stream_of(sender, route), transfer_id)
-        found = self._store.book.transfers.get(transfer)
+        found = self._store.book.transfers.get((stream_of(sender, route), transfer_id))
         return None if found is None else await self.entry(found[1])
 
     # --- ids -------------------------------------------------------------------------------------
@@ -169,7 +168,7 @@ class Notary:
         """See `Link.reserve`."""
         if not self.ready:
             raise LogFailure(self._writer.health.failing or "the notary does not run")
-        found = self._store.ids.reserve(claim, attempt_id, self._now(), holder=holder)
+        found = self._store.ids.reserve(claim, attempt_id, self._store.now(), holder=holder)
         if found is None:
             return None
         envelope = await self.entry(found.index)
@@ -179,7 +178,7 @@ class Notary:
 
     def restore(self, claim: Claim, attempt_id: bytes, *, holder: str) -> None:
         """A worker says, to a notary that has just started, what it holds. Raises `LogFailure`."""
-        self._store.ids.restore(claim, attempt_id, self._now(), holder=holder)
+        self._store.ids.restore(claim, attempt_id, self._store.now(), holder=holder)
 
     def release(self, claim: Claim, attempt_id: bytes) -> None:
         """See `Link.release`."""
@@ -187,10 +186,7 @@ class Notary:
 
     async def matches(self, claim: Claim, content_sha256: bytes) -> bool:
         """See `Link.matches`."""
-        return self._store.ids.matches(claim, content_sha256, self._now())
-
-    def _now(self) -> float:
-        return self._store.clock().timestamp()
+        return self._store.ids.matches(claim, content_sha256, self._store.now())
 
     # --- statements ------------------------------------------------------------------------------
 
@@ -233,8 +229,6 @@ class Notary:
         except (OSError, EvidenceError) as error:
             raise LogFailure(f"the intents of {name} cannot be closed: {error}") from None
         return len(found)
-
-    # --- what was turned away --------------------------------------------------------------------
 
     def shed(self, counts: Mapping[str, int]) -> None:
         """See `Link.shed`. In the log they are one event a minute."""

@@ -96,6 +96,10 @@ class Store:
                 getattr(self, name).close()
         os.close(self._lock)
 
+    def now(self) -> float:
+        """Unix seconds."""
+        return self.clock().timestamp()
+
     # --- a commit, step by step ------------------------------------------------------------------
 
     def begin(self) -> Batch:
@@ -150,7 +154,7 @@ class Store:
 
     def all_ids(self) -> Rows | None:
         """Everything that the table of ids has to learn before the journal may forget it."""
-        return self.ids.batch(self.leaves.size, self.clock().timestamp(), all_of_it=True)
+        return self.ids.batch(self.leaves.size, self.now(), all_of_it=True)
 
     def secure_ids(self, rows: Rows | None) -> None:
         """Make the journal and then the table durable. Blocks on the disk.
@@ -187,7 +191,7 @@ class Store:
         if self.publisher.size == self.leaves.size and not self._owing:
             return None
         self._owing = True
-        ids = self.ids.batch(self.leaves.size, self.clock().timestamp())
+        ids = self.ids.batch(self.leaves.size, self.now())
         rows, self._rows = self._rows, []
         return self.leaves.cut(), ids, rows
 
@@ -197,7 +201,7 @@ class Store:
         Raises `OSError` and `LogFailure`. What the index misses it takes from the log.
         """
         edition = cut.edition(self.publisher.partials)
-        time = max(1, int(self.clock().timestamp()))
+        time = max(1, int(self.now()))
         checkpoint = self.keys.checkpoint(edition.size, edition.root, time)
         self.publisher.publish(edition, checkpoint)
         if ids is not None:

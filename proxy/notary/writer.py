@@ -32,8 +32,7 @@ from proxy.notary.health import Health, reason
 from proxy.notary.store import Store
 
 _BATCH: Final = 256
-_SLICE: Final = 32
-"""Statements drafted before others get their turn."""
+_SLICE: Final = 32  # statements drafted before others get their turn
 _RETRY: Final = 0.05
 _RETRY_MOST: Final = 1.0
 
@@ -203,10 +202,10 @@ class Writer:
 
     def _spoilt(self, error: OSError) -> LogFailure:
         """Nothing is appended to this journal any more."""
-        failure = f"the journal cannot be written: {reason(error)}"
-        self.health.journal_is(failure)
+        failure = LogFailure(f"the journal cannot be written: {reason(error)}")
+        self.health.journal_is(failure.reason)
         self._work.set()
-        return LogFailure(failure)
+        return failure
 
     # --- publication -----------------------------------------------------------------------------
 
@@ -236,9 +235,8 @@ class Writer:
         """Keep what witnesses cosigned, see `Publisher.cosign`. Raises `OSError`."""
         async with self._publishing:
             if not self.stopped.is_set():
-                await trio.to_thread.run_sync(
-                    partial(self.store.publisher.cosign, checkpoint, met=met)
-                )
+                keep = partial(self.store.publisher.cosign, checkpoint, met=met)
+                await trio.to_thread.run_sync(keep)
 
     async def _settled(self) -> bool:
         """Whether every entry of the tree is durable, or has been made so just now."""
