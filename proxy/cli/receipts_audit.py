@@ -10,13 +10,13 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from proxy.cli.receipts_files import Group, UnreadableError, read, read_public_key, telling
+from proxy.cli.receipts_helpers import helpers
 from proxy.cli.receipts_progress import progress
 from proxy.cli.receipts_prove import open_log
 from proxy.cli.receipts_trust import add_arguments, read_demand, signers
 from proxy.cli.wording import count, texts
 from proxy.errors import CredentialError, EvidenceError
 from proxy.notary.folder import Folder, audit_log
-from proxy.notary.helpers import helpers
 from proxy.notary.website import Website
 from proxy.receipt import note
 from proxy.receipt.attempts import Attempts

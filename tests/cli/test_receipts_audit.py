@@ -13,11 +13,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from proxy.cli import main
+from proxy.cli.receipts_helpers import helpers
 from proxy.cli.receipts_progress import lines
 from proxy.cli.wording import lockgate
 from proxy.errors import EvidenceError
 from proxy.notary.folder import Folder, audit_log
-from proxy.notary.helpers import helpers
 from proxy.receipt import keychain, note
 from proxy.receipt.marks import Demand
 from proxy.receipt.vkey import ed25519_cosignature_vkey

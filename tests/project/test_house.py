@@ -19,6 +19,8 @@ FLOORS = [
 ]
 SOURCES = pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 FORKS = {"os.fork", "multiprocessing", "asyncio", "random", "pickle", "ssl"}
+HELPERS = PACKAGE / "cli" / "receipts_helpers.py"
+"""An audit has processes to help it, fresh ones; the gateway itself is not made so."""
 
 
 def floor_of(name: str) -> int:
@@ -79,7 +81,7 @@ def test_a_library_is_imported_by_its_owner_alone(path: Path) -> None:
     assert "OpenSSL" not in tops or who == "tls"
     assert "h11" not in tops or who == "wire"
     assert "trio" not in tops or floor_of(who) <= floor_of("edge")
-    assert not tops & FORKS
+    assert not tops & (FORKS - {"multiprocessing"} if path == HELPERS else FORKS)
 
 
 @SOURCES
