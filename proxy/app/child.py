@@ -93,15 +93,23 @@ async def spawn(
     """Start `python -m MODULE` with descriptors of ours.
 
     `user`: whom it runs as, see `privileges.user`. `hidden`: environment variables not for it.
+    Raises EndedError when there is no process to be had.
     """
-    ours, theirs = socket.socketpair()
+    try:
+        ours, theirs = socket.socketpair()
+    except OSError as error:
+        raise EndedError(f"{kind} {name} cannot be started: {error.strerror}") from None
     try:
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", module, *map(str, [theirs.fileno(), *user])],
+            # -P: what lies in the folder that it is started in is not for it to import.
+            [sys.executable, "-P", "-m", module, *map(str, [theirs.fileno(), *user])],
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno(), *fds],
             env={name: value for name, value in os.environ.items() if name not in hidden},
         )
+    except OSError as error:
+        ours.close()
+        raise EndedError(f"{kind} {name} cannot be started: {error.strerror}") from None
     except BaseException:
         ours.close()
         raise

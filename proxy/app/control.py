@@ -62,8 +62,13 @@ class Control:
             await self._more()
         body = bytes(self._buffer[_LENGTH.size : _LENGTH.size + size])
         del self._buffer[: _LENGTH.size + size]
-        message: Message = orjson.loads(body)
-        count = message.pop("fds")
+        try:
+            message: Message = orjson.loads(body)
+            count = int(message.pop("fds"))
+            if not isinstance(message["id"], int):
+                raise TypeError
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise EndedError("what came is no message") from None
         fds, self._fds = self._fds[:count], self._fds[count:]
         return message, fds
 

@@ -12,27 +12,22 @@ Rules
 """
 
 import secrets
-import socket
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import trio
 
-from proxy.app import bundle, privileges, start
-from proxy.app.child import Child, spawn
+from proxy.app import bundle, privileges
+from proxy.app.backoff import BackOff
+from proxy.app.child import Child
 from proxy.app.control import EndedError, Message
-from proxy.app.credentials import Secrets
+from proxy.app.launch import launch_notary, launch_worker, wire
 from proxy.app.prepare import Prepared
 from proxy.app.sockets import Sockets
 from proxy.errors import ConfigError
 from proxy.model import Event
 from proxy.observe.log import Log
-from proxy.settings.secrets import resolve_path
 
-_BACK_OFF: Final = 0.1
-_BACK_OFF_MOST: Final = 5.0
-_SETTLED: Final = 10.0
-"""Seconds of life after which a death is not one of a series."""
 _LAST_RITES: Final = 8.0
 """Seconds beyond the drain's deadline for the last verdicts."""
 _PATIENT: Final = 60.0
@@ -87,37 +82,20 @@ class Family:
     async def _start_notary(self) -> None:
         """Raises ConfigError and EndedError."""
         async with self._wiring:
-            prepared = self.prepared
-            notary = await spawn(
-                "notary",
-                f"notary-{secrets.token_hex(3)}",
-                "proxy.app.notary",
-                user=privileges.user(prepared.loaded, "notary"),
-                hidden=_variables(prepared.for_workers, prepared.for_notary),
-            )
-            try:
-                answer = await notary.start(
-                    bundle=bundle.pack(prepared.loaded, prepared.for_notary),
-                    live=sorted(self._living),
-                )
-                bundle.require_accepted(answer)
-            except BaseException:
-                with trio.CancelScope(shield=True):
-                    await notary.end(0)
-                raise
+            notary, answer = await launch_notary(self.prepared, sorted(self._living))
             self.receipt_key = answer["receiptKey"]
             self._notary = notary
             self._log.info("notary_started", pid=notary.pid, interrupted=answer["interrupted"])
             for worker in self._workers.values():
-                await self._wire(notary, worker)
+                await wire(notary, worker)
 
     async def _start_worker(self, position: int) -> Child:
         """Raises ConfigError and EndedError."""
-        name = f"{position + 1}-{secrets.token_hex(3)}"
+        name, prepared = f"{position + 1}-{secrets.token_hex(3)}", self.prepared
         async with self._wiring:
             self._living.add(name)
         try:
-            worker = await self._raise_worker(position, name)
+            worker = await launch_worker(prepared, self.sockets, position, name)
         except BaseException:
             with trio.CancelScope(shield=True):
                 await self._tell_gone(name)
@@ -125,59 +103,17 @@ class Family:
         async with self._wiring:
             self._workers[position] = worker
             if self._notary is not None:
-                await self._wire(self._notary, worker)
+                await wire(self._notary, worker)
+        if self.prepared is not prepared:
+            worker.process.kill()  # a reload came in between
         self._log.info("worker_started", name=name, pid=worker.pid)
         return worker
-
-    async def _raise_worker(self, position: int, name: str) -> Child:
-        prepared = self.prepared
-        loaded = prepared.loaded
-        intents = start.intents_path(
-            resolve_path(loaded.settings.receipts.store, loaded.directory), name
-        )
-        listeners = self.sockets.of(position)
-        with privileges.intents(loaded, intents) as fd:
-            worker = await spawn(
-                "worker",
-                name,
-                "proxy.app.worker",
-                fds=[*listeners.values(), fd],
-                user=privileges.user(loaded, "worker"),
-                hidden=_variables(prepared.for_notary, prepared.for_workers),
-            )
-            try:
-                answer = await worker.start(
-                    bundle=bundle.pack(loaded, prepared.for_workers),
-                    listeners=listeners,
-                    intents=fd,
-                    held=start.held(loaded.settings, self.sockets.count),
-                )
-                bundle.require_accepted(answer)
-                if self.prepared is not prepared:  # a reload came in between
-                    raise EndedError("started under what is not in force any more")
-            except BaseException:
-                with trio.CancelScope(shield=True):
-                    await worker.end(0)
-                raise
-        return worker
-
-    async def _wire(self, notary: Child, worker: Child) -> None:
-        """Give the two a fresh channel. Who has died meanwhile is somebody else's business."""
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            ours.setblocking(False)
-            theirs.setblocking(False)
-            try:
-                await notary.ask("serve", [ours.fileno()], name=worker.name)
-                await worker.ask("channel", [theirs.fileno()])
-            except EndedError:
-                pass
 
     # --- going on --------------------------------------------------------------------------------
 
     async def keep_worker(self, position: int) -> None:
         """Replace the worker whenever it dies; returns at its end in a drain."""
-        back_off, worker = _BackOff(), self._workers[position]
+        back_off, worker = BackOff(), self._workers[position]
         while True:
             born = trio.current_time()
             code = await worker.process.wait()
@@ -204,7 +140,7 @@ class Family:
 
     async def keep_notary(self) -> None:
         """Replace the notary whenever it dies; returns at its end after `stop_notary`."""
-        back_off = _BackOff()
+        back_off = BackOff()
         while True:
             notary, born = self._notary, trio.current_time()
             if notary is None:
@@ -302,6 +238,8 @@ class Family:
                 nursery.start_soon(prepare, worker)
         if not problems:
             self.prepared = new
+            for late in set(self._workers.values()) - set(workers):
+                late.process.kill()
         for worker in workers:
             try:
                 await worker.ask("abort" if problems else "commit")
@@ -348,25 +286,3 @@ class Family:
         self.sockets.close()
         for each in self.children:
             await each.end(0)
-
-
-class _BackOff:
-    """Longer and longer pauses while deaths follow each other."""
-
-    def __init__(self) -> None:
-        self._pause = _BACK_OFF
-
-    def lived(self, seconds: float) -> None:
-        if seconds > _SETTLED:
-            self._pause = _BACK_OFF
-
-    async def pause(self, end: trio.Event) -> None:
-        with trio.move_on_after(self._pause):
-            await end.wait()
-        self._pause = min(2 * self._pause, _BACK_OFF_MOST)
-
-
-def _variables(others: Secrets, own: Secrets) -> list[str]:
-    """Environment variables that hold what is another process's and not one's own."""
-    hidden = (name for name in others if name.startswith("env:") and name not in own)
-    return [name.removeprefix("env:") for name in hidden]

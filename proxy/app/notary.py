@@ -5,13 +5,12 @@ end before its open intents are closed. When the supervisor is gone, every chann
 and then the log is closed.
 """
 
-import gc
 import socket
 from typing import Any, Final
 
 import trio
 
-from proxy.app import bundle, start
+from proxy.app import bundle, memory, start
 from proxy.app.control import Message
 from proxy.app.credentials import ReceiptKeys
 from proxy.app.line import answer_all, open_line
@@ -68,8 +67,7 @@ class NotaryProcess:
         self._started = True
         self._hall = Hall(question["live"])
         await self._house.start(self._notary.run)
-        gc.collect()
-        gc.freeze()
+        memory.settle()
         key = dict(self._notary.receipt_key)
         return {"interrupted": self._notary.interrupted, "receiptKey": key}
 

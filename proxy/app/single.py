@@ -5,13 +5,12 @@ Started in this order, ended in the reverse one, so that whatever a transfer nee
     notary ─ doors ─ connections ─ listeners
 """
 
-import gc
 import signal
 from typing import Any
 
 import trio
 
-from proxy.app import start
+from proxy.app import memory, start
 from proxy.app.carrier import Carrier, in_force
 from proxy.app.prepare import Prepared, prepare
 from proxy.edge.admin import open_door, serve_door
@@ -35,8 +34,7 @@ async def run(prepared: Prepared, metrics: Metrics, log: Log) -> int:
     """Until a signal asks to stop; the process's exit code. Raises ConfigError."""
     process = Single(prepared, metrics, log)
     start.raise_descriptor_limit()
-    gc.collect()
-    gc.freeze()
+    memory.settle()
     return await process.run()
 
 

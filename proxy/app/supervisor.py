@@ -139,8 +139,12 @@ class Supervisor:
     async def _snapshot(self) -> None:
         answers = await self._family.ask_all("metrics", _ANSWER)
         for each, answer in answers.items():
-            if each.process.returncode is None:
-                self._ledger.record(each.name, answer["metrics"])
+            try:
+                if each.process.returncode is None:
+                    self._ledger.record(each.name, answer["metrics"])
+            except (KeyError, TypeError, ValueError) as error:  # it is not to be believed any more
+                self.log.defect(error, process=each.name)
+                each.process.kill()
 
     def _bury(self, dead: Child) -> None:
         self._ledger.bury(dead.name)

@@ -4,14 +4,13 @@ It starts when it is told the configuration, drains when it is told to, and ends
 transfer with its verdict, when the supervisor is gone.
 """
 
-import gc
 import socket
 from functools import partial
 from typing import Any
 
 import trio
 
-from proxy.app import bundle, start
+from proxy.app import bundle, memory, start
 from proxy.app.carrier import Carrier, in_force
 from proxy.app.control import Control, Message
 from proxy.app.line import answer_all, open_line
@@ -97,8 +96,7 @@ class Worker:
         start.raise_descriptor_limit()
         await self._house.start(self._link.run)
         await nursery.start(self._carry)
-        gc.collect()
-        gc.freeze()
+        memory.settle()
 
     async def _carry(self, *, task_status: trio.TaskStatus[None]) -> None:
         self._on_time = await self._carrier.carry(task_status)

@@ -52,8 +52,12 @@ class Ledger:
         self._past: Snapshot = []
 
     def record(self, process: str, found: Snapshot) -> None:
-        """The latest snapshot of a process that lives."""
-        self._living[process] = [family for family in found if family[0] not in _PROGRAM]
+        """The latest snapshot of a process that lives.
+
+        Raises KeyError, TypeError and ValueError for what is no snapshot.
+        """
+        read = _merged([[family for family in found if family[0] not in _PROGRAM]])
+        self._living[process] = list(read)
 
     def bury(self, process: str) -> None:
         """A process has died: what it counted stays, what it held does not."""

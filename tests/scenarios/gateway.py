@@ -135,7 +135,7 @@ class Gateway:
         request = urllib.request.Request(f"http://{self.ready[on]}{path}", method=method)
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-                return answer.status, answer.read().decode()
+                return answer.status, answer.read().decode(errors="replace")
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read().decode()

@@ -1,0 +1,90 @@
+"""How a child begins: what it inherits, what it is handed, and the channel between two of them."""
+
+import socket
+from typing import Any
+
+import trio
+
+from proxy.app import bundle, privileges, start
+from proxy.app.child import Child, spawn
+from proxy.app.control import EndedError, Message
+from proxy.app.credentials import Secrets
+from proxy.app.prepare import Prepared
+from proxy.app.sockets import Sockets
+from proxy.settings.secrets import resolve_path
+
+
+async def launch_notary(prepared: Prepared, live: list[str]) -> tuple[Child, Message]:
+    """The notary, and what it found; `live` are the workers whose intents are not its to close.
+
+    Raises ConfigError and EndedError.
+    """
+    notary = await spawn(
+        "notary",
+        "notary",
+        "proxy.app.notary",
+        user=privileges.user(prepared.loaded, "notary"),
+        hidden=_variables(prepared.for_workers, prepared.for_notary),
+    )
+    handed = bundle.pack(prepared.loaded, prepared.for_notary)
+    return notary, await _begun(notary, bundle=handed, live=live)
+
+
+async def launch_worker(prepared: Prepared, sockets: Sockets, position: int, name: str) -> Child:
+    """The worker of that position, with its sockets and a fresh file for its intents.
+
+    Raises ConfigError and EndedError.
+    """
+    loaded = prepared.loaded
+    store = resolve_path(loaded.settings.receipts.store, loaded.directory)
+    listeners = sockets.of(position)
+    with privileges.intents(loaded, start.intents_path(store, name)) as fd:
+        worker = await spawn(
+            "worker",
+            name,
+            "proxy.app.worker",
+            fds=[*listeners.values(), fd],
+            user=privileges.user(loaded, "worker"),
+            hidden=_variables(prepared.for_notary, prepared.for_workers),
+        )
+    await _begun(
+        worker,
+        bundle=bundle.pack(loaded, prepared.for_workers),
+        listeners=listeners,
+        intents=fd,
+        held=start.held(loaded.settings, sockets.count),
+    )
+    return worker
+
+
+async def _begun(each: Child, **words: Any) -> Message:
+    """What it answers to its first question. It does not live where that is no."""
+    try:
+        return bundle.require_accepted(await each.start(**words))
+    except BaseException:
+        with trio.CancelScope(shield=True):
+            await each.end(0)
+        raise
+
+
+async def wire(notary: Child, worker: Child) -> None:
+    """Give the two a fresh channel. Who has died meanwhile is somebody else's business."""
+    try:
+        ours, theirs = socket.socketpair()
+    except OSError:
+        worker.process.kill()  # without a channel it is of no use; its successor may get one
+        return
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        try:
+            await notary.ask("serve", [ours.fileno()], name=worker.name)
+            await worker.ask("channel", [theirs.fileno()])
+        except EndedError:
+            pass
+
+
+def _variables(others: Secrets, own: Secrets) -> list[str]:
+    """Environment variables that hold what is another process's and not one's own."""
+    hidden = (name for name in others if name.startswith("env:") and name not in own)
+    return [name.removeprefix("env:") for name in hidden]
