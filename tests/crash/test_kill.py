@@ -29,30 +29,33 @@ def test_no_kill_loses_doubles_or_leaves_undecided_anything(
     require_audit(site)
 
 
+KEEP = "self._disk.write_at(self._fd, slot * SLOT, data)"
+WRITE = "self.store.append(batch)"
+TELL = "[each.tell(receipt) for each, receipt in batch.written]; await trio.sleep(0.05); "
+WRONG = {
+    "no intent is kept": (
+        ("notary/intents.py", KEEP, "pass"),
+        "the receiver saw it, and it has no verdict",
+    ),
+    "receipts are given before they are written": (
+        ("notary/writer.py", WRITE, TELL + WRITE),
+        "is not in the log",
+    ),
+}
+
+
 @long
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize(
-    ("name", "before", "after", "complaint"),
-    [
-        (
-            "notary/intents.py",
-            "self._disk.write_at(self._fd, slot * SLOT, data)",
-            "pass",
-            "the receiver saw it, and it has no verdict",
-        ),
-    ],
-)
-def test_the_kills_would_find_what_is_taken_out(
+@pytest.mark.parametrize("wrong", WRONG)
+def test_the_kills_find_that(
     start_site: StartSite,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     workers: int,
-    name: str,
-    before: str,
-    after: str,
-    complaint: str,
+    wrong: str,
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(mutate(tmp_path / "mutant", name, before, after)))
+    mutation, complaint = WRONG[wrong]
+    monkeypatch.setenv("PYTHONPATH", str(mutate(tmp_path / "mutant", *mutation)))
     site = start_site(workers=workers, seed=workers)
     site.load()
     kill(site, 8)
