@@ -6,7 +6,6 @@ An attempt reserves its id where it has a claim, keeps its intent, and concludes
 for a transfer, without the transfer. The log is fsynced and published as a gateway's is.
 """
 
-import gc
 import socket
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import trio
 
 from loadtest.outcomes import intent_of
 from loadtest.proxies import cpu_of
+from proxy.app import memory
 from proxy.model import Outcome
 from proxy.notary import Notary
 from proxy.notary.desk import Desk
@@ -94,12 +94,6 @@ def _desk(link: Link, folder: Path) -> Desk:
     return Desk(link, intents, patience=60.0)
 
 
-def _settle() -> None:
-    """As a gateway does when it has started."""
-    gc.collect()
-    gc.freeze()
-
-
 # --- one process ---------------------------------------------------------------------------------
 
 
@@ -114,7 +108,7 @@ async def _alone(
     async with running(folder, pki) as notary:
         desk = _desk(notary, folder)
         await conclude_all(desk, warm, width)
-        _settle()
+        memory.settle()
         before = time.process_time()
         await conclude_all(desk, found, width)
         await notary.publish()
@@ -157,7 +151,7 @@ async def _beside(
             await trio.sleep(0.01)
         desk = _desk(link, folder)
         await conclude_all(desk, warm, width)
-        _settle()
+        memory.settle()
         before = time.process_time(), cpu_of(pid), time.perf_counter()
         await conclude_all(desk, found, width)
         ours, clock = time.process_time(), time.perf_counter()
@@ -171,7 +165,7 @@ async def _beside(
 
 async def _serve(folder: Path, pki: Path, sock: socket.socket) -> None:
     async with running(folder, pki) as notary:
-        _settle()
+        memory.settle()
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
         await serve_link(notary, WORKER, stream, Hall([WORKER]))
 
