@@ -3,7 +3,6 @@
 import argparse
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from proxy.notary.folder import Folder, audit_log
 from proxy.notary.website import Website
 from proxy.receipt import note
 from proxy.receipt.attempts import Attempts
-from proxy.receipt.audit import Audited, audit
+from proxy.receipt.audit import Audited, Crew, audit
 from proxy.receipt.marks import Demand, Kept
 from proxy.receipt.quorum import CHECKPOINT, WITNESSED
 
@@ -89,7 +88,7 @@ def _audit(
                     keys,
                     kept=kept,
                     attempts=attempts,
-                    helpers=crew,
+                    crew=crew,
                     progress=tick,
                 )
                 return found, None
@@ -99,7 +98,7 @@ def _audit(
                 keys,
                 kept=kept,
                 attempts=attempts,
-                helpers=crew,
+                crew=crew,
                 progress=tick,
             )
             return in_folder.log, in_folder.beyond
@@ -107,14 +106,14 @@ def _audit(
         raise UnreadableError(f"the audit's temporary file: {error.strerror}") from None
 
 
-def _crew(log: Folder | Website) -> AbstractContextManager[Executor | None]:
+def _crew(log: Folder | Website) -> AbstractContextManager[Crew | None]:
     """Helpers where there is work for them: they take longer to begin than a small log takes."""
     data = log.load(CHECKPOINT)
     try:
         size = 0 if data is None else note.parse_checkpoint(note.parse(data).text).size
     except EvidenceError:
         size = 0  # the audit will say so
-    return helpers() if size >= _WORTH else nullcontext()
+    return helpers(log) if size >= _WORTH else nullcontext()
 
 
 def _tell(found: Audited, beyond: int | None, demand: Demand, kept: Kept | None) -> None:

@@ -1,15 +1,20 @@
-"""Processes that verify signatures for an audit, one a core."""
+"""Processes that verify signatures for an audit, one a core, and read the log by themselves."""
 
 import os
 import signal
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import lru_cache, partial
 from multiprocessing import get_context
+
+from proxy.notary.folder import Folder
+from proxy.notary.website import Website
+from proxy.receipt.audit import Crew
 
 
 @contextmanager
-def helpers(number: int | None = None) -> Iterator[Executor | None]:
+def helpers(log: Folder | Website, number: int | None = None) -> Iterator[Crew | None]:
     """Fresh interpreters that start with the first work; None where one core is all there is.
 
     They inherit nothing of ours and end with the block, whatever ends it.
@@ -24,6 +29,16 @@ def helpers(number: int | None = None) -> Iterator[Executor | None]:
         cores, mp_context=get_context("spawn"), initializer=signal.signal, initargs=ignore
     )
     try:
-        yield pool
+        yield Crew(pool, partial(_read_site, log.url) if isinstance(log, Website) else log.load)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@lru_cache(maxsize=1)
+def _site(url: str) -> Website:
+    return Website(url)
+
+
+def _read_site(url: str, name: str) -> bytes | None:
+    """A connection cannot cross to another process: each helper has one of its own."""
+    return _site(url).load(name)

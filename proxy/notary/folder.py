@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from proxy.notary.book import decode_snapshot
 from proxy.notary.publisher import CHECKPOINT, JOURNAL
 from proxy.receipt import note
 from proxy.receipt.attempts import Attempts
-from proxy.receipt.audit import Audited, Progress, audit
+from proxy.receipt.audit import Audited, Crew, Progress, audit
 from proxy.receipt.marks import Demand, Kept
 from proxy.receipt.merkle import TILE_WIDTH
 from proxy.receipt.strays import require_stray
@@ -107,7 +106,7 @@ def audit_log(
     *,
     kept: Kept | None = None,
     attempts: Attempts | None = None,
-    helpers: Executor | None = None,
+    crew: Crew | None = None,
     progress: Progress = lambda done, total: None,
 ) -> FolderAudited:
     """Audit a folder: what `audit` does, every file below `tile/`, and the journal where it reads.
@@ -130,7 +129,7 @@ def audit_log(
         keys,
         kept=kept,
         attempts=attempts,
-        helpers=helpers,
+        crew=crew,
         progress=progress,
         beyond=beyond,
     )

@@ -16,7 +16,7 @@ class Website:
 
     def __init__(self, url: str) -> None:
         """Raises `EvidenceError` unless `url` is http:// or https:// and the prefix of a log."""
-        self._url = url.rstrip("/")
+        self.url = url.rstrip("/")
         self._client = Client(url, timeout=_TIMEOUT, most=_MOST)
 
     def load(self, name: str) -> bytes | None:
@@ -24,11 +24,11 @@ class Website:
         try:
             status, _, body = self._client.ask("GET", f"/{name}")
         except Unreachable as error:
-            raise EvidenceError(f"{self._url}/{name}: {error}") from None
+            raise EvidenceError(f"{self.url}/{name}: {error}") from None
         if status in (404, 410):
             return None
         if status != 200:
-            raise EvidenceError(f"{self._url}/{name}: the server answered {status}")
+            raise EvidenceError(f"{self.url}/{name}: the server answered {status}")
         return body
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from proxy.errors import EvidenceError
 from proxy.receipt import note
 from proxy.receipt.attempts import Attempts
-from proxy.receipt.inspection import Inspection, inspect_bundle
+from proxy.receipt.inspection import Inspection, inspect_file
 from proxy.receipt.marks import (
     Checkpoints,
     Demand,
@@ -36,13 +36,21 @@ from proxy.receipt.marks import (
     require_marks,
 )
 from proxy.receipt.merkle import TILE_WIDTH
-from proxy.receipt.tiles import ENTRIES, HASH, Loader, find_tile, load_tile
+from proxy.receipt.tiles import HASH, Loader, load_tile
 from proxy.receipt.walk import Walk
 
 Progress = Callable[[int, int], None]
 """(entries checked, entries in all)."""
 _AHEAD = 8
 """Bundles under inspection at once, where there are helpers: at most 16 MiB each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Processes that help, and how they read the log: both must be able to cross to them."""
+
+    pool: Executor
+    load: Loader
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +73,13 @@ def audit(
     *,
     kept: Kept | None = None,
     attempts: Attempts | None = None,
-    helpers: Executor | None = None,
+    crew: Crew | None = None,
     progress: Progress = lambda done, total: None,
     beyond: Callable[[Walk], None] = lambda walk: None,
 ) -> Audited:
     """Audit a log. Raises `EvidenceError`; fails closed. May raise `OSError` from `attempts`.
 
-    `keys`: the receipt keys that are trusted at the beginning; events name later ones. `helpers`:
+    `keys`: the receipt keys that are trusted at the beginning; events name later ones. `crew`:
     processes that inspect bundles. `beyond` walks on where the checkpoint ends, before the last
     questions are asked.
     """
@@ -80,7 +88,7 @@ def audit(
     walk = Walk(checkpoint.origin, keys, attempts)
     try:
         require_marks(walk.tree, marks)
-        for bundle in _bundles(load, walk, checkpoint.size, helpers):
+        for bundle in _bundles(load, walk, checkpoint.size, crew):
             _take(load, walk, bundle, marks)
             progress(walk.tree.size, checkpoint.size)
         for level, row in enumerate(walk.tree.edge):
@@ -109,32 +117,27 @@ class _Bundle:
     found: Inspection
 
 
-def _bundles(load: Loader, walk: Walk, size: int, helpers: Executor | None) -> Iterator[_Bundle]:
+def _bundles(load: Loader, walk: Walk, size: int, crew: Crew | None) -> Iterator[_Bundle]:
     """Every bundle in order, inspected ahead of the walk where there are helpers."""
     ahead: deque[Callable[[], _Bundle]] = deque()
     for position in range(-(-size // TILE_WIDTH)):
         width = min(TILE_WIDTH, size - position * TILE_WIDTH)
-        ahead.append(_begin(load, walk, position, width, helpers))
-        if helpers is None or len(ahead) == _AHEAD:
+        ahead.append(_begin(load, walk, position, width, crew))
+        if crew is None or len(ahead) == _AHEAD:
             yield ahead.popleft()()
     while ahead:
         yield ahead.popleft()()
 
 
 def _begin(
-    load: Loader, walk: Walk, position: int, width: int, helpers: Executor | None
+    load: Loader, walk: Walk, position: int, width: int, crew: Crew | None
 ) -> Callable[[], _Bundle]:
-    """Read a bundle and have it inspected. What is wrong is told when the result is asked for."""
-    try:
-        path, data, held = find_tile(load, ENTRIES, position, width)
-    except EvidenceError as error:
-        missing = error  # the name in an except clause ends with it
-        return lambda: _fail(missing)
+    """Have a bundle inspected. What is wrong is told when the result is asked for."""
     keys = walk.known
-    future: Future[Inspection] | None = None
-    if helpers is not None:
+    future: Future[tuple[str, Inspection]] | None = None
+    if crew is not None:
         try:
-            future = helpers.submit(inspect_bundle, path, data, held, width, keys)
+            future = crew.pool.submit(inspect_file, crew.load, position, width, keys)
         except BrokenExecutor:
             pass  # whoever helped was killed: we do it alone
 
@@ -143,16 +146,12 @@ def _begin(
             found = None if future is None else future.result()
         except BrokenExecutor:
             found = None
-        if found is None or (found.fault is not None and keys != walk.known):
+        if found is None or (found[1].fault is not None and keys != walk.known):
             # The second: an event that came before it has named another key meanwhile.
-            found = inspect_bundle(path, data, held, width, walk.known)
-        return _Bundle(path, position, width, found)
+            found = inspect_file(load, position, width, walk.known)
+        return _Bundle(found[0], position, width, found[1])
 
     return end
-
-
-def _fail(error: EvidenceError) -> _Bundle:
-    raise error
 
 
 def _take(load: Loader, walk: Walk, bundle: _Bundle, marks: Sequence[Mark]) -> None:

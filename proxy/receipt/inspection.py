@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from proxy.errors import EvidenceError
 from proxy.receipt import dsse, keychain, reading
-from proxy.receipt.tiles import ENTRIES, cells
+from proxy.receipt.tiles import ENTRIES, Loader, cells, find_tile
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -57,6 +57,14 @@ class Inspection:
 def _keys(known: tuple[bytes, ...]) -> dict[str, Ed25519PublicKey]:
     keys = [Ed25519PublicKey.from_public_bytes(raw) for raw in known]
     return {dsse.key_id(key): key for key in keys}
+
+
+def inspect_file(
+    load: Loader, position: int, width: int, known: tuple[bytes, ...]
+) -> tuple[str, Inspection]:
+    """The path of the bundle that `load` finds, and what is in it. Raises `EvidenceError`."""
+    path, data, held = find_tile(load, ENTRIES, position, width)
+    return path, inspect_bundle(path, data, held, width, known)
 
 
 def inspect_bundle(

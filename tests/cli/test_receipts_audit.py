@@ -5,6 +5,7 @@ import pty
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,7 +19,9 @@ from proxy.cli.receipts_progress import lines
 from proxy.cli.wording import lockgate
 from proxy.errors import EvidenceError
 from proxy.notary.folder import Folder, audit_log
+from proxy.notary.website import Website
 from proxy.receipt import keychain, note
+from proxy.receipt.audit import audit
 from proxy.receipt.marks import Demand
 from proxy.receipt.vkey import ed25519_cosignature_vkey
 from tests.receipt.logs import (
@@ -228,11 +231,18 @@ def test_processes_find_what_one_finds(tmp_path: Path) -> None:
     entries = [*ENTRIES, *ENTRIES[-1:]]
     folder = Folder(write(tmp_path / "log", ENTRIES))
     wrong = Folder(write(tmp_path / "wrong", entries))
-    with helpers(2) as crew:
+    with helpers(folder, 2) as crew:
         assert crew is not None
-        found = audit_log(folder, Demand(VKEYS), KEYS, helpers=crew)
+        found = audit_log(folder, Demand(VKEYS), KEYS, crew=crew)
         assert found.log.checkpoint.size == 600
-        with pytest.raises(EvidenceError, match="entry 600: is number"):
-            audit_log(wrong, Demand(VKEYS), KEYS, helpers=crew)
-    with helpers(1) as crew:
+    with helpers(wrong, 2) as crew, pytest.raises(EvidenceError, match="entry 600: is number"):
+        audit_log(wrong, Demand(VKEYS), KEYS, crew=crew)
+    with helpers(folder, 1) as crew:
         assert crew is None
+
+
+def test_processes_read_a_website_by_themselves(website: str) -> None:
+    site = Website(website)
+    with closing(site), helpers(site, 2) as crew:
+        assert crew is not None
+        assert audit(site.load, Demand(VKEYS), KEYS, crew=crew).checkpoint.size == 600

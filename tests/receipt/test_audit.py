@@ -1,6 +1,6 @@
 """An audit does not take the log's own word: what is signed but out of place is found as well."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 
 from proxy.errors import EvidenceError
 from proxy.receipt import dsse, keychain, merkle, note
-from proxy.receipt.audit import Audited, audit
+from proxy.receipt.audit import Audited, Crew, audit
 from proxy.receipt.marks import Demand, Kept
 from proxy.receipt.walk import Walk
 from tests.receipt.logs import (
@@ -246,30 +246,37 @@ def long_log() -> list[bytes]:
 LONG = long_log()
 
 
+def crew_of(pool: Executor, folder: Mapping[str, bytes | None]) -> Crew:
+    return Crew(pool, folder.get)
+
+
 def test_helpers_find_what_one_process_finds_across_a_change_of_keys() -> None:
     damaged = [*LONG[:1500], LONG[1501], *LONG[1501:]]
     alone = fault(damaged)
-    with ThreadPoolExecutor(3) as crew:
-        assert audited(LONG, helpers=crew).walk.tree.root() == audited(LONG).walk.tree.root()
-        assert fault(damaged, helpers=crew) == alone
+    with ThreadPoolExecutor(3) as pool:
+        root = audited(LONG, crew=crew_of(pool, files(LONG))).walk.tree.root()
+        assert root == audited(LONG).walk.tree.root()
+        assert fault(damaged, crew=crew_of(pool, files(damaged))) == alone
     assert alone.startswith("tile/entries/005: entry 1501: is number 501")
 
 
 @pytest.mark.parametrize("at_once", [True, False])
 def test_helpers_that_are_killed_are_not_needed(at_once: bool) -> None:
-    assert audited(LONG, helpers=Refusing(at_once=at_once)).walk.tree.size == len(LONG)
+    crew = crew_of(Refusing(at_once=at_once), files(LONG))
+    assert audited(LONG, crew=crew).walk.tree.size == len(LONG)
 
 
 def test_the_first_wrong_thing_is_named_though_a_later_one_was_found_before() -> None:
-    folder = files(LONG)
-    del folder["tile/entries/002"]
-    folder["tile/entries/001"] = folder["tile/entries/001"][:-1]
-    with ThreadPoolExecutor(3) as crew:
-        for helpers in (None, crew):
+    missing = {**files(LONG), "tile/entries/002": None}
+    both = {**missing, "tile/entries/001": files(LONG)["tile/entries/001"][:-1]}
+    with ThreadPoolExecutor(3) as pool:
+        for helped in (False, True):
+            crew = crew_of(pool, both) if helped else None
             with pytest.raises(EvidenceError, match=r"^tile/entries/001: cut off in its entry 255"):
-                audit(folder.get, DEMAND, KEYS, helpers=helpers)
+                audit(both.get, DEMAND, KEYS, crew=crew)
+            crew = crew_of(pool, missing) if helped else None
             with pytest.raises(EvidenceError, match=r"^tile/entries/002: missing"):
-                audit({**files(LONG), "tile/entries/002": None}.get, DEMAND, KEYS, helpers=helpers)
+                audit(missing.get, DEMAND, KEYS, crew=crew)
 
 
 def test_progress_goes_to_the_end() -> None:
