@@ -50,6 +50,13 @@ class Child:
                         return answer
         raise EndedError(f"{self.kind} {self.name} does not answer")
 
+    async def tell(self, do: str, **words: Any) -> None:
+        """Have it done, or be done with it: a child that does not answer is killed."""
+        try:
+            await self.ask(do, **words)
+        except EndedError:
+            self.process.kill()
+
     async def _send(self, message: Message, fds: Sequence[int]) -> None:
         """Half a question makes nonsense of all that follow: then the child is of no more use."""
         if self._broken:

@@ -12,7 +12,8 @@ Rules
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
 import trio
@@ -59,25 +60,22 @@ class Family:
     async def start(self, count: int) -> None:
         """The notary, then all workers at once. Raises ConfigError."""
         privileges.make_store(self.prepared.loaded)
-        problems: list[ConfigError] = []
+        failures: list[ConfigError | EndedError] = []
 
-        async def start_one(position: int) -> None:
+        async def attempt(begin: Callable[[], Awaitable[object]]) -> None:
             try:
-                await self._start_worker(position)
-            except ConfigError as error:
-                problems.append(error)
-            except EndedError as error:
-                problems.append(ConfigError([self.prepared.loaded.problem((), str(error))]))
+                await begin()
+            except (ConfigError, EndedError) as error:
+                failures.append(error)
 
-        try:
-            await self._start_notary()
-        except EndedError as error:
-            raise ConfigError([self.prepared.loaded.problem((), str(error))]) from None
+        await attempt(self._start_notary)
         async with trio.open_nursery() as nursery:
-            for position in range(count):
-                nursery.start_soon(start_one, position)
-        if problems:
-            raise problems[0]
+            for position in range(0 if failures else count):
+                nursery.start_soon(attempt, partial(self._start_worker, position))
+        for failure in failures:
+            if isinstance(failure, ConfigError):
+                raise failure
+            raise ConfigError([self.prepared.loaded.problem((), str(failure))])
 
     async def _start_notary(self) -> None:
         """Raises ConfigError and EndedError."""
@@ -204,7 +202,7 @@ class Family:
                 nursery.start_soon(ask, each)
         return answers
 
-    async def note(self, event: Event, log: Log) -> None:
+    async def note(self, event: Event) -> None:
         """Put an event into the log of receipts; where that fails, operation goes on."""
         reason = "no notary"
         if self._notary is not None:
@@ -216,7 +214,7 @@ class Family:
             except EndedError as error:
                 reason = str(error)
         if reason:
-            log.error("event_not_noted", kind=event.kind, reason=reason)
+            self._log.error("event_not_noted", kind=event.kind, reason=reason)
 
     async def adopt(self, new: Prepared) -> None:
         """Prepare everywhere, then commit everywhere. Raises ConfigError, and nothing changed."""
@@ -241,10 +239,7 @@ class Family:
             for late in set(self._workers.values()) - set(workers):
                 late.process.kill()
         for worker in workers:
-            try:
-                await worker.ask("abort" if problems else "commit")
-            except EndedError:
-                worker.process.kill()
+            await worker.tell("abort" if problems else "commit")
         if problems:
             raise problems[0]
 
@@ -257,10 +252,7 @@ class Family:
     async def drain(self, seconds: float) -> None:
         """Workers end their transfers; who has not ended long after the deadline is killed."""
         for worker in list(self._workers.values()):
-            try:
-                await worker.ask("drain", seconds=seconds)
-            except EndedError:
-                worker.process.kill()
+            await worker.tell("drain", seconds=seconds)
         with trio.move_on_after(seconds + _LAST_RITES) as scope:
             while self._workers:
                 await next(iter(self._workers.values())).process.wait()

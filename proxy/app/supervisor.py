@@ -86,7 +86,7 @@ class Supervisor:
             async with trio.open_nursery() as workers:
                 for position in range(self._count):
                     workers.start_soon(family.keep_worker, position)
-                await family.note(start.event(loaded, self._count, family.receipt_key), self.log)
+                await family.note(start.event(loaded, self._count, family.receipt_key))
                 doors = start.addresses(self._doors)
                 start.announce(self.log, loaded, family.sockets.addresses, doors)
                 await self._draining.wait()
@@ -182,5 +182,5 @@ class Supervisor:
             self._in_force()
             self.metrics.reload(swapped=True)
             self.log.info("reloaded", config_sha256=loaded.sha256.hex())
-            await self._family.note(start.reload_event(prepared.loaded, loaded), self.log)
+            await self._family.note(start.reload_event(prepared.loaded, loaded))
             return True

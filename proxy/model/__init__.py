@@ -1,0 +1,50 @@
+"""The frozen values that pass between the stops of a transfer.
+
+Nothing here does anything: each stop takes some of these and returns others. Header names are
+lower-case ASCII bytes and values are the exact octets between the optional white space, in the
+order in which they came.
+"""
+
+from proxy.model.crossing import (
+    AnswerHead,
+    Certificate,
+    Channel,
+    Framing,
+    Head,
+    Headers,
+    Peer,
+    Report,
+)
+from proxy.model.evidence import (
+    Claim,
+    Content,
+    Digest,
+    Earlier,
+    Event,
+    Intent,
+    Outcome,
+    Receipt,
+    Submission,
+    Verdict,
+)
+
+__all__ = [
+    "AnswerHead",
+    "Certificate",
+    "Channel",
+    "Claim",
+    "Content",
+    "Digest",
+    "Earlier",
+    "Event",
+    "Framing",
+    "Head",
+    "Headers",
+    "Intent",
+    "Outcome",
+    "Peer",
+    "Receipt",
+    "Report",
+    "Submission",
+    "Verdict",
+]

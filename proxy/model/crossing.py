@@ -1,0 +1,156 @@
+"""Who is at either end, what HTTP says, and what the content stops report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as value
+else:
+
+    def value(*, frozen, slots):
+        """A frozen dataclass to the type checker, and a plain one at run time.
+
+        A dozen of these are made for every transfer, and making one that is frozen costs four
+        times as much. Nothing that passes `make check` assigns to their fields.
+        """
+        return dataclass(slots=slots, unsafe_hash=frozen)
+
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+# --- who -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What Lockgate uses of an end-entity certificate (RFC 5280). Times are UTC."""
+
+    der: bytes
+    chain: tuple[bytes, ...]
+    """DER of the verified issuers, nearest first, without the leaf."""
+    sha256: bytes
+    spki_sha256: bytes
+    """SHA-256 over the SubjectPublicKeyInfo: what a pin is compared with (RFC 7469)."""
+    subject: str
+    issuer: str
+    serial: int
+    not_before: datetime
+    not_after: datetime
+    spiffe: str | None
+    """The one `spiffe://` URI SAN; None when there is none."""
+    uris: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    ips: tuple[str, ...] = ()
+
+    @property
+    def sans(self) -> tuple[str, ...]:
+        """All names, URIs first, as the receipt lists them."""
+        return self.uris + self.dns + self.ips
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What was negotiated. `exporter_sha256` is SHA-256 of the tls-exporter value (RFC 9266)."""
+
+    version: str
+    cipher: str
+    group: str
+    exporter_sha256: bytes
+    server_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end: by certificate, by address, or by user id on a unix socket."""
+
+    address: str | None = None
+    """IP address without port; None on a unix socket."""
+    uid: int | None = None
+    """From SO_PEERCRED; None on TCP."""
+    certificate: Certificate | None = None
+    channel: Channel | None = None
+
+    @property
+    def name(self) -> str:
+        """The name under which this peer's transfers are numbered and remembered."""
+        if self.certificate is not None:
+            return self.certificate.spiffe or f"spki:{self.certificate.spki_sha256.hex()}"
+        return f"uid:{self.uid}" if self.uid is not None else f"ip:{self.address}"
+
+    def expired(self, now: datetime) -> bool:
+        """True when the certificate that the handshake found valid has ceased to be so."""
+        return self.certificate is not None and now > self.certificate.not_after
+
+
+# --- HTTP ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How the end of a body is known: `length` octets, or chunked, or (answers only) by close."""
+
+    length: int | None = None
+    chunked: bool = False
+
+    @property
+    def empty(self) -> bool:
+        return self.length == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A request head that has passed the grammar. `path` is in normal form, still encoded."""
+
+    method: str
+    target: str
+    path: str
+    query: str | None
+    headers: Headers
+    framing: Framing
+    http_version: str = "1.1"
+    expect_continue: bool = False
+    keep_alive: bool = True
+
+    def values(self, name: bytes) -> tuple[bytes, ...]:
+        """Every value of the field `name` (lower case), in order."""
+        return tuple(value for key, value in self.headers if key == name)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerHead:
+    """An upstream's final answer head that has passed the grammar."""
+
+    status: int
+    reason: bytes
+    headers: Headers
+    framing: Framing
+    http_version: str = "1.1"
+    keep_alive: bool = True
+
+    def values(self, name: bytes) -> tuple[bytes, ...]:
+        """Every value of the field `name` (lower case), in order."""
+        return tuple(value for key, value in self.headers if key == name)
+
+
+# --- content -------------------------------------------------------------------------------------
+
+
+@value(frozen=True, slots=True)
+class Report:
+    """What the content stops did to one body. Counts only, never a value."""
+
+    format: str
+    """`json`, `ndjson` or `opaque`."""
+    records: int | None = None
+    """Documents or lines seen; None when the bytes were forwarded unseen."""
+    masked: Mapping[str, int] = field(default_factory=dict)
+    """JSONPath of the rule -> fields masked."""
+    findings: Mapping[str, int] = field(default_factory=dict)
+    """Detected type -> occurrences."""
+    label: str | None = None
+    """The label that a finding raised the content to; None when none did."""
+    changed: bool = False
+    """True when any octet that was forwarded differs from what was received."""
