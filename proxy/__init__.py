@@ -15,7 +15,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         listener                    edge/listener.py
         TLS, pins, revocation       edge/stream.py drives tls/engine.py
                                     tls/context.py, tls/verify.py, tls/revocation.py
-        admit(peer)                 tls/identity.py -> model.py: Peer
+        admit(peer)                 tls/identity.py -> model/crossing.py: Peer
 
     what the head alone decides
         HTTP head                   edge/inbound.py drives wire/server.py
@@ -56,6 +56,6 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         a CA for trying things      tls/keys.py, tls/pki.py, cli/certs.py
         a sender and a receiver     cli/send.py, cli/receive.py
 
-Everywhere: `model.py` has the values that pass between the stops, `errors.py` what can go wrong.
+Everywhere: `model/` has the values that pass between the stops, `errors.py` what can go wrong.
 A stop that refuses raises `Refusal`; each package's own docstring lists what else is in it.
 """

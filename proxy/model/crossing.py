@@ -3,20 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from dataclasses import dataclass as value
-else:
-
-    def value(*, frozen, slots):
-        """A frozen dataclass to the type checker, and a plain one at run time.
-
-        A dozen of these are made for every transfer, and making one that is frozen costs four
-        times as much. Nothing that passes `make check` assigns to their fields.
-        """
-        return dataclass(slots=slots, unsafe_hash=frozen)
-
+from proxy.model.value import value
 
 Headers = tuple[tuple[bytes, bytes], ...]
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from proxy.model.crossing import Certificate, Peer, Report
+from proxy.model.value import value
 
 
 class Verdict(StrEnum):
