@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+__all__ = ["value"]
+
 if TYPE_CHECKING:
     from dataclasses import dataclass as value
 else:
