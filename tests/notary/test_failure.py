@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trio
 
 from proxy.errors import LogFailure
 from proxy.model import Claim, Receipt, Verdict
@@ -95,6 +96,25 @@ async def test_who_is_patient_waits_until_the_disk_works_again(tmp_path: Path) -
     said = statements(store)
     assert [s.transfer_id for s in said] == [impatient.transfer_id, patient.transfer_id]
     assert [s.status for s in said] == [None, 201]
+
+
+async def test_who_comes_again_patiently_before_the_disk_fails_waits_as_well(
+    tmp_path: Path,
+) -> None:
+    disk, found = FailingDisk(), submission(outcome())
+    notary = open_notary(tmp_path / "log", disk=disk)
+    told: list[Receipt | LogFailure] = []
+    notary.submit(found, lambda result: None)
+    notary.submit(found, told.append, resent=True)
+    disk.fail("append", "create")
+    async with trio.open_nursery() as nursery:
+        await nursery.start(notary.run)
+        await until(lambda: not notary.ready)
+        assert told == []
+        disk.heal()
+        await until(lambda: len(told) == 1)
+        await notary.close()
+    assert isinstance(told[0], Receipt)
 
 
 async def test_who_asks_again_from_within_his_answer_is_heard(tmp_path: Path) -> None:

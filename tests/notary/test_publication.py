@@ -121,6 +121,21 @@ async def test_nobody_else_reads_the_files(tmp_path: Path) -> None:
         assert path.stat().st_mode & 0o777 & ~(0o750 if path.is_dir() else 0o640) == 0
 
 
+def test_a_publication_is_owed_until_all_of_it_has_succeeded(tmp_path: Path) -> None:
+    store = Store(tmp_path / "log", KEYS, LooseDisk(), CLOCK, capacity=1000)
+    batch = store.begin()
+    store.draft(batch, [Pending(submission(refusal()), patient=True)])
+    store.append(batch)
+    store.settle(batch)
+    for _ in range(2):
+        found = store.unpublished()
+        assert found is not None
+        edition = store.publish(*found)
+    store.published(edition, found[1])
+    assert store.unpublished() is None
+    store.release()
+
+
 async def test_a_long_journal_is_begun_anew_and_carries_everything_over(tmp_path: Path) -> None:
     path = tmp_path / "log"
     store = Store(path, KEYS, LooseDisk(), CLOCK, capacity=1000, rotate=20_000)
