@@ -130,8 +130,8 @@ def test_a_publication_is_owed_until_all_of_it_has_succeeded(tmp_path: Path) -> 
     for _ in range(2):
         found = store.unpublished()
         assert found is not None
-        edition = store.publish(*found)
-    store.published(edition, found[1])
+        edition, rows = store.publish(*found), found[1]
+    store.published(edition, rows)
     assert store.unpublished() is None
     store.release()
 
