@@ -17,6 +17,12 @@ which the gateway received its attempt is within exactly one of them.
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from proxy.notary import keys
+from proxy.notary.folder import Folder, audit_folder
+from proxy.receipt.marks import Kept
 from tests.crash import log
 from tests.crash.log import Said
 from tests.crash.records import Arrival, Sent, Try
@@ -135,16 +141,28 @@ def _within(said: Said, tried: Try) -> bool:
     return tried.ended is not None and tried.began <= said.received <= tried.ended
 
 
-def require_audit(site: Site) -> None:
-    """`lockgate receipts audit` by public keys alone, held to the oldest kept checkpoint and to the
-    newest."""
-    vkeys = lockgate("receipts", "vkey", site.gateway.path).stdout.splitlines()
-    trusted = [word for vkey in vkeys if vkey for word in ("--vkey", vkey)]
-    key = site.pki / "receipts.pub"
-    for number in (0, -1):
-        kept = site.store.parent / f"kept{number}"
-        kept.write_bytes(site.checkpoints.kept[number])
-        done = lockgate(
-            "receipts", "audit", site.store, *trusted, "--key", key, "--checkpoint", kept
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+def require_audited(site: Site) -> None:
+    """The log audits by public keys alone, held to the oldest checkpoint that was kept."""
+    vkeys = keys.vkeys(*_log_keys(site))
+    public = load_pem_public_key((site.pki / "receipts.pub").read_bytes())
+    assert isinstance(public, Ed25519PublicKey)
+    kept = Kept("kept", site.checkpoints.kept[0])
+    audit_folder(Folder(site.store), vkeys=vkeys, keys=[public], kept=kept)
+
+
+def _log_keys(site: Site) -> tuple[str, bytes, bytes]:
+    origin: str = site.gateway.config["receipts"]["origin"]
+    return origin, (site.pki / "log.key").read_bytes(), (site.pki / "log-pq.key").read_bytes()
+
+
+def require_audit_command(site: Site) -> None:
+    """`lockgate receipts audit` says so too."""
+    vkeys = [str(vkey) for vkey in keys.vkeys(*_log_keys(site))]
+    trusted = [word for vkey in vkeys for word in ("--vkey", vkey)]
+    kept = site.store.parent / "kept"
+    kept.write_bytes(site.checkpoints.kept[0])
+    done = lockgate(
+        "receipts", "audit", site.store, *trusted,
+        "--key", site.pki / "receipts.pub", "--checkpoint", kept, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.conftest import StartSite
-from tests.crash.judge import Judgement, require_audit
+from tests.crash.judge import Judgement, require_audited
 from tests.crash.load import connector
 from tests.crash.mutant import mutate
 from tests.crash.site import Site
@@ -21,6 +21,11 @@ from tests.scenarios.gateway import wait_until
 
 SYNC = "os.fdatasync(fd)"
 Mount = Callable[..., None]
+
+
+def long(workers: int) -> object:
+    """The same in the other form, when there is time."""
+    return pytest.param(workers, marks=pytest.mark.crash_long)
 
 
 @pytest.fixture
@@ -74,7 +79,7 @@ def endure(site: Site, trouble: Callable[[], None], mend: Callable[[], None]) ->
     site.finish()
     judged = Judgement(site)
     assert not judged.complaints, "\n".join(judged.complaints[:20])
-    require_audit(site)
+    require_audited(site)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -95,7 +100,7 @@ def test_a_full_disk(start_site: StartSite, tmp_path: Path, mount: Mount, worker
     endure(site, fill, filler.unlink)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [long(1), 2])
 def test_a_file_size_limit(start_site: StartSite, workers: int) -> None:
     site = start_site(workers=workers, seed=3)
     pid = site.process("notary")
@@ -110,7 +115,7 @@ def test_a_file_size_limit(start_site: StartSite, workers: int) -> None:
     endure(site, limit, lift)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, long(2)])
 def test_a_store_that_becomes_read_only(start_site: StartSite, mount: Mount, workers: int) -> None:
     """What is open stays so, as a kernel has it; nothing new can be made."""
     site = start_site(workers=workers, seed=4)

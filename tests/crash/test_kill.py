@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.conftest import StartSite
-from tests.crash.judge import Judgement, require_audit
+from tests.crash.judge import Judgement, require_audit_command
 from tests.crash.kills import kill
 from tests.crash.mutant import mutate
 
@@ -26,7 +26,7 @@ def test_no_kill_loses_doubles_or_leaves_undecided_anything(
     assert judged.kinds["indeterminate"] >= kills / 2, "the kills hit nothing"
     assert judged.acknowledged > 5 * kills
     assert len(site.checkpoints.kept) > kills
-    require_audit(site)
+    require_audit_command(site)
 
 
 KEEP = "self._disk.write_at(self._fd, slot * SLOT, data)"
