@@ -16,9 +16,9 @@ from loadtest.evidence import alone, apart, keys_in
 from loadtest.outcomes import outcomes
 from loadtest.steps import Costs
 from proxy.cli.certs import make_folder
+from proxy.cli.receipts_helpers import helpers
 from proxy.model import Outcome
 from proxy.notary.folder import Folder, audit_log
-from proxy.notary.helpers import helpers
 from proxy.receipt.marks import Demand
 
 
