@@ -136,6 +136,15 @@ def test_a_publication_is_owed_until_all_of_it_has_succeeded(tmp_path: Path) -> 
     store.release()
 
 
+def test_the_journal_is_durable_before_the_table_of_ids_says_what_it_holds(tmp_path: Path) -> None:
+    disk = CountingDisk()
+    store = Store(tmp_path / "log", KEYS, disk, CLOCK, capacity=1000)
+    disk.syncs = 0
+    store.secure_ids(store.all_ids())
+    assert disk.syncs == 1
+    store.release()
+
+
 async def test_a_long_journal_is_begun_anew_and_carries_everything_over(tmp_path: Path) -> None:
     path = tmp_path / "log"
     store = Store(path, KEYS, LooseDisk(), CLOCK, capacity=1000, rotate=20_000)
