@@ -107,11 +107,14 @@ class Shelf:
                 found._files[what] = File(content(self._file(what)))
         return found
 
-    def content(self, name: str) -> bytes:
+    def read(self, number: int) -> bytes:
         """What a process reads in a file."""
-        _, found = self.cached()._names[name]
-        assert isinstance(found, int)
-        return bytes(_whole(self._file(found)))
+        return bytes(_whole(self._file(number)))
+
+    def numbers(self) -> dict[str, int]:
+        """Every file's name as a process sees it."""
+        found = self.cached()._names.items()
+        return {name: what for name, (_, what) in found if isinstance(what, int)}
 
     def write(self, target: Path) -> dict[str, int]:
         """The files as a process sees them, in the new folder `target`. Returns their numbers."""
