@@ -1,13 +1,15 @@
 """Who is killed, and when: SIGKILL, at random instants under load.
 
 `workers: 1`: the one process, which is then started again. `workers: 2`: a worker or the notary,
-which the supervisor replaces, and now and then the supervisor itself, whose children then have to
-end by themselves. Some kills come before those who were killed last have been replaced.
+which the supervisor replaces; now and then the supervisor itself, whose children then have to end
+by themselves, or everybody at once. Some kills come before those who were killed last have been
+replaced, and some in the midst of a drain.
 """
 
 import os
 import signal
 import time
+from collections.abc import Iterable
 
 from tests.crash.site import Site
 from tests.scenarios.gateway import wait_until
@@ -22,27 +24,42 @@ def kill(site: Site, times: int) -> None:
             wait_until(lambda wanted=wanted: site.ledger.acknowledged >= wanted, 30)  # type: ignore[misc]
         time.sleep(site.chance.uniform(0, 0.1))  # the instant is what these tests are about
         if workers == 1:
-            _kill_all(site)
+            _restart(site)
         else:
             _kill_one(site, workers)
     wait_until(lambda: whole(site, workers) and site.ready, 60)
 
 
-def _kill_all(site: Site) -> None:
+def _kill_one(site: Site, workers: int) -> None:
+    kinds = ("worker", "notary", "supervisor", "everybody")
+    kind = site.chance.choices(kinds, (10, 8, 1, 1))[0]
+    if kind == "supervisor":
+        _restart(site)
+    elif kind == "everybody":
+        _kill(site.processes())
+        _restart(site)
+    else:
+        found = [pid for pid, each in site.processes().items() if each == kind]
+        _kill(site.chance.sample(found, min(1, len(found))))
+        if site.chance.random() < 0.8:
+            wait_until(lambda: whole(site, workers), 60)
+
+
+def _restart(site: Site) -> None:
+    """Kill the one who was started, and start it again."""
+    if site.chance.random() < 0.2:
+        site.gateway.process.send_signal(signal.SIGTERM)
+        time.sleep(site.chance.uniform(0, 0.1))
     site.gateway.stop(signal.SIGKILL)
     site.gateway.start()
 
 
-def _kill_one(site: Site, workers: int) -> None:
-    kind = site.chance.choices(("worker", "notary", "supervisor"), (10, 8, 2))[0]
-    if kind == "supervisor":
-        _kill_all(site)
-        return
-    victims = [pid for pid, each in site.processes().items() if each == kind]
-    if victims:
-        os.kill(site.chance.choice(victims), signal.SIGKILL)
-    if site.chance.random() < 0.8:
-        wait_until(lambda: whole(site, workers), 30)
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it has ended already, with the one before
 
 
 def whole(site: Site, workers: int) -> bool:

@@ -104,7 +104,7 @@ async def test_nothing_is_lost_in_the_life_after(lab: Path, power: str, seed: in
     assert tip(last.checkpoint).size > 256
     cuts = Cuts(lab, mode, seed)
     first = await record(lab / "first", mode, 2, shelf)
-    places = cuts.chance.sample(range(len(first.steps)), 4)
+    places = cuts.chance.sample(range(len(first.steps)), 3)
     for place, _ in enumerate(steps(shelf, first)):
         if place in places:
             again = shelf.cut(cuts.chance) if power == "cut" else shelf.copy()
