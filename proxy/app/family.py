@@ -12,7 +12,7 @@ Rules
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -22,7 +22,7 @@ from proxy.app import bundle, privileges
 from proxy.app.backoff import BackOff
 from proxy.app.child import Child
 from proxy.app.control import EndedError, Message
-from proxy.app.launch import launch_notary, launch_worker, wire
+from proxy.app.launch import launch_notary, launch_worker, prepare_everywhere, wire
 from proxy.app.prepare import Prepared
 from proxy.app.sockets import Sockets
 from proxy.errors import ConfigError
@@ -36,10 +36,10 @@ _PATIENT: Final = 60.0
 
 
 class Family:
-    def __init__(self, prepared: Prepared, sockets: Sockets, log: Log) -> None:
+    def __init__(self, prepared: Prepared, log: Log) -> None:
         self.prepared = prepared
         """What is in force: who is started is started with it."""
-        self.sockets = sockets
+        self.sockets: Sockets
         self.on_time = True
         self.on_death: Callable[[Child], None] = lambda dead: None
         self.receipt_key: Mapping[str, str] = {}
@@ -57,25 +57,33 @@ class Family:
 
     # --- beginning -------------------------------------------------------------------------------
 
-    async def start(self, count: int) -> None:
-        """The notary, then all workers at once. Raises ConfigError."""
+    async def start_notary(self) -> None:
+        """Raises ConfigError."""
         privileges.make_store(self.prepared.loaded)
-        failures: list[ConfigError | EndedError] = []
+        await self._attempt([self._start_notary])
+
+    async def start_workers(self, count: int) -> None:
+        """All at once, on fresh sockets. Raises ConfigError."""
+        loaded = self.prepared.loaded
+        self.sockets = Sockets(loaded.settings, loaded.directory, count)
+        await self._attempt([partial(self._start_worker, position) for position in range(count)])
+
+    async def _attempt(self, starts: Iterable[Callable[[], Awaitable[object]]]) -> None:
+        failures: list[ConfigError] = []
 
         async def attempt(begin: Callable[[], Awaitable[object]]) -> None:
             try:
                 await begin()
-            except (ConfigError, EndedError) as error:
+            except ConfigError as error:
                 failures.append(error)
+            except EndedError as error:
+                failures.append(ConfigError([self.prepared.loaded.problem((), str(error))]))
 
-        await attempt(self._start_notary)
         async with trio.open_nursery() as nursery:
-            for position in range(0 if failures else count):
-                nursery.start_soon(attempt, partial(self._start_worker, position))
+            for begin in starts:
+                nursery.start_soon(attempt, begin)
         for failure in failures:
-            if isinstance(failure, ConfigError):
-                raise failure
-            raise ConfigError([self.prepared.loaded.problem((), str(failure))])
+            raise failure
 
     async def _start_notary(self) -> None:
         """Raises ConfigError and EndedError."""
@@ -218,30 +226,16 @@ class Family:
 
     async def adopt(self, new: Prepared) -> None:
         """Prepare everywhere, then commit everywhere. Raises ConfigError, and nothing changed."""
-        packed = bundle.pack(new.loaded, new.for_workers)
-        problems: list[ConfigError] = []
-
-        async def prepare(worker: Child) -> None:
-            try:
-                answer = await worker.ask("prepare", timeout=_PATIENT, bundle=packed)
-                bundle.require_accepted(answer)
-            except ConfigError as error:
-                problems.append(error)
-            except EndedError:
-                worker.process.kill()  # dead, or as good as that: its successor takes what is new
-
         workers = list(self._workers.values())
-        async with trio.open_nursery() as nursery:
-            for worker in workers:
-                nursery.start_soon(prepare, worker)
-        if not problems:
+        problem = await prepare_everywhere(workers, bundle.pack(new.loaded, new.for_workers))
+        if problem is None:
             self.prepared = new
             for late in set(self._workers.values()) - set(workers):
                 late.process.kill()
         for worker in workers:
-            await worker.tell("abort" if problems else "commit")
-        if problems:
-            raise problems[0]
+            await worker.tell("commit" if problem is None else "abort")
+        if problem is not None:
+            raise problem
 
     # --- ending ----------------------------------------------------------------------------------
 
@@ -275,6 +269,7 @@ class Family:
     async def kill(self) -> None:
         """Nobody stays behind."""
         self._stopping.set()
-        self.sockets.close()
+        if hasattr(self, "sockets"):
+            self.sockets.close()
         for each in self.children:
             await each.end(0)

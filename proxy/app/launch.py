@@ -1,7 +1,8 @@
 """How a child begins: what it inherits, what it is handed, and the channel between two of them."""
 
 import socket
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 import trio
 
@@ -11,7 +12,11 @@ from proxy.app.control import EndedError, Message
 from proxy.app.credentials import Secrets
 from proxy.app.prepare import Prepared
 from proxy.app.sockets import Sockets
+from proxy.errors import ConfigError
 from proxy.settings.secrets import resolve_path
+
+_PATIENT: Final = 60.0
+"""Seconds for reading and compiling."""
 
 
 async def launch_notary(prepared: Prepared, live: list[str]) -> tuple[Child, Message]:
@@ -82,6 +87,25 @@ async def wire(notary: Child, worker: Child) -> None:
             await worker.ask("channel", [theirs.fileno()])
         except EndedError:
             pass
+
+
+async def prepare_everywhere(workers: Iterable[Child], packed: Message) -> ConfigError | None:
+    """Have another configuration prepared by all; why one cannot, None where all can."""
+    problems: list[ConfigError] = []
+
+    async def prepare(worker: Child) -> None:
+        try:
+            answer = await worker.ask("prepare", timeout=_PATIENT, bundle=packed)
+            bundle.require_accepted(answer)
+        except ConfigError as error:
+            problems.append(error)
+        except EndedError:
+            worker.process.kill()  # dead, or as good as that: its successor takes what is new
+
+    async with trio.open_nursery() as nursery:
+        for worker in workers:
+            nursery.start_soon(prepare, worker)
+    return problems[0] if problems else None
 
 
 def _variables(others: Secrets, own: Secrets) -> list[str]:

@@ -69,6 +69,7 @@ def open_notary(
             clock=lambda: datetime.now(UTC),
             on_commit=metrics.commit,
             live=live,
+            reserve=receipts.reserve,
             policy=keys.policy,
             on_offer=partial(_tell_offer, metrics, log),
         )

@@ -23,8 +23,8 @@ from proxy.app.child import Child
 from proxy.app.family import Family
 from proxy.app.prepare import Prepared, prepare_workers
 from proxy.app.privileges import require_users
-from proxy.app.sockets import Sockets
 from proxy.edge.admin import open_door, serve_door
+from proxy.edge.listener import Listener
 from proxy.errors import ConfigError
 from proxy.observe.log import Log
 from proxy.observe.merge import Ledger
@@ -53,22 +53,21 @@ class Supervisor:
         self.metrics, self.log = metrics, log
         self.store = resolve_path(settings.receipts.store, loaded.directory)
         self._count = start.worker_count(settings)
-        self._family = Family(prepared, Sockets(settings, loaded.directory, self._count), log)
+        self._family = Family(prepared, log)
         self._family.on_death = self._bury
         self._loaded_at = datetime.now(UTC)
         self._ledger = Ledger()
         self._reloading = trio.Lock()
         self._draining = trio.Event()
-        wanted = (("admin", settings.admin), ("metrics", settings.metrics))
-        self._doors = [
-            open_door(self, name, door.bind, loaded.directory) for name, door in wanted if door
-        ]
+        self._doors: list[Listener] = []
 
     async def run(self) -> int:
         """0 when everything ended before the deadline of the drain, else 1."""
         family = self._family
         try:
-            await family.start(self._count)
+            await family.start_notary()
+            self._doors = self._open_doors()
+            await family.start_workers(self._count)
             self._in_force()
             return await self._serve()
         finally:
@@ -95,6 +94,11 @@ class Supervisor:
             house.cancel_scope.cancel()
         self.log.info("stopped", in_time=family.on_time)
         return 0 if family.on_time else 1
+
+    def _open_doors(self) -> list[Listener]:
+        loaded = self._family.prepared.loaded
+        wanted = (("admin", loaded.settings.admin), ("metrics", loaded.settings.metrics))
+        return [open_door(self, name, door.bind, loaded.directory) for name, door in wanted if door]
 
     async def _watch_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
         with trio.open_signal_receiver(*start.SIGNALS) as signals:

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 
 
 class Health:
-    __slots__ = ("_ids", "_journal", "_publication", "_running", "_watchers")
+    __slots__ = ("_ids", "_journal", "_publication", "_reserve", "_running", "_watchers")
 
     def __init__(self) -> None:
         self._running = False
         self._journal: str | None = None
         self._publication: str | None = None
         self._ids: str | None = None
+        self._reserve: str | None = None
         self._watchers: list[Callable[[], None]] = []
 
     @property
@@ -22,7 +23,7 @@ class Health:
     @property
     def failing(self) -> str | None:
         """Why nothing new may cross; None where all works."""
-        return self._journal or self._publication or self._ids
+        return self._journal or self._publication or self._ids or self._reserve
 
     @property
     def journal(self) -> str | None:
@@ -33,6 +34,11 @@ class Health:
     def ids(self) -> str | None:
         """Why the table of ids cannot be written; None while it can."""
         return self._ids
+
+    @property
+    def impaired(self) -> bool:
+        """True where something that the journal can do without is to be tried again."""
+        return self._ids is not None or self._reserve is not None
 
     @contextmanager
     def watching(self, on_change: Callable[[], None]) -> Iterator[None]:
@@ -61,6 +67,11 @@ class Health:
     def ids_are(self, reason: str | None) -> None:
         """The table of ids cannot be written; None: it can."""
         was, self._ids = self.ready, reason
+        self._tell(was)
+
+    def reserve_is(self, reason: str | None) -> None:
+        """There is no space for the verdicts of what would be forwarded; None: there is."""
+        was, self._reserve = self.ready, reason
         self._tell(was)
 
     def _tell(self, was: bool) -> None:

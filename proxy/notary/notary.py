@@ -26,6 +26,7 @@ from proxy.notary.keys import Keys
 from proxy.notary.link import OnDone, Waiting
 from proxy.notary.offer import sites
 from proxy.notary.reception import STOPPED, Reception
+from proxy.notary.reserve import SIZE
 from proxy.notary.shedding import Shedding, every_minute
 from proxy.notary.store import Clock, Store
 from proxy.notary.witness import Tell
@@ -63,6 +64,7 @@ class Notary:
         on_commit: OnCommit = lambda size, seconds: None,
         disk: Disk | None = None,
         live: Collection[str] = (),
+        reserve: int = SIZE,
         previous_key: bytes | None = None,
         policy: Policy | None = None,
         on_offer: Tell = lambda witness, result, size, reason: None,
@@ -71,6 +73,7 @@ class Notary:
 
         `checkpoint_every` is in seconds; `capacity` is the most ids that are remembered; `clock`
         gives aware times; `live` names the workers whose intents are not to be closed;
+        `reserve` is the disk space, in octets, that is kept for what is under way on a full disk;
         `previous_key` is the PEM of the receipt key before this one; `policy` has the witnesses to
         which checkpoints are offered. Raises `CredentialError` for a key, `EvidenceError` for a
         store that is damaged or of another log, `LogFailure` where it is in use or cannot be
@@ -80,8 +83,9 @@ class Notary:
             sites(policy)  # refused before anything is opened
         previous = None if previous_key is None else keys.before(previous_key)
         opened = Store(
-            store, keys, disk or Disk(), clock, capacity=capacity, live=live, previous=previous
-        )
+            store, keys, disk or Disk(), clock,
+            capacity=capacity, live=live, previous=previous, reserve=reserve,
+        )  # fmt: skip
         sync = durability == "fsync"
         notary = cls(Writer(opened, checkpoint_every, on_commit, sync_batches=sync))
         if policy is not None:

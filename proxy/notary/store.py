@@ -24,6 +24,7 @@ from proxy.notary.leaves import Cut, Edition
 from proxy.notary.memos import Memos
 from proxy.notary.publisher import JOURNAL, Publisher
 from proxy.notary.recovery import new_journal
+from proxy.notary.reserve import SIZE, Reserve
 from proxy.notary.rows import Row
 from proxy.receipt.merkle import TILE_WIDTH
 from proxy.receipt.tiles import ENTRIES, load_tile
@@ -45,10 +46,12 @@ class Store:
         live: Collection[str] = (),
         previous: Keys | None = None,
         rotate: int = _ROTATE,
+        reserve: int = SIZE,
     ) -> None:
         """Lock, recover, and begin a new journal. Raises as `Notary.open` does."""
         self.folder, self.keys, self.disk, self.clock = folder, keys, disk, clock
         self._rotate = rotate
+        self.reserve = Reserve(disk, folder, reserve)
         self._scribe = Scribe(keys)
         self._rows: list[Row] = []
         self._owing = False

@@ -10,6 +10,8 @@ Rules
   got no answer of ours, and `log-unavailable`), and a whole new journal is written from memory
   until that works. What the failed batch left in the old file vanishes with it: nothing doubles. If
   the process dies first, recovery takes what reads, and closes the rest as `indeterminate`.
+- A full disk is no such failure yet: the reserve is given up, the new journal and what is queued
+  go where it was, and nothing new is forwarded until there is a reserve again.
 - Appends run on the event loop; syncs, publications and new journals run in a thread, one hop for a
   whole batch. Nobody else touches the journal while the commit loop waits for one.
 - With `durability: write` the sync comes before a publication instead of with every batch: a crash
@@ -78,6 +80,7 @@ class Writer:
 
     async def run(self, task_status: trio.TaskStatus[None]) -> None:
         self._at_work = True
+        await self._hold_reserve()
         self.health.running(True)
         try:
             async with trio.open_nursery() as nursery:
@@ -126,12 +129,23 @@ class Writer:
                 pause = min(2 * pause, _RETRY_MOST)
 
     async def _idle(self) -> None:
-        """Wait for work; meanwhile try the table of ids again, where it fails."""
-        with trio.move_on_after(_RETRY_MOST if self.health.ids is not None else math.inf):
+        """Wait for work; meanwhile try the table of ids or the reserve again, where it failed."""
+        with trio.move_on_after(_RETRY_MOST if self.health.impaired else math.inf):
             await self._work.wait()
         self._work = trio.Event()
+        if not self.store.reserve.held:
+            await self._hold_reserve()
         if self.health.ids is not None:
             await self._step()
+
+    async def _hold_reserve(self) -> None:
+        """Keep space for what is going to be under way; nothing is while there is none."""
+        try:
+            await trio.to_thread.run_sync(self.store.reserve.hold)
+        except OSError as error:
+            self.health.reserve_is(f"there is no disk space in reserve: {reason(error)}")
+        else:
+            self.health.reserve_is(None)
 
     async def _step(self) -> bool:
         """Mend the journal if it is spoilt or long, commit a batch. False when the disk fails."""
@@ -148,7 +162,9 @@ class Writer:
                 return
             await trio.to_thread.run_sync(self.store.replace_journal, self.store.new_journal())
         except OSError as error:
-            self._spoilt(error)
+            failure = self._spoilt(error)
+            for pending in self._queue:
+                pending.unanswered(failure)
         else:
             self.health.journal_is(None)
 
@@ -177,6 +193,9 @@ class Writer:
                 await trio.to_thread.run_sync(self.store.journal.sync)
         except OSError as error:
             failure = self._spoilt(error)
+            if self.store.reserve.spend(error):  # there is room for these, and for no others
+                self.health.reserve_is("the disk is full")
+                return
             for pending in items:
                 pending.unanswered(failure)
             return

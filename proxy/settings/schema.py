@@ -194,6 +194,9 @@ class Receipts(Model):
     intents: Literal["write", "fsync"] = Field(
         default="write", description="fsync: an intent outlives a loss of power, not only a crash"
     )
+    reserve: Size = Field(
+        default=4 * 2**20, description="disk space for the verdicts of what is under way"
+    )
     checkpoint_every: Duration = 1.0
     patience: Duration = Field(
         default=2.0, description="a verdict that waits longer for the log stops new transfers"

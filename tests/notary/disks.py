@@ -1,6 +1,7 @@
 """File layers that fail on purpose, and one that counts."""
 
 import errno
+import os
 import resource
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -86,6 +87,44 @@ class FailingDisk(LooseDisk):
             super().write_at(fd, offset, data[: len(data) // 2])
         self._check("write_at")
         super().write_at(fd, offset, data)
+
+
+class SmallDisk(LooseDisk):
+    """Has room for so many octets in all: files that are appended to, and those in reserve."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self._sizes: dict[int, int] = {}
+
+    def _take(self, fd: int, octets: int) -> None:
+        if octets > self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.room -= octets
+        inode = os.fstat(fd).st_ino
+        self._sizes[inode] = self._sizes.get(inode, 0) + octets
+
+    def _give_back(self, path: Path) -> None:
+        if path.exists():
+            self.room += self._sizes.pop(path.stat().st_ino, 0)
+
+    def append(self, fd: int, data: bytes) -> None:
+        self._take(fd, len(data))
+        super().append(fd, data)
+
+    def create(self, path: Path, scratch: Path, parts: Iterable[bytes]) -> int:
+        self._give_back(scratch)
+        old = self._sizes.get(path.stat().st_ino, 0) if path.exists() else 0
+        fd = super().create(path, scratch, parts)
+        self.room += old
+        return fd
+
+    def allocate(self, fd: int, size: int) -> None:
+        self._take(fd, size - os.fstat(fd).st_size)
+        super().allocate(fd, size)
+
+    def unlink(self, path: Path) -> None:
+        self._give_back(path)
+        super().unlink(path)
 
 
 class DyingDisk(LooseDisk):

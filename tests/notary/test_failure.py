@@ -164,7 +164,7 @@ async def test_a_delivery_that_could_not_be_told_uses_its_id_up_all_the_same(
         with pytest.raises(LogFailure):
             await conclude(notary, replace(found, claim=claim))
         disk.heal()
-        await until(lambda: notary.size == 1)
+        await until(lambda: notary.size == 1 and notary.ready)
         earlier = await notary.reserve(claim, b"n" * 16)
         assert earlier is not None
         assert (earlier.index, earlier.status) == (0, 202)

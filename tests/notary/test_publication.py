@@ -35,7 +35,7 @@ from tests.notary.samples import (
 )
 
 KEYS = Keys(ORIGIN, RECEIPT_KEY, LOG_KEY, PQ_KEY)
-KEPT = {"checkpoint", "journal", "store.key", "ids.sqlite", "index.sqlite"}
+KEPT = {"checkpoint", "journal", "reserve", "store.key", "ids.sqlite", "index.sqlite"}
 
 
 def files(store: Path) -> set[str]:

@@ -67,6 +67,7 @@ async def test_questions_die_with_their_worker_but_what_it_lets_go_is_let_go() -
         encode(Kind.SHED, 0, b"[]"),
         b"\0\0\0\x09\x7f" + bytes(8),
     ],
+    ids=["octets", "answer", "short", "more", "late-hold", "entry", "counts", "kind"],
 )
 async def test_what_does_not_read_ends_the_channel_but_not_what_was_said_before(
     malformed: bytes,

@@ -120,7 +120,7 @@ def test_all_that_expires_is_known_each_certificate_once(folder: Path) -> None:
     (folder / "both.pem").write_bytes(both)
     own = make_authority("own")
     (folder / "own.pem").write_bytes(own.pem)
-    gate, _ = prepare_all(
+    prepared = prepare_all(
         loaded(
             folder,
             put("identity.trust", "file:both.pem"),
@@ -129,11 +129,11 @@ def test_all_that_expires_is_known_each_certificate_once(folder: Path) -> None:
         ),
         Metrics(),
     )
-    roles = [role for role, _ in gate.certificates]
+    found = prepared.gate.certificates
+    roles = [role for role, _ in found]
     assert roles == ["identity", "trust", "trust", "trust"]
     metrics = Metrics()
-    for role, certificate in gate.certificates:
-        metrics.certificate(role, certificate)
+    metrics.certificates(found)
     series = metrics.exposition().count(b"lockgate_certificate_expiry_timestamp_seconds{")
     assert series == 4
 
