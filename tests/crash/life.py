@@ -71,7 +71,7 @@ class Mode:
 
 
 def open_notary(store: Path, **changes: Any) -> Notary:
-    values: dict[str, Any] = {"durability": "fsync", "checkpoint_every": 3600.0}
+    values: dict[str, Any] = {"durability": "fsync", "checkpoint_every": 3600.0, "reserve": 4096}
     return Notary.open(store, keys=KEYS, capacity=1000, clock=CLOCK, **(values | changes))
 
 
