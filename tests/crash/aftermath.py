@@ -7,16 +7,17 @@ import trio
 
 from proxy.errors import LockgateError, Refusal
 from proxy.model import Claim, Intent, Verdict
+from proxy.notary.folder import Folder, audit_folder
 from proxy.notary.notary import Notary
 from tests.crash import log
-from tests.crash.life import Acknowledged, Mode, Published, open_notary
+from tests.crash.life import KEYS, Acknowledged, Mode, Published, open_notary
 
 _LATEST = 30
 """Of how many acknowledged attempts the id is asked for: those before are in the same table."""
 
 
-async def complaint(store: Path, told: list[object], mode: Mode) -> str | None:
-    """What does not hold after a loss of power; None when all does."""
+async def complaint(store: Path, told: list[object], mode: Mode, *, audited: bool) -> str | None:
+    """What does not hold after a loss of power; None when all does. `audited`: by an audit too."""
     kept = [each for each in told if isinstance(each, Acknowledged) and _promised(each, told, mode)]
     try:
         notary = open_notary(store)
@@ -24,6 +25,8 @@ async def complaint(store: Path, told: list[object], mode: Mode) -> str | None:
             await nursery.start(notary.run)
             said = await _of_ids(notary, kept[-_LATEST:])
             await notary.close()
+        if audited:
+            audit_folder(Folder(store), vkeys=KEYS.vkeys(), keys=[KEYS.receipt.public_key()])
         return said or _of_the_log(log.entries(store), kept, told, mode)
     except (LockgateError, OSError) as error:
         return f"{type(error).__name__}: {error}"

@@ -52,6 +52,8 @@ class Mode:
     intents: Literal["fsync", "write"] = "fsync"
     many: bool = False
     """True: with the store and the intents as a supervisor makes them, who hands them on."""
+    short: bool = False
+    """True: with a journal whose place another takes in every round."""
     every_sync: bool = True
     """False: a mutant, whose disk syncs no file."""
     every_folder: bool = True
@@ -64,9 +66,9 @@ class Mode:
         left_out = [
             name for name in ("sync", "folder", "intent") if not getattr(self, f"every_{name}")
         ]
-        many = ["many"] if self.many else []
+        forms = [name for name in ("many", "short") if getattr(self, name)]
         return "-".join(
-            [self.durability, self.intents, *many, *(f"no {name}" for name in left_out)]
+            [self.durability, self.intents, *forms, *(f"no {name}" for name in left_out)]
         )
 
 
@@ -110,6 +112,8 @@ async def live(root: Path, recorder: Recorder, mode: Mode, rounds: int) -> None:
     async with trio.open_nursery() as nursery:
         await nursery.start(notary.run)
         for number in range(rounds):
+            if mode.short:
+                notary._store._rotate = notary._store.journal.initial = 0
             async with trio.open_nursery() as attempts:
                 for verdict in (*[Verdict.DELIVERED] * 3, Verdict.FAILED, Verdict.INDETERMINATE):
                     attempts.start_soon(attempt, desk, recorder, verdict, number)
