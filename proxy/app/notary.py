@@ -26,6 +26,8 @@ from proxy.settings.load import Loaded
 
 _IN_USE: Final = 5.0
 """Seconds in which the notary of a program that was killed lets go of the log."""
+_ALONE: Final = 3.0
+"""Seconds that it waits then for a disk that fails: the successor closes what stays undecided."""
 
 
 class NotaryProcess:
@@ -128,7 +130,8 @@ async def _main() -> None:
     async with trio.open_nursery() as house:
         process = NotaryProcess(house)
         await answer_all(control, process.answer)
-        await process.close()
+        with trio.move_on_after(_ALONE):
+            await process.close()
         house.cancel_scope.cancel()
 
 

@@ -165,3 +165,23 @@ def test_a_notary_that_stands_still(start_site: StartSite) -> None:
     site = start_site(workers=2, seed=6, patience="300ms")
     pid = site.process("notary")
     endure(site, lambda: os.kill(pid, signal.SIGSTOP), lambda: os.kill(pid, signal.SIGCONT))
+
+
+def test_a_notary_that_is_left_alone_with_a_failing_disk_lets_go_of_the_log(
+    start_site: StartSite,
+) -> None:
+    site = start_site(workers=2, seed=8)
+    site.load()
+    require_crossing(site)
+    pid = site.process("notary")
+    _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1000, most))
+    wait_until(lambda: not site.ready, 30)
+    site.gateway.stop(signal.SIGKILL)
+    site.gateway.start()
+    assert not Path(f"/proc/{pid}").exists()
+    require_crossing(site)
+    site.finish()
+    judged = Judgement(site)
+    assert not judged.complaints, "\n".join(judged.complaints[:20])
+    require_audited(site)
