@@ -66,6 +66,7 @@ def test_it_tells_its_whole_story_and_leaves_only_the_folder_that_it_names(tmp_p
     assert ran.stderr == ""
     assert "\x1b" not in ran.stdout
     assert "PRIVATE KEY" not in ran.stdout
+    assert "Transfer-Duplicate: ?1" in ran.stdout
     for problem in ("finding-rejected", "not-allowed", "above-clearance", "unparseable"):
         assert f"({problem})" in ran.stdout
     assert len(list((folder / "inbox").iterdir())) == 2
@@ -298,6 +299,19 @@ def test_it_notices_an_audit_that_passes_or_fails_when_it_should_not() -> None:
     for each in wrong:
         with pytest.raises(NotAsTold):
             each()
+
+
+START, STOP = ["0", "now", "event", "start"], ["3", "now", "event", "stop"]
+
+
+def test_it_notices_a_log_that_lists_other_entries_than_there_were() -> None:
+    listed = [START, ["1", "now", "delivered"], ["2", "now", "rejected"], STOP]
+    evidence.require_listed(listed, 2)
+    for wrong in ([], listed[1:], listed[:-1], [*listed[:2], STOP], [*listed[1:], START]):
+        with pytest.raises(NotAsTold):
+            evidence.require_listed(wrong, 2)
+    with pytest.raises(NotAsTold):
+        evidence.require_listed(listed, 3)
 
 
 # --- the policy made for a file ------------------------------------------------------------------

@@ -37,13 +37,15 @@ def shell(command: str, folder: Path) -> "subprocess.Popen[bytes]":
     )
 
 
-def start(command: str, folder: Path) -> "subprocess.Popen[bytes]":
-    """Run a command that stays, until it says that it is ready."""
-    process = shell(f"exec {command}", folder)
+def require_ready(process: "subprocess.Popen[bytes]") -> None:
+    """Read what a command that stays says, until it says that it is ready."""
     assert process.stdout is not None
-    line = process.stdout.readline()
-    assert b'"ready"' in line, line
-    return process
+    said = []
+    for line in process.stdout:
+        if b'"event":"ready"' in line:
+            return
+        said.append(line)
+    pytest.fail(f"it ended before it was ready: {b''.join(said)!r}")
 
 
 def test_the_first_transfer_works_as_printed(tmp_path: Path) -> None:
@@ -59,7 +61,8 @@ def test_the_first_transfer_works_as_printed(tmp_path: Path) -> None:
             with shell(command, tmp_path) as process:
                 assert process.wait(30) == 0
         for command in (run, receive):
-            processes.append(start(command, tmp_path))
+            processes.append(shell(f"exec {command}", tmp_path))
+            require_ready(processes[-1])
         for command in (echo, send):
             with shell(command, tmp_path) as process:
                 out, _ = process.communicate(timeout=30)

@@ -134,7 +134,7 @@ def _what_next(stage: Stage, source: Path | None) -> None:
     commands = [
         ["cd", str(folder)],
         ["lockgate", "receipts", "list", "receipts"],
-        ["lockgate", "receipts", "show", "receipts", "0"],
+        ["lockgate", "receipts", "show", "receipts", "1"],
     ]
     if source is None:
         commands.append(["lockgate", "demo", "--input", "customers.ndjson"])

@@ -4,6 +4,7 @@ CONFIG = """\
 # What `lockgate demo` ran with. Port 0 takes any free port; `lockgate check gateway.yaml` reads it.
 version: 1
 name: demo
+workers: 1                               # one process; without this line, one for each core
 
 identity:
   certificate: file:certs/gateway.pem

@@ -1,5 +1,6 @@
 """Sends one file, with `lockgate send` or with curl, and says the same of both."""
 
+import re
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from proxy.errors import LockgateError
 from proxy.receipt import dsse, header, reading
 
 _TYPES = {".json": "application/json", ".ndjson": "application/x-ndjson"}
+_DUPLICATE = re.compile(r"^transfer-duplicate: \?1\s*$", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,24 @@ class Outcome:
     """What the tool says when there is no answer."""
     evidence: str
     """The file that `lockgate receipts verify` takes."""
+    duplicate: bool = False
+    """The answer is that of an earlier attempt."""
 
 
 def with_lockgate(
-    site: Site, path: str, file: str, party: str | None = "client", *headers: str
+    site: Site,
+    path: str,
+    file: str,
+    party: str | None = "client",
+    *headers: str,
+    identity: str | None = None,
 ) -> Outcome:
-    """Send `file` to `path` of the gateway as `party`, with `lockgate send`."""
+    """Send `file` to `path` of the gateway as `party`, with `lockgate send`.
+
+    `identity`: of a transfer that is sent again; else it gets one of its own.
+    """
     options = [word for each in headers for word in ("--header", each)]
+    options += ["--id", identity] if identity else []
     command = (
         "lockgate", "send", f"https://{site.gateway}{path}", file, *credentials(party),
         "--receipts-key", "certs/receipts.pub", *options,
@@ -62,14 +75,20 @@ def with_lockgate(
         receipt.get("statement") or {},
         str(failure.get("reason", "")),
         f"{file}.receipt.json",
+        told["duplicate"] is True,
     )
 
 
 def with_curl(
-    site: Site, path: str, file: str, party: str | None = "client", *headers: str
+    site: Site,
+    path: str,
+    file: str,
+    party: str | None = "client",
+    *headers: str,
+    identity: str | None = None,
 ) -> Outcome:
     """The same with curl: nothing of ours on the sender's side."""
-    transfer_id = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
+    transfer_id = identity or str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
     kind = _TYPES[Path(file).suffix]
     fields = (f"Content-Type: {kind}", f"Transfer-Id: {transfer_id}", *headers)
     saved = f"{file}.headers"
@@ -88,7 +107,7 @@ def _outcome(site: Site, command: tuple[str, ...], ran: Ran, identity: str, save
     if status in ("", "000"):
         return Outcome(command, identity, None, None, None, {}, ran.err.strip(), saved)
     try:
-        kind = str(orjson.loads(body).get("type", ""))
+        kind = str(orjson.loads(body).get("type", "")) if body else ""
         text = (site.folder / saved).read_text("latin-1")
         envelope = header.from_saved_headers(text)[0][-1]
         key = read_public_key(site.folder / "certs" / "receipts.pub")
@@ -98,7 +117,10 @@ def _outcome(site: Site, command: tuple[str, ...], ran: Ran, identity: str, save
     prefix = "urn:lockgate:problem:"
     problem = kind.removeprefix(prefix) if kind.startswith(prefix) else None
     verdict = str(statement["predicate"]["kind"])
-    return Outcome(command, identity, int(status), problem, verdict, statement, "", saved)
+    duplicate = _DUPLICATE.search(text) is not None
+    return Outcome(
+        command, identity, int(status), problem, verdict, statement, "", saved, duplicate
+    )
 
 
 def read_back(site: Site, name: str) -> bytes | None:

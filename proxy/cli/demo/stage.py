@@ -20,7 +20,7 @@ class Stage:
     arrived: list[str] = field(default_factory=list)
     """Names of the files that the receiver should have."""
     entries: int = 0
-    """Transfers that should be on record."""
+    """Attempts that should be on record; beside them the log has events of its own."""
 
     def start(self, routes: str) -> None:
         """Make the keys, start the receiver and a gateway with `routes`. Raises NotAsTold."""
@@ -38,10 +38,16 @@ class Stage:
         return content
 
     def send(
-        self, path: str, file: str, *headers: str, party: str | None = "client", curl: bool = True
+        self,
+        path: str,
+        file: str,
+        *headers: str,
+        party: str | None = "client",
+        curl: bool = True,
+        identity: str | None = None,
     ) -> Outcome:
         tool = with_curl if curl and self.has_curl else with_lockgate
-        outcome = tool(self.site, path, file, party, *headers)
+        outcome = tool(self.site, path, file, party, *headers, identity=identity)
         self.screen.command(shown(outcome.command))
         self.entries += outcome.status is not None
         return outcome

@@ -1,4 +1,5 @@
-"""The demo's own story: two files cross, five attempts are refused, and all of it is on record."""
+"""The demo's own story: two files cross, one is sent again and does not cross twice, five attempts
+are refused, and all of it is on record."""
 
 import re
 
@@ -16,7 +17,7 @@ _SSN = re.compile(rb"(?<![0-9])[0-9]{3}-[0-9]{2}-[0-9]{4}(?![0-9])")
 def tell(stage: Stage) -> None:
     """All of it. Raises NotAsTold."""
     set_up(stage)
-    an_order(stage)
+    sent_again(stage, an_order(stage))
     many_customers(stage)
     a_card_in_a_note(stage)
     a_stranger(stage)
@@ -44,7 +45,7 @@ def set_up(stage: Stage) -> None:
 # --- what crosses ---
 
 
-def an_order(stage: Stage) -> None:
+def an_order(stage: Stage) -> Outcome:
     sent = stage.write("order.json", material.good_order())
     stage.screen.step(
         "A JSON order crosses, masked",
@@ -78,6 +79,25 @@ def an_order(stage: Stage) -> None:
         "TLS 1.3, keys agreed with X25519MLKEM768, which resists quantum computers too",
         "all 4 are masked; every other byte is as sent: 1.10, 18446744073709551616, \\u00eb, "
         "\\/, 1e0, white space, order of keys",
+    )
+    return outcome
+
+
+def sent_again(stage: Stage, first: Outcome) -> None:
+    stage.screen.step(
+        "The same transfer again: answered, not delivered twice",
+        "Its sender may not have heard the answer, and sends the order again under the same "
+        "Transfer-Id. That is safe, also after a crash: the gateway knows what became of it.",
+    )
+    stage.write("again.json", material.good_order())
+    outcome = stage.send("/orders/1001", "again.json", identity=first.transfer_id)
+    require(outcome, 201, "delivered")
+    if not outcome.duplicate or outcome.statement != first.statement:
+        raise NotAsTold("what came again was not answered with the receipt of the first time")
+    stage.require_inbox()
+    stage.screen.verdict(outcome.status, outcome.verdict or "", "Transfer-Duplicate: ?1")
+    stage.screen.checked(
+        "the receipt is that of the first time; the receiver has the order once",
     )
 
 
@@ -156,7 +176,8 @@ def above_clearance(stage: Stage) -> None:
 def no_certificate(stage: Stage) -> None:
     stage.screen.step(
         "No certificate at all: refused in the handshake",
-        "There is no answer and no receipt, because there is nobody to give one to.",
+        "There is no answer and no receipt, because there is nobody to give one to; the log "
+        "counts it.",
     )
     stage.write("nobody.json", material.good_order())
     outcome = stage.send("/orders/1004", "nobody.json", party=None)
@@ -207,6 +228,7 @@ def sum_up(stage: Stage) -> None:
     """What has been shown."""
     stage.screen.checked(
         "2 files crossed, masked, and every other byte of them as sent",
+        "the one that was sent again was answered again, and not delivered again",
         "5 attempts were refused; the receiver has nothing of them",
         f"{stage.entries} signed receipts, one log, and no way to change it unnoticed",
     )
