@@ -11,8 +11,27 @@ from tests.scenarios.policy import policy, route, with_routes
 from tests.scenarios.proof import Watch
 from tests.scenarios.receiver import Exchange, Receiver, server_context
 
+ALIKE = {
+    "test_answers",
+    "test_handshakes",
+    "test_refused",
+    "test_refused_content",
+    "test_requests",
+    "test_upstream",
+    "test_vanished",
+}
+"""What these say is of one connection in one process, whoever started it. With many workers they
+run in `make test-large`; all others run in both forms always."""
+
 StartReceiver = Callable[..., Receiver]
 StartGateway = Callable[[Config], Gateway]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        chosen = getattr(item, "callspec", None)
+        if item.path.stem in ALIKE and chosen and chosen.params.get("workers") == 2:
+            item.add_marker("large")
 
 
 @pytest.fixture(scope="session")

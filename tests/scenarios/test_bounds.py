@@ -108,7 +108,9 @@ def test_what_all_transfers_keep_back_together_is_bounded(gateway: Gateway) -> N
         assert third.ask(whole).status == 200
 
 
-def test_a_listener_takes_no_more_connections_than_it_may(gateway: Gateway) -> None:
+def test_a_listener_takes_no_more_connections_than_it_may(gateway: Gateway, workers: int) -> None:
+    if workers > 1:
+        pytest.skip("the bound is each worker's, and the kernel chooses the worker")
     with ExitStack() as clients:
         for _ in range(2):
             client = clients.enter_context(gateway.connect(listener="small"))

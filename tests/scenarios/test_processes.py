@@ -18,7 +18,7 @@ from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Config, Gateway, lockgate, wait_until
 from tests.scenarios.message import Broken
 from tests.scenarios.policy import policy
-from tests.scenarios.proof import audit
+from tests.scenarios.proof import audit, store_of
 from tests.scenarios.receiver import Held, Receiver
 
 
@@ -27,13 +27,6 @@ def workers(request: pytest.FixtureRequest) -> int:
     """Here there are always many."""
     count: int = request.param
     return count
-
-
-@pytest.fixture
-def gateway(start_gateway: StartGateway, receiver: Receiver, parties: Path) -> Gateway:
-    config = policy(parties, receiver.endpoint, workers=2)
-    config["shutdown"] = {"drain": "10s"}
-    return start_gateway(config)
 
 
 def ask_until_answered(gateway: Gateway, wanted: int = 200) -> None:
@@ -70,8 +63,6 @@ def test_connections_are_spread_over_all_workers(gateway: Gateway) -> None:
     assert workers_of(clients, gateway) == set(gateway.processes("worker"))
     for client in clients:
         client.sock.close()
-    assert gateway.stop() == 0
-    audit(gateway)
 
 
 @pytest.mark.parametrize("kind", ["worker", "notary"])
@@ -79,6 +70,7 @@ def test_a_process_that_dies_is_replaced_while_the_others_go_on(
     gateway: Gateway, kind: str
 ) -> None:
     before = {each: gateway.processes(each) for each in ("worker", "notary", "supervisor")}
+    restarts = gateway.metric("lockgate_process_restarts_total", process=kind)
     since = gateway.mark()
     os.kill(before[kind][0], signal.SIGKILL)
     gateway.wait_for(f"{kind}_died", since, code=-9)
@@ -89,8 +81,7 @@ def test_a_process_that_dies_is_replaced_while_the_others_go_on(
     assert len(after[kind]) == len(before[kind])
     for other in set(before) - {kind}:
         assert after[other] == before[other]
-    assert gateway.metric("lockgate_process_restarts_total", process=kind) == 1
-    assert gateway.stop() == 0
+    assert gateway.metric("lockgate_process_restarts_total", process=kind) == restarts + 1
     audit(gateway)
 
 
@@ -123,10 +114,8 @@ def test_what_a_dead_worker_had_forwarded_is_undecided_at_once(
         os.kill(victim, signal.SIGKILL)
         gateway.wait_for("interrupted", since, count=1)
     held.go.set()
-    assert gateway.stop() == 0
     audit(gateway)
-    store = gateway.folder / gateway.config["receipts"]["store"]
-    listed = lockgate("receipts", "list", store, "--verdict", "indeterminate")
+    listed = lockgate("receipts", "list", store_of(gateway), "--verdict", "indeterminate")
     assert len(listed.stdout.splitlines()) == 1, listed
 
 
@@ -144,7 +133,8 @@ def test_without_a_notary_nothing_is_forwarded_and_readiness_says_so(
     ask_until_answered(gateway)
 
 
-def test_a_reload_changes_all_workers_or_none(gateway: Gateway) -> None:
+def test_a_reload_changes_all_workers_or_none(own_gateway: Gateway) -> None:
+    gateway = own_gateway
     clients = [gateway.connect() for _ in range(12)]
     assert {client.ask(request()).status for client in clients} == {200}
     config = copy.deepcopy(gateway.config)
@@ -163,7 +153,10 @@ def test_a_reload_changes_all_workers_or_none(gateway: Gateway) -> None:
         client.sock.close()
 
 
-def test_a_worker_that_is_replaced_after_a_reload_has_what_is_in_force(gateway: Gateway) -> None:
+def test_a_worker_that_is_replaced_after_a_reload_has_what_is_in_force(
+    own_gateway: Gateway,
+) -> None:
+    gateway = own_gateway
     config = copy.deepcopy(gateway.config)
     config["routes"][0]["allow"] = []
     gateway.write(config)
@@ -177,7 +170,8 @@ def test_a_worker_that_is_replaced_after_a_reload_has_what_is_in_force(gateway: 
     ask_until_answered(gateway, 403)
 
 
-def test_counts_of_all_processes_are_shown_and_outlive_them(gateway: Gateway) -> None:
+def test_counts_of_all_processes_are_shown_and_outlive_them(own_gateway: Gateway) -> None:
+    gateway = own_gateway
     clients = [gateway.connect() for _ in range(8)]
     assert all(client.ask(request()).status == 200 for client in clients)
     delivered = ("lockgate_transfers_total", {"verdict": "delivered"})
@@ -192,7 +186,8 @@ def test_counts_of_all_processes_are_shown_and_outlive_them(gateway: Gateway) ->
         client.sock.close()
 
 
-def test_nobody_stays_behind_when_the_supervisor_is_killed(gateway: Gateway) -> None:
+def test_nobody_stays_behind_when_the_supervisor_is_killed(own_gateway: Gateway) -> None:
+    gateway = own_gateway
     children = gateway.processes("worker") + gateway.processes("notary")
     with gateway.connect() as client:
         assert client.ask(request()).status == 200
@@ -224,7 +219,8 @@ def test_a_second_gateway_does_not_join_the_address(gateway: Gateway, tmp_path: 
     assert "in use" in done.stderr
 
 
-def test_one_deadline_ends_all_workers(gateway: Gateway, receiver: Receiver) -> None:
+def test_one_deadline_ends_all_workers(own_gateway: Gateway, receiver: Receiver) -> None:
+    gateway = own_gateway
     gateway.stop()
     gateway.write(gateway.config | {"shutdown": {"drain": "500ms"}})
     gateway.start()
