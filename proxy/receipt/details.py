@@ -163,8 +163,19 @@ def _require_transfer(octets: bytes) -> tuple[object, bytes | None]:
     answer = told["answer"]
     if answer is not None and not isinstance(answer, dict):
         raise TypeError
-    sha256 = None if delivered is None else delivered.get("sha256")
-    return told["request"]["route"], None if sha256 is None else bytes.fromhex(sha256)
+    return told["request"]["route"], None if delivered is None else _plain(delivered)
+
+
+def _plain(delivered: object) -> bytes | None:
+    """The digest in its only spelling: a reader takes no other, nor a null in its place."""
+    if not isinstance(delivered, dict):
+        raise TypeError
+    if "sha256" not in delivered:
+        return None
+    sha256 = bytes.fromhex(delivered["sha256"])
+    if sha256.hex() != delivered["sha256"]:
+        raise ValueError
+    return sha256
 
 
 def _require_connections(rest: bytes) -> tuple[object, object]:

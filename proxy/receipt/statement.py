@@ -48,6 +48,8 @@ MAX_STATEMENT: Final = 46_000
 """Octets. In base64 and with its signature such a statement stays within a 65,535 octet leaf."""
 _LONGEST_ID: Final = 128
 """Characters of a transfer id or a problem code; both have fewer than half of it."""
+_INDICES: Final = 2**63
+"""Leaves that a log can have. A reader takes no index beyond them, nor one below zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +101,19 @@ def submission(outcome: Outcome) -> Submission:
 def build(submission: Submission, place: Place, *, origin: str, completed: datetime) -> bytes:
     """The statement about `submission`, at most `MAX_STATEMENT` octets of JSON.
 
-    Raises `EvidenceError` where the details are not what `details` writes about this submission, or
-    a text is not Unicode. Fails closed.
+    Raises `EvidenceError` where the details are not what `details` writes about this submission, a
+    text is not Unicode, or `duplicate_of` is no index of a leaf. Fails closed: what no reader takes
+    would stand in the log for good.
     """
     delivered = submission.delivered_sha256 if submission.verdict is Verdict.DELIVERED else None
-    status, problem = submission.status, submission.problem
+    status, problem, duplicate = submission.status, submission.problem, submission.duplicate_of
+    if duplicate is not None and not 0 <= duplicate < _INDICES:
+        raise EvidenceError("a submission names a leaf that no log can have")
     try:
         disposition = (
             f'{{"status":{"null" if status is None else status},'
             f'"problem":{"null" if problem is None else terms.known(problem[:_LONGEST_ID])},'
-            f'"duplicateOf":{terms.count(submission.duplicate_of)}}}'
+            f'"duplicateOf":{terms.count(duplicate)}}}'
         )
         middle = f"{disposition},{_sequence(place)},{require_details(submission)}"
         times = _times(submission.received_at, completed)

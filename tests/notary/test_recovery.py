@@ -116,7 +116,7 @@ async def require_recovered(store: Path, told: Told) -> None:
     await second.close()
 
 
-@pytest.mark.parametrize(("part", "first"), [(0.5, 0), (1.0, 1)])
+@pytest.mark.parametrize(("part", "first"), [(0.5, 0), (1.0, 1), (0.5, 2), (1.0, 3)])
 async def test_nothing_acknowledged_is_lost_wherever_the_writer_dies(
     tmp_path: Path, part: float, first: int
 ) -> None:
@@ -128,7 +128,7 @@ async def test_nothing_acknowledged_is_lost_wherever_the_writer_dies(
         whole = disk.lives > 0
         await require_recovered(store, told)
         shutil.rmtree(store)
-        lives += 2
+        lives += 4
     assert lives > 80
     assert len(told.receipts) == 4
 

@@ -29,6 +29,8 @@ WORD = (
     st.sampled_from(["orders", "sender", "others", "us_ssn", "$.a['b']", "json", "opaque"]) | TEXT
 )
 NUMBER = st.integers(0, 2**70)
+INDEX = st.integers(0, 2**63 - 1)
+"""Of a leaf."""
 HASH = st.binary(min_size=32, max_size=32)
 TIME = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 STATUS = st.integers(100, 599)
@@ -100,7 +102,7 @@ OUTCOME = st.builds(
     receiver=maybe(CERTIFICATE),
     policy_sha256=HASH,
     received_at=TIME,
-    duplicate_of=maybe(NUMBER),
+    duplicate_of=maybe(INDEX),
 )
 INTENT = st.builds(Intent, ATTEMPT, ID, LONG, WORD, TIME)
 PLACE = st.builds(

@@ -162,6 +162,8 @@ def test_nothing_that_passes_says_more_than_a_workers_part(data: st.DataObject) 
     for key in told.keys() - TOLD.keys():
         assert told[key] == ours[key]
     assert orjson.dumps({key: told[key] for key in TOLD}) == edited
+    said = statement.build(replace(GOOD, details=edited), PLACE, origin=ORIGIN, completed=START)
+    assert reading.summarise(said).place == PLACE
 
 
 @given(anything.OUTCOME)
@@ -189,6 +191,41 @@ def test_whatever_a_worker_writes_is_taken_through_a_channel_and_without(found: 
 def test_details_agree_with_the_submission(claimed: Submission) -> None:
     with pytest.raises(EvidenceError):
         build(claimed)
+
+
+DELIVERED: str = TOLD["content"]["delivered"]["sha256"]
+
+
+@pytest.mark.parametrize(
+    ("sha256", "claimed"),
+    [
+        (DELIVERED.upper(), GOOD.delivered_sha256),
+        (DELIVERED[:2] + " " + DELIVERED[2:], GOOD.delivered_sha256),
+        (None, None),
+    ],
+    ids=["capitals", "spaced", "null"],
+)
+def test_no_digest_is_taken_that_a_reader_would_refuse(
+    sha256: str | None, claimed: bytes | None
+) -> None:
+    """It would stand in the log, and the log could not be read again."""
+    content = TOLD["content"] | {"delivered": {"sha256": sha256, "bytes": "1"}}
+    with pytest.raises(EvidenceError):
+        build(replace(forged(content=content), delivered_sha256=claimed))
+
+
+@pytest.mark.parametrize("index", [-1, -(2**63), 2**63, 10**19])
+def test_no_index_is_taken_that_a_reader_would_refuse(index: int) -> None:
+    for found in (OURS, GOOD):
+        with pytest.raises(EvidenceError):
+            build(replace(found, duplicate_of=index))
+
+
+@pytest.mark.parametrize("index", [0, 2**63 - 1])
+def test_the_first_index_and_the_last_are_read_back(index: int) -> None:
+    found = replace(GOOD, duplicate_of=index)
+    said = statement.build(found, PLACE, origin=ORIGIN, completed=START)
+    assert reading.summarise(said).duplicate_of == index
 
 
 @pytest.mark.parametrize(

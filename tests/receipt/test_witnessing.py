@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy.errors import EvidenceError
@@ -163,6 +163,7 @@ def test_signatures_of_strangers_are_passed_over_and_not_kept() -> None:
 
 
 @given(at=st.integers(0, 10_000), octet=st.integers(0, 255))
+@example(at=0, octet=ord("o"))  # what is there already
 def test_a_damaged_offer_is_declined_or_says_the_same(at: int, octet: int) -> None:
     good = render_offer(offer(7, 9))
     at %= len(good)
