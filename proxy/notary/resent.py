@@ -38,8 +38,10 @@ class Resent:
             some = list(self._queue)
             with trio.CancelScope(shield=True):
                 found = await self._find([submission for submission, _ in some])
-            for submission, on_done in some:
-                self._queue.popleft()
+            for one in some:
+                if not self._queue or self._queue[0] is not one:
+                    break  # given up meanwhile: they have been told
+                submission, on_done = self._queue.popleft()
                 result = found.get(submission.attempt_id)
                 if result is None:
                     self._submit(submission, on_done)
