@@ -25,7 +25,15 @@ Item = Submission | Intent | Event
 """A conclusion; an attempt that was cut short; something that happened to the gateway."""
 
 _STREAMS: Final = 4096
-stream_of = lru_cache(_STREAMS)(statement.stream_of)
+_LONG: Final = 1024
+"""Characters of a name that is not remembered."""
+_stream_of = lru_cache(_STREAMS)(statement.stream_of)
+
+
+def stream_of(sender: str, route: str | None) -> str:
+    """`statement.stream_of`, remembered for names that are no burden."""
+    short = len(sender) <= _LONG and len(route or "") <= _LONG
+    return (_stream_of if short else statement.stream_of)(sender, route)
 
 
 @dataclass(slots=True, eq=False)
@@ -104,10 +112,15 @@ class Scribe:
             index += 1
 
     def _of(self, item: Item) -> tuple[str, str | None, bytes | None]:
-        """Stream, transfer id and attempt id."""
+        """Stream, transfer id and attempt id. Raises `EvidenceError`: events stand alone."""
         if isinstance(item, Event):
             return self._events, None, None
-        return stream_of(item.sender, item.route), item.transfer_id, item.attempt_id
+        stream = stream_of(item.sender, item.route)
+        if stream == self._events:
+            raise EvidenceError("a sender and route name the log's own stream")
+        if len(stream) > 4 * _LONG:
+            raise EvidenceError("the name of a stream is too long")
+        return stream, item.transfer_id, item.attempt_id
 
     def _build(self, item: Item, place: statement.Place, completed: datetime) -> bytes:
         if isinstance(item, Submission):

@@ -21,12 +21,16 @@ from proxy.model import Claim, Intent, Submission, Verdict
 
 DELIVERED: Final = 1
 UNDECIDED: Final = 2
+MAX_WINDOW: Final = 2.0**48
+"""Seconds: longer than any configuration can say, and an expiry that a memo can."""
 _STATES: Final = {Verdict.DELIVERED: DELIVERED, Verdict.INDETERMINATE: UNDECIDED}
 _MARK: Final = b"\x01"
 _BODY: Final = struct.Struct(">Q8sBHB16s")
 _VALUE: Final = struct.Struct(">Q8sBHB16sQ")
 _MEMO: Final = 17 + _BODY.size
 _SENDERS: Final = 4_096
+_LONG: Final = 1_024
+"""Characters of a name that is not remembered."""
 
 
 class Record(NamedTuple):
@@ -59,7 +63,9 @@ class Tags:
             if len(self._senders) >= _SENDERS:
                 self._senders.clear()
             message = b"sender\0" + name.encode(errors="surrogatepass")
-            found = self._senders[name] = tag(self._secret, message, 8)
+            found = tag(self._secret, message, 8)
+            if len(name) <= _LONG:
+                self._senders[name] = found
         return found
 
     def content(self, content_sha256: bytes) -> bytes:

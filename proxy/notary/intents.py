@@ -34,10 +34,14 @@ from typing import Final, Self
 from proxy.errors import LogFailure
 from proxy.model import Claim, Intent
 from proxy.notary.disk import Disk
+from proxy.notary.ids_memo import MAX_WINDOW
 
 FOLDER: Final = "intents"
 SLOT: Final = 4096
 _FIRST: Final = 64
+_MOST: Final = 2**18
+"""Slots of a file. What a worker that is no longer ours writes beyond them is not read."""
+_AT_ONCE: Final = 256
 _MAGIC: Final = b"LGI1"
 _HEADER: Final = struct.Struct(">4sII")
 _BODY: Final = struct.Struct(">16sqdBHHH")
@@ -90,6 +94,8 @@ def _decode(body: bytes) -> Intent | None:
     transfer_id, sender, route = names
     claim = None
     if flags & _CLAIM:
+        if not 0 <= window <= MAX_WINDOW:
+            return None
         claim = Claim(sender, route, transfer_id, window, bool(flags & _FORWARD))
     time = _EPOCH + started * _MICROSECOND
     return Intent(attempt_id, transfer_id, sender, route, time, claim)
@@ -97,12 +103,18 @@ def _decode(body: bytes) -> Intent | None:
 
 def read_intents(path: Path) -> list[Intent]:
     """Every intent that reads; none where there is no file. Raises `OSError`."""
+    found: list[Intent] = []
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            for _ in range(0, _MOST, _AT_ONCE):
+                data = file.read(_AT_ONCE * SLOT)
+                if not data:
+                    break
+                slots = (decode(data[at : at + SLOT]) for at in range(0, len(data), SLOT))
+                found += (intent for intent in slots if intent is not None)
     except FileNotFoundError:
-        return []
-    slots = (decode(data[at : at + SLOT]) for at in range(0, len(data), SLOT))
-    return [intent for intent in slots if intent is not None]
+        pass
+    return found
 
 
 class IntentFile:
@@ -192,6 +204,8 @@ class IntentFile:
 
     def _grow(self) -> None:
         size = 2 * self._size or _FIRST
+        if size > _MOST:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._disk.allocate(self._fd, size * SLOT)
         self._free.extend(reversed(range(self._size, size)))
         self._size = size

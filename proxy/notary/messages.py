@@ -12,7 +12,6 @@ A claim for 300 s, `uid:7` on route `orders` for the id `a`:
 Whatever is too short, too long or out of range is an `EvidenceError`.
 """
 
-import math
 import struct
 from typing import Final
 
@@ -21,6 +20,7 @@ import orjson
 from proxy.errors import PROBLEMS, EvidenceError, LogFailure, Refusal
 from proxy.model import Claim, Earlier, Receipt
 from proxy.notary.frames import Kind, encode
+from proxy.notary.ids_memo import MAX_WINDOW
 
 _LENGTH: Final = struct.Struct(">I")
 _CLAIM: Final = struct.Struct(">dB")
@@ -81,7 +81,7 @@ def unpack_claim(data: bytes, offset: int = 0) -> Claim:
     except struct.error:
         raise malformed("claim") from None
     sender, route, transfer_id = unpack_texts(data, 3, offset + _CLAIM.size)
-    if forward > 1 or not 0 <= window < math.inf:
+    if forward > 1 or not 0 <= window <= MAX_WINDOW:
         raise malformed("claim")
     return Claim(sender, route, transfer_id, window, forward == 1)
 

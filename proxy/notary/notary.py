@@ -35,6 +35,7 @@ from proxy.receipt import dsse, keychain, reading
 from proxy.receipt.policy import Policy
 
 _OK: Final = 200
+_STATUSES: Final = range(100, 1000)
 
 
 class Notary:
@@ -225,7 +226,7 @@ class Notary:
             waiting = [self._reception.close(intent) for intent in found]
             for each in waiting:
                 if each is not None:
-                    await each.receipt()
+                    await self._ended(each)
             if found:
                 await self._reception.enter(opening.recovery(len(found), 0), patient=True).receipt()
             self._store.ids.drop(name)
@@ -233,6 +234,16 @@ class Notary:
         except (OSError, EvidenceError) as error:
             raise LogFailure(f"the intents of {name} cannot be closed: {error}") from None
         return len(found)
+
+    async def _ended(self, waiting: Waiting) -> None:
+        """Wait for the end of an intent. One that cannot be said was never an attempt of ours: as
+        at a start it gets no entry. Raises `LogFailure` where the notary stops.
+        """
+        try:
+            await waiting.receipt()
+        except LogFailure:
+            if self._writer.stopped.is_set():
+                raise
 
     def shed(self, counts: Mapping[str, int]) -> None:
         """See `Link.shed`. In the log they are one event a minute."""
@@ -249,4 +260,4 @@ def _status(envelope: bytes) -> int:
     """What the upstream answered with, where the sender had no answer of ours."""
     answer = reading.parse(dsse.parse(envelope).payload)["predicate"].get("answer") or {}
     status = answer.get("status")
-    return status if isinstance(status, int) else _OK
+    return status if isinstance(status, int) and status in _STATUSES else _OK

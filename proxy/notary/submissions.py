@@ -16,13 +16,13 @@ is to say), and whether that claim has forward_undecided; what it has not is zer
 Whatever is too short or out of range is an `EvidenceError`.
 """
 
-import math
 import struct
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from proxy.errors import EvidenceError
 from proxy.model import Claim, Submission, Verdict
+from proxy.notary.ids_memo import MAX_WINDOW
 from proxy.notary.messages import malformed
 
 _SUBMISSION: Final = struct.Struct(">16sBBHqqd32s32s4I")
@@ -113,6 +113,6 @@ def unpack_submission(data: bytes) -> Submission:
 def _own_claim(
     sender: str, route: str | None, transfer_id: str, window: float, flags: int
 ) -> Claim:
-    if route is None or not 0 <= window < math.inf:
+    if route is None or not 0 <= window <= MAX_WINDOW:
         raise malformed("claim")
     return Claim(sender, route, transfer_id, window, flags & _FORWARD != 0)
