@@ -26,6 +26,7 @@ from proxy.settings.route import (
     Route,
 )
 from proxy.settings.values import (
+    MOST_WORKERS,
     Duration,
     Model,
     Name,
@@ -33,7 +34,9 @@ from proxy.settings.values import (
     Pin,
     SecretRef,
     Size,
+    require_user,
     require_version,
+    require_workers,
 )
 
 __all__ = [
@@ -226,11 +229,14 @@ class Shutdown(Model):
     drain: Duration = Field(default=30.0, description="the one deadline of a graceful stop")
 
 
+User = Annotated[str | int, BeforeValidator(require_user)]
+
+
 class Users(Model):
     """Whom the processes run as, where the program is started by root: names or numbers."""
 
-    worker: str | int
-    notary: str | int
+    worker: User
+    notary: User
 
 
 class Log(Model):
@@ -252,9 +258,10 @@ class Settings(Model):
     receipts: Receipts
     admin: Bind
     metrics: Bind | None = None
-    workers: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = Field(
-        default="auto", description="processes that carry transfers; auto: one a core"
-    )
+    workers: Annotated[
+        Annotated[int, Field(ge=1, le=MOST_WORKERS)] | Literal["auto"],
+        BeforeValidator(require_workers),
+    ] = Field(default="auto", description="processes that carry transfers; auto: one a core")
     users: Users | None = None
     memory: Memory = Memory()
     transfer_ids: TransferIds = TransferIds()

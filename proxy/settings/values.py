@@ -13,6 +13,7 @@ _SIZES = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SIZES |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 PIN = r"sha256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="
 SECRET_REF = r"file:[^\x00-\x1f\x7f]{1,4096}|env:[A-Za-z_][A-Za-z0-9_]{0,127}"  # noqa: S105
+MOST_WORKERS = 256
 _DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -64,6 +65,21 @@ def _pin(value: object) -> object:
 def require_version(value: object) -> object:
     if type(value) is not int or value != 1:
         raise ValueError("expected 1, the only version there is")
+    return value
+
+
+def require_workers(value: object) -> object:
+    whole = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_WORKERS
+    if value != "auto" and not whole:
+        raise ValueError(f"expected auto, or a whole number from 1 to {MOST_WORKERS}")
+    return value
+
+
+def require_user(value: object) -> object:
+    if value == "" or not isinstance(value, int | str) or isinstance(value, bool):
+        raise ValueError("expected the name of a user, or its number")
+    if isinstance(value, int) and value < 0:
+        raise ValueError("expected the name of a user, or its number")
     return value
 
 
@@ -128,6 +144,7 @@ WORDS = {
     r"^[A-Za-z0-9._-]{1,32}$": "a key id: letters, digits, . _ and -, at most 32",
     r"^[A-Z]+$": "a method in capitals, such as POST",
     r"^/": "a path that begins with /",
+    r"^file:.+$": "file: and the path of a file",
     r"^[^\s+:]+$": "a log name without scheme, port, plus sign or space, such as log.example/a",
 }
 """What each pattern of these models means, for messages."""

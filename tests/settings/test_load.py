@@ -87,6 +87,17 @@ def test_a_relative_path_has_an_absolute_folder(
          "expected a name: letters, digits, . _ and -, at most 64"),
         (put("receipts.origin", "https://x"), "receipts.origin",
          "expected a log name without scheme, port, plus sign or space, such as log.example/a"),
+        *(
+            (put("workers", value), "workers", "expected auto, or a whole number from 1 to 256")
+            for value in (0, -1, 257, "many", "2", 1.5, True)
+        ),
+        *(
+            (put("users", {"worker": value, "notary": "n"}), "users.worker",
+             "expected the name of a user, or its number")
+            for value in (["w"], "", -1, True)
+        ),
+        (put("receipts.policy", "trust.policy"), "receipts.policy",
+         "expected file: and the path of a file"),
         (put("upstreams.out.pins", ["sha256:abc"]), "upstreams.out.pins[0]",
          "expected sha256:<base64 of 32 octets>; `lockgate certs pin` prints it"),
     ],
