@@ -39,6 +39,8 @@ def require_users(loaded: Loaded) -> None:
     for role, name in (("worker", users.worker), ("notary", users.notary)):
         try:
             found.append(_identity(name)[0])
+            if found[-1] == 0:
+                problems.append(loaded.problem(("users", role), "root could read everything"))
         except KeyError:
             problems.append(loaded.problem(("users", role), f"there is no user {name}"))
     if len(set(found)) < len(found):

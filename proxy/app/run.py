@@ -24,7 +24,7 @@ async def _main(path: Path) -> int:
     metrics, log = Metrics(), Log(loaded.settings.log.format)
     prepared = prepare_all(loaded, metrics)
     try:
-        if worker_count(loaded.settings) == 1:
+        if worker_count(loaded.settings) == 1 and loaded.settings.users is None:
             return await single.run(prepared, metrics, log)
         return await supervisor.run(prepared, metrics, log)
     finally:

@@ -354,9 +354,29 @@ def test_each_process_is_handed_its_own_secrets_only(
     assert "TLS_KEY" not in found["notary"]
 
 
+@ROOT
+def test_users_are_never_passed_over_because_one_worker_is_enough(
+    start_gateway: StartGateway, receiver: Receiver, parties: Path, shelf: Path
+) -> None:
+    config = with_users(policy(parties, receiver.endpoint, workers=1), shelf, parties)
+    gateway = start_gateway(config)
+    ask_until_answered(gateway)
+    assert (len(gateway.processes("worker")), len(gateway.processes("notary"))) == (1, 1)
+
+
+@ROOT
+def test_neither_user_is_root(parties: Path, receiver: Receiver, tmp_path: Path) -> None:
+    config = policy(parties, receiver.endpoint, workers=2, users=USERS | {"worker": "root"})
+    path = tmp_path / "users.yaml"
+    path.write_text(json.dumps(config))
+    done = lockgate("run", path)
+    assert (done.returncode, "users.worker: root could read" in done.stderr) == (1, True)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may")
-def test_users_need_root(parties: Path, receiver: Receiver, tmp_path: Path) -> None:
-    config = policy(parties, receiver.endpoint, workers=2, users=USERS)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_users_need_root(workers: int, parties: Path, receiver: Receiver, tmp_path: Path) -> None:
+    config = policy(parties, receiver.endpoint, workers=workers, users=USERS)
     path = tmp_path / "users.yaml"
     path.write_text(json.dumps(config))
     done = lockgate("run", path)
