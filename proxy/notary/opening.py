@@ -100,7 +100,8 @@ def owed(
     """What is to be written first, and by whom. Raises `CredentialError` for a strange key."""
     if _changed(book, keys):
         if previous is None or _changed(book, previous):
-            raise CredentialError(_STRANGE.format(_keyid(book)))
+            advice = _NAME_IT if previous is None else _ANOTHER
+            raise CredentialError(_STRANGE.format(_keyid(book), advice))
         details = keychain.handover(previous.receipt.public_key(), keys.receipt.public_key())
         yield Scribe(previous), pendings([Event(keychain.EVENT, details)])
     intents = [intent for found in left.values() for intent in found]
@@ -114,10 +115,9 @@ def recovery(interrupted: int, truncated: int) -> Event:
     return Event("recovery", details)
 
 
-_STRANGE = (
-    "the log's receipts are signed by {}, not by receipts.key: to hand on to the new key, name the "
-    "old one as receipts.previous_key"
-)
+_STRANGE = "the log's receipts are signed by {}, not by receipts.key: to hand on to the new key, {}"
+_NAME_IT = "name the old one as receipts.previous_key"
+_ANOTHER = "receipts.previous_key must be that one, and it is another"
 
 
 def _changed(book: Book, keys: Keys) -> bool:

@@ -101,7 +101,7 @@ async def test_a_new_receipt_key_is_named_by_the_one_before_it(tmp_path: Path) -
     with pytest.raises(CredentialError, match="previous_key"):
         open_notary(store, receipt=NEW_KEY)
     strange = pem(Ed25519PrivateKey.generate())
-    with pytest.raises(CredentialError, match="previous_key"):
+    with pytest.raises(CredentialError, match="previous_key must be that one, and it is another"):
         open_notary(store, receipt=NEW_KEY, previous_key=strange)
     for _ in range(2):
         async with running(store, receipt=NEW_KEY, previous_key=pem(RECEIPT_KEY)) as notary:
