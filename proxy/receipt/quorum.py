@@ -48,7 +48,9 @@ def require_quorum(
         raise EvidenceError(f"no key that was given for the log {found.origin} signed it")
     for algorithm in require:
         if ALGORITHMS[algorithm] not in {vkey.kind for vkey in signed}:
-            raise EvidenceError(f"the log {found.origin} did not sign it with {algorithm}")
+            raise EvidenceError(
+                f"the log {found.origin} did not sign it with {algorithm} by a key that was given"
+            )
     if policy is not None:
         cosigned = policy.cosigned(parsed)
         if not policy.met_by(cosigned):
