@@ -91,5 +91,5 @@ def verify(key, receipt, content, proof=None, *vkeys):
 if __name__ == "__main__":
     try:
         print("verified:", verify(*sys.argv[1:]))  # noqa: T201
-    except (AttributeError, LookupError, TypeError, ValueError, InvalidSignature) as error:
+    except (AttributeError, LookupError, OSError, TypeError, ValueError, InvalidSignature) as error:
         sys.exit(f"does not verify: {error or 'a signature is wrong'}")
