@@ -4,10 +4,12 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
+import traceback
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -197,8 +199,9 @@ class Gateway:
             return Client(
                 client_context(self.pki, name).wrap_socket(sock, False, True, True, "localhost")
             )
-        except BaseException:
+        except BaseException as error:
             sock.close()
+            _close_half_made(error)
             raise
 
     def curl(self, path: str, *arguments: str | Path, name: str = "client") -> Message:
@@ -211,6 +214,14 @@ class Gateway:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode()
         return parse(done.stdout)
+
+
+def _close_half_made(error: BaseException) -> None:
+    """Close the TLS socket that `wrap_socket` leaves open when the peer is gone before it begins."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        left = frame.f_locals.get("self")
+        if isinstance(left, ssl.SSLSocket):
+            left.close()
 
 
 def _peak_memory(pid: int) -> int:

@@ -142,7 +142,7 @@ def test_a_store_that_another_gateway_has_is_told_in_plain_words(folder: Path) -
     store = folder.resolve() / "var"
     store.mkdir()
     (folder / "config").mkdir()
-    path = write(folder, changed(put("receipts.store", "config/../var")))
+    path = write(folder, changed(put("receipts.store", "config/../var"), put("workers", 1)))
     held = os.open(store, os.O_RDONLY)
     try:
         fcntl.flock(held, fcntl.LOCK_EX)
