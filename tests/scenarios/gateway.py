@@ -217,7 +217,7 @@ class Gateway:
 
 
 def _close_half_made(error: BaseException) -> None:
-    """Close the TLS socket that `wrap_socket` leaves open when the peer is gone before it begins."""
+    """Close the TLS socket that `wrap_socket` leaves open where the peer is gone already."""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         left = frame.f_locals.get("self")
         if isinstance(left, ssl.SSLSocket):
