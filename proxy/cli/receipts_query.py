@@ -62,7 +62,7 @@ def open_search(arguments: argparse.Namespace) -> Iterator[Search]:
     try:
         log = Website(place) if "://" in place else Folder(Path(place))
     except EvidenceError as error:
-        raise UnreadableError(str(error)) from None
+        raise UnreadableError(f"{place}: {error}") from None
     with closing(log) if isinstance(log, Website) else nullcontext():
         try:
             yield Search(log, by_index=not getattr(arguments, "no_index", False))

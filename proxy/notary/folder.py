@@ -40,7 +40,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         if not path.is_dir():
-            raise EvidenceError(f"{path} is not a folder")
+            raise EvidenceError("this is not a folder")
         self.path = path
 
     def load(self, name: str) -> bytes | None:

@@ -373,4 +373,4 @@ def test_a_folder_that_is_not_there_is_a_usage_error(run: Run) -> None:
     for command in (["list"], ["export", "--format", "csv"]):
         code, out, err = run(*command, "nowhere")
         assert (code, out) == (2, "")
-        assert "nowhere" in err
+        assert err.startswith("nowhere: this is not a folder")
