@@ -6,6 +6,7 @@ and then the log is closed.
 """
 
 import socket
+from contextlib import suppress
 from typing import Any, Final
 
 import trio
@@ -26,6 +27,8 @@ from proxy.settings.load import Loaded
 
 _IN_USE: Final = 5.0
 """Seconds in which the notary of a program that was killed lets go of the log."""
+_GREETING: Final = 30.0
+"""Seconds that a worker has to say hello after a restart: meanwhile nobody gets an id."""
 _ALONE: Final = 3.0
 """Seconds that it waits then for a disk that fails: the successor closes what stays undecided."""
 
@@ -36,12 +39,13 @@ class NotaryProcess:
     def __init__(self, house: trio.Nursery) -> None:
         self._house = house
         self._metrics = Metrics()
-        self._served: dict[str, trio.Event] = {}
+        self._served: dict[str, tuple[trio.socket.SocketType, trio.Event]] = {}
         self._dropped: dict[str, str] = {}
         """Worker -> why its channel was dropped."""
         self._log: Log
         self._notary: Notary
         self._hall: Hall
+        self._greeted_by: float
         self._started = False
 
     async def answer(self, question: Message, fds: list[int]) -> dict[str, Any]:
@@ -57,7 +61,7 @@ class NotaryProcess:
             case "metrics":
                 return {"metrics": snapshot(self._metrics.registry)}
             case "status":
-                return {"ready": self._notary.ready, "dropped": self._dropped}
+                return {"ready": self._notary.ready, "dropped": self._unheard()}
             case "stop":
                 await self.close()
         return {}
@@ -67,7 +71,7 @@ class NotaryProcess:
         self._log = Log(loaded.settings.log.format)
         self._notary = await self._open(loaded, prepare_notary(loaded, secrets), question["live"])
         self._started = True
-        self._hall = Hall(question["live"])
+        self._hall, self._greeted_by = Hall(question["live"]), trio.current_time() + _GREETING
         await self._house.start(self._notary.run)
         memory.settle()
         key = dict(self._notary.receipt_key)
@@ -85,7 +89,8 @@ class NotaryProcess:
 
     def _serve(self, name: str, fd: int) -> None:
         sock = trio.socket.from_stdlib_socket(socket.socket(fileno=fd))
-        ended = self._served[name] = trio.Event()
+        ended = trio.Event()
+        self._served[name] = sock, ended
 
         async def serve() -> None:
             try:
@@ -100,14 +105,25 @@ class NotaryProcess:
     async def _close_intents(self, name: str) -> int:
         """How many attempts of a dead worker were found open.
 
-        The hall learns of the death when they are closed: until then their ids are nobody's.
+        What it said is read to its end. Whoever may hold its end of the channel still, a process
+        that it left behind, adds nothing. The hall learns of the death when the intents are
+        closed: until then their ids are nobody's.
         """
         if name in self._served:
-            await self._served.pop(name).wait()
+            sock, ended = self._served.pop(name)
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            await ended.wait()
         self._dropped.pop(name, None)
         interrupted = await self._notary.worker_gone(name)
         self._hall.gone(name)
         return interrupted
+
+    def _unheard(self) -> dict[str, str]:
+        """Workers that are of no use, and why: they spoke nonsense, or keep all others waiting."""
+        late = trio.current_time() > self._greeted_by
+        silent = self._hall.missing if late else frozenset[str]()
+        return dict.fromkeys(silent, "it has said no hello") | self._dropped
 
     async def _note(self, event: Event) -> dict[str, Any]:
         try:
@@ -118,7 +134,7 @@ class NotaryProcess:
 
     async def close(self) -> None:
         """When every channel has ended: the last batch, the last checkpoint; then it is free."""
-        for ended in self._served.values():
+        for _, ended in self._served.values():
             await ended.wait()
         if self._started:
             await self._notary.close()

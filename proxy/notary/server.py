@@ -57,6 +57,11 @@ class Hall:
 
     gone = arrived
 
+    @property
+    def missing(self) -> frozenset[str]:
+        """Who has said nothing yet."""
+        return frozenset(self._missing)
+
     def _look(self) -> None:
         if not self._missing:
             self._complete.set()
