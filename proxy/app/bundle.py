@@ -7,7 +7,7 @@ replaces a file, and a child holds no secret that is another's.
 import base64
 from pathlib import Path
 
-from proxy.app.control import Message
+from proxy.app.control import EndedError, Message
 from proxy.app.credentials import Secrets
 from proxy.errors import ConfigError, Problem
 from proxy.settings.load import Loaded, load_octets
@@ -35,7 +35,17 @@ def refusal(error: ConfigError) -> Message:
 
 
 def require_accepted(answer: Message) -> Message:
-    """The answer, or what `refusal` says as ConfigError."""
-    if not answer["ok"]:
-        raise ConfigError([Problem(*row) for row in answer["problems"]])
-    return answer
+    """The answer, or what `refusal` says as ConfigError. Raises EndedError for what is neither."""
+    if answer.get("ok") is True:
+        return answer
+    try:
+        problems = [_problem(*row) for row in answer["problems"]]
+    except (KeyError, TypeError):
+        problems = []
+    raise ConfigError(problems) if problems else EndedError("what came is no answer")
+
+
+def _problem(file: object, line: object, column: object, path: object, message: object) -> Problem:
+    if not (isinstance(line, int) and isinstance(column, int)):
+        raise TypeError
+    return Problem(str(file), line, column, str(path), str(message))

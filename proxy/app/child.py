@@ -123,4 +123,4 @@ async def spawn(
     finally:
         theirs.close()
     ours.setblocking(False)
-    return Child(kind, name, process, Control(trio.socket.from_stdlib_socket(ours)))
+    return Child(kind, name, process, Control(trio.socket.from_stdlib_socket(ours), trusted=False))

@@ -36,8 +36,10 @@ class EndedError(LockgateError):
 class Control:
     """One end. Not for two readers, nor for two writers, at once."""
 
-    def __init__(self, sock: trio.socket.SocketType) -> None:
+    def __init__(self, sock: trio.socket.SocketType, *, trusted: bool = True) -> None:
+        """From an end that is not `trusted` no descriptors are taken: they would fill our table."""
         self._sock = sock
+        self._trusted = trusted
         self._buffer = bytearray()
         self._fds: list[int] = []
 
@@ -81,8 +83,12 @@ class Control:
         return size
 
     async def _more(self) -> None:
+        extra: list[tuple[int, int, bytes]] = []
         try:
-            data, extra, _, _ = await self._sock.recvmsg(_READ, socket.CMSG_SPACE(4 * _FDS))
+            if self._trusted:
+                data, extra, _, _ = await self._sock.recvmsg(_READ, socket.CMSG_SPACE(4 * _FDS))
+            else:
+                data = await self._sock.recv(_READ)
         except OSError:
             raise EndedError("the other end is gone") from None
         if not data:

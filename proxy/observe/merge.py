@@ -9,6 +9,7 @@ Counters and histograms add up, and what a process had counted when it was last 
 after its death. Gauges add up where they are amounts, else the extreme that tells is taken.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ _EXTREME: Final = {
 _PROGRAM: Final = ("lockgate_ready",)
 """Of the program as a whole: only its supervisor can say."""
 _LASTING: Final = ("counter", "histogram")
+_KINDS: Final = ("counter", "gauge", "histogram", "info", "summary", "unknown")
+_NAME: Final = re.compile("[A-Za-z_:][A-Za-z0-9_:]{0,255}")
 
 
 def snapshot(registry: CollectorRegistry) -> Snapshot:
@@ -54,8 +57,9 @@ class Ledger:
     def record(self, process: str, found: Snapshot) -> None:
         """The latest snapshot of a process that lives.
 
-        Raises KeyError, TypeError and ValueError for what is no snapshot.
+        Raises ValueError for what is no snapshot.
         """
+        _require_snapshot(found)
         read = _merged([[family for family in found if family[0] not in _PROGRAM]])
         self._living[process] = list(read)
 
@@ -83,6 +87,33 @@ class _Merged(Collector):
             for sample, labels, value in samples:
                 metric.add_sample(sample, labels, value)
             yield metric
+
+
+def _require_snapshot(found: object) -> None:
+    """Raises ValueError unless it is what `snapshot` gives: a worker may be ours no longer."""
+    try:
+        well = isinstance(found, list) and all(map(_is_family, found))
+    except (TypeError, ValueError):
+        well = False
+    if not well:
+        raise ValueError("this is no snapshot of metrics")
+
+
+def _is_family(family: Any) -> bool:
+    name, kind, text, samples = family
+    told = _is_name(name) and isinstance(text, str) and kind in _KINDS
+    return told and isinstance(samples, list) and all(map(_is_sample, samples))
+
+
+def _is_sample(row: Any) -> bool:
+    sample, labels, value = row
+    if not _is_name(sample) or not isinstance(labels, dict) or not all(map(_is_name, labels)):
+        return False
+    return type(value) in (int, float) and all(type(each) is str for each in labels.values())
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 def _merged(snapshots: Iterable[Snapshot]) -> Iterator[list[Any]]:

@@ -7,7 +7,8 @@ import struct
 import pytest
 import trio
 
-from proxy.app.control import Control, EndedError
+from proxy.app.bundle import require_accepted
+from proxy.app.control import Control, EndedError, Message
 
 Sock = trio.socket.SocketType
 
@@ -90,3 +91,21 @@ async def test_half_a_message_is_no_message() -> None:
     with pytest.raises(EndedError):
         await receiver.receive()
     receiver.close()
+
+
+async def test_who_is_not_trusted_cannot_fill_our_table_of_descriptors() -> None:
+    one, other = pair()
+    sender, receiver = Control(one), Control(other, trusted=False)
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(20):
+        await sender.send({"id": number}, [0, 1, 2])
+        assert await receiver.receive() == ({"id": number}, [])
+    assert len(os.listdir("/proc/self/fd")) == before
+    sender.close()
+    receiver.close()
+
+
+@pytest.mark.parametrize("answer", [{}, {"ok": 1}, {"ok": False}, {"ok": False, "problems": [[1]]}])
+def test_an_answer_that_is_none_is_as_good_as_silence(answer: Message) -> None:
+    with pytest.raises(EndedError):
+        require_accepted(answer)

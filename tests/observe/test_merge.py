@@ -1,5 +1,8 @@
 """The metrics of several processes as those of one program."""
 
+from typing import Any
+
+import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -81,3 +84,30 @@ def test_every_family_that_a_process_shows_is_shown_once() -> None:
     assert {line.split()[2] for line in alone.splitlines() if line.startswith("# HELP")} <= set(
         helped
     )
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        None,
+        7,
+        [[]],
+        [["a", "gauge", "t"]],
+        [["a", "bogus", "t", []]],
+        [["a", [], "t", []]],
+        [["a b", "gauge", "t", []]],
+        [["a", "gauge", 3, []]],
+        [["a", "gauge", "t", [["s", [], 1.0]]]],
+        [["a", "gauge", "t", [[1, {}, 1.0], [1, {}, 1.0]]]],
+        [["a", "gauge", "t", [["s", {}, "x"]]]],
+        [["a", "gauge", "t", [["s", {"l": []}, 1.0]]]],
+        [["a", "gauge", "t", [["s", {"l m": "x"}, 1.0]]]],
+        [["a", "gauge", "t", [["s 1\nt", {}, 1.0]]]],
+    ],
+)
+def test_what_is_no_snapshot_is_refused_and_changes_nothing(found: Any) -> None:
+    ledger = Ledger()
+    ledger.record("1", snapshot(worker(3, 100).registry))
+    with pytest.raises(ValueError, match="no snapshot"):
+        ledger.record("2", found)
+    assert value(ledger.exposition(CollectorRegistry()), "lockgate_held_bytes") == 100
