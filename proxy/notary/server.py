@@ -10,7 +10,8 @@ Rules
   log, or has failed, before `serve_link` returns. Its questions die with it.
 - What does not read ends the channel, for nothing after it can be trusted, and so does a hold that
   the table cannot keep. Fails closed: that worker is not ready until it has another channel.
-- Bounded: nothing is read while `MOST` statements and questions, or `MOST_OCTETS` of answers, wait.
+- Bounded: nothing is read while `MOST` statements and questions, `MOST_SAID` octets of them, or
+  `MOST_OCTETS` of answers wait.
 """
 
 from collections import deque
@@ -29,6 +30,7 @@ from proxy.notary.outbox import Outbox
 
 MOST: Final = 8192
 MOST_OCTETS: Final = 8 * 2**20
+MOST_SAID: Final = 64 * 2**20
 _CHUNK: Final = 65_536
 
 _READ: Final[dict[int, Callable[[bytes], Any]]] = {
@@ -90,10 +92,13 @@ class _Channel:
         self._hall = hall
         self._greeted = False
         self._told: bool | None = None
-        self._questions: deque[tuple[int, int, Any]] = deque()
+        self._questions: deque[tuple[int, int, int, Any]] = deque()
+        """Kind, number, octets, what is asked."""
         self._asked = trio.Event()
         self._owed = 0
         """Statements that the notary has, and has not answered."""
+        self._said = 0
+        """Octets of them and of the questions."""
         self._out = Outbox()
         self._room = trio.lowlevel.ParkingLot()
         """Who waits for less to wait."""
@@ -110,7 +115,7 @@ class _Channel:
                 while self._owed:
                     await self._room.park()
                 nursery.cancel_scope.cancel()
-        for kind, _, found in self._questions:
+        for kind, _, _, found in self._questions:
             if kind == Kind.RELEASE:
                 self._release(*found)
         return reason
@@ -136,17 +141,20 @@ class _Channel:
 
     @property
     def _full(self) -> bool:
-        return self._owed + len(self._questions) >= MOST or self._out.octets >= MOST_OCTETS
+        many = self._owed + len(self._questions) >= MOST
+        return many or self._said >= MOST_SAID or self._out.octets >= MOST_OCTETS
 
     def _hear(self, kind: int, number: int, body: bytes) -> None:
         """Raises `EvidenceError`, and `LogFailure` where a hold cannot be kept."""
         if kind in (Kind.CONCLUDE, Kind.RESENT):
             found = submissions.unpack_submission(body)
             self._owed += 1
-            on_done = partial(self._concluded, number)
+            self._said += len(body)
+            on_done = partial(self._concluded, number, len(body))
             self._notary.submit(found, on_done, resent=kind == Kind.RESENT)
         elif kind in _READ and self._greeted:
-            self._questions.append((kind, number, _READ[kind](body)))
+            self._questions.append((kind, number, len(body), _READ[kind](body)))
+            self._said += len(body)
             self._asked.set()
         elif kind == Kind.SHED:
             self._notary.shed(messages.unpack_counts(body))
@@ -170,8 +178,9 @@ class _Channel:
             self._told = ready
             self._say(Kind.READY, 0, bytes([ready]))
 
-    def _concluded(self, number: int, result: Receipt | LogFailure) -> None:
+    def _concluded(self, number: int, octets: int, result: Receipt | LogFailure) -> None:
         self._owed -= 1
+        self._said -= octets
         if self._room:
             self._room.unpark_all()
         if isinstance(result, Receipt):
@@ -186,7 +195,8 @@ class _Channel:
             while self._questions:
                 while self._out.octets >= MOST_OCTETS:
                     await self._room.park()
-                kind, number, found = self._questions.popleft()
+                kind, number, octets, found = self._questions.popleft()
+                self._said -= octets
                 try:
                     await self._answer(kind, number, found)
                 except Refusal as refusal:

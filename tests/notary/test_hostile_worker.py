@@ -9,14 +9,15 @@ from typing import Any
 import orjson
 import pytest
 import trio
+import trio.testing
 
 from proxy.errors import EvidenceError, LogFailure
 from proxy.model import Claim, Outcome, Submission, Verdict
-from proxy.notary import Hall, Notary, drafts, intents, serve_link
+from proxy.notary import Hall, Notary, drafts, intents, serve_link, server
 from proxy.notary.frames import Kind
 from proxy.notary.intents import SLOT, read_intents
 from proxy.receipt.statement import submission
-from tests.notary.links import channel
+from tests.notary.links import MemoryLog, channel, statement
 from tests.notary.samples import (
     ORIGIN,
     audited,
@@ -26,7 +27,7 @@ from tests.notary.samples import (
     running,
     statements,
 )
-from tests.notary.wires import HELLO, Wire, concluding, reserving
+from tests.notary.wires import HELLO, Wire, concluding, reserving, served
 
 
 @asynccontextmanager
@@ -141,3 +142,24 @@ def test_no_length_of_a_file_of_intents_fills_the_memory(tmp_path: Path) -> None
         file.write(intents.encode(kept).ljust(SLOT, b"\0"))
         file.truncate(2**40)
     assert read_intents(path) == [kept]
+
+
+async def test_what_waits_is_bounded_by_its_octets_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MOST_SAID", 2**20)
+    log, long = MemoryLog(at_once=False), bytes(2**18)
+    async with served(log) as wire:
+        told = trio.Event()
+
+        async def say() -> None:
+            await wire.say(HELLO, *(concluding(n, statement(details=long)) for n in range(40)))
+            told.set()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(say)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            assert not told.is_set()
+            assert len(log.queue) < 10
+            while not told.is_set() or log.queue:
+                log.commit()
+                await trio.testing.wait_all_tasks_blocked(0.01)
+    assert len(log.durable.log) == 40
