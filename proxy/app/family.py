@@ -57,15 +57,12 @@ class Family:
 
     # --- beginning -------------------------------------------------------------------------------
 
-    async def start_notary(self) -> None:
-        """Raises ConfigError."""
-        privileges.make_store(self.prepared.loaded)
-        await self._attempt([self._start_notary])
-
-    async def start_workers(self, count: int) -> None:
-        """All at once, on fresh sockets. Raises ConfigError."""
+    async def start(self, count: int) -> None:
+        """The notary, then all workers at once, on sockets bound before. Raises ConfigError."""
         loaded = self.prepared.loaded
         self.sockets = Sockets(loaded.settings, loaded.directory, count)
+        privileges.make_store(loaded)
+        await self._attempt([self._start_notary])
         await self._attempt([partial(self._start_worker, position) for position in range(count)])
 
     async def _attempt(self, starts: Iterable[Callable[[], Awaitable[object]]]) -> None:

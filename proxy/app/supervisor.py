@@ -20,6 +20,7 @@ import trio
 
 from proxy.app import start
 from proxy.app.child import Child
+from proxy.app.control import Message
 from proxy.app.family import Family
 from proxy.app.prepare import Prepared, prepare_workers
 from proxy.app.privileges import require_users
@@ -65,9 +66,8 @@ class Supervisor:
         """0 when everything ended before the deadline of the drain, else 1."""
         family = self._family
         try:
-            await family.start_notary()
             self._doors = self._open_doors()
-            await family.start_workers(self._count)
+            await family.start(self._count)
             self._in_force()
             return await self._serve()
         finally:
@@ -126,7 +126,7 @@ class Supervisor:
         answers = await self._family.ask_all("status", _ANSWER)
         found = {each.kind: False for each in answers}
         for each, answer in answers.items():
-            found[each.kind] |= bool(answer["ready"])
+            found[each.kind] |= answer.get("ready") is True
         return found.get("notary", False) and found.get("worker", False)
 
     async def exposition(self) -> bytes:
@@ -146,7 +146,7 @@ class Supervisor:
             try:
                 if each.process.returncode is None:
                     self._ledger.record(each.name, answer["metrics"])
-            except (KeyError, TypeError, ValueError) as error:  # it is not to be believed any more
+            except (KeyError, ValueError) as error:  # it is not to be believed any more
                 self.log.defect(error, process=each.name)
                 each.process.kill()
 
@@ -159,13 +159,14 @@ class Supervisor:
         processes = [start.process("supervisor", "supervisor", "running")]
         for each in self._family.children:
             answer = answers.get(each)
-            state = "silent" if answer is None else "ready" if answer["ready"] else "not ready"
+            ready = answer is not None and answer.get("ready") is True
+            state = "silent" if answer is None else "ready" if ready else "not ready"
             processes.append(start.process(each.kind, each.name, state, each.pid))
         shown = start.status(self._family.prepared.gate, self._loaded_at)
         return shown | {
             "ok": await self.ready(),
             "draining": self._draining.is_set(),
-            "connections": sum(answer.get("connections", 0) for answer in answers.values()),
+            "connections": sum(map(_connections, answers.values())),
             "processes": processes,
         }
 
@@ -188,3 +189,9 @@ class Supervisor:
             self.log.info("reloaded", config_sha256=loaded.sha256.hex())
             await self._family.note(start.reload_event(prepared.loaded, loaded))
             return True
+
+
+def _connections(answer: Message) -> int:
+    """How many a worker says that it has; none where it says what is no number."""
+    found = answer.get("connections")
+    return found if type(found) is int and found > 0 else 0
