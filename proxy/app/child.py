@@ -114,9 +114,9 @@ async def spawn(
             pass_fds=[theirs.fileno(), *fds],
             env={name: value for name, value in os.environ.items() if name not in hidden},
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:  # no process, or a socket that a drain has closed
         ours.close()
-        raise EndedError(f"{kind} {name} cannot be started: {error.strerror}") from None
+        raise EndedError(f"{kind} {name} cannot be started: {error}") from None
     except BaseException:
         ours.close()
         raise

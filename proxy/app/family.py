@@ -71,10 +71,9 @@ class Family:
         async def attempt(begin: Callable[[], Awaitable[object]]) -> None:
             try:
                 await begin()
-            except ConfigError as error:
-                failures.append(error)
-            except EndedError as error:
-                failures.append(ConfigError([self.prepared.loaded.problem((), str(error))]))
+            except (ConfigError, EndedError) as error:
+                found = [self.prepared.loaded.problem((), str(error))]
+                failures.append(error if isinstance(error, ConfigError) else ConfigError(found))
 
         async with trio.open_nursery() as nursery:
             for begin in starts:
@@ -85,7 +84,9 @@ class Family:
     async def _start_notary(self) -> None:
         """Raises ConfigError and EndedError."""
         async with self._wiring:
-            notary, answer = await launch_notary(self.prepared, sorted(self._living))
+            notary, answer = await launch_notary(
+                self.prepared, sorted(self._living), resumed=bool(self.receipt_key)
+            )
             self.receipt_key = answer["receiptKey"]
             self._notary = notary
             self._log.info("notary_started", pid=notary.pid, interrupted=answer["interrupted"])
@@ -116,14 +117,14 @@ class Family:
 
     async def keep_worker(self, position: int) -> None:
         """Replace the worker whenever it dies; returns at its end in a drain."""
-        back_off, worker = BackOff(), self._workers[position]
+        back_off, worker, too_late = BackOff(), self._workers[position], False
         while True:
             born = trio.current_time()
             code = await worker.process.wait()
             del self._workers[position]
             worker.close()
             if self._draining.is_set():
-                self.on_time = self.on_time and code == 0
+                self.on_time = self.on_time and (code == 0 or too_late)
                 await self._tell_gone(worker.name)
                 return
             self._log.error("worker_died", name=worker.name, pid=worker.pid, code=code)
@@ -139,7 +140,8 @@ class Family:
                 except (ConfigError, EndedError) as error:
                     self._log.error("worker_not_started", reason=str(error))
             if self._draining.is_set():
-                worker.process.kill()  # it came too late to be told
+                too_late = True  # to be told of the drain, or to take anything
+                worker.process.kill()
 
     async def keep_notary(self) -> None:
         """Replace the notary whenever it dies; returns at its end after `stop_notary`."""
@@ -212,9 +214,8 @@ class Family:
         reason = "no notary"
         if self._notary is not None:
             try:
-                answer = await self._notary.ask(
-                    "note", kind=event.kind, details=dict(event.details)
-                )
+                words = {"kind": event.kind, "details": dict(event.details)}
+                answer = await self._notary.ask("note", **words)
                 reason = answer.get("reason", "")
             except EndedError as error:
                 reason = str(error)
@@ -242,8 +243,9 @@ class Family:
 
     async def drain(self, seconds: float) -> None:
         """Workers end their transfers; who has not ended long after the deadline is killed."""
-        for worker in list(self._workers.values()):
-            await worker.tell("drain", seconds=seconds)
+        async with trio.open_nursery() as telling:
+            for worker in self._workers.values():
+                telling.start_soon(partial(worker.tell, "drain", seconds=seconds))
         with trio.move_on_after(seconds + _LAST_RITES) as scope:
             while self._workers:
                 await next(iter(self._workers.values())).process.wait()
@@ -253,15 +255,21 @@ class Family:
                 worker.process.kill()
 
     async def stop_notary(self) -> None:
-        """Close the log."""
+        """Close the log; where its notary has just died, by one that closes what was left open."""
         self._stopping.set()
-        if self._notary is None:
-            return
+        async with self._wiring:
+            notary = self._notary
         try:
-            await self._notary.ask("stop", timeout=_PATIENT)
-        except EndedError:
+            if notary is None:
+                await self._start_notary()
+                notary = self._notary
+            if notary is not None:
+                await notary.ask("stop", timeout=_PATIENT, clean=self.on_time)
+        except (ConfigError, EndedError) as error:
+            self._log.error("notary_not_started", reason=str(error))
             self.on_time = False
-        await self._notary.end(_LAST_RITES)
+        if notary is not None:
+            await notary.end(_LAST_RITES)
 
     async def kill(self) -> None:
         """Nobody stays behind."""

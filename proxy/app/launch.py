@@ -19,8 +19,11 @@ _PATIENT: Final = 60.0
 """Seconds for reading and compiling."""
 
 
-async def launch_notary(prepared: Prepared, live: list[str]) -> tuple[Child, Message]:
-    """The notary, and what it found; `live` are the workers whose intents are not its to close.
+async def launch_notary(
+    prepared: Prepared, live: list[str], *, resumed: bool
+) -> tuple[Child, Message]:
+    """The notary, and what it found; `live` are the workers whose intents are not its to close,
+    `resumed` says that it follows one that has died.
 
     Raises ConfigError and EndedError.
     """
@@ -32,7 +35,7 @@ async def launch_notary(prepared: Prepared, live: list[str]) -> tuple[Child, Mes
         hidden=_variables(prepared.for_workers, prepared.for_notary),
     )
     handed = bundle.pack(prepared.loaded, prepared.for_notary)
-    return notary, await _begun(notary, bundle=handed, live=live)
+    return notary, await _begun(notary, bundle=handed, live=live, resumed=resumed)
 
 
 async def launch_worker(prepared: Prepared, sockets: Sockets, position: int, name: str) -> Child:

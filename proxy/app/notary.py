@@ -63,7 +63,7 @@ class NotaryProcess:
             case "status":
                 return {"ready": self._notary.ready, "dropped": self._unheard()}
             case "stop":
-                await self.close()
+                await self.close(clean=question["clean"])
         return {}
 
     async def _start(self, question: Message) -> dict[str, Any]:
@@ -71,6 +71,8 @@ class NotaryProcess:
         self._log = Log(loaded.settings.log.format)
         self._notary = await self._open(loaded, prepare_notary(loaded, secrets), question["live"])
         self._started = True
+        if question["resumed"]:
+            self._notary.resume()
         self._hall, self._greeted_by = Hall(question["live"]), trio.current_time() + _GREETING
         await self._house.start(self._notary.run)
         memory.settle()
@@ -132,12 +134,12 @@ class NotaryProcess:
             return {"reason": str(failure)}
         return {}
 
-    async def close(self) -> None:
+    async def close(self, *, clean: bool = False) -> None:
         """When every channel has ended: the last batch, the last checkpoint; then it is free."""
         for _, ended in self._served.values():
             await ended.wait()
         if self._started:
-            await self._notary.close()
+            await self._notary.close(clean=clean)
             self._log.close()
 
 

@@ -76,7 +76,7 @@ class Single:
             start.announce(self.log, loaded, listeners, doors)
             on_time = await self._carrier.carry()
             await self._desk.close()
-            await self._notary.close()
+            await self._notary.close(clean=on_time)
             house.cancel_scope.cancel()
         self.log.info("stopped", in_time=on_time)
         return 0 if on_time else 1

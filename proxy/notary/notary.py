@@ -106,6 +106,10 @@ class Notary:
                 self._reception.give_up()
             nursery.cancel_scope.cancel()
 
+    def resume(self) -> None:
+        """The start was noted by a notary that has died since: the stop is this one's to note."""
+        self._started = True
+
     async def close(self, *, clean: bool = True) -> None:
         """Commit everything, write the last checkpoint, release the store.
 

@@ -13,12 +13,15 @@ from tests.scenarios.receiver import Exchange, Receiver, server_context
 
 ALIKE = {
     "test_answers",
+    "test_bounds",
+    "test_cut_short",
     "test_handshakes",
     "test_refused",
     "test_refused_content",
     "test_requests",
     "test_upstream",
     "test_vanished",
+    "test_volume",
 }
 """What these say is of one connection in one process, whoever started it. With many workers they
 run in `make test-large`; all others run in both forms always."""

@@ -392,3 +392,23 @@ def test_the_two_users_must_be_two(parties: Path, receiver: Receiver, tmp_path: 
     done = lockgate("run", path)
     assert done.returncode == 1
     assert "same user" in done.stderr
+
+
+def test_a_drain_in_which_the_notary_dies_still_closes_the_log(own_gateway: Gateway) -> None:
+    gateway = own_gateway
+    ask_until_answered(gateway)
+    (notary,) = gateway.processes("notary")
+    os.kill(notary, signal.SIGKILL)
+    assert gateway.stop() == 0
+    events = lockgate("receipts", "list", store_of(gateway), "--event", "stop")
+    assert len(events.stdout.splitlines()) == 1, events
+    audit(gateway)
+
+
+def test_a_drain_in_which_a_worker_is_being_replaced_is_in_time(own_gateway: Gateway) -> None:
+    gateway = own_gateway
+    since = gateway.mark()
+    os.kill(gateway.processes("worker")[0], signal.SIGKILL)
+    gateway.wait_for("worker_died", since)
+    assert gateway.stop() == 0
+    audit(gateway)
