@@ -214,8 +214,8 @@ class Family:
         reason = "no notary"
         if self._notary is not None:
             try:
-                words = {"kind": event.kind, "details": dict(event.details)}
-                answer = await self._notary.ask("note", **words)
+                details = dict(event.details)
+                answer = await self._notary.ask("note", kind=event.kind, details=details)
                 reason = answer.get("reason", "")
             except EndedError as error:
                 reason = str(error)
