@@ -19,6 +19,7 @@ from tests.crash.site import Site
 from tests.scenarios.client import request
 from tests.scenarios.gateway import wait_until
 
+pytestmark = pytest.mark.crash_long
 SYNC = "os.fdatasync(fd)"
 Mount = Callable[..., None]
 
