@@ -17,6 +17,7 @@ def gateway(own_gateway: Gateway) -> Gateway:
     return own_gateway
 
 
+@pytest.mark.large  # on a busy machine the upload waits longer than the test does
 def test_a_crash_in_mid_transfer_leaves_one_undecided_verdict_for_each(
     gateway: Gateway, receiver: Receiver
 ) -> None:
