@@ -173,6 +173,10 @@ def receipt_keys(preparation: Preparation) -> ReceiptKeys | None:
     keys = preparation.attempt(("receipts", "log_key"), together)
     if keys is None:
         return None
+    if previous is not None and not preparation.attempt(
+        ("receipts", "previous_key"), partial(_require_other, previous, keys)
+    ):
+        return None
     policy = None if file is None else _policy(file)
     if policy is not None and not preparation.attempt(
         ("receipts", "policy"), partial(_require_named, policy, keys)
@@ -194,6 +198,13 @@ def _require_named(policy: Policy, keys: notary_keys.Keys) -> bool:
     """A policy that names logs and not this one was meant for another gateway."""
     if policy.logs and not set(policy.logs) & set(keys.vkeys()):
         raise CredentialError("names other logs, but not this one under its key")
+    return True
+
+
+def _require_other(previous: bytes, keys: notary_keys.Keys) -> bool:
+    """Two files may hold one key."""
+    if keys.before(previous).receipt.private_bytes_raw() == keys.receipt.private_bytes_raw():
+        raise CredentialError("the same key as `key`: name the one that it replaces, or none")
     return True
 
 

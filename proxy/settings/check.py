@@ -12,11 +12,14 @@ from proxy.settings.schema import ContentPolicy, Listener, Principal, Route, Set
 from proxy.settings.yaml12 import Path
 
 _BY_CERTIFICATE = ("spiffe", "uri", "dns", "pins")
+_ROOT = ("root", 0)
 
 
 def require_coherent(settings: Settings, mistakes: Mistakes) -> None:
     """Note everything that cannot be meant, or could not be kept."""
     _require_binds(settings, mistakes)
+    _require_two_users(settings, mistakes)
+    _require_two_keys(settings, mistakes)
     for name, listener in settings.listeners.items():
         _require_listener(("listeners", name), listener, settings, mistakes)
     for name, upstream in settings.upstreams.items():
@@ -51,6 +54,26 @@ def _require_binds(settings: Settings, mistakes: Mistakes) -> None:
         if bind in seen and bind.port != 0:
             mistakes.add(path, f"{seen[bind]} is bound to the same address")
         seen.setdefault(bind, str(path[-2]))
+
+
+def _require_two_users(settings: Settings, mistakes: Mistakes) -> None:
+    """As far as names and numbers tell; whom they mean is known where the program is started."""
+    users = settings.users
+    if users is None:
+        return
+    for role in ("worker", "notary"):
+        if getattr(users, role) in _ROOT:
+            mistakes.add(("users", role), "root could read everything: name a user of its own")
+    if users.worker == users.notary and users.notary not in _ROOT:
+        text = "the same user as the worker, which could then read the receipt keys"
+        mistakes.add(("users", "notary"), text)
+
+
+def _require_two_keys(settings: Settings, mistakes: Mistakes) -> None:
+    receipts = settings.receipts
+    if receipts.previous_key == receipts.key:
+        text = "the same as `key`: name the key that it replaces, or none"
+        mistakes.add(("receipts", "previous_key"), text)
 
 
 def _require_listener(
@@ -154,6 +177,9 @@ def _lint_route(path: Path, route: Route, settings: Settings, warnings: Mistakes
                 warnings.add((*path, key, index), "never holds for a peer of this listener")
     for way, policy in (("request", route.request), ("response", route.response)):
         _lint_opaque((*path, way, "content"), policy, warnings)
+    if route.replay.require == "off":
+        for key in sorted(route.replay.model_fields_set - {"require"}):
+            warnings.add((*path, "replay", key), "means nothing while `replay.require` is off")
     _lint_clearance(path, route, settings, warnings)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.errors import ConfigError, Problem
 from tests.settings.example import PIN, Change, changed, loaded, mistakes, put
 
 
@@ -12,6 +13,20 @@ def because(tmp_path: Path, *changes: Change) -> tuple[str, str]:
     found = mistakes(tmp_path, changed(*changes))
     assert len(found) == 1, found
     return found[0]
+
+
+def loaded_wrongly(tmp_path: Path, *changes: Change) -> Problem:
+    """The one mistake that these changes make, with its place."""
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, *changes)
+    (problem,) = caught.value.problems
+    return problem
+
+
+def line_of(tmp_path: Path, key: str) -> int:
+    lines = (tmp_path / "gate.yaml").read_text().splitlines()
+    (number,) = (number for number, line in enumerate(lines, 1) if key in line)
+    return number
 
 
 @pytest.mark.parametrize(
@@ -280,6 +295,31 @@ def test_a_route_behind_one_that_takes_all_of_it_is_refused(
     assert found == ([("routes[1].match", expected)] if dead else [])
 
 
+@pytest.mark.parametrize("root", ["root", 0])
+@pytest.mark.parametrize("role", ["worker", "notary"])
+def test_no_process_is_given_to_root(tmp_path: Path, role: str, root: str | int) -> None:
+    users = {"worker": "lock", "notary": "keys"} | {role: root}
+    found = loaded_wrongly(tmp_path, put("users", users))
+    assert (found.path, found.line) == (f"users.{role}", line_of(tmp_path, f'"{role}"'))
+    assert "root could read everything" in found.message
+
+
+@pytest.mark.parametrize("user", ["lock", 1000])
+def test_worker_and_notary_are_two_users(tmp_path: Path, user: str | int) -> None:
+    found = loaded_wrongly(tmp_path, put("users", {"worker": user, "notary": user}))
+    assert (found.path, found.line) == ("users.notary", line_of(tmp_path, '"notary"'))
+    assert "the same user as the worker" in found.message
+
+
+def test_a_key_does_not_replace_itself(tmp_path: Path) -> None:
+    found = loaded_wrongly(tmp_path, put("receipts.previous_key", "file:r"))
+    assert (found.path, found.line) == (
+        "receipts.previous_key",
+        line_of(tmp_path, '"previous_key"'),
+    )
+    assert "the same as `key`" in found.message
+
+
 @pytest.mark.parametrize("name", ["document", "hold"])
 def test_nothing_may_be_larger_than_all_transfers_may_keep_together(
     tmp_path: Path, name: str
@@ -307,6 +347,10 @@ def test_nothing_may_be_larger_than_all_transfers_may_keep_together(
         (put("routes.0.deny", [{"local": {"uid": [1]}}]), "routes[0].deny[0]", "never holds"),
         (put("routes.0.response", {"content": ["opaque", "json", "ndjson"], "label": "public"}),
          "routes[0].response.content", "what Content-Type calls json or ndjson is looked into"),
+        (put("routes.0.replay", {"after_indeterminate": "forward"}),
+         "routes[0].replay.after_indeterminate", "means nothing while `replay.require` is off"),
+        (put("routes.0.replay", {"require": "off", "window": "1h"}), "routes[0].replay.window",
+         "means nothing while"),
     ],
 )  # fmt: skip
 def test_what_is_probably_not_meant_is_warned_of(
@@ -316,6 +360,11 @@ def test_what_is_probably_not_meant_is_warned_of(
     assert warning.path == path
     assert words in warning.message
     assert warning.line > 1
+
+
+def test_what_becomes_of_an_id_may_be_said_where_ids_count(tmp_path: Path) -> None:
+    replay = {"require": "transfer-id", "window": "1h", "after_indeterminate": "forward"}
+    assert loaded(tmp_path, put("routes.0.replay", replay)).warnings == ()
 
 
 @pytest.mark.parametrize("content", [[], ["opaque"], ["json", "ndjson"]])

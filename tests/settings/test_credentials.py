@@ -62,6 +62,7 @@ def test_files_that_are_right_make_a_gate(folder: Path) -> None:
         ("receipts.log_key", "c.key", "the log key is not an Ed25519 key"),
         ("receipts.log_key", "r", "the same; they must differ"),
         ("receipts.log_pq_key", "l", "not an ML-DSA-44 key"),
+        ("receipts.previous_key", "made/receipts.key", "the same key as `key`"),
         ("keys.pseudonym.0.secret", "short", "has under 16 octets"),
         ("identity.crl", "none", "file:none cannot be read"),
     ],
