@@ -54,6 +54,23 @@ been delivered before, and which was answered with the status of then (docs/http
 """
 
 
+TROUBLES: Final[dict[str, str]] = {
+    "disk-full": "there is no disk space for the log",
+    "read-only": "the file system of the log is read-only",
+    "disk-failing": "the disk of the log fails",
+    "ids-failing": "the table of ids cannot be written",
+    "inconsistent": "what is to be published does not follow from what was",
+    "slow": "the log is behind: statements wait for their receipts longer than receipts.patience",
+    "notary-away": "the notary is away: it has died and is being replaced",
+    "notary-silent": "the notary does not answer",
+    "unsayable": "a statement cannot be said",
+    "stopping": "the log takes nothing new any more",
+    "draining": "the program is being stopped",
+    "no-worker": "no worker takes transfers",
+}
+"""Why transfers are refused before they begin: code -> what it means."""
+
+
 class LockgateError(Exception):
     """The root of everything that Lockgate raises on purpose."""
 

@@ -194,6 +194,8 @@ async def refuse(keeper: Keeper, client: Inbound, transfer: Transfer, refusal: R
     An answer that has begun is broken off instead, so that it cannot be taken for complete.
     """
     status = None if client.answering else refusal.status
+    if refusal.code == "overloaded":
+        keeper.notary.shed({f"{transfer.listener}:overloaded": 1})
     receipt = None
     if not transfer.concluded:
         try:

@@ -61,7 +61,8 @@ class NotaryProcess:
             case "metrics":
                 return {"metrics": snapshot(self._metrics.registry)}
             case "status":
-                return {"ready": self._notary.ready, "dropped": self._unheard()}
+                told = start.told(self._notary.trouble)
+                return {"trouble": told, "dropped": self._unheard()}
             case "stop":
                 await self.close(clean=question["clean"])
         return {}

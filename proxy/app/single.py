@@ -13,12 +13,13 @@ import trio
 from proxy.app import memory, start
 from proxy.app.carrier import Carrier, in_force
 from proxy.app.prepare import Prepared, prepare
+from proxy.app.vigil import Vigil
 from proxy.edge.admin import open_door, serve_door
 from proxy.edge.budget import Budget
 from proxy.edge.gate import Keeper
 from proxy.edge.listener import bind
 from proxy.errors import ConfigError, LockgateError
-from proxy.model import Event
+from proxy.model import Event, Trouble
 from proxy.notary import Notary
 from proxy.notary.desk import Desk
 from proxy.observe.log import Log
@@ -68,6 +69,8 @@ class Single:
         loaded = self._keeper.gate.loaded
         async with trio.open_nursery() as house:
             await house.start(self._notary.run)
+            house.start_soon(self._desk.run)
+            house.start_soon(Vigil(self.log, self.trouble).run)
             await self._note(start.event(loaded, 1, self._notary.receipt_key))
             for door in self._doors:
                 house.start_soon(serve_door, self, door)
@@ -94,8 +97,8 @@ class Single:
 
     # --- the operator's door ---------------------------------------------------------------------
 
-    async def ready(self) -> bool:
-        return self._keeper.ready
+    async def trouble(self) -> Trouble | None:
+        return self._keeper.trouble
 
     async def exposition(self) -> bytes:
         return self.metrics.exposition()
@@ -105,6 +108,7 @@ class Single:
         shown = start.status(keeper.gate, keeper.loaded_at)
         return shown | {
             "ok": keeper.ready,
+            "trouble": start.told(keeper.trouble),
             "draining": keeper.draining,
             "connections": len(keeper.clients),
             "processes": [start.process("all", NAME, "running")],

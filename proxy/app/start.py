@@ -16,7 +16,7 @@ from proxy.app.credentials import ReceiptKeys
 from proxy.edge.gate import Gate, Keeper
 from proxy.edge.listener import Listener
 from proxy.errors import ConfigError, LockgateError, LogFailure
-from proxy.model import Event
+from proxy.model import Event, Trouble
 from proxy.notary import Notary
 from proxy.notary.intents import IntentFile
 from proxy.observe.log import Log
@@ -172,6 +172,11 @@ def status(gate: Gate, loaded_at: datetime) -> dict[str, Any]:
             for role, each in gate.certificates
         ],
     }
+
+
+def told(trouble: Trouble | None) -> dict[str, str] | None:
+    """What /status says of why transfers are refused."""
+    return None if trouble is None else {"code": trouble.code, "reason": trouble.text}
 
 
 def process(kind: str, name: str, state: str, pid: int | None = None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ Rules
 """
 
 import signal
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -24,9 +25,11 @@ from proxy.app.control import Message
 from proxy.app.family import Family
 from proxy.app.prepare import Prepared, prepare_workers
 from proxy.app.privileges import require_users
+from proxy.app.vigil import Vigil
 from proxy.edge.admin import open_door, serve_door
 from proxy.edge.listener import Listener
-from proxy.errors import ConfigError
+from proxy.errors import TROUBLES, ConfigError
+from proxy.model import Trouble, named_trouble
 from proxy.observe.log import Log
 from proxy.observe.merge import Ledger
 from proxy.observe.metrics import Metrics
@@ -36,6 +39,7 @@ from proxy.settings.secrets import resolve_path
 _SNAPSHOT_EVERY: Final = 5.0
 _ANSWER: Final = 2.0
 """Seconds in which a child that is well says how it is."""
+_REASON: Final = 300
 
 
 async def run(prepared: Prepared, metrics: Metrics, log: Log) -> int:
@@ -81,6 +85,7 @@ class Supervisor:
                 house.start_soon(serve_door, self, door)
             house.start_soon(self._take_snapshots)
             house.start_soon(family.keep_notary)
+            house.start_soon(Vigil(self.log, self.trouble).run)
             await house.start(self._watch_signals)
             async with trio.open_nursery() as workers:
                 for position in range(self._count):
@@ -119,19 +124,27 @@ class Supervisor:
 
     # --- the operator's door ---------------------------------------------------------------------
 
-    async def ready(self) -> bool:
-        """True while the notary and any worker take transfers."""
+    async def trouble(self) -> Trouble | None:
+        """None while the notary and any worker take transfers."""
         if self._draining.is_set():
-            return False
-        answers = await self._family.ask_all("status", _ANSWER)
-        found = {each.kind: False for each in answers}
-        for each, answer in answers.items():
-            found[each.kind] |= answer.get("ready") is True
-        return found.get("notary", False) and found.get("worker", False)
+            return named_trouble("draining")
+        return self._judge(await self._family.ask_all("status", _ANSWER))
+
+    def _judge(self, answers: Mapping[Child, Message]) -> Trouble | None:
+        found = {each: _trouble(answer) for each, answer in answers.items()}
+        workers = [trouble for each, trouble in found.items() if each.kind == "worker"]
+        if all(each.kind != "notary" for each in self._family.children):
+            return named_trouble("notary-away")
+        for each, trouble in found.items():
+            if each.kind == "notary" and trouble is not None:
+                return trouble
+        if all(each.kind != "notary" for each in found):
+            return next(filter(None, workers), named_trouble("notary-silent"))
+        return None if None in workers else next(iter(workers), named_trouble("no-worker"))
 
     async def exposition(self) -> bytes:
         await self._snapshot()
-        self.metrics.ready.set(await self.ready())
+        self.metrics.ready.set(await self.trouble() is None)
         return self._ledger.exposition(self.metrics.registry)
 
     async def _take_snapshots(self) -> None:
@@ -159,12 +172,14 @@ class Supervisor:
         processes = [start.process("supervisor", "supervisor", "running")]
         for each in self._family.children:
             answer = answers.get(each)
-            ready = answer is not None and answer.get("ready") is True
+            ready = answer is not None and _trouble(answer) is None
             state = "silent" if answer is None else "ready" if ready else "not ready"
             processes.append(start.process(each.kind, each.name, state, each.pid))
         shown = start.status(self._family.prepared.gate, self._loaded_at)
+        trouble = named_trouble("draining") if self._draining.is_set() else self._judge(answers)
         return shown | {
-            "ok": await self.ready(),
+            "ok": trouble is None,
+            "trouble": start.told(trouble),
             "draining": self._draining.is_set(),
             "connections": sum(map(_connections, answers.values())),
             "processes": processes,
@@ -189,6 +204,16 @@ class Supervisor:
             self.log.info("reloaded", config_sha256=loaded.sha256.hex())
             await self._family.note(start.reload_event(prepared.loaded, loaded))
             return True
+
+
+def _trouble(answer: Message) -> Trouble | None:
+    """What a child says is wrong; one that says what is no such thing takes no transfers."""
+    match answer:
+        case {"trouble": None}:
+            return None
+        case {"trouble": {"code": str(code), "reason": str(reason)}} if code in TROUBLES:
+            return Trouble(code, reason[:_REASON])
+    return named_trouble("no-worker")
 
 
 def _connections(answer: Message) -> int:

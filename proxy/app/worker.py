@@ -76,7 +76,8 @@ class Worker:
                 return {"metrics": snapshot(self._metrics.registry)}
             case "status":
                 keeper = self._keeper
-                return {"ready": keeper.ready, "connections": len(keeper.clients)}
+                told = start.told(keeper.trouble)
+                return {"trouble": told, "connections": len(keeper.clients)}
         return {}
 
     async def _start(self, nursery: trio.Nursery, question: Message) -> None:
@@ -95,6 +96,7 @@ class Worker:
         self._carrier = Carrier(keeper, listeners)
         start.raise_descriptor_limit()
         await self._house.start(self._link.run)
+        self._house.start_soon(desk.run)
         await nursery.start(self._carry)
         memory.settle()
 

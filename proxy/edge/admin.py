@@ -1,7 +1,7 @@
 """The operator's door: health, readiness, metrics, status, reload, the log. Plain HTTP.
 
     GET  /healthz          200 while the process runs
-    GET  /readyz           200 while transfers are accepted and can be receipted, else 503
+    GET  /readyz           200 while transfers are accepted and can be receipted, else 503, why not
     GET  /metrics          Prometheus' text format
     GET  /status           JSON                             admin only
     POST /reload           200, or 409 and the last good stays   admin only
@@ -24,7 +24,7 @@ from proxy.edge.inbound import Inbound
 from proxy.edge.listener import Listener, bind
 from proxy.edge.stream import Disconnected, Stream
 from proxy.errors import Refusal
-from proxy.model import Peer
+from proxy.model import Peer, Trouble
 from proxy.observe.log import Log
 from proxy.observe.metrics import CONTENT_TYPE, Metrics
 from proxy.receipt.quorum import CHECKPOINT, WITNESSED
@@ -55,8 +55,8 @@ class Operator(Protocol):
     def store(self) -> Path:
         """Folder of the receipt log."""
 
-    async def ready(self) -> bool:
-        """True while transfers are accepted and can be receipted."""
+    async def trouble(self) -> Trouble | None:
+        """Why transfers are not accepted, or cannot be receipted; None while they are."""
 
     async def exposition(self) -> bytes:
         """All metrics, in Prometheus' text format."""
@@ -111,7 +111,7 @@ async def _reply(operator: Operator, everything: bool, method: str, path: str) -
         case "/healthz" if get:
             return _text(200, "alive")
         case "/readyz" if get:
-            return _text(200, "ready") if await operator.ready() else _text(503, "not ready")
+            return _readiness(await operator.trouble())
         case "/metrics" if get:
             return 200, [(b"content-type", CONTENT_TYPE)], await operator.exposition()
         case "/status" if get and everything:
@@ -122,6 +122,11 @@ async def _reply(operator: Operator, everything: bool, method: str, path: str) -
         case _ if get and everything and path.startswith(_LOG):
             return _log_file(operator.store, path.removeprefix(_LOG))
     return _text(404, "no such page")
+
+
+def _readiness(trouble: Trouble | None) -> Reply:
+    """The code alone: this page may be anybody's to read."""
+    return _text(200, "ready") if trouble is None else _text(503, f"not ready: {trouble.code}")
 
 
 def _log_file(store: Path, name: str) -> Reply:

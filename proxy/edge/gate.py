@@ -13,7 +13,17 @@ from proxy.content.rules import Rules
 from proxy.edge.budget import Budget
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Pool
-from proxy.model import Certificate, Claim, Earlier, Intent, Outcome, Peer, Receipt
+from proxy.model import (
+    Certificate,
+    Claim,
+    Earlier,
+    Intent,
+    Outcome,
+    Peer,
+    Receipt,
+    Trouble,
+    named_trouble,
+)
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.policy.clearance import Scale
@@ -59,8 +69,8 @@ class Evidence(Protocol):
     """What transfers ask of the log and its table of ids: `proxy.notary.Desk`."""
 
     @property
-    def ready(self) -> bool:
-        """True while intents are taken."""
+    def trouble(self) -> Trouble | None:
+        """Why no intents are taken; None while they are."""
 
     async def reserve(self, claim: Claim, attempt_id: bytes) -> Earlier | None:
         """None: the id is held until this attempt is concluded. Else who has delivered it.
@@ -103,4 +113,11 @@ class Keeper:
     @property
     def ready(self) -> bool:
         """True while transfers are accepted and can be receipted."""
-        return self.notary.ready and not self.draining
+        return self.trouble is None
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why they are not; None while they are."""
+        if self.draining:
+            return named_trouble("draining")
+        return self.notary.trouble

@@ -22,10 +22,13 @@ from proxy.model.evidence import (
     Earlier,
     Event,
     Intent,
+    Missed,
     Outcome,
     Receipt,
     Submission,
+    Trouble,
     Verdict,
+    named_trouble,
 )
 
 __all__ = [
@@ -41,10 +44,13 @@ __all__ = [
     "Head",
     "Headers",
     "Intent",
+    "Missed",
     "Outcome",
     "Peer",
     "Receipt",
     "Report",
     "Submission",
+    "Trouble",
     "Verdict",
+    "named_trouble",
 ]

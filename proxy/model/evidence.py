@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
+from proxy.errors import TROUBLES
 from proxy.model.crossing import Certificate, Peer, Report
 from proxy.model.value import value
 
@@ -147,12 +148,38 @@ class Submission:
 class Event:
     """Something that happened to the gateway itself and belongs into its log.
 
-    `kind` is one of start, stop, recovery, reload, key, refused-handshakes; `details` are what JSON
-    can say: text, numbers, null, lists and objects of such.
+    `kind` is one of start, stop, recovery, reload, key, refused-handshakes, refused-transfers;
+    `details` are what JSON can say: text, numbers, null, lists and objects of such.
     """
 
     kind: str
     details: Mapping[str, object]
+
+
+@value(frozen=True, slots=True)
+class Trouble:
+    """Why nothing new may cross. `code` is a key of `proxy.errors.TROUBLES`."""
+
+    code: str
+    text: str
+    """For operators: what fails, and how."""
+
+
+def named_trouble(code: str) -> Trouble:
+    """One that its code says all about."""
+    return Trouble(code, TROUBLES[code])
+
+
+@value(frozen=True, slots=True)
+class Missed:
+    """Transfers that were refused because the log took nothing, and have no receipt."""
+
+    counts: Mapping[str, int]
+    """Code of the trouble -> how many, all at least 1."""
+    since: datetime
+    """When the head of the first of them was received."""
+    until: datetime
+    """And that of the last."""
 
 
 @value(frozen=True, slots=True)

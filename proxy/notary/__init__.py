@@ -18,7 +18,7 @@ what workers ask, and what is owed to them
 notary       reserve, conclude, entry; events; the end of a worker
 reception    one statement an attempt, whoever comes again
 resent       what came again is looked up in the whole log
-shedding     what was turned away, as one event a minute
+aggregates   what is only counted: shedding, in events
 ids          which Transfer-Ids are held, used up, undecided: ids_memo, ids_table, shares, sieve
 memos        what that table may not hold yet
 storekey     the key under which it keeps names and content

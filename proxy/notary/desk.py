@@ -13,6 +13,8 @@ Rules
   when more than `MOST` wait. Then, and while the link is not ready, nothing new begins: no id is
   reserved, no intent taken, and what needs no statement gets none. So what waits is bounded by
   `MOST` and the transfers under way.
+- An attempt that gets no statement for that reason is counted, and the count handed on as soon as
+  the log takes it: by `run`, and by `close`.
 """
 
 from collections.abc import Mapping
@@ -23,12 +25,15 @@ from typing import Final
 import trio
 
 from proxy.errors import EvidenceError, LogFailure, Refusal
-from proxy.model import Claim, Earlier, Intent, Outcome, Receipt, Submission
+from proxy.model import Claim, Earlier, Intent, Outcome, Receipt, Submission, Trouble, named_trouble
 from proxy.notary.intents import IntentFile
 from proxy.notary.link import Link, Waiting
+from proxy.notary.shedding import Missing
 from proxy.receipt.statement import submission
 
 MOST: Final = 4096
+_SOON: Final = 1.0
+"""Seconds between two looks whether what was counted can be handed on."""
 
 
 class Desk:
@@ -40,6 +45,8 @@ class Desk:
         """Attempts with an intent in the file."""
         self._unacknowledged: dict[bytes, float] = {}
         """Attempt -> when its statement was handed on; the oldest first."""
+        self._missing = Missing()
+        self._handing_on = trio.Lock()
         self._settled = trio.Event()
         self._closed = False
 
@@ -61,12 +68,23 @@ class Desk:
     @property
     def ready(self) -> bool:
         """True while intents are taken."""
-        return self._link.ready and not self.behind and not self._closed
+        return self.trouble is None
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why no intents are taken; None while they are. Fails closed."""
+        found = self._link.trouble
+        if found is not None:
+            return found
+        if self.behind:
+            return named_trouble("slow")
+        return named_trouble("stopping") if self._closed else None
 
     def _require_ready(self) -> None:
         """Raises `LogFailure` while nothing new may begin. Fails closed."""
-        if not self.ready:
-            raise LogFailure("the log is behind" if self.behind else "the log takes no intents")
+        trouble = self.trouble
+        if trouble is not None:
+            raise LogFailure(trouble.text)
 
     # --- an attempt ------------------------------------------------------------------------------
 
@@ -111,6 +129,9 @@ class Desk:
                 self._require_ready()
             found = submission(outcome)
         except (LogFailure, EvidenceError) as error:
+            if outcome.attempt_id not in self._open:
+                trouble = self.trouble if isinstance(error, LogFailure) else None
+                self._missing.count(trouble.code if trouble else "unsayable", outcome.received_at)
             self._drop(outcome.claim, outcome.attempt_id)
             raise error if isinstance(error, LogFailure) else LogFailure(str(error)) from None
         self._unacknowledged.setdefault(found.attempt_id, trio.current_time())
@@ -162,10 +183,29 @@ class Desk:
         """So many were turned away before they were a transfer, by `<listener>:<reason>`."""
         self._link.shed(counts)
 
+    # --- what got no statement -------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Hand on what was counted whenever the log takes it, until cancelled."""
+        while True:
+            await trio.sleep(_SOON)
+            if self.ready:
+                await self._hand_on()
+
+    async def _hand_on(self) -> None:
+        async with self._handing_on:
+            missed = self._missing.take()
+            if missed is not None:
+                try:
+                    await self._link.missed(missed)
+                except LogFailure:
+                    self._missing.add(missed)
+
     # --- the end ---------------------------------------------------------------------------------
 
     async def close(self) -> None:
-        """Take no more intents, wait for the receipts no longer than `patience`, let go the file.
+        """Take no more intents, wait for the receipts no longer than `patience`, say what got none,
+        let go the file.
 
         What has none by then is still the notary's to write, or to close.
         """
@@ -174,4 +214,5 @@ class Desk:
             while self._unacknowledged:
                 self._settled = trio.Event()
                 await self._settled.wait()
+            await self._hand_on()
         self._intents.close()

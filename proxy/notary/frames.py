@@ -17,6 +17,7 @@
     08 entry                                    u64 index
     09 latest                                   three texts: sender, route, transfer id
     0a shed       refused since the last one    JSON: {"listener:reason": count}
+    0b missed     refused for want of the log   u64 since, u64 until (us), JSON: {"reason": count}
 
     notary to worker
     40 flag       yes or no                     u8
@@ -25,7 +26,7 @@
     43 leaf       an entry                      envelope
     44 nothing    there is none; id is yours    -
     45 refused    why not                       refusal
-    46 ready      intents may be taken, or not  u8
+    46 ready      intents may be taken, or not  1, or 0 and two texts: code, why not
 
 Rules
 - A question has a number of its own, the answer repeats it. Numbers mean nothing but that. Hello,
@@ -63,6 +64,7 @@ class Kind(IntEnum):
     ENTRY = 0x08
     LATEST = 0x09
     SHED = 0x0A
+    MISSED = 0x0B
     FLAG = 0x40
     RECEIPT = 0x41
     EARLIER = 0x42

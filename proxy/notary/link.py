@@ -7,7 +7,7 @@ from typing import Protocol
 import trio
 
 from proxy.errors import LogFailure
-from proxy.model import Claim, Earlier, Receipt, Submission
+from proxy.model import Claim, Earlier, Missed, Receipt, Submission, Trouble
 
 OnDone = Callable[[Receipt | LogFailure], None]
 """Told once how a submission ended. Runs on the event loop, returns at once and never raises."""
@@ -50,8 +50,8 @@ class Link(Protocol):
     """`proxy.notary.Notary` or `proxy.notary.remote.RemoteLink`."""
 
     @property
-    def ready(self) -> bool:
-        """True while intents may be taken."""
+    def trouble(self) -> Trouble | None:
+        """Why no intents are taken; None while they may be."""
 
     async def reserve(self, claim: Claim, attempt_id: bytes, *, holder: str = "") -> Earlier | None:
         """None: the id is held until this attempt is concluded. Else who delivered it before.
@@ -92,6 +92,11 @@ class Link(Protocol):
     def shed(self, counts: Mapping[str, int]) -> None:
         """Add refused handshakes and shed requests, by `<listener>:<reason>`."""
 
+    async def missed(self, missed: Missed) -> None:
+        """Say in the log what it could not take. Returns when it is durable, or will be written
+        when it can be. Raises `LogFailure` where nobody was told.
+        """
+
 
 class Served(Link, Protocol):
     """What its end of the channels asks of the notary, beside what workers ask."""
@@ -100,4 +105,4 @@ class Served(Link, Protocol):
         """Hold what `holder` held when the last notary ended. Raises `LogFailure`."""
 
     def watching(self, on_change: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call `on_change` whenever `ready` may have changed."""
+        """Call `on_change` whenever `trouble` may have changed."""

@@ -13,12 +13,13 @@ Whatever is too short, too long or out of range is an `EvidenceError`.
 """
 
 import struct
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import orjson
 
-from proxy.errors import PROBLEMS, EvidenceError, LogFailure, Refusal
-from proxy.model import Claim, Earlier, Receipt
+from proxy.errors import PROBLEMS, TROUBLES, EvidenceError, LogFailure, Refusal
+from proxy.model import Claim, Earlier, Missed, Receipt, Trouble
 from proxy.notary.frames import Kind, encode
 from proxy.notary.ids_memo import MAX_WINDOW
 
@@ -30,6 +31,9 @@ _EARLIER: Final = struct.Struct(">HQ")
 ID: Final = 16
 _SHA256: Final = 32
 _REASON: Final = 1000
+_SPAN: Final = struct.Struct(">QQ")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def malformed(what: str) -> EvidenceError:
@@ -139,6 +143,21 @@ def unpack_flag(data: bytes) -> bool:
     return data == b"\1"
 
 
+def pack_trouble(trouble: Trouble | None) -> bytes:
+    """Whether intents may be taken, and if not why."""
+    return b"\1" if trouble is None else b"\0" + pack_texts(trouble.code, trouble.text[:_REASON])
+
+
+def unpack_trouble(data: bytes) -> Trouble | None:
+    """Raises `EvidenceError`."""
+    if data == b"\1":
+        return None
+    code, text = unpack_texts(data, 2, 1)
+    if data[:1] != b"\0" or code not in TROUBLES:
+        raise malformed("trouble")
+    return Trouble(code, text)
+
+
 def pack_refusal(refusal: Refusal) -> bytes:
     code = refusal.code.encode()
     after = -1 if refusal.retry_after is None else refusal.retry_after
@@ -175,3 +194,26 @@ def unpack_counts(data: bytes) -> dict[str, int]:
     if not all(type(count) is int and count > 0 for count in counts.values()):
         raise malformed("count")
     return counts
+
+
+def pack_missed(missed: Missed) -> bytes:
+    since, until = (_microseconds(when) for when in (missed.since, missed.until))
+    return _SPAN.pack(since, until) + orjson.dumps(dict(missed.counts))
+
+
+def unpack_missed(data: bytes) -> Missed:
+    """Raises `EvidenceError`; no name is a worker's own."""
+    counts = unpack_counts(data[_SPAN.size :])
+    if not counts or not counts.keys() <= TROUBLES.keys():
+        raise malformed("count")
+    try:
+        since, until = (_EPOCH + each * _MICROSECOND for each in _SPAN.unpack_from(data))
+    except (struct.error, OverflowError):
+        raise malformed("time") from None
+    if since > until:
+        raise malformed("time")
+    return Missed(counts, since, until)
+
+
+def _microseconds(when: datetime) -> int:
+    return max(0, (when - _EPOCH) // _MICROSECOND)

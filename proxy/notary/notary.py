@@ -15,8 +15,9 @@ from typing import Final, Literal, Self
 import trio
 
 from proxy.errors import EvidenceError, LogFailure
-from proxy.model import Claim, Earlier, Event, Receipt, Submission
+from proxy.model import Claim, Earlier, Event, Missed, Receipt, Submission, Trouble
 from proxy.notary import opening
+from proxy.notary.aggregates import Aggregates
 from proxy.notary.cosigning import Cosigning
 from proxy.notary.disk import Disk
 from proxy.notary.drafts import stream_of
@@ -27,7 +28,6 @@ from proxy.notary.link import OnDone, Waiting
 from proxy.notary.offer import sites
 from proxy.notary.reception import STOPPED, Reception
 from proxy.notary.reserve import SIZE
-from proxy.notary.shedding import Shedding, every_minute
 from proxy.notary.store import Clock, Store
 from proxy.notary.witness import Tell
 from proxy.notary.writer import OnCommit, Writer
@@ -48,7 +48,9 @@ class Notary:
         self._writer = writer
         self._store = writer.store
         self._reception = Reception(writer)
-        self._shedding = Shedding(writer.store.clock())
+        told = self._reception
+        clock = writer.store.clock
+        self._aggregates = Aggregates(writer.health, told.missing, clock, told.enter)
         self._started = False
         self._cosigning: Cosigning | None = None
 
@@ -97,7 +99,7 @@ class Notary:
         """Commit and publish until `close`; commits what is queued even when it is cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._reception.run)
-            nursery.start_soon(every_minute, self._enter_shed)
+            nursery.start_soon(self._aggregates.run)
             if self._cosigning is not None:
                 nursery.start_soon(self._cosigning.run)
             try:
@@ -117,7 +119,7 @@ class Notary:
         """
         writer = self._writer
         if not writer.stop.is_set():
-            self._enter_shed()
+            self._aggregates.close()
             if self._started:
                 self._reception.enter(Event("stop", {"clean": clean}))
         await writer.close()
@@ -134,8 +136,13 @@ class Notary:
         """True while intents may be taken: running, and the disk takes what it is given."""
         return self._writer.health.ready
 
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why they may not; None while they may."""
+        return self._writer.health.trouble
+
     def watching(self, on_change: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call `on_change` whenever `ready` has changed."""
+        """Call `on_change` whenever `trouble` has changed."""
         return self._writer.health.watching(on_change)
 
     @property
@@ -175,8 +182,8 @@ class Notary:
 
     async def reserve(self, claim: Claim, attempt_id: bytes, *, holder: str = "") -> Earlier | None:
         """See `Link.reserve`."""
-        if not self.ready:
-            raise LogFailure(self._writer.health.failing or "the notary does not run")
+        if self.trouble is not None:
+            raise LogFailure(self.trouble.text)
         found = self._store.ids.reserve(claim, attempt_id, self._store.now(), holder=holder)
         if found is None:
             return None
@@ -251,13 +258,11 @@ class Notary:
 
     def shed(self, counts: Mapping[str, int]) -> None:
         """See `Link.shed`. In the log they are one event a minute."""
-        self._shedding.add(counts)
+        self._aggregates.shed(counts)
 
-    def _enter_shed(self) -> None:
-        failing = self._writer.health.failing is not None
-        event = None if failing else self._shedding.event(self._store.clock())
-        if event is not None:
-            self._reception.enter(event)
+    async def missed(self, missed: Missed) -> None:
+        """See `Link.missed`."""
+        await self._aggregates.missed(missed)
 
 
 def _status(envelope: bytes) -> int:

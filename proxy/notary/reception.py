@@ -11,6 +11,7 @@ from proxy.model import Intent, Submission, Verdict
 from proxy.notary.drafts import Item, Pending
 from proxy.notary.link import OnDone, Waiting
 from proxy.notary.resent import Resent
+from proxy.notary.shedding import Missing
 from proxy.notary.writer import Writer
 
 STOPPED: Final = "the notary has stopped"
@@ -20,6 +21,8 @@ _MOST: Final = 65_536
 
 class Reception:
     def __init__(self, writer: Writer) -> None:
+        self.missing = Missing()
+        """Refused while the disk failed."""
         self._writer = writer
         self._store = writer.store
         self._resent = Resent(writer.store, self._submit_again)
@@ -76,6 +79,9 @@ class Reception:
         if idle or self._writer.queued >= _MOST:
             # What peers can pile up stays bounded. An intent, if there is one, stays open.
             self._store.ids.release(submission.attempt_id)
+            trouble = self._writer.health.trouble
+            if idle and trouble is not None:
+                self.missing.count(trouble.code, submission.received_at)
             on_done(failure)
             return
         pending = Pending(submission, False, [on_done])

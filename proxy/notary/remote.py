@@ -25,7 +25,7 @@ import orjson
 import trio
 
 from proxy.errors import EvidenceError, LogFailure, Refusal
-from proxy.model import Claim, Earlier, Receipt, Submission
+from proxy.model import Claim, Earlier, Missed, Receipt, Submission, Trouble, named_trouble
 from proxy.notary import messages, submissions
 from proxy.notary.frames import Decoder, Kind, encode
 from proxy.notary.link import OnDone, Waiting
@@ -34,7 +34,7 @@ from proxy.notary.outbox import Outbox
 QUESTIONS: Final = 4096
 """More than these at once are refused."""
 _CHUNK: Final = 65_536
-_AWAY: Final = "the notary is away"
+_AWAY: Final = named_trouble("notary-away")
 
 _READ: Final[dict[int, Callable[[bytes], Any]]] = {
     Kind.FLAG: messages.unpack_flag,
@@ -75,7 +75,7 @@ class RemoteLink:
         """Shed while there was no notary."""
         self._out: Outbox | None = None
         """None while there is no notary."""
-        self._ready = False
+        self._trouble: Trouble | None = _AWAY
         self._next: trio.SocketStream | None = None
         self._arrived = trio.Event()
         self._talk = trio.CancelScope()
@@ -114,9 +114,14 @@ class RemoteLink:
     # --- what the desk asks ----------------------------------------------------------------------
 
     @property
+    def trouble(self) -> Trouble | None:
+        """None while there is a notary, and it says that intents may be taken."""
+        return self._trouble
+
+    @property
     def ready(self) -> bool:
-        """True while there is a notary, and it says that intents may be taken."""
-        return self._out is not None and self._ready
+        """True while there is none."""
+        return self._trouble is None
 
     async def reserve(self, claim: Claim, attempt_id: bytes, *, holder: str = "") -> Earlier | None:
         """As `Link`. The notary knows by the channel who holds."""
@@ -142,6 +147,9 @@ class RemoteLink:
         self._counts.update(counts)
         if self._out is not None:
             self._out.put(self._shed())
+
+    async def missed(self, missed: Missed) -> None:
+        await self._ask(Kind.MISSED, messages.pack_missed(missed), Kind.NOTHING)
 
     async def conclude(self, submission: Submission, *, resent: bool = False) -> Receipt:
         waiting = Waiting()
@@ -173,7 +181,7 @@ class RemoteLink:
     async def _ask(self, kind: Kind, body: bytes, *fits: int) -> object:
         """What the notary answers. Raises `Refusal`, `LogFailure`."""
         if self._out is None:
-            raise LogFailure(_AWAY)
+            raise LogFailure(_AWAY.text)
         if len(self._questions) >= QUESTIONS:
             raise LogFailure("too many questions wait for the notary")
         number = next(self._numbers)
@@ -197,7 +205,7 @@ class RemoteLink:
                 await self._read(sock)
                 nursery.cancel_scope.cancel()
         finally:
-            self._out, self._ready = None, False
+            self._out, self._trouble = None, _AWAY
 
     def _hello(self) -> bytes:
         holds = [encode(Kind.HOLD, 0, body) for body in self._held.values()]
@@ -228,7 +236,7 @@ class RemoteLink:
                 self._held.pop(statement.attempt_id, None)
                 statement.on_done(receipt)
         elif kind == Kind.READY:
-            self._ready = messages.unpack_flag(body)
+            self._trouble = messages.unpack_trouble(body)
         else:
             self._answer(kind, number, body)
 

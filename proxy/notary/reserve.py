@@ -5,17 +5,16 @@ has been forwarded gets its statement, and its sender the receipt. Nothing new i
 the space can be had back.
 """
 
-import errno
 import os
 from pathlib import Path
 from typing import Final
 
 from proxy.notary.disk import Disk
+from proxy.notary.health import FULL
 
 SIZE: Final = 4 * 2**20
 """Octets: the statements of about a thousand transfers."""
 _NAME: Final = "reserve"
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Reserve:
@@ -39,7 +38,7 @@ class Reserve:
 
     def spend(self, error: OSError) -> bool:
         """Give the space up if `error` says that the disk is full. False where there was none."""
-        if not self.held or error.errno not in _FULL:
+        if not self.held or error.errno not in FULL:
             return False
         self.held = False
         try:

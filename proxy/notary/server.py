@@ -39,6 +39,7 @@ _READ: Final[dict[int, Callable[[bytes], Any]]] = {
     Kind.MATCHES: messages.unpack_compared,
     Kind.ENTRY: messages.unpack_index,
     Kind.LATEST: partial(messages.unpack_texts, count=3),
+    Kind.MISSED: messages.unpack_missed,
 }
 
 
@@ -91,7 +92,7 @@ class _Channel:
         self._sock = sock
         self._hall = hall
         self._greeted = False
-        self._told: bool | None = None
+        self._told: bytes | None = None
         self._questions: deque[tuple[int, int, int, Any]] = deque()
         """Kind, number, octets, what is asked."""
         self._asked = trio.Event()
@@ -173,10 +174,10 @@ class _Channel:
         self._out.put(encode(kind, number, body))
 
     def _tell_ready(self) -> None:
-        ready = self._notary.ready
-        if ready is not self._told:
-            self._told = ready
-            self._say(Kind.READY, 0, bytes([ready]))
+        found = messages.pack_trouble(self._notary.trouble)
+        if found != self._told:
+            self._told = found
+            self._say(Kind.READY, 0, found)
 
     def _concluded(self, number: int, octets: int, result: Receipt | LogFailure) -> None:
         self._owed -= 1
@@ -215,6 +216,9 @@ class _Channel:
             content_sha256, claim = found
             matches = await self._notary.matches(claim, content_sha256)
             self._say(Kind.FLAG, number, bytes([matches]))
+        elif kind == Kind.MISSED:
+            await self._notary.missed(found)
+            self._say(Kind.NOTHING, number)
         elif kind == Kind.ENTRY:
             self._say_leaf(number, await self._notary.entry(found))
         else:

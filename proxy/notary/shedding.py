@@ -1,19 +1,21 @@
-"""What was turned away before it was a transfer, as one event of the log a minute at most.
+"""What has no entry of its own in the log, as counts in events.
 
-A peer that nobody knows must not buy an entry: so its handshakes are only counted.
+`Shedding`: what was turned away before it was a transfer, one event a minute at most. A peer that
+nobody knows must not buy an entry: so its handshakes are only counted.
+
+`Missing`: transfers that were refused because the log could not be written. What stands between
+them and an entry is just that; so they are counted where they are refused, and there is one event
+of them when the log is back.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-import trio
-
-from proxy.model import Event
+from proxy.model import Event, Missed
 from proxy.receipt.terms import timestamp
 
-_EVERY: Final = 60.0
 _KINDS: Final = 256
 _OTHERS: Final = "others"
 
@@ -33,20 +35,42 @@ class Shedding:
         """What is to be said of the time since the last event; None where there is nothing."""
         counts, since = self._counts, self._since
         self._counts, self._since = Counter(), now
-        if not counts:
-            return None
-        return Event(
-            "refused-handshakes",
-            {
-                "since": timestamp(since),
-                "until": timestamp(now),
-                "counts": {kind: str(count) for kind, count in sorted(counts.items())},
-            },
-        )
+        return _event("refused-handshakes", counts, since, now) if counts else None
 
 
-async def every_minute(tell: Callable[[], None]) -> None:
-    """Call `tell` every minute, until cancelled."""
-    while True:
-        await trio.sleep(_EVERY)
-        tell()
+class Missing:
+    def __init__(self) -> None:
+        self._all: Missed | None = None
+
+    def add(self, found: Missed) -> None:
+        """So many more."""
+        known = self._all
+        if known is None:
+            self._all = found
+            return
+        counts = Counter(known.counts) + Counter(found.counts)
+        since, until = min(known.since, found.since), max(known.until, found.until)
+        self._all = Missed(counts, since, until)
+
+    def count(self, code: str, when: datetime) -> None:
+        """One more, whose head was received at `when`."""
+        self.add(Missed({code: 1}, when, when))
+
+    def take(self) -> Missed | None:
+        """All that was counted since the last time; None where nothing was."""
+        found, self._all = self._all, None
+        return found
+
+
+def missed_event(missed: Missed) -> Event:
+    """The event of the log about transfers that it could not take."""
+    return _event("refused-transfers", missed.counts, missed.since, missed.until)
+
+
+def _event(kind: str, counts: Mapping[str, int], since: datetime, until: datetime) -> Event:
+    details = {
+        "since": timestamp(since),
+        "until": timestamp(until),
+        "counts": {name: str(count) for name, count in sorted(counts.items())},
+    }
+    return Event(kind, details)

@@ -29,8 +29,9 @@ from typing import Final
 import trio
 
 from proxy.errors import EvidenceError, LogFailure
+from proxy.model import named_trouble
 from proxy.notary.drafts import Batch, Pending
-from proxy.notary.health import Health, reason
+from proxy.notary.health import Health, trouble_with
 from proxy.notary.store import Store
 
 _BATCH: Final = 256
@@ -143,7 +144,7 @@ class Writer:
         try:
             await trio.to_thread.run_sync(self.store.reserve.hold)
         except OSError as error:
-            self.health.reserve_is(f"there is no disk space in reserve: {reason(error)}")
+            self.health.reserve_is(trouble_with("there is no disk space in reserve", error))
         else:
             self.health.reserve_is(None)
 
@@ -177,7 +178,7 @@ class Writer:
             try:
                 await trio.to_thread.run_sync(self.store.secure_ids, rows)
             except (LogFailure, EvidenceError) as error:
-                self.health.ids_are(str(error))
+                self.health.ids_are(trouble_with("the table of ids cannot be written", error))
                 self._next_try = trio.current_time() + _RETRY_MOST
                 return False
             self.health.ids_are(None)
@@ -194,7 +195,7 @@ class Writer:
         except OSError as error:
             failure = self._spoilt(error)
             if self.store.reserve.spend(error):  # there is room for these, and for no others
-                self.health.reserve_is("the disk is full")
+                self.health.reserve_is(named_trouble("disk-full"))
                 return
             for pending in items:
                 pending.unanswered(failure)
@@ -221,10 +222,10 @@ class Writer:
 
     def _spoilt(self, error: OSError) -> LogFailure:
         """Nothing is appended to this journal any more."""
-        failure = LogFailure(f"the journal cannot be written: {reason(error)}")
-        self.health.journal_is(failure.reason)
+        trouble = trouble_with("the journal cannot be written", error)
+        self.health.journal_is(trouble)
         self._work.set()
-        return failure
+        return LogFailure(trouble.text)
 
     # --- publication -----------------------------------------------------------------------------
 
@@ -244,7 +245,7 @@ class Writer:
                 try:
                     edition = await trio.to_thread.run_sync(self.store.publish, *found)
                 except (OSError, LogFailure, EvidenceError) as error:
-                    self.health.publication_is(f"the log cannot be published: {reason(error)}")
+                    self.health.publication_is(trouble_with("the log cannot be published", error))
                     return
                 self.health.publication_is(None)
                 self.on_published(self.store.publisher.checkpoint)

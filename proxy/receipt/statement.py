@@ -43,7 +43,9 @@ from proxy.receipt.details import require_details
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "https://lockgate.dev/transfer-receipt/v1"
 EVENT_TYPE: Final = "https://lockgate.dev/log-event/v1"
-EVENTS: Final = ("start", "stop", "recovery", "reload", "key", "refused-handshakes")
+EVENTS: Final = (
+    "start", "stop", "recovery", "reload", "key", "refused-handshakes", "refused-transfers"
+)  # fmt: skip
 MAX_STATEMENT: Final = 46_000
 """Octets. In base64 and with its signature such a statement stays within a 65,535 octet leaf."""
 _LONGEST_ID: Final = 128

@@ -18,6 +18,7 @@ _EVENTS: Final = {
     "reload": "another configuration came into force",
     "key": "the receipt key before names the one that signs from here on",
     "refused-handshakes": "connections and requests that were refused unheard",
+    "refused-transfers": "transfers that were refused while the log could not be written",
 }
 _WIDTH: Final = 11
 

@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jsonschema import Draft202012Validator
 
 from proxy.app import start
-from proxy.model import Event
+from proxy.model import Event, Missed
 from proxy.notary import opening
-from proxy.notary.shedding import Shedding
+from proxy.notary.shedding import Shedding, missed_event
 from proxy.receipt import keychain, statement
 from tests.settings.example import loaded
 
@@ -36,6 +36,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Event | None]:
         "reload": start.reload_event(policy, policy),
         "key": Event("key", keychain.handover(OLD, NEW)),
         "refused-handshakes": shed(),
+        "refused-transfers": missed_event(Missed({"disk-full": 3}, NOW, NOW)),
     }
 
 

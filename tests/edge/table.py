@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import orjson
 
 from proxy.errors import LogFailure, Refusal
-from proxy.model import Claim, Earlier, Intent, Outcome, Receipt, Verdict
+from proxy.model import Claim, Earlier, Intent, Outcome, Receipt, Trouble, Verdict
 
 Key = tuple[str, str, str]
 
@@ -14,7 +14,7 @@ Key = tuple[str, str, str]
 class Table:
     """Stands in for the notary. Remembers for ever, signs nothing."""
 
-    ready = True
+    trouble: Trouble | None = None
 
     def __init__(self) -> None:
         self.asked: list[Claim] = []

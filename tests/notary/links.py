@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import trio
 
 from proxy.errors import LogFailure, Refusal
-from proxy.model import Claim, Earlier, Receipt, Submission, Verdict
+from proxy.model import Claim, Earlier, Missed, Receipt, Submission, Trouble, Verdict
 from proxy.notary.link import OnDone, Waiting
 
 START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -89,6 +89,7 @@ class MemoryLog:
         self.batches: list[int] = []
         self.held: dict[Key, tuple[bytes, str]] = {}
         self.counts: Counter[str] = Counter()
+        self.missing: list[Missed] = []
         self.released: list[bytes] = []
         self.asked = 0
         """How many leaves were asked for."""
@@ -151,8 +152,8 @@ class MemoryLog:
     # --- what the channel asks -------------------------------------------------------------------
 
     @property
-    def ready(self) -> bool:
-        return self._ready
+    def trouble(self) -> Trouble | None:
+        return None if self._ready else Trouble("disk-full", "the disk is full")
 
     @contextmanager
     def watching(self, on_change: Callable[[], None]) -> Iterator[None]:
@@ -216,6 +217,10 @@ class MemoryLog:
 
     def shed(self, counts: Mapping[str, int]) -> None:
         self.counts.update(counts)
+
+    async def missed(self, missed: Missed) -> None:
+        await self.hesitant.wait()
+        self.missing.append(missed)
 
 
 def channel() -> tuple[trio.SocketStream, trio.SocketStream]:

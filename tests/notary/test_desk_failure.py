@@ -1,5 +1,6 @@
 """A log that fails or falls behind: what crossed is owed, and nothing new begins."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -7,14 +8,23 @@ import trio
 import trio.testing
 
 from proxy.errors import LogFailure
-from proxy.model import Receipt, Verdict
+from proxy.model import Missed, Receipt, Verdict
 from proxy.notary import desk as desks
 from proxy.notary.desk import Desk
 from proxy.notary.intents import FOLDER, IntentFile, read_intents
+from proxy.notary.remote import RemoteLink
 from tests.notary.disks import FailingDisk, LooseDisk
 from tests.notary.links import attempt, claim_of
 from tests.notary.places import PATIENCE, Concluded, Place, by_clock, ready, settled, waiting
-from tests.notary.samples import audited, intent_of, open_notary, outcome, refusal, statements
+from tests.notary.samples import (
+    START,
+    audited,
+    intent_of,
+    open_notary,
+    outcome,
+    refusal,
+    statements,
+)
 
 # --- when the log fails --------------------------------------------------------------------------
 
@@ -83,6 +93,61 @@ async def test_while_the_link_is_not_ready_nothing_begins(tmp_path: Path) -> Non
         await place.desk.conclude(refusal())
     assert place.open == [intent_of(found)]
     assert (await place.desk.conclude(found)).index == 0, "what has begun is ended"
+
+
+# --- what gets no statement ----------------------------------------------------------------------
+
+
+def test_what_the_log_does_not_take_is_counted_by_the_reason_and_told_when_it_does(
+    tmp_path: Path,
+) -> None:
+    async def test() -> None:
+        place, at = Place(tmp_path), [START + timedelta(seconds=n) for n in (3, 1, 2)]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(place.desk.run)
+            place.log.set_ready(False)
+            for when in at:
+                with pytest.raises(LogFailure):
+                    await place.desk.conclude(refusal(received_at=when))
+            await trio.sleep(60)
+            assert place.log.missing == [], "the log still takes nothing"
+            place.log.set_ready(True)
+            await trio.sleep(60)
+            assert place.log.missing == [Missed({"disk-full": 3}, at[1], at[0])]
+            nursery.cancel_scope.cancel()
+
+    by_clock(test)
+
+
+async def test_what_has_its_statement_or_will_have_it_is_not_counted(tmp_path: Path) -> None:
+    place, found = Place(tmp_path), outcome()
+    await place.desk.intend(intent_of(found))
+    place.log.fail()
+    with pytest.raises(LogFailure):
+        await place.desk.conclude(found)
+    place.log.mend()
+    await place.desk.conclude(refusal())
+    await place.desk.close()
+    assert place.log.missing == []
+
+
+async def test_a_desk_that_closes_tells_what_it_has_counted(tmp_path: Path) -> None:
+    place, found = Place(tmp_path), refusal(listener="\ud800")
+    with pytest.raises(LogFailure):
+        await place.desk.conclude(found)
+    await place.desk.close()
+    when = found.received_at
+    assert place.log.missing == [Missed({"unsayable": 1}, when, when)]
+
+
+async def test_what_nobody_takes_is_not_forgotten(tmp_path: Path) -> None:
+    link = RemoteLink()
+    desk = Desk(link, IntentFile.open(tmp_path / "1", sync=False, disk=LooseDisk()), PATIENCE)
+    found = refusal()
+    with pytest.raises(LogFailure):
+        await desk.conclude(found)
+    await desk.close()
+    assert desk._missing.take() == Missed({"notary-away": 1}, found.received_at, found.received_at)
 
 
 # --- behind --------------------------------------------------------------------------------------

@@ -30,6 +30,13 @@ from tests.notary.samples import (
 )
 
 
+def missed(store: Path) -> object:
+    """What the one event about transfers without a receipt counts, by the reason."""
+    (event,) = [each for each in statements(store) if each.event == "refused-transfers"]
+    assert event.details is not None
+    return event.details["counts"]
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])
 @pytest.mark.parametrize("operation", ["append", "sync"])
 async def test_a_failing_commit_is_told_and_written_when_the_disk_works_again(
@@ -52,12 +59,14 @@ async def test_a_failing_commit_is_told_and_written_when_the_disk_works_again(
         disk.heal()
         await until(lambda: notary.ready)
         await deliver(notary)
-    said = statements(store)
+    said = [each for each in statements(store) if each.event is None]
     assert [s.transfer_id for s in said][1] == found.transfer_id
     assert [s.problem for s in said] == [None, "log-unavailable", None]
     assert [s.status for s in said] == [201, None, 201]
     assert [s.verdict for s in said] == [Verdict.DELIVERED] * 3
-    assert audited(store) == (3, 0)
+    reasons = {errno.ENOSPC: "disk-full", errno.EIO: "disk-failing", errno.EROFS: "read-only"}
+    assert missed(store) == {reasons[code]: "1"}
+    assert audited(store) == (4, 0)
 
 
 async def test_what_comes_while_the_disk_fails_is_kept_if_something_may_have_crossed(
@@ -207,7 +216,8 @@ async def test_nothing_new_crosses_while_the_log_cannot_be_published(tmp_path: P
             await notary.publish()
             await deliver(notary)
         assert told == [False, True]
-    assert audited(store) == (3, 0)
+    assert missed(store) == {"disk-full": "1"}
+    assert audited(store) == (4, 0)
 
 
 async def test_a_long_journal_waits_for_the_table_of_ids_and_goes_on_by_itself(
@@ -229,7 +239,8 @@ async def test_a_long_journal_waits_for_the_table_of_ids_and_goes_on_by_itself(
         await until(lambda: notary.ready)
         assert unready
         await deliver(notary)
-    assert audited(store) == (3, 0)
+    assert missed(store) == {"ids-failing": "1"}
+    assert audited(store) == (4, 0)
 
 
 _LIMITED = """

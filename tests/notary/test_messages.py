@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.errors import PROBLEMS, EvidenceError, LogFailure, Refusal
-from proxy.model import Claim, Earlier, Receipt, Submission, Verdict
+from proxy.errors import PROBLEMS, TROUBLES, EvidenceError, LogFailure, Refusal
+from proxy.model import Claim, Earlier, Missed, Receipt, Submission, Trouble, Verdict
 from proxy.notary import messages, submissions
 from proxy.notary.frames import Decoder, Kind
 
@@ -78,6 +78,39 @@ def test_a_refusal_comes_out_as_it_went_in(code: str, after: int | None) -> None
         assert found.retry_after == 1
     else:
         assert found.retry_after == after
+
+
+@pytest.mark.parametrize("trouble", [None, Trouble("disk-full", "why — not")])
+def test_a_trouble_comes_out_as_it_went_in(trouble: Trouble | None) -> None:
+    assert messages.unpack_trouble(messages.pack_trouble(trouble)) == trouble
+
+
+@given(st.dictionaries(st.sampled_from(list(TROUBLES)), st.integers(1, 2**60), min_size=1), TIMES)
+def test_what_was_missed_comes_out_as_it_went_in(counts: dict[str, int], when: datetime) -> None:
+    since = max(when, datetime(1970, 1, 1, tzinfo=UTC))
+    found = Missed(counts, since, max(since, datetime(2026, 5, 1, tzinfo=UTC)))
+    assert messages.unpack_missed(messages.pack_missed(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "counts"),
+    [
+        (1, 2, b"{}"),
+        (1, 2, b'{"a peer\'s own": 1}'),
+        (1, 2, b'{"disk-full": 0}'),
+        (2, 1, b'{"disk-full": 1}'),
+        (1, 2**64 - 1, b'{"disk-full": 1}'),
+    ],
+)
+def test_what_no_worker_of_ours_missed_does_not_read(since: int, until: int, counts: bytes) -> None:
+    with pytest.raises(EvidenceError):
+        messages.unpack_missed(struct.pack(">QQ", since, until) + counts)
+
+
+@pytest.mark.parametrize("body", [b"\0", b"\2", b"\1\0", b"\0" + messages.pack_texts("none", "x")])
+def test_a_trouble_that_has_no_name_does_not_read(body: bytes) -> None:
+    with pytest.raises(EvidenceError):
+        messages.unpack_trouble(body)
 
 
 def test_a_reason_without_end_is_cut() -> None:

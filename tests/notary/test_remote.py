@@ -3,10 +3,11 @@
 import pytest
 
 from proxy.errors import LogFailure, Refusal
-from proxy.model import Earlier, Receipt
+from proxy.model import Earlier, Missed, Receipt, named_trouble
 from proxy.notary.remote import RemoteLink
 from tests.notary.houses import Asked, attached, house, reborn, settled, started
 from tests.notary.links import (
+    START,
     MemoryLog,
     attempt,
     claim_of,
@@ -29,6 +30,36 @@ async def test_a_link_is_ready_while_there_is_a_notary_that_is() -> None:
         await settled()
         seen.append(link.ready)
         assert seen == [False, True, False, True, False]
+
+
+async def test_a_link_knows_why_there_is_nobody_to_take_an_intent() -> None:
+    async with house() as nursery:
+        link, log = await started(nursery), MemoryLog()
+        assert link.trouble == named_trouble("notary-away")
+        notary = await attached(nursery, link, log)
+        log.set_ready(False)
+        await settled()
+        assert link.trouble == log.trouble
+        await notary.die()
+        await settled()
+        assert link.trouble == named_trouble("notary-away")
+
+
+async def test_what_a_notary_that_dies_has_not_said_the_next_one_says() -> None:
+    async with house() as nursery:
+        link, log, found = await started(nursery), MemoryLog(), Missed({"slow": 3}, START, START)
+        with pytest.raises(LogFailure, match="away"):
+            await link.missed(found)
+        notary = await attached(nursery, link, log)
+        log.hesitate()
+        asked = Asked(nursery, lambda: link.missed(found))
+        await settled()
+        await notary.die()
+        await settled()
+        assert not asked.answered.is_set()
+        after = await reborn(nursery, link, MemoryLog())
+        assert asked.answered.is_set()
+        assert after.missing == [found]
 
 
 async def test_the_notary_answers_through_the_link_as_it_would_itself() -> None:

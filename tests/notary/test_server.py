@@ -61,7 +61,8 @@ async def test_the_worker_learns_when_intents_may_be_taken() -> None:
     log = MemoryLog()
     async with served(log) as wire:
         log.set_ready(False)
-        assert await wire.hear() == (Kind.READY, 0, b"\0")
+        kind, number, body = await wire.hear()
+        assert (kind, number, messages.unpack_trouble(body)) == (Kind.READY, 0, log.trouble)
         log.set_ready(False)
         log.set_ready(True)
         assert await wire.hear() == (Kind.READY, 0, b"\1")

@@ -67,7 +67,7 @@ async def served(log: MemoryLog, name: str = "1", hall: Hall | None = None) -> A
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(serve)
-        assert await wire.hear() == (Kind.READY, 0, bytes([log.ready]))
+        assert await wire.hear() == (Kind.READY, 0, messages.pack_trouble(log.trouble))
         yield wire
         await trio.aclose_forcefully(ours)
         nursery.cancel_scope.cancel()

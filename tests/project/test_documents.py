@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import proxy
-from proxy.errors import TlsFailure
+from proxy.errors import TROUBLES, TlsFailure
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import load
 from tests.project.tree import PACKAGE, ROOT, children, pyproject, read, sources
@@ -127,6 +127,12 @@ def test_every_reason_of_a_refused_handshake_is_documented() -> None:
         and isinstance(node.args[0], ast.Constant)
     }
     assert used <= known
+
+
+def test_every_reason_why_the_log_takes_nothing_is_documented() -> None:
+    documented = rows(section("docs/observing.md", "Why transfers are refused"))
+    assert {name for name, means in documented.items() if means.strip()} >= TROUBLES.keys()
+    assert documented.keys() == TROUBLES.keys()
 
 
 def log_calls() -> Iterator[tuple[str, set[str]]]:

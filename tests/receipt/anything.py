@@ -133,6 +133,11 @@ SHAPES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "until": _STAMP,
         "counts": st.dictionaries(TEXT, _DECIMAL, min_size=1, max_size=3),
     },
+    "refused-transfers": {
+        "since": _STAMP,
+        "until": _STAMP,
+        "counts": st.dictionaries(TEXT, _DECIMAL, min_size=1, max_size=3),
+    },
 }
 EVENT = st.sampled_from(list(SHAPES)).flatmap(
     lambda kind: st.builds(Event, st.just(kind), st.fixed_dictionaries(SHAPES[kind]))

@@ -49,10 +49,20 @@ def receipt_of(gateway: Gateway, answer: Message) -> Predicate:
 
 def receipts(gateway: Gateway) -> list[Predicate]:
     """Every receipt in the log, oldest first; events of the gateway itself are not among them."""
-    done = lockgate("receipts", "list", store_of(gateway), "--json")
+    return [
+        each["predicate"] for each in _listed(gateway) if each["predicateType"] == PREDICATE_TYPE
+    ]
+
+
+def events(gateway: Gateway, kind: str) -> list[Predicate]:
+    """Every event of this kind in the log, oldest first."""
+    return [each["predicate"] for each in _listed(gateway, "--event", kind)]
+
+
+def _listed(gateway: Gateway, *which: str) -> list[dict[str, Any]]:
+    done = lockgate("receipts", "list", store_of(gateway), *which, "--json")
     assert done.returncode == 0, done.stderr
-    statements = [json.loads(line)["statement"] for line in done.stdout.splitlines()]
-    return [each["predicate"] for each in statements if each["predicateType"] == PREDICATE_TYPE]
+    return [json.loads(line)["statement"] for line in done.stdout.splitlines()]
 
 
 def store_of(gateway: Gateway) -> Path:

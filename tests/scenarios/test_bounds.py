@@ -1,5 +1,6 @@
 """Everything has a bound: connections, waiting, an upstream's patience, and a disk that is full."""
 
+import json
 import resource
 import socket
 import threading
@@ -13,7 +14,7 @@ from tests.scenarios.client import Client, chunk, client_context, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway, wait_until
 from tests.scenarios.policy import policy, route, with_routes
-from tests.scenarios.proof import Watch, audit, receipt_of, receipts
+from tests.scenarios.proof import Watch, audit, events, receipt_of, receipts
 from tests.scenarios.receiver import OK, Exchange, Receiver
 
 PLENTY = b'["' + b"x" * 12_000_000 + b'"]'
@@ -191,7 +192,9 @@ def test_nothing_crosses_while_the_log_cannot_be_written(
             assert b"log-unavailable" in answer.body
             assert answer.values("transfer-receipt") == []
             assert answer.value("retry-after") == "1"
-        assert gateway.admin("/readyz")[0] == 503
+        assert gateway.admin("/readyz") == (503, "not ready: disk-full\n")
+        assert json.loads(gateway.admin("/status")[1])["trouble"]["code"] == "disk-full"
+        assert gateway.wait_for("log_unavailable")["code"] == "disk-full"
         assert gateway.metric("lockgate_ready") == 0
         assert receiver.octets == octets
         gateway.wait_for_count("transfer", 3, since)
@@ -203,7 +206,12 @@ def test_nothing_crosses_while_the_log_cannot_be_written(
         answer = client.ask(request())
         assert (answer.status, answer.body) == (200, OK)
         assert receipt_of(gateway, answer)["kind"] == "delivered"
+        assert gateway.wait_for("log_available")["seconds"] > 0
     assert gateway.stop() == 0
+    assert len(gateway.logged("log_unavailable")) == 1, "once a change"
     kinds = [each["kind"] for each in receipts(gateway)]
     assert kinds.count("delivered") == 3
+    (event,) = events(gateway, "refused-transfers")
+    assert event["details"]["counts"] == {"disk-full": "3"}
+    assert event["details"]["since"] < event["details"]["until"] < event["time"]["completed"]
     audit(gateway)

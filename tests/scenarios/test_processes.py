@@ -125,11 +125,14 @@ def test_without_a_notary_nothing_is_forwarded_and_readiness_says_so(
     (notary,) = gateway.processes("notary")
     os.kill(notary, signal.SIGSTOP)
     try:
-        wait_until(lambda: gateway.admin("/readyz")[0] == 503)
-        assert json.loads(gateway.admin("/status")[1])["ok"] is False
+        wait_until(lambda: gateway.admin("/readyz") == (503, "not ready: notary-silent\n"))
+        status = json.loads(gateway.admin("/status")[1])
+        assert (status["ok"], status["trouble"]["code"]) == (False, "notary-silent")
+        gateway.wait_for("log_unavailable", code="notary-silent")
     finally:
         os.kill(notary, signal.SIGCONT)
     wait_until(lambda: gateway.admin("/readyz")[0] == 200)
+    gateway.wait_for("log_available")
     ask_until_answered(gateway)
 
 

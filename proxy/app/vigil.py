@@ -1,0 +1,46 @@
+"""Tells operators when the log takes nothing, why, and when it does again: one line a change.
+
+It looks every half second, so what is over sooner may go without a line. What was refused meanwhile
+is in the log of receipts all the same.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import trio
+
+from proxy.model import Trouble
+from proxy.observe.log import Log
+
+_EVERY: Final = 0.5
+_OTHERS: Final = ("draining", "stopping", "no-worker")
+"""No troubles of the log, and told otherwise."""
+
+
+class Vigil:
+    def __init__(self, log: Log, find: Callable[[], Awaitable[Trouble | None]]) -> None:
+        self._log = log
+        self._find = find
+        self._code: str | None = None
+        self._since = 0.0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self.saw(await self._find())
+            await trio.sleep(_EVERY)
+
+    def saw(self, trouble: Trouble | None) -> None:
+        """That is what is wrong now, if anything."""
+        if trouble is not None and trouble.code in _OTHERS:
+            return
+        code, self._code = self._code, None if trouble is None else trouble.code
+        if code == self._code:
+            return
+        if code is None:
+            self._since = trio.current_time()
+        if trouble is not None:
+            self._log.error("log_unavailable", code=trouble.code, reason=trouble.text)
+        else:
+            seconds = round(trio.current_time() - self._since, 1)
+            self._log.info("log_available", seconds=seconds)
