@@ -131,6 +131,13 @@ class EvidenceError(LockgateError):
     """A receipt, proof, checkpoint or log does not hold. Says what is wrong and where."""
 
 
+class OutOfReachError(LockgateError):
+    """A server that has a log does not answer, or not with it: nothing is known of the log.
+
+    No `EvidenceError`, so that nobody takes it for one.
+    """
+
+
 class TlsFailure(LockgateError):
     """A TLS handshake or record failed.
 

@@ -9,7 +9,13 @@ from typing import TypeAlias
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from proxy.errors import ConfigError, CredentialError, EvidenceError, LockgateError
+from proxy.errors import (
+    ConfigError,
+    CredentialError,
+    EvidenceError,
+    LockgateError,
+    OutOfReachError,
+)
 
 Command = Callable[[argparse.Namespace], int]
 Group: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -40,7 +46,9 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
 
 
 def telling(command: Command) -> Command:
-    """The command, with what is wrong on standard error: 1, or 2 for a file that cannot be used."""
+    """The command, with what is wrong on standard error: 1, or 2 where nothing could be checked,
+    for a file cannot be used or a server does not answer.
+    """
 
     def run(arguments: argparse.Namespace) -> int:
         try:
@@ -49,7 +57,7 @@ def telling(command: Command) -> Command:
             raise
         except LockgateError as error:
             sys.stderr.write(f"{error}\n")
-            return 2 if isinstance(error, UnreadableError) else 1
+            return 2 if isinstance(error, (UnreadableError, OutOfReachError)) else 1
         except BrokenPipeError:
             return 1
 

@@ -22,6 +22,7 @@ from proxy.receipt.statement import EVENTS
 _TIME: Final = re.compile(
     r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:[Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
 )
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _AGO: Final = re.compile(r"(\d{1,6})(s|min|m|h|d)(?: ago)?", re.ASCII)
 _UNITS: Final = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
 _TIMES: Final = "RFC 3339, a date, today, yesterday, or 2h ago (s, min, h, d); UTC"
@@ -47,7 +48,7 @@ def add_query(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--problem", choices=sorted(PROBLEMS), metavar="CODE", help="as answers say it"
     )
-    which.add_argument("--id", metavar="UUID", help="transfer id")
+    which.add_argument("--id", type=transfer_id, metavar="UUID", help="transfer id")
     which.add_argument("--digest", type=_digest, help="SHA-256 of what was delivered: hexadecimal")
     order = parser.add_argument_group("how many, in which order")
     order.add_argument("-n", "--lines", type=_lines, metavar="N", help="the newest N of them")
@@ -91,7 +92,7 @@ def _query(arguments: argparse.Namespace) -> Query:
         route=arguments.route,
         kind=kind,
         problem=arguments.problem,
-        transfer_id=None if arguments.id is None else arguments.id.lower(),
+        transfer_id=arguments.id,
         digest=arguments.digest,
     )
 
@@ -135,6 +136,13 @@ def _digest(text: str) -> bytes:
     if len(octets) != 32:
         raise argparse.ArgumentTypeError("not a SHA-256 digest: 64 hexadecimal digits")
     return octets
+
+
+def transfer_id(text: str) -> str:
+    """An id as receipts have it."""
+    if _UUID.fullmatch(text) is None:
+        raise argparse.ArgumentTypeError("not a transfer id, which is a UUID")
+    return text.lower()
 
 
 def _lines(text: str) -> int:

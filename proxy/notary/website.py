@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from proxy.errors import EvidenceError
+from proxy.errors import OutOfReachError
 from proxy.notary.client import Client, Unreachable
 from proxy.receipt.merkle import TILE_WIDTH
 from proxy.receipt.tiles import MAX_ENTRY
@@ -12,7 +12,7 @@ _MOST: Final = TILE_WIDTH * (MAX_ENTRY + 2)
 
 
 class Website:
-    """A log's URL. What cannot be read raises `EvidenceError`; one file is asked for at a time."""
+    """A log's URL. What cannot be had raises `OutOfReachError`; one file is asked for at a time."""
 
     def __init__(self, url: str) -> None:
         """Raises `EvidenceError` unless `url` is http:// or https:// and the prefix of a log."""
@@ -24,11 +24,11 @@ class Website:
         try:
             status, _, body = self._client.ask("GET", f"/{name}")
         except Unreachable as error:
-            raise EvidenceError(f"{self.url}/{name}: {error}") from None
+            raise OutOfReachError(f"{self.url}/{name}: {error}") from None
         if status in (404, 410):
             return None
         if status != 200:
-            raise EvidenceError(f"{self.url}/{name}: the server answered {status}")
+            raise OutOfReachError(f"{self.url}/{name}: the server answered {status}")
         return body
 
     def close(self) -> None:

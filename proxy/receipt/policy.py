@@ -77,6 +77,15 @@ class Policy:
             return name in cosigned
         return sum(self._met(member, cosigned) for member in group.members) >= group.threshold
 
+    def missing(self, cosigned: Collection[str]) -> list[str]:
+        """Witnesses that would count towards the quorum and are none of these, in their order."""
+        counting, names = set[str](), [] if self.quorum is None else [self.quorum]
+        while names:
+            name = names.pop()
+            counting.add(name)
+            names += self.groups[name].members if name in self.groups else ()
+        return [each.name for each in self.witnesses if each.name in counting - set(cosigned)]
+
 
 def display(name: str) -> str:
     """A name as it can be printed: it may be any octets."""

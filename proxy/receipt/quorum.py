@@ -55,7 +55,8 @@ def require_quorum(
         cosigned = policy.cosigned(parsed)
         if not policy.met_by(cosigned):
             who = ", ".join(sorted(map(display, cosigned))) or "nobody"
-            raise EvidenceError(f"the quorum is not met: cosigned by {who}")
+            lacking = ", ".join(map(display, policy.missing(cosigned)))
+            raise EvidenceError(f"the quorum is not met: cosigned by {who}, not by {lacking}")
     return found
 
 

@@ -2,10 +2,11 @@
 
 import os
 import pty
+import socket
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -75,7 +76,13 @@ def website(store: Path) -> Iterator[str]:
         def log_message(self, *arguments: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(store))) as server:
+    with serving(partial(Quiet, directory=str(store))) as url:
+        yield url
+
+
+@contextmanager
+def serving(handler: Callable[..., SimpleHTTPRequestHandler]) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -139,7 +146,10 @@ def test_what_a_policy_demands_is_looked_for_in_both_checkpoints(
     line = ["receipts", "audit", str(store), "--key", str(store / "receipts.pub")]
     line += ["--policy", str(policy)]
     assert main(line) == 1
-    assert capsys.readouterr().err == "checkpoint: the quorum is not met: cosigned by nobody\n"
+    assert (
+        capsys.readouterr().err
+        == "checkpoint: the quorum is not met: cosigned by nobody, not by w\n"
+    )
     earlier = files(ENTRIES[:300])["checkpoint"]
     found = note.parse_checkpoint(note.parse(earlier).text)
     cosignature = note.witness(found, "w.example", WITNESS, 1_700_000_000)
@@ -239,6 +249,36 @@ def test_processes_find_what_one_finds(tmp_path: Path) -> None:
         audit_log(wrong, Demand(VKEYS), KEYS, crew=crew)
     with helpers(folder, 1) as crew:
         assert crew is None
+
+
+def test_a_server_that_does_not_answer_leaves_the_log_unchecked_and_not_found_wrong(
+    website: str, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    assert main(words(store, log=f"http://127.0.0.1:{port}")) == 2
+    assert "Connection refused" in capsys.readouterr().err
+    assert main(words(store, log=f"{website}/nothing")) == 1, "it answers: there is no log"
+    (store / "tile/entries/001").write_bytes(b"")
+    assert main(words(store, log=website)) == 1, "it answers: the log is wrong"
+
+
+def test_a_server_that_ends_in_the_middle_of_an_audit_leaves_the_log_unchecked(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Ending(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            if self.path == "/tile/entries/001":
+                self.send_error(503)
+            else:
+                super().do_GET()
+
+    with serving(partial(Ending, directory=str(store))) as url:
+        assert main(words(store, log=url)) == 2
+    assert "the server answered 503" in capsys.readouterr().err
 
 
 def test_processes_read_a_website_by_themselves(website: str) -> None:

@@ -33,6 +33,7 @@ from tests.notary.samples import (
 
 SENT, TRANSFER_KEY = b'{"ssn":"123-45-6789"}', bytes(range(32))
 VKEYS = [str(ed25519_vkey(ORIGIN, LOG_KEY)), str(mldsa44_vkey(ORIGIN, PQ_KEY))]
+THE_ID = "8e2f0b8e-6a5c-4f0e-9f1e-3d8a2c0b7a11"
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -45,7 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a log of three entries, keys, the content that was sent and saved headers."""
     folder = tmp_path_factory.mktemp("site")
     digest = Digest(len(SENT), hmac_sha256=hmac.digest(TRANSFER_KEY, SENT, "sha256"))
-    found = outcome(transfer_id="the-id")
+    found = outcome(transfer_id=THE_ID)
     found = replace(found, request=replace(found.request, received=digest))
 
     async def make() -> None:
@@ -95,9 +96,9 @@ AUDIT = ("audit", "log", "--vkey", VKEYS[0], "--vkey", VKEYS[1], "--key", "recei
 def test_list_tells_one_line_an_entry_and_filters(run: Run) -> None:
     code, out, _ = run("list", "log")
     assert (code, len(out.splitlines())) == (0, 3)
-    assert "the-id" in out
+    assert THE_ID in out
     assert run("list", "log", "--verdict", "delivered")[1].split()[0] == "1"
-    assert run("list", "log", "--id", "the-id")[1].split()[0] == "1"
+    assert run("list", "log", "--id", THE_ID)[1].split()[0] == "1"
     assert run("list", "log", "--route", "reports")[1].split()[0] == "2"
     assert run("list", "log", "--route", "reports", "--verdict", "failed")[1] == ""
     lines = run("list", "log", "--json")[1].splitlines()
@@ -105,7 +106,7 @@ def test_list_tells_one_line_an_entry_and_filters(run: Run) -> None:
 
 
 def test_show_tells_by_index_and_by_transfer_id(run: Run, place: Path) -> None:
-    for which in ("1", "the-id"):
+    for which in ("1", THE_ID):
         code, out, _ = run("show", "log", which)
         assert code == 0
         assert "delivered: the whole message was forwarded" in out

@@ -362,11 +362,20 @@ def test_a_log_is_read_by_its_url_as_far_as_its_checkpoint(run: Run, place: Path
 def test_a_url_that_leads_elsewhere_is_not_followed(run: Run, place: Path) -> None:
     with served(place) as url:
         code, out, err = run("list", f"{url}/moved")
-        assert (code, out) == (1, "")
+        assert (code, out) == (2, "")
         assert "302" in err
     for address in ("file:///etc", "ftp://example/log", f"{url}/store?x=1"):
         assert run("list", address)[:2] == (2, "")
-    assert run("list", f"{url}/store")[:2] == (1, "")
+    code, out, err = run("list", f"{url}/store")
+    assert (code, out, "Connection refused" in err) == (2, "", True)
+
+
+@pytest.mark.parametrize("word", ["7", "the-id", UUID[:-1], UUID + "0", "*"])
+def test_an_id_that_is_none_is_a_usage_error(run: Run, word: str) -> None:
+    for command in (["list", "store"], ["export", "store", "--format", "csv"]):
+        code, out, err = run(*command, "--id", word)
+        assert (code, out) == (2, "")
+        assert "argument --id: not a transfer id, which is a UUID" in err
 
 
 def test_a_folder_that_is_not_there_is_a_usage_error(run: Run) -> None:
