@@ -95,7 +95,10 @@ def test_it_needs_cryptography_and_the_standard_library_and_is_short() -> None:
     roots |= {a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
     foreign = {str(name).split(".")[0] for name in roots} - sys.stdlib_module_names
     assert foreign == {"cryptography"}
-    assert len([line for line in text.splitlines() if line.strip()]) < 80
+    imports = max(
+        node.lineno for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))
+    )
+    assert len([line for line in text.splitlines()[imports:] if line.strip()]) < 65
 
 
 def test_it_runs_and_says_what_it_verified(proven: Path) -> None:
@@ -103,7 +106,7 @@ def test_it_runs_and_says_what_it_verified(proven: Path) -> None:
     assert (code, err) == (0, "")
     assert out.startswith("verified: delivered:")
     code, out, err = run(*files(proven, 2, "receipts.pub"), *VKEYS)
-    assert (code, out, err) == (1, "", "does not verify: this is not what was delivered\n")
+    assert (code, out, err) == (1, "", "does not verify: not what was delivered\n")
     code, out, err = run(*files(proven, 2), VKEYS[0].replace("+", "+0", 1))
     assert (code, out) == (1, "")
     assert err.startswith("does not verify: ")
