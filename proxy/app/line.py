@@ -12,6 +12,7 @@ import trio
 from proxy.app.bundle import refusal
 from proxy.app.control import Control, EndedError, Message
 from proxy.app.privileges import become
+from proxy.app.start import call_process
 from proxy.errors import ConfigError
 
 _CODECS: Final = ("ascii", "latin-1", "idna", "punycode")
@@ -20,11 +21,12 @@ _CODECS: Final = ("ascii", "latin-1", "idna", "punycode")
 Answer = Callable[[Message, list[int]], Awaitable[Message]]
 
 
-def open_line() -> Control:
+def open_line(name: str) -> Control:
     """The line whose descriptor the command names; first of all be the user that it names.
 
-    Signals are the supervisor's: it drains us.
+    `name`: what the process is called. Signals are the supervisor's: it drains us.
     """
+    call_process(name)  # who has become another user may not
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     if len(sys.argv) > 2:

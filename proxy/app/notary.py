@@ -145,7 +145,7 @@ class NotaryProcess:
 
 
 async def _main() -> None:
-    control = open_line()
+    control = open_line("lockgate-notary")
     async with trio.open_nursery() as house:
         process = NotaryProcess(house)
         await answer_all(control, process.answer)

@@ -7,7 +7,7 @@ import trio
 
 from proxy.app import single, supervisor
 from proxy.app.prepare import prepare_all
-from proxy.app.start import worker_count
+from proxy.app.start import call_process, worker_count
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import load
@@ -15,6 +15,7 @@ from proxy.settings.load import load
 
 def run(path: Path) -> int:
     """Run the proxy in the foreground; the process's exit code. Raises ConfigError."""
+    call_process("lockgate")
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
     return trio.run(_main, path)
 

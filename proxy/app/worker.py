@@ -114,7 +114,7 @@ def _socket(fd: int) -> trio.socket.SocketType:
 
 
 async def _main() -> int:
-    control = open_line()
+    control = open_line("lockgate-worker")
     async with trio.open_nursery() as house:
         on_time = await Worker(control, house).run()
         house.cancel_scope.cancel()

@@ -119,6 +119,13 @@ def test_what_a_dead_worker_had_forwarded_is_undecided_at_once(
     assert len(listed.stdout.splitlines()) == 1, listed
 
 
+def test_operators_tell_the_processes_apart_by_their_names(gateway: Gateway) -> None:
+    names = {"supervisor": "lockgate", "notary": "lockgate-notary", "worker": "lockgate-worker"}
+    for kind, name in names.items():
+        for pid in gateway.processes(kind):
+            assert Path(f"/proc/{pid}/comm").read_text() == f"{name}\n"
+
+
 def test_without_a_notary_nothing_is_forwarded_and_readiness_says_so(
     gateway: Gateway, receiver: Receiver
 ) -> None:
