@@ -16,7 +16,7 @@ from proxy.cli.send_exchange import Answer
 from proxy.cli.send_place import Payload
 from proxy.cli.send_receipt import Sent, link, receipts, require_evidence
 from proxy.edge.inbound import Inbound
-from proxy.edge.listener import Listener, bind
+from proxy.edge.listener import Listener, Serve, bind
 from proxy.edge.stream import Stream
 from proxy.errors import EvidenceError
 from proxy.model import Framing, Peer
@@ -243,25 +243,31 @@ class Server:
         return [receipt_field([self.further, self.receipt()]), receipt_key_field(KEY)]
 
 
-@pytest.mark.parametrize("server", [Server(), Server(b"{}")], ids=["linked", "second of two"])
-async def test_our_receipt_is_fetched_where_only_its_link_came_and_is_the_last_of_a_list(
-    sent: Sent, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "receipts.pub").write_bytes(public_pem(SIGNER))
+async def send(serve: Serve, folder: Path, *words: str | Path) -> int:
+    """The exit code of `lockgate send` to somebody who answers by `serve`."""
     listener = Listener(
         "test",
-        bind("127.0.0.1:0", tmp_path),
+        bind("127.0.0.1:0", folder),
         ListenerLimits(),
         lambda: None,
         metrics=Metrics(),
         log=Log(),
     )
-    words = ["send", f"http://{listener.address}/orders/1", str(sent.content.path)]
-    words += ["--receipts-key", str(tmp_path / "receipts.pub")]
+    line = ["send", f"http://{listener.address}/orders/1", *map(str, words)]
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(listener.run, nursery, server.serve)
-        code = await trio.to_thread.run_sync(main, words)
+        nursery.start_soon(listener.run, nursery, serve)
+        code = await trio.to_thread.run_sync(main, line)
         nursery.cancel_scope.cancel()
+    return code
+
+
+@pytest.mark.parametrize("server", [Server(), Server(b"{}")], ids=["linked", "second of two"])
+async def test_our_receipt_is_fetched_where_only_its_link_came_and_is_the_last_of_a_list(
+    sent: Sent, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "receipts.pub").write_bytes(public_pem(SIGNER))
+    words = (sent.content.path, "--receipts-key", tmp_path / "receipts.pub")
+    code = await send(server.serve, tmp_path, *words)
     assert code == 0, capsys.readouterr().out
     out = capsys.readouterr().out
     assert "verified, signed by" in out
@@ -284,20 +290,8 @@ async def test_a_receipt_that_was_not_saved_is_told_and_exits_1(
     sent: Sent, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "folder").mkdir()
-    listener = Listener(
-        "test",
-        bind("127.0.0.1:0", tmp_path),
-        ListenerLimits(),
-        lambda: None,
-        metrics=Metrics(),
-        log=Log(),
-    )
-    words = ["send", f"http://{listener.address}/orders/1", str(sent.content.path)]
-    words += ["--receipt-out", str(tmp_path / "folder" / "receipt.json")]
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(listener.run, nursery, Removing(tmp_path / "folder").serve)
-        code = await trio.to_thread.run_sync(main, words)
-        nursery.cancel_scope.cancel()
+    words = (sent.content.path, "--receipt-out", tmp_path / "folder" / "receipt.json")
+    code = await send(Removing(tmp_path / "folder").serve, tmp_path, *words)
     out = capsys.readouterr().out
     assert code == 1
     assert out.startswith("delivered, but the receipt could not be saved: 201")
@@ -318,18 +312,6 @@ async def test_an_early_answer_ends_the_sending(
         await client.send_end(b"", ())
         await stream.linger(5)
 
-    listener = Listener(
-        "test",
-        bind("127.0.0.1:0", tmp_path),
-        ListenerLimits(),
-        lambda: None,
-        metrics=Metrics(),
-        log=Log(),
-    )
-    words = ["send", f"http://{listener.address}/", str(large), "--json", "--no-receipt"]
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(listener.run, nursery, serve)
-        code = await trio.to_thread.run_sync(main, words)
-        nursery.cancel_scope.cancel()
+    code = await send(serve, tmp_path, large, "--json", "--no-receipt")
     told = orjson.loads(capsys.readouterr().out)
     assert (code, told["status"], told["early"], told["delivered"]) == (1, 503, True, False)

@@ -2,10 +2,9 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
-from tests.project.tree import ROOT, pyproject, read
+from tests.project.tree import ROOT, bench, pyproject, read
 
 
 def test_what_must_hold_is_checked_and_tested_in_one_executable() -> None:
@@ -34,19 +33,9 @@ def test_warnings_are_errors_and_nothing_is_expected_to_fail_in_silence() -> Non
 
 def test_the_bench_measures_and_leaves_nothing_behind(tmp_path: Path) -> None:
     sizes = ["--rounds", "1", "--transfers", "16", "--mebibytes", "1"]
-    done = subprocess.run(
-        [sys.executable, "-m", "loadtest", *sizes],
-        cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    (row,) = [line for line in done.stdout.splitlines() if line.startswith("lockgate ")]
+    told = bench("loadtest", sizes, tmp_path)
+    (row,) = [line for line in told.splitlines() if line.startswith("lockgate ")]
     small, _, bulk, _ = row.removeprefix("lockgate ").split()
     assert float(small) > 0
     assert float(bulk) > 0
-    assert "nginx" in done.stdout
-    assert list(tmp_path.iterdir()) == []
+    assert "nginx" in told

@@ -1,6 +1,9 @@
 """What the checkout looks like: its files, its modules, what they import."""
 
 import ast
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,22 @@ PACKAGE = ROOT / "proxy"
 
 def read(path: str) -> str:
     return (ROOT / path).read_text()
+
+
+def bench(module: str, sizes: list[str], temporary: Path) -> str:
+    """What a bench prints; it leaves nothing behind in its temporary folder."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *sizes],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(temporary.iterdir()) == []
+    return done.stdout
 
 
 def pyproject() -> dict[str, Any]:

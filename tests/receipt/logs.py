@@ -3,25 +3,26 @@
 import hashlib
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-from proxy.model import Content, Digest, Event, Outcome, Peer, Report, Verdict
+from proxy.model import Event, Outcome, Peer
 from proxy.receipt import dsse, note, statement
 from proxy.receipt.merkle import Tree, leaf_hash
 from proxy.receipt.statement import Place
 from proxy.receipt.tiles import ENTRIES, bundle, tile_path
 from proxy.receipt.vkey import ed25519_vkey, mldsa44_vkey
+from tests.receipt import outcomes
+from tests.receipt.outcomes import ORIGIN as ORIGIN
+from tests.receipt.outcomes import START as START
 
-ORIGIN = "receipts.example/gateway-a"
 RECEIPT_KEY = Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)
 NEXT_KEY = Ed25519PrivateKey.from_private_bytes(bytes([4]) * 32)
 LOG_KEY = Ed25519PrivateKey.from_private_bytes(bytes([2]) * 32)
 PQ_KEY = MLDSA44PrivateKey.from_seed_bytes(bytes([3]) * 32)
-START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 VKEYS = (ed25519_vkey(ORIGIN, LOG_KEY), mldsa44_vkey(ORIGIN, PQ_KEY))
 KEYS = (RECEIPT_KEY.public_key(),)
 
@@ -31,29 +32,12 @@ def outcome(number: int, sender: str = "192.0.2.9", **changes: Any) -> Outcome:
     values: dict[str, Any] = {
         "attempt_id": hashlib.sha256(b"attempt %d" % number).digest()[:16],
         "transfer_id": str(uuid.UUID(int=number)),
-        "verdict": Verdict.DELIVERED,
-        "status": 201,
-        "problem": None,
-        "listener": "ingest",
-        "route": "orders",
-        "upstream": "warehouse",
-        "method": "POST",
-        "target_hmac": b"\x0a" * 32,
-        "content_length": 100,
-        "request": Content(
-            received=Digest(100, hmac_sha256=b"\x0b" * 32),
-            delivered=Digest(90, sha256=hashlib.sha256(b"masked").digest()),
-            report=Report("json", 1, {"$.ssn": 1}, {"us_ssn": 1}, None, changed=True),
-            label="confidential",
-        ),
-        "answer_status": 201,
         "answer": None,
         "sender": Peer(address=sender),
         "receiver": None,
-        "policy_sha256": b"\x0d" * 32,
         "received_at": START,
     }
-    return Outcome(**(values | changes))
+    return outcomes.outcome(**(values | changes))
 
 
 class Maker:

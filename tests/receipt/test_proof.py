@@ -10,7 +10,7 @@ from proxy.errors import EvidenceError
 from proxy.receipt import note, proof
 from proxy.receipt.merkle import leaf_hash
 from proxy.receipt.tiles import ENTRIES, bundle, tile_path
-from tests.receipt.test_merkle import LEAVES, MOST, ROOTS, naive_root, stored
+from tests.receipt.test_merkle import LEAVES, MOST, ROOTS, naive_path, stored
 from tests.receipt.witnesses import ED, MLDSA, by_log, cosigned, head
 
 
@@ -33,18 +33,6 @@ def log(size: int) -> dict[str, bytes]:
 def checkpoint(size: int) -> bytes:
     found = head(size)
     return note.render(found.text, by_log(found))
-
-
-def naive_path(index: int, leaves: list[bytes]) -> list[bytes]:
-    """RFC 6962, section 2.1.1, word for word: PATH(m, D[n])."""
-    if len(leaves) == 1:
-        return []
-    middle = 1
-    while middle * 2 < len(leaves):
-        middle *= 2
-    if index < middle:
-        return [*naive_path(index, leaves[:middle]), naive_root(leaves[middle:])]
-    return [*naive_path(index - middle, leaves[middle:]), naive_root(leaves[:middle])]
 
 
 @given(size=st.integers(1, MOST), data=st.data())
