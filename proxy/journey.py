@@ -154,13 +154,9 @@ async def forward(
     Raises UpstreamFailure, or what the content stops refuse in mid-stream.
     """
     transfer.receiver = upstream.certificate
-    request = answers.upstream_request(transfer, upstream, whole=held.whole)
+    request = answers.upstream_request(transfer, upstream, held)
     await keeper.notary.intend(transfer.intent())
-    if held.whole:
-        head = await upload.forward_whole(transfer, upstream, request, held)
-    else:
-        head = await upload.forward_stream(transfer, client, upstream, request, held)
-    transfer.answer_head = head
+    transfer.answer_head = await upload.forward(transfer, client, upstream, request, held)
     if not transfer.sent_whole:
         client.require_close()
 
@@ -182,10 +178,12 @@ async def answer(keeper: Keeper, client: Inbound, transfer: Transfer, upstream: 
     receipt = await conclude(keeper, transfer, reply.status, None)
     earlier = answers.earlier_receipts(transfer, held.trailers)
     proof = answers.receipt_fields(transfer, receipt, reply.place, earlier)
+    trailers = answers.trailers(transfer, reply, held)
     if streamed:
-        await client.send_end(held.data, proof)
+        await client.send_end(held.data, (*trailers, *proof))
     else:
-        await client.send_whole(reply.status, [*reply.fields, *proof], held.data, reply.framing)
+        fields = [*reply.fields, *proof]
+        await client.send_whole(reply.status, fields, held.data, reply.framing, tuple(trailers))
 
 
 async def refuse(keeper: Keeper, client: Inbound, transfer: Transfer, refusal: Refusal) -> None:

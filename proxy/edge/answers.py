@@ -2,7 +2,7 @@
 
 held answer         Transfer-Receipt and Link in the head: the receipt is durable before it
 streamed, chunked   Transfer-Receipt in a trailer, behind the octets that were withheld for it
-streamed, sized     nothing can follow the content: the log alone has the receipt
+streamed, sized     nothing can follow the content: a Link in the head leads to the receipt
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal
 from proxy.model import AnswerHead, Earlier, Framing, Headers, Receipt
 from proxy.wire import headers as wire
-from proxy.wire.crossing import without_conditions
+from proxy.wire.crossing import announced_trailers, crossing_trailers, without_conditions
+from proxy.wire.outbound import spelt
 
 _MAX_INLINE = 8 * 1024
 """Octets of a Transfer-Receipt field. Where those of the hops behind us make it longer, ours goes
@@ -36,15 +37,17 @@ class Reply:
     fields: Fields
     framing: Framing
     place: Place
+    keep_digest: bool
+    """True when what the upstream says of the content holds for the sender too."""
 
 
-def upstream_request(transfer: Transfer, upstream: Outbound, *, whole: bool) -> Request:
+def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Request:
     """The head that goes to the upstream (docs/http.md).
 
     Raises Refusal: loop, head-too-large, condition-refused.
     """
     head, flow, gate = transfer.known_head, transfer.known_request, transfer.gate
-    unseen = flow.format == "opaque"
+    unseen, whole = flow.format == "opaque", held.whole
     changed = whole and flow.changed
     keep_digest = not changed and (unseen or whole)
     ours = whole and not head.framing.empty and not (keep_digest and head.values(b"content-digest"))
@@ -67,31 +70,40 @@ def upstream_request(transfer: Transfer, upstream: Outbound, *, whole: bool) -> 
         fields = [field for field in fields if field[0] not in refused]
         fields.append((b"accept-encoding", b"identity"))
     digest_trailer = not whole and not unseen
-    if digest_trailer:
-        fields.append((b"trailer", b"Content-Digest"))
+    trailers = crossing_trailers(head.headers, held.trailers, keep_digest)
+    # What is whole has its digest in the head by now, and is chunked for no more than trailers.
+    trailers = [pair for pair in trailers if pair[0] != b"content-digest"]
+    names = [name for name, _ in trailers]
+    if not whole:
+        names = announced_trailers(head.headers, keep_digest)
+        names += [b"content-digest"] if digest_trailer else []
+    fields += _announce(names)
     framing = Framing(length=flow.delivered_size) if whole else head.framing
-    if digest_trailer:
+    if digest_trailer or trailers:
         framing = Framing(chunked=True)
-    return Request(head.method, head.target, fields, framing, digest_trailer)
+    return Request(
+        head.method, head.target, fields, framing, digest_trailer, keep_digest, tuple(trailers)
+    )
 
 
 def reply(transfer: Transfer, held: Held) -> Reply:
     """The head of an upstream's answer as it goes on."""
     head, flow, route = transfer.known_answer_head, transfer.known_answer, transfer.known_lane.route
     unchanged = flow.format == "opaque" or (held.whole and not flow.changed)
+    keep_digest = unchanged and not _hides(transfer)
     fields = wire.forward_answer(
         head,
         gateway=transfer.gate.loaded.settings.name,
         transfer_id=transfer.id,
-        keep_digest=unchanged and not _hides(transfer),
+        keep_digest=keep_digest,
     )
     if not head.values(b"date"):
         fields.append(_date())
     place = _place(route.receipt, held, transfer)
     framing = head.framing
-    if place == "trailer":
+    trailing = crossing_trailers(head.headers, held.trailers, keep_digest)
+    if place == "trailer" or (trailing and _takes_trailers(transfer)):
         framing = Framing(chunked=True)
-        fields.append((b"trailer", b"Transfer-Receipt"))
     elif not transfer.answer_has_body:
         unseen = route.response.content == ["opaque"]
         framing = _spoken_of(head) if unseen else Framing(length=0)
@@ -101,7 +113,29 @@ def reply(transfer: Transfer, held: Held) -> Reply:
         framing = Framing(chunked=True)
     if place == "link":
         fields += _pointer(transfer, transfer.id)
-    return Reply(head.status, fields, framing, place)
+    if framing.chunked and _takes_trailers(transfer):
+        names = announced_trailers(head.headers, keep_digest)
+        names = [name for name, _ in trailing] if held.whole else names
+        fields += _announce(names + [b"transfer-receipt"] * (place == "trailer"))
+    return Reply(head.status, fields, framing, place, keep_digest)
+
+
+def trailers(transfer: Transfer, reply: Reply, held: Held) -> Fields:
+    """The trailers of an upstream's answer as they go on, without what the receipt adds."""
+    head = transfer.known_answer_head
+    return crossing_trailers(head.headers, held.trailers, reply.keep_digest)
+
+
+def _announce(names: list[bytes]) -> Fields:
+    """Trailer, where there is anything to announce (RFC 9110, section 6.6.2)."""
+    found = dict.fromkeys(map(spelt, names))
+    return [(b"trailer", b", ".join(found))] if found else []
+
+
+def _takes_trailers(transfer: Transfer) -> bool:
+    """True where trailers can follow: content does, and HTTP/1.0 has none."""
+    modern = transfer.known_head.http_version == "1.1"
+    return modern and transfer.known_answer_head.framing.length != 0
 
 
 def _hides(transfer: Transfer) -> bool:
@@ -116,13 +150,13 @@ def _place(wanted: str, held: Held, transfer: Transfer) -> Place:
     """Where the receipt can stand: HTTP/1.0 has no trailers, and a stated length ends an answer."""
     if wanted == "log":
         return "log"
-    trailers = transfer.known_head.http_version == "1.1" and transfer.answer_has_body
-    if wanted == "trailer" and trailers:
-        return "trailer"
+    possible = _takes_trailers(transfer)
+    if wanted == "trailer":
+        return "trailer" if possible else "link"
     if held.whole:
         return "header"
     sized = transfer.known_answer_head.framing.length is not None
-    if wanted == "header" or not trailers or (sized and transfer.known_answer.format == "opaque"):
+    if wanted == "header" or not possible or (sized and transfer.known_answer.format == "opaque"):
         return "link"
     return "trailer"
 

@@ -21,6 +21,8 @@ class Inbound:
         """True once the head of the final answer has been sent."""
         self._cancel_idle: trio.CancelScope | None = None
         self._draining = False
+        self._torn = False
+        """True while something is being sent, and for good when that was cut short."""
 
     async def wait(self) -> bool:
         """Wait for the first octet of a request; False when none will come."""
@@ -93,6 +95,14 @@ class Inbound:
         """Let a sender that asked first send its content (RFC 9110, section 10.1.1)."""
         await self._send([self._http.send_continue()])
 
+    async def send_interim(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Send an interim answer, where the sender knows such. One that is gone learns nothing,
+        and whoever sends it the final answer learns that."""
+        try:
+            await self._send([self._http.send_interim(status, headers)])
+        except Disconnected:
+            pass
+
     async def send_head(
         self, status: int, headers: list[tuple[bytes, bytes]], framing: Framing
     ) -> None:
@@ -106,14 +116,16 @@ class Inbound:
         headers: list[tuple[bytes, bytes]],
         body: bytes,
         framing: Framing | None = None,
+        trailers: Headers = (),
     ) -> None:
         """Send a whole answer in one write. Raises Disconnected.
 
-        `framing` is for answers without a body that speak of one: to HEAD, and 304.
+        `framing` is for answers with trailers, and for those without a body that speak of one: to
+        HEAD, and 304.
         """
         self.answering = True
         head = self._http.send_head(status, headers, framing or Framing(length=len(body)))
-        await self._send([head, *self._http.send_data(body), self._http.send_end()])
+        await self._send([head, *self._http.send_data(body), self._http.send_end(trailers)])
 
     async def send_data(self, data: bytes) -> None:
         """Send a piece of a streamed answer. Raises Disconnected."""
@@ -124,8 +136,12 @@ class Inbound:
         await self._send([*self._http.send_data(last), self._http.send_end(trailers)])
 
     async def _send(self, pieces: list[bytes]) -> None:
+        if self._torn:
+            raise Disconnected("what was sent before did not go out whole")
+        self._torn = True
         with trio.move_on_after(self._limits.idle_timeout):
             await self.stream.send(pieces)
+            self._torn = False
             return
         raise Disconnected("the sender does not read its answer")
 

@@ -57,11 +57,18 @@ class Outbound:
         await self._send([self._http.send_head(method, target, headers, framing)])
 
     async def send_whole(
-        self, method: str, target: str, headers: list[tuple[bytes, bytes]], body: bytes
+        self,
+        method: str,
+        target: str,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        framing: Framing | None = None,
+        trailers: Headers = (),
     ) -> None:
-        """Send a whole request in one write."""
-        head = self._http.send_head(method, target, headers, Framing(length=len(body)))
-        await self._send([head, *self._http.send_data(body), self._http.send_end()])
+        """Send a whole request in one write; by its length, unless `framing` is for trailers."""
+        framing = framing or Framing(length=len(body))
+        head = self._http.send_head(method, target, headers, framing)
+        await self._send([head, *self._http.send_data(body), self._http.send_end(trailers)])
 
     async def send_data(self, data: bytes) -> None:
         await self._send(self._http.send_data(data))
@@ -79,11 +86,18 @@ class Outbound:
     async def head(self) -> AnswerHead:
         """The head of the final answer; interim ones are passed over. Raises UpstreamFailure."""
         while True:
-            event = await self._next()
-            if isinstance(event, ResponseHead):
-                return event.head
-            if not isinstance(event, Informational):
-                raise UpstreamFailure("upstream-closed", "the connection ended before an answer")
+            event = await self.any_head()
+            if isinstance(event, AnswerHead):
+                return event
+
+    async def any_head(self) -> AnswerHead | Informational:
+        """The head of the final answer, or an interim one before it. Raises UpstreamFailure."""
+        event = await self._next()
+        if isinstance(event, ResponseHead):
+            return event.head
+        if isinstance(event, Informational):
+            return event
+        raise UpstreamFailure("upstream-closed", "the connection ended before an answer")
 
     async def body(self, timeout: float) -> Data | EndOfMessage:
         """The next piece of the answer, or its end; `timeout` in seconds without any octet."""

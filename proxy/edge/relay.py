@@ -39,13 +39,17 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The head that goes to the upstream. `digest_trailer`: a streamed body's digest follows it."""
+    """What goes to the upstream beside the content. `digest_trailer`: a streamed body's digest
+    follows it; `keep_digest`: what the sender says of the content holds there too."""
 
     method: str
     target: str
     headers: list[tuple[bytes, bytes]]
     framing: Framing
     digest_trailer: bool
+    keep_digest: bool
+    trailers: Headers
+    """Of what was held whole; a stream's are not known yet."""
 
 
 async def finish(flow: Flow, trailers: Headers) -> bytes:
@@ -76,7 +80,7 @@ async def hold(client: Inbound, flow: Flow, share: Share) -> Held:
         event = await client.body(flow.stall)
         if not isinstance(event, Data):
             ready.append(await finish(flow, event.trailers))
-            return Held(b"".join(ready), whole=True)
+            return Held(b"".join(ready), whole=True, trailers=event.trailers)
         piece = flow.feed(event.data)
         share.take(len(event.data))
         if piece:

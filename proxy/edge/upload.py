@@ -1,7 +1,8 @@
 """Sends a request on to the upstream, and hears what comes back, perhaps before it has all gone.
 
-    forward_whole    what is in memory and has been judged whole
-    forward_stream   what is in memory, then what the sender sends, judged as it comes
+    forward      what is in memory, and then, unless that is all, what the sender sends, judged as
+                 it comes; meanwhile it listens
+    what is small, and whole, goes in one write, before there is anything to hear
 
 Rules
 - The end of a message is the last thing to go, and only when everything has been judged: the last
@@ -10,6 +11,7 @@ Rules
 - An answer that comes before the end ends the sending: the request was not forwarded whole, and the
   verdict says so. While the end itself is on its way an answer waits for it, because it may well be
   the answer to the whole.
+- Interim answers go on to the sender as they come.
 """
 
 from collections.abc import Awaitable
@@ -21,56 +23,28 @@ from proxy.edge.outbound import Outbound
 from proxy.edge.relay import Held, Request, finish
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal, UpstreamFailure
-from proxy.model import AnswerHead
+from proxy.model import AnswerHead, Headers
+from proxy.wire.crossing import crossing_trailers
 from proxy.wire.digests import format_sha256
 from proxy.wire.events import Data
+from proxy.wire.headers import forward_interim
 
 _PIECE = 256 * 1024
-"""Octets of a held body that go out in one write."""
+"""Octets of a held body that go out in one write, so that slow is told from stalled."""
 _LAST_WORDS = 1.0
 """Seconds to look for an answer from an upstream that stopped taking the request, and for the end
 of a request to go out when the answer is there already."""
 
 
-async def forward_whole(
-    transfer: Transfer, upstream: Outbound, request: Request, held: Held
-) -> AnswerHead:
-    """Send a request that has been judged whole, and wait for the head of the answer."""
-    try:
-        await _send_whole(transfer, upstream, request, held.data)
-    except UpstreamFailure as failure:
-        return await _last_words(upstream, failure)
-    transfer.sent_whole = True
-    with trio.move_on_after(transfer.known_lane.pool.answer_timeout):
-        return await upstream.head()
-    raise UpstreamFailure("upstream-timeout", "no answer in time")
-
-
-async def _send_whole(
-    transfer: Transfer, upstream: Outbound, request: Request, data: bytes
-) -> None:
-    """In one write when it is small, else piece by piece, so that slow is told from stalled."""
-    stall = transfer.known_request.stall
-    head = (request.method, request.target, request.headers)
-    if len(data) <= _PIECE:
-        transfer.forwarded = len(data)
-        await _in_time(stall, upstream.send_whole(*head, data))
-        return
-    await _in_time(stall, upstream.send_head(*head, request.framing))
-    for start in range(0, len(data), _PIECE):
-        piece = data[start : start + _PIECE]
-        transfer.forwarded += len(piece)
-        await _in_time(stall, upstream.send_data(piece))
-    await _in_time(stall, upstream.send_end(b"", ()))
-
-
-async def forward_stream(
+async def forward(
     transfer: Transfer, client: Inbound, upstream: Outbound, request: Request, held: Held
 ) -> AnswerHead:
-    """Send what is held and stream the rest, listening for an answer that comes early.
+    """Send the request, and wait for the head of the answer, which may come early.
 
     Raises what the content stops refuse, Refusal when the sender fails, UpstreamFailure.
     """
+    if held.whole and len(held.data) <= _PIECE:
+        return await _forward_small(transfer, client, upstream, request, held.data)
     answer: AnswerHead | None = None
     failure: UpstreamFailure | None = None
     refusal: Refusal | None = None
@@ -79,7 +53,7 @@ async def forward_stream(
     async def listen() -> None:
         nonlocal answer, failure
         try:
-            answer = await upstream.head()
+            answer = await _answer_head(transfer, client, upstream)
         except UpstreamFailure as error:
             failure = error
         pump.enough()
@@ -99,6 +73,36 @@ async def forward_stream(
     if answer is not None:
         return answer
     raise failure or UpstreamFailure("upstream-timeout", "no answer in time")
+
+
+async def _forward_small(
+    transfer: Transfer, client: Inbound, upstream: Outbound, request: Request, data: bytes
+) -> AnswerHead:
+    head = (request.method, request.target, request.headers)
+    transfer.forwarded = len(data)
+    try:
+        sending = upstream.send_whole(*head, data, request.framing, request.trailers)
+        await _in_time(transfer.known_request.stall, sending)
+    except UpstreamFailure as failure:
+        return await _last_words(transfer, client, upstream, failure)
+    transfer.sent_whole = True
+    with trio.move_on_after(transfer.known_lane.pool.answer_timeout):
+        return await _answer_head(transfer, client, upstream)
+    raise UpstreamFailure("upstream-timeout", "no answer in time")
+
+
+async def _answer_head(transfer: Transfer, client: Inbound, upstream: Outbound) -> AnswerHead:
+    """The head of the final answer. Interim ones before it are for the sender, all of them: none
+    was asked for by us, since no expectation is passed on (RFC 9110, section 15.2)."""
+    gate, policy = transfer.gate, transfer.known_lane.route.response
+    unseen = policy.content == ["opaque"]
+    while True:
+        event = await upstream.any_head()
+        if isinstance(event, AnswerHead):
+            return event
+        name = gate.loaded.settings.name
+        fields = forward_interim(event.headers, gateway=name, keep_digest=unseen)
+        await client.send_interim(event.status, fields)
 
 
 class _Pump:
@@ -122,32 +126,50 @@ class _Pump:
 
     async def run(self, held: Held) -> None:
         """Send everything. Raises Refusal, UpstreamFailure."""
+        request = self._request
+        head = (request.method, request.target, request.headers, request.framing)
         with self._sending:
-            await self._run(held)
+            await _in_time(self._stall, self._upstream.send_head(*head))
+            if held.whole:
+                last, trailers = await self._pieces(held.data), request.trailers
+            else:
+                last, trailers = await self._stream(held.data)
+            self._transfer.forwarded += len(last)
+            self._ending = True
+            await _in_time(self._stall, self._upstream.send_end(last, trailers))
             self._transfer.sent_whole = True
 
-    async def _run(self, held: Held) -> None:
-        flow, request = self._transfer.known_request, self._request
-        head = (request.method, request.target, request.headers, request.framing)
-        await _in_time(self._stall, self._upstream.send_head(*head))
+    async def _pieces(self, data: bytes) -> bytes:
+        """Send what was judged whole, all but the last piece, which is returned."""
+        end = (len(data) - 1) // _PIECE * _PIECE
+        for start in range(0, end, _PIECE):
+            await self._send(data[start : start + _PIECE])
+        return data[end:]
+
+    async def _stream(self, piece: bytes) -> tuple[bytes, Headers]:
+        """Send `piece`, and what comes after it, as it is judged; return the last, and trailers."""
+        transfer, request = self._transfer, self._request
+        flow, kept = transfer.known_request, b""
         sized = request.framing.length is not None
-        piece, kept = held.data, b""
         while True:
             if sized and piece:
                 piece, kept = kept, piece
             if piece:
-                self._transfer.forwarded += len(piece)
-                await _in_time(self._stall, self._upstream.send_data(piece))
+                await self._send(piece)
             event = await self._client.body(self._stall)
             if not isinstance(event, Data):
                 break
             piece = flow.feed(event.data)
         last = kept + await finish(flow, event.trailers)
-        digest = ((b"content-digest", format_sha256(flow.delivered_sha256)),)
-        self._transfer.forwarded += len(last)
-        self._ending = True
-        end = self._upstream.send_end(last, digest if request.digest_trailer else ())
-        await _in_time(self._stall, end)
+        known = transfer.known_head.headers
+        trailers = crossing_trailers(known, event.trailers, request.keep_digest)
+        if request.digest_trailer:
+            trailers.append((b"content-digest", format_sha256(flow.delivered_sha256)))
+        return last, tuple(trailers)
+
+    async def _send(self, piece: bytes) -> None:
+        self._transfer.forwarded += len(piece)
+        await _in_time(self._stall, self._upstream.send_data(piece))
 
 
 async def _in_time(stall: float, sending: Awaitable[None]) -> None:
@@ -157,11 +179,13 @@ async def _in_time(stall: float, sending: Awaitable[None]) -> None:
     raise UpstreamFailure("upstream-timeout", "the upstream does not read")
 
 
-async def _last_words(upstream: Outbound, failure: UpstreamFailure) -> AnswerHead:
+async def _last_words(
+    transfer: Transfer, client: Inbound, upstream: Outbound, failure: UpstreamFailure
+) -> AnswerHead:
     """An upstream that closed on us may have answered first; otherwise `failure` stands."""
     with trio.move_on_after(_LAST_WORDS):
         try:
-            return await upstream.head()
+            return await _answer_head(transfer, client, upstream)
         except UpstreamFailure:
             pass
     raise failure

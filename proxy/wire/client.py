@@ -14,7 +14,7 @@ from proxy.model import Framing, Headers
 from proxy.wire.events import ClientEvent, Closed, Informational, NeedData, ResponseHead
 from proxy.wire.grammar import Ungrammatical, answer_head
 from proxy.wire.inbound import Inbound, Incomplete
-from proxy.wire.outbound import Fields, framed, send
+from proxy.wire.outbound import Fields, framed, send, spelt
 
 MAX_INTERIM = 16
 """Interim answers to one request; more are refused."""
@@ -46,6 +46,8 @@ class ClientConnection:
             raise self._fail("upstream-closed", "the upstream closed before it was asked")
         told = not framing.empty or method not in _WITHOUT_CONTENT
         fields = framed(headers, framing if told else None)
+        if any(name == b"te" for name, _ in headers):
+            fields.append((b"Connection", b"TE"))  # RFC 9110, section 10.1.4: it goes no further
         made = send(self._h11, h11.Request, method=method, target=target, headers=fields)
         self._method = method
         self._chunked = framing.length is None
@@ -57,7 +59,7 @@ class ClientConnection:
 
     def send_end(self, trailers: Headers = ()) -> bytes:
         """The end of the request. Trailers are left out where the framing cannot carry them."""
-        fields = list(trailers) if self._chunked else []
+        fields = [(spelt(name), value) for name, value in trailers] if self._chunked else []
         return b"".join(send(self._h11, h11.EndOfMessage, headers=fields))
 
     # --- what comes ---

@@ -6,7 +6,9 @@
 3. Where the content that arrives is not the content that was sent, or may not be, what was said of
    it stays behind: a digest of an unmasked body lets anyone enumerate what the mask hides. Any
    field named like a digest or a validator is one, since every vendor has its own.
-4. Names are compared with every sign read as "-" (`grammar.plain`), and a name that means something
+4. A trailer crosses where a header field of its name would, unless it is one that a reader acts on
+   before the content; the grammar has refused by then what only a head may hold at all.
+5. Names are compared with every sign read as "-" (`grammar.plain`), and a name that means something
    to anybody crosses in its proper spelling only: `Content_Encoding` and `Remote.User` do not.
 """
 
@@ -48,18 +50,16 @@ _ONLY_STANDARD = frozenset(
     b"accept accept-charset accept-encoding accept-language accept-ranges allow alt-svc etag from "
     b"last-modified link origin referer server user-agent".split()
 )
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]{1,256}")
 _READS = frozenset(["GET", "HEAD"])
+_BEFORE_CONTENT = _ONLY_STANDARD - {b"etag"}
 
 
-def crossing(headers: Headers, keep_digest: bool) -> Fields:
+def crossing(headers: Headers, keep_digest: bool, *, head: Headers | None = None) -> Fields:
     """The fields that cross, in order and as written; with `keep_digest` False, none that could be
-    a digest of content or a validator of it."""
-    nominated = {
-        option.strip(b" \t").lower()
-        for name, value in headers
-        if name == b"connection"
-        for option in value.split(b",")
-    }
+    a digest of content or a validator of it. `head` has the Connection, where `headers` has none.
+    """
+    nominated = set(options(headers if head is None else head, b"connection"))
     found: Fields = []
     for name, value in headers:
         known = plain(name)
@@ -70,6 +70,28 @@ def crossing(headers: Headers, keep_digest: bool) -> Fields:
         if keep_digest or not _is_of_content(known):
             found.append((name, value))
     return found
+
+
+def crossing_trailers(head: Headers, trailers: Headers, keep_digest: bool) -> Fields:
+    """The trailer fields that cross, of a message with this head (RFC 9110, section 6.5)."""
+    if not trailers:
+        return []
+    kept = crossing(trailers, keep_digest, head=head)
+    return [pair for pair in kept if plain(pair[0]) not in _BEFORE_CONTENT]
+
+
+def announced_trailers(head: Headers, keep_digest: bool) -> list[bytes]:
+    """The names that Trailer announces (RFC 9110, section 6.6.2), of those that may cross."""
+    names = [name for name in options(head, b"trailer") if _TOKEN.fullmatch(name)]
+    fields = crossing_trailers(head, tuple((name, b"") for name in names), keep_digest)
+    possible = [name for name, _ in fields if name == b"content-digest" or not is_essential(name)]
+    return list(dict.fromkeys(possible))
+
+
+def options(headers: Headers, wanted: bytes) -> list[bytes]:
+    """The members of a list of names, in lower case: of Connection, TE or Trailer."""
+    values = [value for name, value in headers if name == wanted]
+    return [option.strip(b" \t").lower() for value in values for option in value.split(b",")]
 
 
 def without_conditions(fields: Fields, method: str, *, hides: bool) -> Fields:

@@ -10,7 +10,7 @@ import orjson
 
 from proxy.errors import Refusal
 from proxy.model import AnswerHead, Head, Headers, Peer
-from proxy.wire.crossing import Fields, crossing
+from proxy.wire.crossing import Fields, crossing, options
 from proxy.wire.digests import format_sha256
 from proxy.wire.identity import identity_fields
 from proxy.wire.structured import NotStructured, format_bytes, format_list, parse_list
@@ -61,6 +61,8 @@ def forward_request(
     fields += [(b"via", value) for value in (*via, _via(head.http_version, gateway))]
     fields += identity_fields(peer, gateway=gateway, host=host, own_uri=own_uri)
     fields.append((b"transfer-id", transfer_id.encode("ascii")))
+    if _takes_trailers(head):
+        fields.append((b"te", b"trailers"))
     if label is not None:
         fields.append((b"data-sensitivity", label.encode("ascii")))
     if content_digest is not None and all(name != b"content-digest" for name, _ in kept):
@@ -76,17 +78,20 @@ def forward_answer(
     The upstream's receipts are taken off; `upstream_receipts` reads them from `head`. That it is a
     gateway, and answers for the second time, is passed on: it is why there is no content.
     """
-    fields = [
-        (name, value)
-        for name, value in crossing(head.headers, keep_digest)
-        if name != b"alt-svc" and not (name == b"link" and _OWN_LINKS in value)
-    ]
+    fields = _without_ours(crossing(head.headers, keep_digest))
     via = (*head.values(b"via"), _via(head.http_version, gateway))
     fields += [(b"via", value) for value in via]
     fields.append((b"transfer-id", transfer_id.encode("ascii")))
     if head.values(_DUPLICATE[0]) == (_DUPLICATE[1],):
         fields.append(_DUPLICATE)
     return fields
+
+
+def forward_interim(headers: Headers, *, gateway: str, keep_digest: bool) -> Fields:
+    """The fields of an interim answer (1xx) as the sender gets it."""
+    fields = _without_ours(crossing(headers, keep_digest))
+    via = tuple(value for name, value in headers if name == b"via")
+    return fields + [(b"via", value) for value in (*via, _via("1.1", gateway))]
 
 
 def repeated(transfer_id: str) -> Fields:
@@ -137,6 +142,21 @@ def problem(refusal: Refusal, transfer_id: str) -> tuple[Fields, bytes]:
     if refusal.retry_after is not None:
         fields.append((b"retry-after", b"%d" % refusal.retry_after))
     return fields, body + b"\n"
+
+
+def _without_ours(fields: Fields) -> Fields:
+    """Without what leads past the gate, and without links that look like ours."""
+    return [
+        (name, value)
+        for name, value in fields
+        if name != b"alt-svc" and not (name == b"link" and _OWN_LINKS in value)
+    ]
+
+
+def _takes_trailers(head: Head) -> bool:
+    """The sender takes trailers and knows that it tells nobody but us (RFC 9110, 10.1.4)."""
+    nominated = b"te" in options(head.headers, b"connection")
+    return nominated and b"trailers" in options(head.headers, b"te")
 
 
 def _via(version: str, gateway: str) -> bytes:

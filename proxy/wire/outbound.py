@@ -1,5 +1,6 @@
 """What both directions share when they send: framing fields of our own only, and h11's errors."""
 
+from functools import lru_cache
 from typing import Any
 
 import h11
@@ -10,11 +11,22 @@ from proxy.model import Framing
 Fields = list[tuple[bytes, bytes]]
 
 _OURS = frozenset([b"content-length", b"transfer-encoding", b"connection"])
+_UNUSUAL = {
+    name.lower(): name
+    for name in b"Content-MD5 DNT ETag SourceMap TE WWW-Authenticate X-XSS-Protection".split()
+}
+
+
+@lru_cache(4096)
+def spelt(name: bytes) -> bytes:
+    """A field name as people write it. Names have no case (RFC 9110, section 5.1); there are
+    readers that do not know."""
+    return _UNUSUAL.get(name) or name.title()
 
 
 def framed(headers: Fields, framing: Framing | None) -> Fields:
     """`headers` with the framing fields that `framing` makes, and no others; None makes none."""
-    fields = [pair for pair in headers if pair[0].lower() not in _OURS]
+    fields = [(spelt(name), value) for name, value in headers if name.lower() not in _OURS]
     if framing is None:
         return fields
     if framing.length is None:

@@ -1,7 +1,7 @@
 """One client's connection, as its server sees it, without a socket.
 
     receive(octets) -> next_event() until NeedData    RequestHead · Data… · EndOfMessage
-    send_continue · send_head · send_data… · send_end -> octets to write, in order
+    send_continue · send_interim… · send_head · send_data… · send_end -> octets to write, in order
     next_cycle() -> True: the next request, which may have arrived already
 
 A `Refusal` from `next_event` is final: the connection can still answer, and then must close. The
@@ -18,7 +18,7 @@ from proxy.model import Framing, Head, Headers
 from proxy.wire.events import Closed, NeedData, RequestHead, ServerEvent
 from proxy.wire.grammar import TooLarge, Ungrammatical, request_head
 from proxy.wire.inbound import Inbound, Incomplete
-from proxy.wire.outbound import Fields, framed, send
+from proxy.wire.outbound import Fields, framed, send, spelt
 
 _FIRST = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
@@ -96,6 +96,16 @@ class ServerConnection:
         )
         return b"".join(made)
 
+    def send_interim(self, status: int, headers: Fields) -> bytes:
+        """An interim answer, 1xx; nothing to HTTP/1.0, which knows none (RFC 9110, 15.2)."""
+        if self._head is None or self._head.http_version != "1.1":
+            return b""
+        fields = framed(headers, None)
+        reason = _REASONS.get(status, b"")
+        kind = h11.InformationalResponse
+        made = send(self._h11, kind, status_code=status, headers=fields, reason=reason)
+        return b"".join(made)
+
     def send_head(self, status: int, headers: Fields, framing: Framing) -> bytes:
         """The head of the final answer.
 
@@ -123,7 +133,8 @@ class ServerConnection:
 
     def send_end(self, trailers: Headers = ()) -> bytes:
         """The end of the answer. Trailers are left out where the framing cannot carry them."""
-        fields = list(trailers) if self.can_send_trailers else []
+        fields = [(spelt(name), value) for name, value in trailers]
+        fields = fields if self.can_send_trailers else []
         return b"".join(send(self._h11, h11.EndOfMessage, headers=fields))
 
     # --- how it goes on ---

@@ -23,6 +23,8 @@ class Client:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.reader = Reader(sock)
+        self.interim: list[Message] = []
+        """Interim answers (1xx) that came before the last final one."""
 
     def __enter__(self) -> "Client":
         return self
@@ -34,8 +36,11 @@ class Client:
         self.sock.sendall(data)
 
     def answer(self, *, keep: bool = True, bodiless: bool = False) -> Message:
-        """The next answer, whole. Raises Broken."""
-        return self.reader.body(self.reader.head(), keep=keep, bodiless=bodiless)
+        """The next final answer, whole. Raises Broken."""
+        self.interim = []
+        while (head := self.reader.head()).status < 200:
+            self.interim.append(head)
+        return self.reader.body(head, keep=keep, bodiless=bodiless)
 
     def ask(self, data: bytes) -> Message:
         self.send(data)

@@ -201,15 +201,3 @@ def test_an_error_of_the_upstream_goes_back_as_it_is_and_the_transfer_failed(
     predicate = receipt_of(watch.gateway, answer)
     assert (predicate["kind"], predicate["disposition"]["problem"]) == ("failed", None)
     watch.cut_short("failed", None)
-
-
-def test_interim_answers_are_passed_over(gateway: Gateway, receiver: Receiver) -> None:
-    def behave(exchange: Exchange) -> None:
-        exchange.send(
-            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
-        )
-        exchange.answer()
-
-    receiver.behave = behave
-    with gateway.connect() as client:
-        assert client.ask(request()).body == OK

@@ -33,7 +33,7 @@ def test_a_request_by_length() -> None:
     sent = client.send_head("POST", "/a?b", [*HOST, (b"a", b"b")], Framing(length=5))
     sent += b"".join(client.send_data(b"hello")) + client.send_end()
     assert sent == (
-        b"POST /a?b HTTP/1.1\r\nhost: up.example\r\na: b\r\nContent-Length: 5\r\n\r\nhello"
+        b"POST /a?b HTTP/1.1\r\nHost: up.example\r\nA: b\r\nContent-Length: 5\r\n\r\nhello"
     )
 
 
@@ -46,8 +46,8 @@ def test_a_chunked_request_with_trailers() -> None:
     assert any(piece is data for piece in pieces)
     sent += b"".join(pieces) + client.send_end(((b"content-digest", b"d"),))
     assert sent == (
-        b"POST / HTTP/1.1\r\nhost: up.example\r\nTransfer-Encoding: chunked\r\n\r\n"
-        b"186a0\r\n" + data + b"\r\n0\r\ncontent-digest: d\r\n\r\n"
+        b"POST / HTTP/1.1\r\nHost: up.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"186a0\r\n" + data + b"\r\n0\r\nContent-Digest: d\r\n\r\n"
     )
 
 

@@ -237,7 +237,7 @@ def test_a_refusal_is_final_and_its_answer_closes() -> None:
     sent = server.send_head(400, [(b"a", b"b")], Framing(length=2))
     sent += b"".join(server.send_data(b"no")) + server.send_end()
     assert sent == (
-        b"HTTP/1.1 400 Bad Request\r\na: b\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
+        b"HTTP/1.1 400 Bad Request\r\nA: b\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
     )
     assert server.will_close
     assert not server.idle

@@ -203,7 +203,7 @@ def test_a_refused_expectation_closes_because_the_content_never_came() -> None:
 
 def test_an_answer_by_length() -> None:
     assert answer(serving(GET), 200, Framing(length=2), b"ok") == (
-        b"HTTP/1.1 200 OK\r\na: b\r\nContent-Length: 2\r\n\r\nok"
+        b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\nok"
     )
 
 
@@ -211,7 +211,7 @@ def test_an_answer_by_length() -> None:
 def test_an_answer_of_unknown_length_is_chunked(framing: Framing) -> None:
     server = serving(GET)
     assert answer(server, 200, framing, b"hello") == (
-        b"HTTP/1.1 200 OK\r\na: b\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
     )
     assert server.next_cycle()
 
@@ -221,7 +221,7 @@ def test_a_chunked_answer_carries_trailers() -> None:
     server.send_head(200, [], Framing(chunked=True))
     assert server.can_send_trailers
     assert server.send_end(((b"transfer-receipt", b":eA==:"),)) == (
-        b"0\r\ntransfer-receipt: :eA==:\r\n\r\n"
+        b"0\r\nTransfer-Receipt: :eA==:\r\n\r\n"
     )
 
 
@@ -240,7 +240,7 @@ def test_trailers_are_left_out_where_they_cannot_be_sent() -> None:
 def test_an_answer_of_unknown_length_to_http_1_0_ends_at_the_close() -> None:
     server = serving(GET.replace(b"1.1", b"1.0"))
     assert answer(server, 200, Framing(chunked=True), b"hello") == (
-        b"HTTP/1.1 200 OK\r\na: b\r\nConnection: close\r\n\r\nhello"
+        b"HTTP/1.1 200 OK\r\nA: b\r\nConnection: close\r\n\r\nhello"
     )
     assert not server.next_cycle()
 
@@ -261,7 +261,7 @@ def test_no_content_follows_head(status: int, framing: Framing) -> None:
 def test_204_has_neither_content_nor_framing_fields(framing: Framing) -> None:
     server = serving(GET)
     assert answer(server, 204, framing, b"ok"[: framing.length]) == (
-        b"HTTP/1.1 204 No Content\r\na: b\r\n\r\n"
+        b"HTTP/1.1 204 No Content\r\nA: b\r\n\r\n"
     )
     assert server.next_cycle()
 
@@ -269,7 +269,7 @@ def test_204_has_neither_content_nor_framing_fields(framing: Framing) -> None:
 def test_304_tells_a_length_but_sends_nothing() -> None:
     server = serving(GET)
     sent = answer(server, 304, Framing(length=5), b"hello")
-    assert sent == b"HTTP/1.1 304 Not Modified\r\na: b\r\nContent-Length: 5\r\n\r\n"
+    assert sent == b"HTTP/1.1 304 Not Modified\r\nA: b\r\nContent-Length: 5\r\n\r\n"
     assert server.next_cycle()
 
 
@@ -282,7 +282,7 @@ def test_framing_fields_come_from_the_framing_alone() -> None:
         (b"a", b"b"),
     ]
     assert server.send_head(200, fields, Framing(length=1)) == (
-        b"HTTP/1.1 200 OK\r\na: b\r\nContent-Length: 1\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 1\r\n\r\n"
     )
 
 
