@@ -52,7 +52,7 @@ class Control:
             data = data[await self._sock.sendmsg([data], rights) :]
             while data:
                 data = data[await self._sock.send(data) :]
-        except OSError:
+        except (OSError, trio.ClosedResourceError):
             raise EndedError("the other end is gone") from None
 
     async def receive(self) -> tuple[Message, list[int]]:
@@ -89,7 +89,7 @@ class Control:
                 data, extra, _, _ = await self._sock.recvmsg(_READ, socket.CMSG_SPACE(4 * _FDS))
             else:
                 data = await self._sock.recv(_READ)
-        except OSError:
+        except (OSError, trio.ClosedResourceError):
             raise EndedError("the other end is gone") from None
         if not data:
             raise EndedError("the other end is gone")

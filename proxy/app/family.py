@@ -12,7 +12,7 @@ Rules
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -22,7 +22,7 @@ from proxy.app import bundle, privileges
 from proxy.app.backoff import BackOff
 from proxy.app.child import Child
 from proxy.app.control import EndedError, Message
-from proxy.app.launch import launch_notary, launch_worker, prepare_everywhere, wire
+from proxy.app.launch import all_begun, launch_notary, launch_worker, prepare_everywhere, wire
 from proxy.app.prepare import Prepared
 from proxy.app.sockets import Sockets
 from proxy.errors import ConfigError
@@ -48,6 +48,8 @@ class Family:
         self._workers: dict[int, Child] = {}
         self._living: set[str] = set()
         self._wiring = trio.Lock()
+        self._appointed = trio.Condition(self._wiring)
+        """Another notary, under `_wiring`."""
         self._draining = trio.Event()
         self._stopping = trio.Event()
 
@@ -62,24 +64,9 @@ class Family:
         loaded = self.prepared.loaded
         self.sockets = Sockets(loaded.settings, loaded.directory, count)
         privileges.make_store(loaded)
-        await self._attempt([self._start_notary])
-        await self._attempt([partial(self._start_worker, position) for position in range(count)])
-
-    async def _attempt(self, starts: Iterable[Callable[[], Awaitable[object]]]) -> None:
-        failures: list[ConfigError] = []
-
-        async def attempt(begin: Callable[[], Awaitable[object]]) -> None:
-            try:
-                await begin()
-            except (ConfigError, EndedError) as error:
-                found = [self.prepared.loaded.problem((), str(error))]
-                failures.append(error if isinstance(error, ConfigError) else ConfigError(found))
-
-        async with trio.open_nursery() as nursery:
-            for begin in starts:
-                nursery.start_soon(attempt, begin)
-        for failure in failures:
-            raise failure
+        await all_begun(loaded, [self._start_notary])
+        workers = [partial(self._start_worker, position) for position in range(count)]
+        await all_begun(loaded, workers)
 
     async def _start_notary(self) -> None:
         """Raises ConfigError and EndedError."""
@@ -89,6 +76,7 @@ class Family:
             )
             self.receipt_key = answer["receiptKey"]
             self._notary = notary
+            self._appointed.notify_all()
             self._log.info("notary_started", pid=notary.pid, interrupted=answer["interrupted"])
             for worker in self._workers.values():
                 await wire(notary, worker)
@@ -144,7 +132,7 @@ class Family:
                 worker.process.kill()
 
     async def keep_notary(self) -> None:
-        """Replace the notary whenever it dies; returns at its end after `stop_notary`."""
+        """Replace the notary whenever it dies, in a drain too, until one has closed the log."""
         back_off = BackOff()
         while True:
             notary, born = self._notary, trio.current_time()
@@ -255,21 +243,26 @@ class Family:
                 worker.process.kill()
 
     async def stop_notary(self) -> None:
-        """Close the log; where its notary has just died, by one that closes what was left open."""
+        """Have the log closed by whoever is the notary: one that dies before has a successor."""
+        notary = None
+        with trio.move_on_after(_PATIENT):
+            while not self._stopping.is_set():
+                notary = await self._notary_after(notary)
+                try:
+                    await notary.ask("stop", timeout=_PATIENT, clean=self.on_time)
+                    self._stopping.set()
+                except EndedError:
+                    notary.process.kill()  # dead already, or of no more use
+        self.on_time = self.on_time and self._stopping.is_set()
         self._stopping.set()
-        async with self._wiring:
-            notary = self._notary
-        try:
-            if notary is None:
-                await self._start_notary()
-                notary = self._notary
-            if notary is not None:
-                await notary.ask("stop", timeout=_PATIENT, clean=self.on_time)
-        except (ConfigError, EndedError) as error:
-            self._log.error("notary_not_started", reason=str(error))
-            self.on_time = False
         if notary is not None:
             await notary.end(_LAST_RITES)
+
+    async def _notary_after(self, dead: Child | None) -> Child:
+        async with self._wiring:
+            while self._notary is None or self._notary is dead:
+                await self._appointed.wait()
+            return self._notary
 
     async def kill(self) -> None:
         """Nobody stays behind."""

@@ -1,7 +1,7 @@
 """How a child begins: what it inherits, what it is handed, and the channel between two of them."""
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 import trio
@@ -13,6 +13,7 @@ from proxy.app.credentials import Secrets
 from proxy.app.prepare import Prepared
 from proxy.app.sockets import Sockets
 from proxy.errors import ConfigError
+from proxy.settings.load import Loaded
 from proxy.settings.secrets import resolve_path
 
 _PATIENT: Final = 60.0
@@ -73,6 +74,25 @@ async def _begun(each: Child, **words: Any) -> Message:
         with trio.CancelScope(shield=True):
             await each.end(0)
         raise
+
+
+async def all_begun(loaded: Loaded, starts: Iterable[Callable[[], Awaitable[object]]]) -> None:
+    """Begin them all at once. Raises ConfigError with what was wrong with the first that failed."""
+    failures: list[ConfigError] = []
+
+    async def attempt(begin: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await begin()
+        except ConfigError as error:
+            failures.append(error)
+        except EndedError as error:
+            failures.append(ConfigError([loaded.problem((), str(error))]))
+
+    async with trio.open_nursery() as nursery:
+        for begin in starts:
+            nursery.start_soon(attempt, begin)
+    for failure in failures:
+        raise failure
 
 
 async def wire(notary: Child, worker: Child) -> None:

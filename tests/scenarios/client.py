@@ -77,6 +77,11 @@ def request(
     return "\r\n".join([*head, "", ""]).encode("latin-1") + content
 
 
+def begun(path: str, *fields: str, kind: str = "application/json") -> bytes:
+    """The head of a chunked request, whose chunks are the caller's."""
+    return request(path, [], *fields, kind=kind).removesuffix(b"0\r\n\r\n")
+
+
 def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 

@@ -112,6 +112,12 @@ class Receiver:
                 self.broken.append(broken)
             self._changed.notify_all()
 
+    def count(self, octets: int = 0, connections: int = 0) -> None:
+        """One thread a connection: none may lose what another has counted."""
+        with self._changed:
+            self.octets += octets
+            self.connections += connections
+
     def wait(self, happened: Callable[[], bool], timeout: float = 10) -> None:
         """Wait until `happened()`; looked at whenever something was received or cut off."""
         with self._changed:
@@ -144,7 +150,7 @@ class Receiver:
             sock.settimeout(120)
             if not isinstance(sock.getsockname(), str):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.connections += 1
+            self.count(connections=1)
             self._exchanges(sock)
         except (Broken, OSError):
             pass  # the gateway cut it off, or the behaviour did
@@ -167,7 +173,7 @@ class _Counting(Reader):
     def _more(self) -> bool:
         before = self.octets
         more = super()._more()
-        self._receiver.octets += self.octets - before
+        self._receiver.count(octets=self.octets - before)
         return more
 
 

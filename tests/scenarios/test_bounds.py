@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.client import Client, chunk, client_context, request
+from tests.scenarios.client import Client, begun, chunk, client_context, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway, wait_until
 from tests.scenarios.policy import policy, route, with_routes
@@ -67,7 +67,7 @@ def test_an_upstream_that_stops_reading_a_stream_is_given_up(
     watch: Watch, receiver: Receiver
 ) -> None:
     receiver.behave = deaf
-    head, _, _ = request("/files/1", [], kind="a/b").partition(b"0\r\n")
+    head = begun("/files/1", kind="a/b")
     with watch.gateway.connect() as client:
         client.send(head)
         for _ in range(400):

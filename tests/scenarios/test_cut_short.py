@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.client import chunk, request
+from tests.scenarios.client import begun, chunk, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway
 from tests.scenarios.message import Broken
@@ -144,7 +144,7 @@ def test_an_early_answer_ends_the_sending_and_reaches_the_sender(
     watch: Watch, receiver: Receiver
 ) -> None:
     receiver.behave = early
-    head, _, _ = request("/files/1", [], kind="a/b").partition(b"0\r\n")
+    head = begun("/files/1", kind="a/b")
     with watch.gateway.connect() as client:
         client.send(head + chunk(b"x" * 100000))
         answer = client.answer()
@@ -157,7 +157,7 @@ def test_an_early_answer_ends_the_sending_and_reaches_the_sender(
 
 def test_an_early_yes_is_no_delivery(watch: Watch, receiver: Receiver) -> None:
     receiver.behave = lambda exchange: early(exchange, 200)
-    head, _, _ = request("/files/1", [], kind="a/b").partition(b"0\r\n")
+    head = begun("/files/1", kind="a/b")
     with watch.gateway.connect() as client:
         client.send(head + chunk(b"x" * 100000))
         answer = client.answer()
@@ -168,7 +168,7 @@ def test_a_sender_that_goes_on_sending_can_still_read_the_early_answer(
     watch: Watch, receiver: Receiver
 ) -> None:
     receiver.behave = early
-    head, _, _ = request("/files/1", [], kind="a/b").partition(b"0\r\n")
+    head = begun("/files/1", kind="a/b")
     with watch.gateway.connect() as client:
         client.send(head + chunk(b"x" * 100000))
         receiver.wait(lambda: True)

@@ -404,7 +404,6 @@ def test_the_two_users_must_be_two(parties: Path, receiver: Receiver, tmp_path: 
     assert "same user" in done.stderr
 
 
-@pytest.mark.large  # the supervisor may ask the dead one to stop, and then says that it was late
 def test_a_drain_in_which_the_notary_dies_still_closes_the_log(own_gateway: Gateway) -> None:
     gateway = own_gateway
     ask_until_answered(gateway)

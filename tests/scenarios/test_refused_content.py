@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.client import chunk, request
+from tests.scenarios.client import begun, chunk, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway
 from tests.scenarios.policy import CARD, SSN, policy, route, with_routes
@@ -77,7 +77,7 @@ def test_a_body_that_no_stop_admits(watch: Watch, code: str, sent: bytes) -> Non
     "body", [b"5\r\nhelloX\r\n0\r\n\r\n", b"0x5\r\n", b"5\n", b"-1\r\n", b"\r\n"]
 )
 def test_chunks_that_are_malformed(watch: Watch, body: bytes) -> None:
-    head, _, _ = request("/orders/1", []).partition(b"0\r\n")
+    head = begun("/orders/1")
     with watch.gateway.connect() as client:
         client.send(head + body)
         watch.refused(client.answer(), "malformed-request")
@@ -87,7 +87,7 @@ def test_chunks_that_are_malformed(watch: Watch, body: bytes) -> None:
 def test_a_digest_that_comes_late_decides_as_well(watch: Watch) -> None:
     good = _declared(b"", of=b"[1,2]").encode()
     bad = _declared(b"", of=b"[2,1]").encode()
-    head, _, _ = request("/digested/1", [], "Trailer: Content-Digest").partition(b"0\r\n")
+    head = begun("/digested/1", "Trailer: Content-Digest")
     with watch.gateway.connect() as client:
         assert client.ask(head + chunk(b"[1,2]") + b"0\r\n" + good + b"\r\n\r\n").status == 200
         watch.again()

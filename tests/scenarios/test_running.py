@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.scenarios.client import chunk, request
+from tests.scenarios.client import begun, chunk, request
 from tests.scenarios.gateway import Gateway, lockgate
 from tests.scenarios.message import Broken
 from tests.scenarios.proof import audit, receipt_of, receipts
@@ -66,7 +66,7 @@ def test_a_transfer_that_outlasts_the_deadline_is_cut_off_with_its_verdict(
     gateway.write(gateway.config | {"shutdown": {"drain": "500ms"}})
     gateway.start()
     held = receiver.behave = Held()
-    head, _, _ = request("/files/1", [], kind="a/b").partition(b"0\r\n")
+    head = begun("/files/1", kind="a/b")
     with gateway.connect() as asking, gateway.connect() as sending:
         asking.send(request())
         assert held.asked.wait(10)

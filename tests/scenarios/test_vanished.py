@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.client import chunk, request
+from tests.scenarios.client import begun, chunk, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway, wait_until
 from tests.scenarios.policy import opaque, policy, route, with_routes
@@ -28,7 +28,7 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
 
 
 def test_a_sender_that_vanishes_while_its_content_is_held(watch: Watch) -> None:
-    head, _, _ = request("/orders/1", []).partition(b"0\r\n")
+    head = begun("/orders/1")
     with watch.gateway.connect() as client:
         client.send(head + chunk(b'{"a":'))
         watch.gateway.wait_for_metric(1, "lockgate_transfers_in_flight")
@@ -40,7 +40,7 @@ def test_a_sender_that_vanishes_while_its_content_is_held(watch: Watch) -> None:
 def test_a_sender_that_vanishes_in_mid_upload(watch: Watch) -> None:
     watch.receiver.broken.clear()
     watch.receiver.behave = Exchange.answer
-    head, _, _ = request("/files/1", [], kind="a/b").partition(b"0\r\n")
+    head = begun("/files/1", kind="a/b")
     with watch.gateway.connect() as client:
         client.send(head + chunk(b"x" * 200000))
         watch.receiver.wait(lambda: True)
@@ -52,7 +52,7 @@ def test_a_sender_that_vanishes_in_mid_upload(watch: Watch) -> None:
 
 
 def test_a_sender_that_stalls(watch: Watch) -> None:
-    head, _, _ = request("/stream/1", [], kind=NDJSON).partition(b"0\r\n")
+    head = begun("/stream/1", kind=NDJSON)
     with watch.gateway.connect() as client:
         client.send(head + chunk(RECORD))
         watch.refused(client.answer(), "request-timeout", "failed")
