@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SHELL := /bin/bash
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
-.PHONY: demo test test-large test-crash check format bench bench-receipts lock clean
+.PHONY: demo test test-large test-crash check format bench bench-receipts bench-audit lock clean
 
 demo: $(STAMP)
 	@$(BIN)/lockgate demo
@@ -41,6 +41,10 @@ bench: $(STAMP)
 # CPU of a receipt, of all processes, and where it goes.
 bench-receipts: $(STAMP)
 	@$(BIN)/python -m loadtest.receipts
+
+# An audit of 1,000,000 entries: 4 GB in TMPDIR, minutes to write them; --folder keeps them.
+bench-audit: $(STAMP)
+	@$(BIN)/python -m loadtest.audits
 
 # The runtime lock first: the others are bound by it. The image is built from runtime and build.
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \

@@ -1,8 +1,10 @@
 """Attempts to make receipts of: masked JSON orders, delivered over a few kept connections."""
 
 import hashlib
+import itertools
 import secrets
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from proxy.model import (
@@ -60,6 +62,11 @@ _ANSWER = Content(
 def outcomes(count: int, *, claimed: bool) -> list[Outcome]:
     """Each of another transfer; `claimed`: of one that holds its id for a day."""
     return [_outcome(number, claimed) for number in range(count)]
+
+
+def each_outcome(*, claimed: bool) -> Iterator[Outcome]:
+    """`outcomes` without end."""
+    return (_outcome(number, claimed) for number in itertools.count())
 
 
 def _outcome(number: int, claimed: bool) -> Outcome:

@@ -25,17 +25,18 @@ class Proxy:
 
     def cpu(self) -> float:
         """Seconds of CPU, user and system, of its processes so far."""
-        return sum(map(cpu_of, _family(self.process.pid)))
+        return sum(map(cpu_of, family(self.process.pid)))
 
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(_PATIENCE)
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
+    """The process and all below it."""
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     children = [int(child) for task in tasks for child in task.read_text().split()]
-    return [pid, *(each for child in children for each in _family(child))]
+    return [pid, *(each for child in children for each in family(child))]
 
 
 def cpu_of(pid: int) -> float:

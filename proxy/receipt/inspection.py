@@ -83,9 +83,14 @@ def inspect_entries(entries: Sequence[bytes], known: tuple[bytes, ...]) -> Inspe
     keys = dict(_keys(known))
     found = Inspection()
     sha256 = hashlib.sha256
+    signer = ""
+    opener: dsse.Opener | None = None
     for entry in entries:
         try:
-            signer, payload = dsse.verify_by(entry, keys)
+            payload = None if opener is None else opener(entry)
+            if payload is None:
+                signer, payload = dsse.verify_by(entry, keys)
+                opener = dsse.opener(keys[signer])  # whoever signed this one signed the next
             said = _said(signer, reading.summarise(payload), sha256(entry).digest())
             if said.details is not None:  # what follows may be signed by the key that it names
                 key = keychain.successor(said.details)[1]

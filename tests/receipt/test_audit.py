@@ -5,6 +5,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecu
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from proxy.errors import EvidenceError
@@ -133,6 +134,18 @@ def test_gaps_without_end_are_counted() -> None:
         maker.receipt(outcome(number), number=2 * number + 2, previous=bytes(32))
     told = fault(maker.entries).split("\n")
     assert (len(told), told[-1]) == (101, "and 50 more gaps")
+
+
+# --- envelopes -----------------------------------------------------------------------------------
+
+
+def test_envelopes_that_are_spelt_otherwise_stand_among_the_others() -> None:
+    maker = Maker()
+    for number in range(8):
+        entry = maker.receipt(outcome(number, f"192.0.2.{number}"))
+        if number % 3 == 1:
+            maker.entries[-1] = orjson.dumps(orjson.loads(entry), option=orjson.OPT_INDENT_2)
+    assert audited(maker.entries).walk.tree.size == 8
 
 
 # --- attempts ------------------------------------------------------------------------------------
