@@ -5,6 +5,7 @@
     reading     the same, read back
     vkey        who may sign the log
     dsse        the signature over it             (DSSE envelope: the leaf of the log)
+    opener      the same, for whoever verifies millions
     merkle      the tree over all leaves          (RFC 6962)
     tiles       the tree and its entries as files (c2sp.org/tlog-tiles)
     note        the signed root                   (c2sp.org/signed-note, tlog-checkpoint)

@@ -28,13 +28,8 @@ from proxy.errors import EvidenceError
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 _MAX_SIGNATURES: Final = 16
-_HEAD: Final = b'{"payload":"'
-_END: Final = b'"}]}'
-_SIGNATURE: Final = 88
-"""Characters of base64 that 64 octets take."""
-
-Opener = Callable[[bytes], bytes | None]
-"""Envelope -> the payload that one key signed, or None."""
+HEAD: Final = b'{"payload":"'
+END: Final = b'"}]}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,50 +61,27 @@ def sign(payload: bytes, key: Ed25519PrivateKey, *, keyid: str | None = None) ->
 
 def signer(key: Ed25519PrivateKey, *, keyid: str | None = None) -> Callable[[bytes], bytes]:
     """What makes envelopes by `key`: all that is the same in each is made here, once."""
-    prelude, between = _fixed(keyid or key_id(key.public_key()))
+    prelude, between = fixed(keyid or key_id(key.public_key()))
     sign, encode = key.sign, binascii.b2a_base64
 
     def envelope(payload: bytes) -> bytes:
         signature = sign(b"%b%d %b" % (prelude, len(payload), payload))
         return b"%b%b%b%b%b" % (
-            _HEAD,
+            HEAD,
             encode(payload, newline=False),
             between,
             encode(signature, newline=False),
-            _END,
+            END,
         )
 
     return envelope
 
 
-def opener(key: Ed25519PublicKey) -> Opener:
-    """What opens the envelopes that a `signer` makes: it returns the payload that `key` signed.
+def fixed(keyid: str) -> tuple[bytes, bytes]:
+    """What comes before the payload's length where it is signed, and between it and the signature.
 
-    None for whatever is spelt otherwise or does not verify: `verify_by` says what it is. Between
-    the fixed parts strict base64 leaves no room for JSON, so both read the same payload.
+    Both as a `signer` writes them; before the payload comes `HEAD`, behind the signature `END`.
     """
-    prelude, between = _fixed(key_id(key))
-    verify, decode = key.verify, binascii.a2b_base64
-    head, end = len(_HEAD), len(_END)
-    tail, least = len(between) + _SIGNATURE + end, len(_HEAD) + len(between) + _SIGNATURE + end
-
-    def payload(envelope: bytes) -> bytes | None:
-        fixed = envelope[:head], envelope[-tail : -_SIGNATURE - end], envelope[-end:]
-        if fixed != (_HEAD, between, _END) or len(envelope) < least:
-            return None
-        try:
-            found = decode(envelope[head:-tail], strict_mode=True)
-            signature = decode(envelope[-_SIGNATURE - end : -end], strict_mode=True)
-            verify(signature, b"%b%d %b" % (prelude, len(found), found))
-        except (binascii.Error, InvalidSignature):
-            return None
-        return found
-
-    return payload
-
-
-def _fixed(keyid: str) -> tuple[bytes, bytes]:
-    """What comes before the payload where it is signed, and between it and the signature."""
     kind = PAYLOAD_TYPE.encode()
     between = b'","payloadType":"%b","signatures":[{"keyid":"%b","sig":"' % (kind, keyid.encode())
     return b"DSSEv1 %d %b " % (len(kind), kind), between

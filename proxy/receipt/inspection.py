@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from proxy.errors import EvidenceError
 from proxy.receipt import dsse, keychain, reading
+from proxy.receipt.opener import Opener, opener
 from proxy.receipt.tiles import ENTRIES, Loader, cells, find_tile
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,13 +85,13 @@ def inspect_entries(entries: Sequence[bytes], known: tuple[bytes, ...]) -> Inspe
     found = Inspection()
     sha256 = hashlib.sha256
     signer = ""
-    opener: dsse.Opener | None = None
+    opened: Opener | None = None
     for entry in entries:
         try:
-            payload = None if opener is None else opener(entry)
+            payload = None if opened is None else opened(entry)
             if payload is None:
                 signer, payload = dsse.verify_by(entry, keys)
-                opener = dsse.opener(keys[signer])  # whoever signed this one signed the next
+                opened = opener(keys[signer])  # whoever signed this one signed the next
             said = _said(signer, reading.summarise(payload), sha256(entry).digest())
             if said.details is not None:  # what follows may be signed by the key that it names
                 key = keychain.successor(said.details)[1]
