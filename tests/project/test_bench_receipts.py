@@ -1,4 +1,4 @@
-"""`make bench-receipts` measures the whole path of the evidence and leaves nothing behind."""
+"""`make bench-receipts` and `bench-audit` measure the path of the evidence, and leave nothing."""
 
 import re
 from pathlib import Path
@@ -15,5 +15,14 @@ def test_the_bench_of_receipts_measures_and_leaves_nothing_behind(tmp_path: Path
     assert re.search(r"^audit: 330 entries, [0-9,]+ a second", told, re.MULTILINE)
 
 
-def test_make_names_it() -> None:
-    assert "\nbench-receipts:" in read("Makefile")
+def test_the_bench_of_an_audit_makes_a_log_and_tells_of_every_process(tmp_path: Path) -> None:
+    told = bench("loadtest.audits", ["--entries", "300"], tmp_path)
+    assert re.search(r"^log: 300 entries, made in ", told, re.MULTILINE)
+    assert re.search(r"^CPU: [0-9.]+ us an entry, [0-9,]+ a second on ", told, re.MULTILINE)
+    assert re.search(r"^memory at most, each process: [0-9]+ MiB", told, re.MULTILINE)
+
+
+def test_make_names_them() -> None:
+    assert {"bench-receipts:", "bench-audit:"} <= set(
+        re.findall("^bench.*?:", read("Makefile"), re.MULTILINE)
+    )
