@@ -94,6 +94,8 @@ class Receiver:
         """Requests that were cut off before their end."""
         self.octets = 0
         """All application octets that ever came."""
+        self.wire: bytearray | None = None
+        """Once it is set, those octets themselves."""
         self.connections = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -173,7 +175,10 @@ class _Counting(Reader):
     def _more(self) -> bool:
         before = self.octets
         more = super()._more()
-        self._receiver.count(octets=self.octets - before)
+        size = self.octets - before
+        if size and self._receiver.wire is not None:
+            self._receiver.wire += self._kept[-size:]
+        self._receiver.count(octets=size)
         return more
 
 

@@ -11,7 +11,6 @@ from tests.scenarios.gateway import Gateway
 from tests.scenarios.policy import STRANGER, policy, route, with_routes
 from tests.scenarios.proof import Watch, receipt_of
 from tests.scenarios.receiver import OK, Receiver
-from tests.wire.test_requests_refused import MALFORMED, UPGRADES
 
 FLAG = [{"type": "us_ssn", "action": "flag", "label": "restricted"}]
 
@@ -89,22 +88,6 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
 def test_a_head_that_no_stop_admits(watch: Watch, code: str, sent: bytes) -> None:
     with watch.gateway.connect() as client:
         watch.refused(client.ask(sent), code)
-
-
-@pytest.mark.parametrize("name", MALFORMED)
-def test_malformed_http(watch: Watch, name: str) -> None:
-    with watch.gateway.connect() as client:
-        client.send(MALFORMED[name] + request("/orders/behind"))
-        watch.refused(client.answer(), "malformed-request")
-        assert client.ended()
-
-
-@pytest.mark.parametrize("name", UPGRADES)
-def test_another_protocol(watch: Watch, name: str) -> None:
-    with watch.gateway.connect() as client:
-        client.send(UPGRADES[name] + request("/orders/behind"))
-        watch.refused(client.answer(), "upgrade-refused")
-        assert client.ended()
 
 
 def test_a_refused_transfer_leaves_the_connection_for_the_next(watch: Watch) -> None:

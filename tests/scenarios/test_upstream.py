@@ -15,7 +15,6 @@ from tests.scenarios.parties import pin
 from tests.scenarios.policy import RECEIVER, opaque, policy, route, with_routes
 from tests.scenarios.proof import Watch, receipts
 from tests.scenarios.receiver import OK, Exchange, Receiver
-from tests.wire.test_answers_refused import MALFORMED
 
 IMPOSTORS = {
     "misnamed": ("misnamed-receiver", "name"),
@@ -110,14 +109,6 @@ def said(data: bytes) -> Callable[[Exchange], None]:
 def hang_up(exchange: Exchange) -> None:
     exchange.read()
     exchange.reset()
-
-
-@pytest.mark.parametrize("name", MALFORMED)
-def test_a_malformed_answer(watch: Watch, receiver: Receiver, name: str) -> None:
-    receiver.behave = said(MALFORMED[name])
-    with watch.gateway.connect() as client:
-        answer = client.ask(request())
-        watch.refused(answer, "upstream-malformed", "indeterminate", reached=True)
 
 
 def test_garbage_instead_of_an_answer(watch: Watch, receiver: Receiver) -> None:

@@ -10,6 +10,7 @@ from proxy.wire.client import ClientConnection
 from proxy.wire.events import Data, EndOfMessage
 from proxy.wire.framing import FREE_CHUNKS, MIN_CHUNK
 from proxy.wire.server import ServerConnection
+from tests.wire.ambiguous import CONTENTS
 from tests.wire.feeding import (
     MAX_HEAD,
     WAYS,
@@ -61,34 +62,7 @@ GOOD: dict[str, tuple[bytes, bytes, Headers]] = {
     ),
 }
 
-BAD: dict[str, bytes] = {
-    "a size that is no number": b"x\r\na\r\n0\r\n\r\n",
-    "an empty size": b"\r\na\r\n0\r\n\r\n",
-    "a positive size": b"+1\r\na\r\n0\r\n\r\n",
-    "a negative size": b"-1\r\na\r\n0\r\n\r\n",
-    "0x": b"0x1\r\na\r\n0\r\n\r\n",
-    "an underscore": b"1_0\r\n0123456789012345\r\n0\r\n\r\n",
-    "a space before the size": b" 1\r\na\r\n0\r\n\r\n",
-    "a space after the size": b"1 \r\na\r\n0\r\n\r\n",
-    "a tab after the size": b"1\t\r\na\r\n0\r\n\r\n",
-    "an extension": b"1;a=b\r\na\r\n0\r\n\r\n",
-    "an extension of the last chunk": b"0;a\r\n\r\n",
-    "a bare LF in an extension": b"1;\na\r\n0\r\n\r\n",
-    "seventeen digits": b"00000000000000001\r\na\r\n0\r\n\r\n",
-    "bare LF after the size": b"1\na\r\n0\r\n\r\n",
-    "bare CR after the size": b"1\ra\r\n0\r\n\r\n",
-    "bare LF after the content": b"1\r\na\n0\r\n\r\n",
-    "bare CR after the content": b"1\r\na\rb0\r\n\r\n",
-    "more content than the size": b"1\r\nab\r\n0\r\n\r\n",
-    "less content than the size": b"3\r\na\r\n0\r\n\r\n",
-    "bare LF at the end": b"0\r\n\n",
-    "bare LF after the last chunk": b"0\n\n",
-    "a bare LF in the trailers": b"0\r\nA: b\n\r\n",
-    "a folded trailer": b"0\r\nA: b\r\n c\r\n\r\n",
-    "a space before the colon of a trailer": b"0\r\nA : b\r\n\r\n",
-    "NUL in a trailer": b"0\r\nA: \x00\r\n\r\n",
-    "no name in a trailer": b"0\r\n: b\r\n\r\n",
-}
+BAD = {row.name: row.octets.partition(b"\r\n\r\n")[2] for row in CONTENTS}
 FORBIDDEN = [
     "Transfer-Encoding",
     "Content-Length",
