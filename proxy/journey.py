@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 import trio
 
 from proxy.edge import answers, receipts, relay, upload
-from proxy.edge.bodies import answer_flow, request_flow
+from proxy.edge.bodies import answer_flow, request_flow, require_method
 from proxy.edge.budget import Share
 from proxy.edge.gate import Keeper, Lane
 from proxy.edge.inbound import Inbound
@@ -29,7 +29,7 @@ from proxy.edge.transfer import Transfer
 from proxy.errors import LogFailure, Refusal
 from proxy.model import Earlier, Peer, Receipt
 from proxy.policy.paths import require_normal
-from proxy.wire.headers import transfer_id
+from proxy.wire.headers import trace_id, transfer_id
 
 LAST_RITES = 5.0
 """Seconds that a transfer which is cut off has to get its verdict into the log."""
@@ -87,6 +87,7 @@ async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
         await receipts.serve(keeper, client, transfer)
         return
     lane = admit(transfer)
+    require_method(transfer)
     earlier = await reserve(keeper, transfer)
     request = transfer.request = request_flow(transfer)
     if earlier is not None:
@@ -166,6 +167,7 @@ async def answer(keeper: Keeper, client: Inbound, transfer: Transfer, upstream: 
 
     Raises UpstreamFailure `answer-refused` and others, Disconnected when the sender is gone.
     """
+    await relay.look(transfer, upstream)
     flow = transfer.answer = answer_flow(transfer)
     held = await relay.gather(upstream, flow)
     reply = answers.reply(transfer, held)
@@ -236,6 +238,11 @@ async def conclude(
         keeper.metrics.transfer(outcome, transfer.seconds)
         index = receipt.index if receipt is not None else None
         keeper.log.transfer(
-            outcome, reason=reason, rule=transfer.rule, index=index, seconds=transfer.seconds
+            outcome,
+            reason=reason,
+            rule=transfer.rule,
+            index=index,
+            trace_id=trace_id(transfer.head) if transfer.head else None,
+            seconds=transfer.seconds,
         )
     return receipt

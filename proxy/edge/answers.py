@@ -99,6 +99,8 @@ def reply(transfer: Transfer, held: Held) -> Reply:
     )
     if not head.values(b"date"):
         fields.append(_date())
+    if route.response.content != ["opaque"]:
+        fields = [pair for pair in fields if pair[0] != b"accept-ranges"]
     place = _place(route.receipt, held, transfer)
     framing = head.framing
     trailing = crossing_trailers(head.headers, held.trailers, keep_digest)

@@ -15,6 +15,27 @@ from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import AnswerHead, Head
 from proxy.settings.schema import ContentPolicy, Limits
 from proxy.wire.digests import ContentDigest, parse_content_digest
+from proxy.wire.headers import may_go_on
+
+_UNDEFINED = frozenset(["GET", "HEAD", "DELETE"])
+"""Methods to whose content HTTP gives no meaning (RFC 9110, sections 9.3.1, 9.3.2 and 9.3.5)."""
+
+
+def require_method(transfer: Transfer) -> None:
+    """The method is one that is carried, with content or without.
+
+    TRACE would show the sender what we say of it to the upstream. What must not be forwarded any
+    further is for its recipient to answer (RFC 9110, section 7.6.2), and we are nobody's.
+    Raises Refusal: method-refused, content-unexpected.
+    """
+    head, route = transfer.known_head, transfer.known_lane.route
+    if head.method == "TRACE":
+        raise Refusal("method-refused", "TRACE")
+    if head.method == "OPTIONS" and not may_go_on(head):
+        raise Refusal("method-refused", "OPTIONS that may not be forwarded")
+    undefined = head.method in _UNDEFINED and not head.framing.empty
+    if undefined and route.content_on_get == "refuse":
+        raise Refusal("content-unexpected", f"{head.method} with content")
 
 
 def request_flow(transfer: Transfer) -> Flow:
@@ -24,7 +45,8 @@ def request_flow(transfer: Transfer) -> Flow:
     policy, limits = route.request, route.limits
     remember = transfer.claim is not None
     if head.framing.empty:
-        return _empty_flow(lane.request, limits, remember=remember)
+        integrity = _integrity(head, required=False)
+        return _empty_flow(lane.request, limits, remember=remember, integrity=integrity)
     if (head.framing.length or 0) > limits.body:
         raise Refusal("content-too-large", f"more than {limits.body} octets announced")
     types, codings = head.values(b"content-type"), head.values(b"content-encoding")
@@ -76,15 +98,22 @@ def answer_flow(transfer: Transfer) -> Flow:
         raise UpstreamFailure("answer-refused", refusal.reason) from None
 
 
-def _empty_flow(rules: Rules, limits: Limits, *, remember: bool = False) -> Flow:
-    """Of a message without content: there is nothing to check, to label or to clear."""
+def _empty_flow(
+    rules: Rules,
+    limits: Limits,
+    *,
+    remember: bool = False,
+    integrity: ContentDigest | None = None,
+) -> Flow:
+    """Of a message without content: there is nothing to label or to clear, and nothing to check
+    but what is said of it all the same."""
     return Flow(
         rules.open("opaque"),
         limit=0,
         hold=0,
         stall=limits.stall_timeout,
         key=None,
-        integrity=None,
+        integrity=integrity,
         remember=remember,
     )
 

@@ -92,6 +92,8 @@ class Flow:
         Raises Refusal: digest-mismatch, digest-malformed, digest-required, unparseable, …
         """
         self.require_integrity(trailers)
+        if not self.received_size:
+            return b""  # chunked or not, what has no content holds nothing that must parse
         return self._deliver(self._inspector.finish())
 
     def require_integrity(self, trailers: Headers) -> None:

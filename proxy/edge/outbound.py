@@ -50,6 +50,7 @@ class Outbound:
         self.sender = ""
         """Who has it now."""
         self._http = ClientConnection(max_head)
+        self._seen: ClientEvent | None = None
 
     async def send_head(
         self, method: str, target: str, headers: list[tuple[bytes, bytes]], framing: Framing
@@ -99,6 +100,11 @@ class Outbound:
             return event
         raise UpstreamFailure("upstream-closed", "the connection ended before an answer")
 
+    async def is_empty(self, timeout: float) -> bool:
+        """True when the answer ends with its head. Raises as `body`."""
+        self._seen = await self.body(timeout)
+        return isinstance(self._seen, EndOfMessage)
+
     async def body(self, timeout: float) -> Data | EndOfMessage:
         """The next piece of the answer, or its end; `timeout` in seconds without any octet."""
         with trio.move_on_after(timeout):
@@ -109,6 +115,9 @@ class Outbound:
         raise UpstreamFailure("upstream-timeout", "the answer stalled")
 
     async def _next(self) -> ClientEvent:
+        if self._seen is not None:
+            seen, self._seen = self._seen, None
+            return seen
         while True:
             event = self._http.next_event()
             if not isinstance(event, NeedData):

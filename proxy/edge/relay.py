@@ -90,6 +90,14 @@ async def hold(client: Inbound, flow: Flow, share: Share) -> Held:
             return Held(b"".join(ready), whole=False)
 
 
+async def look(transfer: Transfer, upstream: Outbound) -> None:
+    """Whether an answer that states no length has content at all: one that has none is judged like
+    one that says so. Raises UpstreamFailure as `gather`."""
+    if transfer.answer_has_body and transfer.known_answer_head.framing.length is None:
+        stall = transfer.known_lane.route.limits.stall_timeout
+        transfer.answer_empty = await upstream.is_empty(stall)
+
+
 async def gather(upstream: Outbound, flow: Flow) -> Held:
     """Read the answer until its end, or until more octets are ready than are to be held.
 

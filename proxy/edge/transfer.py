@@ -77,6 +77,8 @@ class Transfer:
     """The end of the request went to the upstream."""
 
     answer_head: AnswerHead | None = None
+    answer_empty: bool = False
+    """It stated no length, and ended with its head."""
     answer: Flow | None = None
     answered: int = 0
     """Content octets of the answer that went to the sender."""
@@ -127,7 +129,7 @@ class Transfer:
         """False for what never has content (RFC 9110, 6.4.1), and for an empty one."""
         head = self.known_answer_head
         bodiless = head.status in (204, 304) or self.known_head.method == "HEAD"
-        return not bodiless and not head.framing.empty
+        return not bodiless and not head.framing.empty and not self.answer_empty
 
     @property
     def held(self) -> Claim | None:

@@ -121,6 +121,7 @@ class Log:
         reason: str | None,
         rule: str | None,
         index: int | None,
+        trace_id: str | None = None,
         seconds: float,
     ) -> None:
         """The one line of a transfer. `reason` is the full reason that the peer was not told."""
@@ -149,6 +150,7 @@ class Log:
             findings=dict(report.findings) if report and report.findings else None,
             label=request.label,
             receipt=index,
+            trace_id=trace_id,
             duration_ms=round(seconds * 1000, 3),
         )
 

@@ -145,6 +145,9 @@ class Route(Model):
     allow: list[Principal] = Field(default=[])
     deny: list[Principal] = Field(default=[])
     upstream: Name
+    content_on_get: Literal["refuse", "pass"] = Field(
+        default="refuse", description="content of GET, HEAD and DELETE, whose meaning is undefined"
+    )
     request: ContentPolicy
     response: ContentPolicy = ContentPolicy()
     replay: Replay = Replay()

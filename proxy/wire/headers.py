@@ -16,6 +16,9 @@ from proxy.wire.identity import identity_fields
 from proxy.wire.structured import NotStructured, format_bytes, format_list, parse_list
 
 _UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_TRACEPARENT = re.compile(
+    rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
+)
 _DUPLICATE = (b"transfer-duplicate", b"?1")
 """A Boolean that is true (RFC 9651, section 3.3.6)."""
 _OWN_LINKS = b"/.well-known/lockgate/"
@@ -32,6 +35,16 @@ def transfer_id(head: Head) -> str | None:
     if len(values) > 1 or _UUID.fullmatch(values[0]) is None:
         raise Refusal("transfer-id-malformed", "Transfer-Id is not one UUID")
     return values[0].decode("ascii").lower()
+
+
+def trace_id(head: Head) -> str | None:
+    """The trace that a request belongs to, 32 hexadecimal digits, for the log alone (W3C Trace
+    Context, section 3.2); None when no traceparent, or no valid one, says so."""
+    values = head.values(b"traceparent")
+    found = _TRACEPARENT.fullmatch(values[0]) if len(values) == 1 else None
+    if found is None or (found[1] == b"00" and found[3] is not None):
+        return None
+    return found[2].decode("ascii")
 
 
 def forward_request(
@@ -57,6 +70,8 @@ def forward_request(
     _require_no_loop(via, gateway)
     host = b"".join(head.values(b"host"))
     kept = [pair for pair in crossing(head.headers, keep_digest) if pair[0] != b"host"]
+    if head.method == "OPTIONS":
+        kept = [_forwarded_once(*pair) for pair in kept]
     fields = [(b"host", upstream_host.encode("ascii")), *kept]
     fields += [(b"via", value) for value in (*via, _via(head.http_version, gateway))]
     fields += identity_fields(peer, gateway=gateway, host=host, own_uri=own_uri)
@@ -142,6 +157,18 @@ def problem(refusal: Refusal, transfer_id: str) -> tuple[Fields, bytes]:
     if refusal.retry_after is not None:
         fields.append((b"retry-after", b"%d" % refusal.retry_after))
     return fields, body + b"\n"
+
+
+def may_go_on(head: Head) -> bool:
+    """False where Max-Forwards says that a request has come to its end (RFC 9110, 7.6.2)."""
+    return not any(re.fullmatch(rb"0+", value) for value in head.values(b"max-forwards"))
+
+
+def _forwarded_once(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """Max-Forwards counts down (RFC 9110, section 7.6.2)."""
+    if name != b"max-forwards" or not value.isdigit() or len(value) > 9:
+        return name, value
+    return name, b"%d" % max(0, int(value) - 1)
 
 
 def _without_ours(fields: Fields) -> Fields:
