@@ -336,8 +336,9 @@ def test_curl_shows_nothing_odd(gateway: Gateway, receiver: Receiver) -> None:
     receiver.behave = lambda exchange: exchange.answer(
         200, OK, "Server: warehouse", "ETag: x", "www-authenticate: a", "set-cookie: a", "X-a_b: c"
     )
-    common = ["-sv", "--cacert", gateway.pki / "ca.pem", "-o", "/dev/null",
-              "--cert", gateway.pki / "client.pem", "--key", gateway.pki / "client.key"]  # fmt: skip
+    pki = gateway.pki
+    common = ["-sv", "-o", "/dev/null", "--cacert", pki / "ca.pem"]
+    common += ["--cert", pki / "client.pem", "--key", pki / "client.key"]
     first, second = gateway.url("/orders/1"), gateway.url("/search/1")
     command = ["curl", *common, "--json", "{}", first, "--next", *common, second]
     done = subprocess.run(
