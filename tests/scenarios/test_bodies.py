@@ -30,6 +30,7 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
             config,
             *framing_routes(),
             route("search", content_on_get="pass"),
+            route("both", response={"content": ["json", "ndjson"], "label": "internal"}),
             route("proven", integrity={"require": "content-digest"}),
         )
     )
@@ -117,9 +118,10 @@ def test_a_digest_of_no_content_must_be_right_where_it_is_given_and_is_not_deman
 @pytest.mark.parametrize(
     "head",
     [b"200 OK\r\nContent-Length: 0", b"200 OK\r\nTransfer-Encoding: chunked", b"205 Reset\r\n"
-     b"Content-Length: 0", b"201 Created\r\nTransfer-Encoding: chunked\r\nLocation: /x"],
+     b"Content-Length: 0", b"201 Created\r\nTransfer-Encoding: chunked\r\nLocation: /x",
+     b"200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked"],
 )  # fmt: skip
-@pytest.mark.parametrize("path", ["/orders/1", FILES])
+@pytest.mark.parametrize("path", ["/orders/1", "/both/1", FILES])
 def test_an_empty_answer_needs_no_content_type(
     gateway: Gateway, receiver: Receiver, head: bytes, path: str
 ) -> None:
