@@ -8,7 +8,7 @@ import base64
 from pathlib import Path
 
 from proxy.app.control import EndedError, Message
-from proxy.app.credentials import Secrets
+from proxy.app.preparation import Secrets
 from proxy.errors import ConfigError, Problem
 from proxy.settings.load import Loaded, load_octets
 

@@ -9,7 +9,7 @@ import trio
 from proxy.app import bundle, privileges, start
 from proxy.app.child import Child, spawn
 from proxy.app.control import EndedError, Message
-from proxy.app.credentials import Secrets
+from proxy.app.preparation import Secrets
 from proxy.app.prepare import Prepared
 from proxy.app.sockets import Sockets
 from proxy.errors import ConfigError

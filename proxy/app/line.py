@@ -5,6 +5,8 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import trio
@@ -12,7 +14,6 @@ import trio
 from proxy.app.bundle import refusal
 from proxy.app.control import Control, EndedError, Message
 from proxy.app.privileges import become
-from proxy.app.start import call_process
 from proxy.errors import ConfigError
 
 _CODECS: Final = ("ascii", "latin-1", "idna", "punycode")
@@ -50,3 +51,9 @@ async def answer_all(control: Control, answer: Answer) -> None:
             await control.send({"id": question["id"], **reply})
         except EndedError:
             return
+
+
+def call_process(name: str) -> None:
+    """What `ps` and `top` call this process: at most 15 octets."""
+    with suppress(OSError):  # a place without /proc has no such names
+        Path("/proc/self/comm").write_text(name, "ascii")

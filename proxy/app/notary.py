@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import trio
 
-from proxy.app import bundle, memory, start
+from proxy.app import bundle, memory
 from proxy.app.control import Message
-from proxy.app.credentials import ReceiptKeys
+from proxy.app.evidence import ReceiptKeys, open_notary, prepare_notary
 from proxy.app.line import answer_all, open_line
-from proxy.app.prepare import prepare_notary
+from proxy.app.vigil import told
 from proxy.errors import ConfigError, LockgateError
 from proxy.model import Event
 from proxy.notary import Notary
@@ -61,8 +61,8 @@ class NotaryProcess:
             case "metrics":
                 return {"metrics": snapshot(self._metrics.registry)}
             case "status":
-                told = start.told(self._notary.trouble)
-                return {"trouble": told, "dropped": self._unheard()}
+                trouble = told(self._notary.trouble)
+                return {"trouble": trouble, "dropped": self._unheard()}
             case "stop":
                 await self.close(clean=question["clean"])
         return {}
@@ -84,7 +84,7 @@ class NotaryProcess:
         give_up = trio.current_time() + _IN_USE
         while True:
             try:
-                return start.open_notary(loaded, keys, self._metrics, self._log, live)
+                return open_notary(loaded, keys, self._metrics, self._log, live)
             except ConfigError as error:
                 if "in use" not in str(error) or trio.current_time() > give_up:
                     raise

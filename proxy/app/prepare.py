@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from proxy.app import credentials
-from proxy.app.credentials import Preparation, ReceiptKeys, Secrets
+from proxy.app.evidence import ReceiptKeys, receipt_keys
+from proxy.app.preparation import Preparation, Secrets
 from proxy.content.rules import Rules, compile_rules
 from proxy.edge.gate import Gate, Lane
 from proxy.edge.outbound import Pool
@@ -45,15 +46,6 @@ def prepare_workers(loaded: Loaded, metrics: Metrics) -> tuple[Gate, Secrets]:
     return gate, preparation.read_so_far
 
 
-def prepare_notary(loaded: Loaded, secrets: Secrets | None = None) -> ReceiptKeys:
-    """The keys of the notary, alone. Raises ConfigError with every mistake."""
-    preparation = Preparation(loaded, secrets)
-    keys = credentials.receipt_keys(preparation)
-    if keys is None:
-        raise ConfigError(preparation.problems)
-    return keys
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class Prepared:
     """A configuration that was tried as a whole, with all that it refers to."""
@@ -66,12 +58,12 @@ class Prepared:
 
 
 def prepare_all(loaded: Loaded, metrics: Metrics) -> Prepared:
-    """As `prepare` and `prepare_notary`, in one; what is read is kept apart by who needs it.
+    """As `prepare`, and the notary's keys, in one; what is read is kept apart by who needs it.
 
     Raises ConfigError with every mistake.
     """
     notary, workers = Preparation(loaded), Preparation(loaded)
-    keys = credentials.receipt_keys(notary)
+    keys = receipt_keys(notary)
     gate = _gate(workers, metrics)
     if gate is None or keys is None:
         raise ConfigError([*notary.problems, *workers.problems])

@@ -6,8 +6,9 @@ from pathlib import Path
 import trio
 
 from proxy.app import single, supervisor
+from proxy.app.line import call_process
 from proxy.app.prepare import prepare_all
-from proxy.app.start import call_process, worker_count
+from proxy.app.start import worker_count
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import load

@@ -12,8 +12,9 @@ import trio
 
 from proxy.app import memory, start
 from proxy.app.carrier import Carrier, in_force
+from proxy.app.evidence import open_notary
 from proxy.app.prepare import Prepared, prepare
-from proxy.app.vigil import Vigil
+from proxy.app.vigil import Vigil, told
 from proxy.edge.admin import open_door, serve_door
 from proxy.edge.budget import Budget
 from proxy.edge.gate import Keeper
@@ -48,7 +49,7 @@ class Single:
         self.metrics, self.log = metrics, log
         self._path = loaded.path
         self.store = resolve_path(settings.receipts.store, loaded.directory)
-        self._notary: Notary = start.open_notary(loaded, prepared.keys, metrics, log)
+        self._notary: Notary = open_notary(loaded, prepared.keys, metrics, log)
         intents = start.intents(loaded, start.intents_path(self.store, NAME))
         self._desk = Desk(self._notary, intents, settings.receipts.patience)
         budget = Budget(settings.memory.held)
@@ -108,7 +109,7 @@ class Single:
         shown = start.status(keeper.gate, keeper.loaded_at)
         return shown | {
             "ok": keeper.ready,
-            "trouble": start.told(keeper.trouble),
+            "trouble": told(keeper.trouble),
             "draining": keeper.draining,
             "connections": len(keeper.clients),
             "processes": [start.process("all", NAME, "running")],

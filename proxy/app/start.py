@@ -1,30 +1,25 @@
-"""What the one process and the many share: limits, the notary's opening, the first log line."""
+"""What the one process and the many share: limits, intents, the events and the first log line."""
 
 import os
 import resource
 import signal
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
-from datetime import UTC, datetime
-from functools import partial
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import trio
 
-from proxy.app.credentials import ReceiptKeys
 from proxy.edge.gate import Gate, Keeper
 from proxy.edge.listener import Listener
-from proxy.errors import ConfigError, LockgateError, LogFailure
-from proxy.model import Event, Trouble
-from proxy.notary import Notary
+from proxy.errors import ConfigError, LogFailure
+from proxy.model import Event
 from proxy.notary.intents import IntentFile
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import Loaded
 from proxy.settings.schema import Settings
-from proxy.settings.secrets import resolve_path
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _FIXED: Final = ("receipts", "admin", "metrics", "memory", "transfer_ids", "workers", "users")
@@ -45,12 +40,6 @@ def worker_count(settings: Settings) -> int:
     return cores() if settings.workers == "auto" else settings.workers
 
 
-def call_process(name: str) -> None:
-    """What `ps` and `top` call this process: at most 15 octets."""
-    with suppress(OSError):  # a place without /proc has no such names
-        Path("/proc/self/comm").write_text(name, "ascii")
-
-
 def raise_descriptor_limit() -> None:
     """As many descriptors as the system allows: the bounds on connections are ours."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -58,42 +47,6 @@ def raise_descriptor_limit() -> None:
 
 
 # --- evidence ------------------------------------------------------------------------------------
-
-
-def open_notary(
-    loaded: Loaded, keys: ReceiptKeys, metrics: Metrics, log: Log, live: Collection[str] = ()
-) -> Notary:
-    """Raises ConfigError at `receipts.store`."""
-    receipts = loaded.settings.receipts
-    try:
-        return Notary.open(
-            resolve_path(receipts.store, loaded.directory),
-            keys=keys.keys,
-            previous_key=keys.previous,
-            durability=receipts.durability,
-            checkpoint_every=receipts.checkpoint_every,
-            capacity=loaded.settings.transfer_ids.capacity,
-            clock=lambda: datetime.now(UTC),
-            on_commit=metrics.commit,
-            live=live,
-            reserve=receipts.reserve,
-            policy=keys.policy,
-            on_offer=partial(_tell_offer, metrics, log),
-        )
-    except LockgateError as error:
-        reason = error.reason if isinstance(error, LogFailure) else str(error)
-        raise ConfigError([loaded.problem(("receipts", "store"), reason)]) from None
-
-
-def _tell_offer(
-    metrics: Metrics, log: Log, witness: str, result: str, size: int, reason: str | None
-) -> None:
-    """What became of a checkpoint that a witness was offered."""
-    metrics.offer(witness, result, size)
-    if result in ("ahead", "conflict"):
-        log.error("witness_disagrees", witness=witness, result=result, size=size, reason=reason)
-    elif result != "cosigned":
-        log.warning("not_cosigned", witness=witness, result=result, size=size, reason=reason)
 
 
 def intents_path(store: Path, worker: str) -> Path:
@@ -179,11 +132,6 @@ def status(gate: Gate, loaded_at: datetime) -> dict[str, Any]:
             for role, each in gate.certificates
         ],
     }
-
-
-def told(trouble: Trouble | None) -> dict[str, str] | None:
-    """What /status says of why transfers are refused."""
-    return None if trouble is None else {"code": trouble.code, "reason": trouble.text}
 
 
 def process(kind: str, name: str, state: str, pid: int | None = None) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from proxy.app.control import Message
 from proxy.app.family import Family
 from proxy.app.prepare import Prepared, prepare_workers
 from proxy.app.privileges import require_users
-from proxy.app.vigil import Vigil
+from proxy.app.vigil import Vigil, told
 from proxy.edge.admin import open_door, serve_door
 from proxy.edge.listener import Listener
 from proxy.errors import TROUBLES, ConfigError
@@ -179,7 +179,7 @@ class Supervisor:
         trouble = named_trouble("draining") if self._draining.is_set() else self._judge(answers)
         return shown | {
             "ok": trouble is None,
-            "trouble": start.told(trouble),
+            "trouble": told(trouble),
             "draining": self._draining.is_set(),
             "connections": sum(map(_connections, answers.values())),
             "processes": processes,

@@ -44,3 +44,8 @@ class Vigil:
         else:
             seconds = round(trio.current_time() - self._since, 1)
             self._log.info("log_available", seconds=seconds)
+
+
+def told(trouble: Trouble | None) -> dict[str, str] | None:
+    """What /status says of why transfers are refused."""
+    return None if trouble is None else {"code": trouble.code, "reason": trouble.text}

@@ -15,6 +15,7 @@ from proxy.app.carrier import Carrier, in_force
 from proxy.app.control import Control, Message
 from proxy.app.line import answer_all, open_line
 from proxy.app.prepare import prepare
+from proxy.app.vigil import told
 from proxy.edge.budget import Budget
 from proxy.edge.gate import Gate, Keeper
 from proxy.notary.desk import Desk
@@ -76,8 +77,8 @@ class Worker:
                 return {"metrics": snapshot(self._metrics.registry)}
             case "status":
                 keeper = self._keeper
-                told = start.told(keeper.trouble)
-                return {"trouble": told, "connections": len(keeper.clients)}
+                trouble = told(keeper.trouble)
+                return {"trouble": trouble, "connections": len(keeper.clients)}
         return {}
 
     async def _start(self, nursery: trio.Nursery, question: Message) -> None:
