@@ -19,14 +19,8 @@ from tests.crash.site import Site
 from tests.scenarios.client import request
 from tests.scenarios.gateway import wait_until
 
-pytestmark = pytest.mark.crash_long
 SYNC = "os.fdatasync(fd)"
 Mount = Callable[..., None]
-
-
-def long(workers: int) -> object:
-    """The same in the other form, when there is time."""
-    return pytest.param(workers, marks=pytest.mark.crash_long)
 
 
 @pytest.fixture
@@ -101,7 +95,7 @@ def test_a_full_disk(start_site: StartSite, tmp_path: Path, mount: Mount, worker
     endure(site, fill, filler.unlink)
 
 
-@pytest.mark.parametrize("workers", [long(1), 2])
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_file_size_limit(start_site: StartSite, workers: int) -> None:
     site = start_site(workers=workers, seed=3)
     pid = site.process("notary")
@@ -116,7 +110,7 @@ def test_a_file_size_limit(start_site: StartSite, workers: int) -> None:
     endure(site, limit, lift)
 
 
-@pytest.mark.parametrize("workers", [1, long(2)])
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_store_that_becomes_read_only(start_site: StartSite, mount: Mount, workers: int) -> None:
     """What is open stays so, as a kernel has it; nothing new can be made."""
     site = start_site(workers=workers, seed=4)

@@ -11,20 +11,8 @@ from tests.scenarios.policy import policy, route, with_routes
 from tests.scenarios.proof import Watch
 from tests.scenarios.receiver import Exchange, Receiver, server_context
 
-FORMS = {"test_chain", "test_crossing", "test_idempotence", "test_running"}
-"""What runs in both forms always; the rest runs with many workers in `make test-large`."""
-
 StartReceiver = Callable[..., Receiver]
 StartGateway = Callable[[Config], Gateway]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        chosen = getattr(item, "callspec", None)
-        here = item.path.parent == Path(__file__).parent
-        many = here and chosen is not None and chosen.params.get("workers") == 2
-        if many and item.path.stem not in {*FORMS, "test_processes"}:
-            item.add_marker("large")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import json
 import shutil
 import signal
 import ssl
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from proxy.tls.credentials import Credentials
 from proxy.tls.pki import CLIENT, issue
 from tests.pki import make_crl
 from tests.scenarios.client import Client, request
+from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway, wait_until
 from tests.scenarios.message import Broken
 from tests.scenarios.parties import authority_of, put
-from tests.scenarios.policy import STRANGER
+from tests.scenarios.policy import STRANGER, policy
 from tests.scenarios.proof import receipt_of
 from tests.scenarios.receiver import Held, Receiver
 
@@ -25,6 +27,19 @@ from tests.scenarios.receiver import Held, Receiver
 @pytest.fixture
 def gateway(own_gateway: Gateway) -> Gateway:
     return own_gateway
+
+
+@pytest.fixture(scope="module")
+def started(parties: Path, start_gateway: StartGateway, shared_receiver: Receiver) -> Gateway:
+    return start_gateway(policy(parties, shared_receiver.endpoint))
+
+
+@pytest.fixture
+def steadfast(started: Gateway, receiver: Receiver) -> Iterator[Gateway]:
+    """A gateway whose reloads are all refused: so it serves the next test as it served this."""
+    config = started.config
+    yield started
+    started.write(config)
 
 
 def reload(gateway: Gateway, outcome: str) -> list[dict[str, object]]:
@@ -73,8 +88,10 @@ def test_a_transfer_keeps_the_policy_with_which_it_began(
 
 @pytest.mark.parametrize("by", ["signal", "admin"])
 def test_a_mistake_keeps_the_last_good_and_is_told_with_its_place(
-    gateway: Gateway, by: str
+    steadfast: Gateway, by: str
 ) -> None:
+    gateway, since = steadfast, steadfast.mark()
+    failed = gateway.metric("lockgate_config_reloads_total", result="failed")
     config = copy.deepcopy(gateway.config)
     config["routes"][0]["upstream"] = "nowhere"
     config["zonnes"] = {}
@@ -83,8 +100,8 @@ def test_a_mistake_keeps_the_last_good_and_is_told_with_its_place(
         lines = reload(gateway, "reload_refused")
     else:
         assert gateway.admin("/reload", method="POST")[0] == 409
-        gateway.wait_for("reload_refused")
-        lines = gateway.logged("reload_refused")
+        gateway.wait_for("reload_refused", since)
+        lines = gateway.logged("reload_refused", since)
     places = [str(line["problem"]).split(": ")[0] for line in lines]
     assert places
     for place in places:
@@ -92,13 +109,14 @@ def test_a_mistake_keeps_the_last_good_and_is_told_with_its_place(
         assert name == str(gateway.path)
         assert int(line) > 1
         assert int(column) >= 1
-    assert gateway.metric("lockgate_config_reloads_total", result="failed") == 1
+    assert gateway.metric("lockgate_config_reloads_total", result="failed") == failed + 1
     with gateway.connect() as client:
         answer = client.ask(request())
     assert receipt_of(gateway, answer)["policy"]["sha256"] == gateway.ready["config_sha256"]
 
 
-def test_a_file_that_is_not_yaml_keeps_the_last_good(gateway: Gateway) -> None:
+def test_a_file_that_is_not_yaml_keeps_the_last_good(steadfast: Gateway) -> None:
+    gateway = steadfast
     gateway.path.write_text("version: [1\n")
     reload(gateway, "reload_refused")
     gateway.path.unlink()
@@ -108,7 +126,8 @@ def test_a_file_that_is_not_yaml_keeps_the_last_good(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("part", ["bind", "added", "receipts", "admin"])
-def test_what_holds_sockets_and_keys_cannot_be_reloaded(gateway: Gateway, part: str) -> None:
+def test_what_holds_sockets_and_keys_cannot_be_reloaded(steadfast: Gateway, part: str) -> None:
+    gateway = steadfast
     config = copy.deepcopy(gateway.config)
     if part == "bind":
         config["listeners"]["ingest"]["bind"] = "127.0.0.1:1"

@@ -3,12 +3,15 @@
 import copy
 import json
 import signal
+from pathlib import Path
 
 import pytest
 
 from tests.scenarios.client import begun, chunk, request
+from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway, lockgate
 from tests.scenarios.message import Broken
+from tests.scenarios.policy import policy
 from tests.scenarios.proof import audit, receipt_of, receipts
 from tests.scenarios.receiver import OK, Held, Receiver
 
@@ -16,6 +19,12 @@ from tests.scenarios.receiver import OK, Held, Receiver
 @pytest.fixture
 def gateway(own_gateway: Gateway) -> Gateway:
     return own_gateway
+
+
+@pytest.fixture(scope="module")
+def first(parties: Path, start_gateway: StartGateway, shared_receiver: Receiver) -> Gateway:
+    """The gateway that is there already, and whom the second does not disturb."""
+    return start_gateway(policy(parties, shared_receiver.endpoint))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -92,23 +101,23 @@ def test_a_transfer_that_outlasts_the_deadline_is_cut_off_with_its_verdict(
 # --- what keeps it from starting -----------------------------------------------------------------
 
 
-def test_a_store_in_use_is_refused_in_one_line(gateway: Gateway) -> None:
-    done = lockgate("run", gateway.path)
+def test_a_store_in_use_is_refused_in_one_line(first: Gateway) -> None:
+    done = lockgate("run", first.path)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("door", ["listener", "admin", "metrics"])
-def test_an_address_in_use_is_refused_in_one_line(gateway: Gateway, door: str) -> None:
-    config = copy.deepcopy(gateway.config)
-    taken = {"bind": gateway.ready["admin"]}
+def test_an_address_in_use_is_refused_in_one_line(first: Gateway, door: str) -> None:
+    config = copy.deepcopy(first.config)
+    taken = {"bind": first.ready["admin"]}
     config["receipts"]["store"] = "another"
     if door == "listener":
         config["listeners"]["ingest"] |= taken
     else:
         config[door] = taken
-    path = gateway.folder / "other.yaml"
+    path = first.folder / "other.yaml"
     path.write_text(json.dumps(config))
     done = lockgate("run", path)
     assert done.returncode == 1
@@ -117,9 +126,9 @@ def test_an_address_in_use_is_refused_in_one_line(gateway: Gateway, door: str) -
     assert "in use" in line.lower()
 
 
-def test_every_mistake_is_told_before_a_socket_is_opened(gateway: Gateway) -> None:
-    path = gateway.folder / "bad.yaml"
-    path.write_text(json.dumps(gateway.config | {"version": 2, "colour": "red"}, indent=1))
+def test_every_mistake_is_told_before_a_socket_is_opened(first: Gateway) -> None:
+    path = first.folder / "bad.yaml"
+    path.write_text(json.dumps(first.config | {"version": 2, "colour": "red"}, indent=1))
     for command in ("run", "check"):
         done = lockgate(command, path)
         assert done.returncode == 1
