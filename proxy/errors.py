@@ -55,6 +55,70 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
 been delivered before, and which was answered with the status of then (docs/http.md).
 """
 
+ADVICE: Final[dict[str, str]] = {
+    "duplicate": "Nothing is left to do.",
+    "malformed-request": "Send it with a library that writes HTTP/1.1; the same octets will be "
+    "refused again.",
+    "path-not-normal": "Take dot segments, doubled slashes and needless escapes out of the path; "
+    "write escapes in capitals.",
+    "transfer-id-malformed": "Send one Transfer-Id, a UUID such as "
+    "f81d4fae-7dec-41d0-a765-00a0c91e6bf6, or none.",
+    "transfer-id-required": "Send a Transfer-Id: a new UUID for each transfer, the same for every "
+    "attempt at it.",
+    "content-unexpected": "Send it without content, or with POST, PUT or PATCH.",
+    "digest-malformed": "Write Content-Digest as RFC 9530 has it: sha-256=:BASE64:.",
+    "digest-required": "Send Content-Digest: sha-256=:BASE64:, in the head or announced for the "
+    "trailers.",
+    "digest-mismatch": "Take the digest of the content as it is sent, codings included, and send "
+    "both again: one of them changed.",
+    "request-incomplete": "Send it again whole, with the same Transfer-Id; nothing of it counts.",
+    "not-allowed": "Ask the gateway's operator for admission and name the instance: sending it "
+    "again does not help.",
+    "above-clearance": "Do not send this here; ask the gateway's operator where it may go, and "
+    "name the instance.",
+    "no-route": "Look at method and path; if they are right, ask the gateway's operator and name "
+    "the instance.",
+    "request-timeout": "Send it again with the same Transfer-Id, without pauses.",
+    "replayed": "It is there, as far as is known; if this is another transfer, send it with a "
+    "Transfer-Id of its own. A repetition that is to be compared needs a Content-Digest.",
+    "id-reused": "If this is another transfer, send it with a Transfer-Id of its own; if not, "
+    "nothing is left to do.",
+    "undecided": "Ask the receiver whether it arrived. If not, send it with a new Transfer-Id; the "
+    "same one is refused until the window of the route has passed.",
+    "in-flight": "Wait as long as Retry-After says, then send it again with the same Transfer-Id.",
+    "condition-refused": "Send it without If-Match and If-None-Match on tags: content that is "
+    "masked has tags of its own.",
+    "content-too-large": "Send it in smaller parts, each a transfer of its own.",
+    "content-not-allowed": "Look at Content-Type and Content-Encoding; ask the gateway's operator "
+    "what may cross here.",
+    "unparseable": "Make the content valid in the format that its Content-Type names, and send it "
+    "again.",
+    "finding-rejected": "Take out what may not cross, or ask the gateway's operator and name the "
+    "instance; the same content will be refused again.",
+    "head-too-large": "Send fewer or shorter fields, or a shorter target.",
+    "internal": "Tell the gateway's operator, and name the instance; it may be sent again with the "
+    "same Transfer-Id.",
+    "method-refused": "Use another method.",
+    "upgrade-refused": "Send it as HTTP/1.1, without CONNECT and without Upgrade.",
+    "answer-refused": "The receiver answered, and its answer is withheld; the receipt says whether "
+    "it was delivered. Name the instance to the gateway's operator.",
+    "upstream-unreachable": "Send it again later, with the same Transfer-Id; it did not arrive.",
+    "upstream-identity": "It did not arrive. Tell the gateway's operator, and name the instance.",
+    "upstream-malformed": "It may have arrived. Send it again with the same Transfer-Id; if that "
+    "is undecided, ask the receiver.",
+    "upstream-closed": "It may have arrived. Send it again with the same Transfer-Id; if that is "
+    "undecided, ask the receiver.",
+    "cut-off": "Send it again with the same Transfer-Id; if that is undecided, ask the receiver.",
+    "overloaded": "Wait as long as Retry-After says, then send it again with the same Transfer-Id.",
+    "log-unavailable": "Wait as long as Retry-After says, then send it again with the same "
+    "Transfer-Id: without a receipt nothing crosses.",
+    "upstream-timeout": "It may have arrived. Send it again with the same Transfer-Id; if that is "
+    "undecided, ask the receiver.",
+    "loop": "Tell the gateway's operator, and name the instance: its upstream leads back to it.",
+}
+"""Problem code -> what the sender can do, the `detail` on the wire. It says nothing of the policy
+and nothing of the content: it is the same for everybody who gets this code."""
+
 
 TROUBLES: Final[dict[str, str]] = {
     "disk-full": "there is no disk space for the log",
@@ -103,7 +167,8 @@ class ConfigError(LockgateError):
 class Refusal(LockgateError):
     """A stop refuses the transfer.
 
-    `code` is a key of `PROBLEMS` and is all that the peer learns; `reason` is for our own log.
+    `code` is a key of `PROBLEMS` and is all that the peer learns, in words `title` and `advice`;
+    `reason` is for our own log.
     """
 
     def __init__(self, code: str, reason: str, *, retry_after: int | None = None) -> None:
@@ -112,6 +177,7 @@ class Refusal(LockgateError):
         self.reason = reason
         self.retry_after = retry_after
         self.status, self.title = PROBLEMS[code]
+        self.advice = ADVICE[code]
 
 
 class UpstreamFailure(Refusal):

@@ -138,14 +138,14 @@ def receipt_key_field(key: bytes) -> tuple[bytes, bytes]:
 def problem(refusal: Refusal, transfer_id: str) -> tuple[Fields, bytes]:
     """The fields (without framing) and the content of an answer that refuses (RFC 9457).
 
-    It says what the public table of problems says, and nothing of the reason.
+    It says what the public tables say, title and advice, and nothing of the reason.
     """
     body = orjson.dumps(
         {
             "type": f"urn:lockgate:problem:{refusal.code}",
             "title": refusal.title,
             "status": refusal.status,
-            "detail": refusal.title,
+            "detail": refusal.advice,
             "instance": f"urn:uuid:{transfer_id}",
         }
     )

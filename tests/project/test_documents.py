@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import proxy
-from proxy.errors import TROUBLES, TlsFailure
+from proxy.errors import ADVICE, PROBLEMS, TROUBLES, TlsFailure
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import load
 from tests.project.tree import PACKAGE, ROOT, children, pyproject, read, sources
@@ -92,6 +92,19 @@ def test_the_version_of_python_is_the_same_everywhere() -> None:
     assert pyproject()["project"]["requires-python"] == ">=3.11"
     assert "Python 3.11 or newer" in read("README.md")
     assert "(3, 11)" in read("Makefile")
+
+
+# --- what senders see ----------------------------------------------------------------------------
+
+
+def test_every_problem_is_documented_word_for_word_with_its_status_and_what_to_do() -> None:
+    documented = rows(section("docs/http.md", "Answers that refuse"))
+    told = {
+        code: f" {status} | {title} | {ADVICE[code]} |"
+        for code, (status, title) in PROBLEMS.items()
+    }
+    assert documented == told
+    assert ADVICE.keys() == PROBLEMS.keys()
 
 
 # --- what operators see --------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer._key import SSlibKey
 
-from proxy.errors import PROBLEMS
+from proxy.errors import ADVICE, PROBLEMS
 from proxy.receipt.statement import PREDICATE_TYPE
 from tests.scenarios.gateway import Gateway, Line, lockgate
 from tests.scenarios.message import Message
@@ -131,7 +131,7 @@ class Watch:
             "type": f"urn:lockgate:problem:{code}",
             "title": title,
             "status": status,
-            "detail": title,
+            "detail": ADVICE[code],
             "instance": f"urn:uuid:{transfer_id}",
         }
         predicate = receipt_of(self.gateway, answer)

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from proxy.errors import PROBLEMS, LogFailure, Refusal
+from proxy.errors import ADVICE, PROBLEMS, LogFailure, Refusal
 from proxy.wire import headers as wire
 from tests.wire.fields import DIGEST, ID, answered, forwarded, received, returned, values
 
@@ -158,7 +158,7 @@ def test_a_problem_tells_the_code_and_nothing_of_the_reason(code: str) -> None:
         "type": f"urn:lockgate:problem:{code}",
         "title": title,
         "status": status,
-        "detail": title,
+        "detail": ADVICE[code],
         "instance": f"urn:uuid:{ID}",
     }
     assert dict(fields)[b"content-type"] == b"application/problem+json"
