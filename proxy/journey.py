@@ -158,6 +158,7 @@ async def forward(
     request = answers.upstream_request(transfer, upstream, held)
     await keeper.notary.intend(transfer.intent())
     transfer.answer_head = await upload.forward(transfer, client, upstream, request, held)
+    transfer.take_evidence()
     if not transfer.sent_whole:
         client.require_close()
 
@@ -177,9 +178,9 @@ async def answer(keeper: Keeper, client: Inbound, transfer: Transfer, upstream: 
     if not held.whole:
         held = await relay.stream(transfer, client, upstream, held)
     transfer.answer_whole = True
+    transfer.take_evidence(held.trailers)
     receipt = await conclude(keeper, transfer, reply.status, None)
-    earlier = answers.earlier_receipts(transfer, held.trailers)
-    proof = answers.receipt_fields(transfer, receipt, reply.place, earlier)
+    proof = answers.receipt_fields(transfer, receipt, reply.place, transfer.behind)
     trailers = answers.trailers(transfer, reply, held)
     if streamed:
         await client.send_end(held.data, (*trailers, *proof))
@@ -207,7 +208,7 @@ async def refuse(keeper: Keeper, client: Inbound, transfer: Transfer, refusal: R
     client.pass_over()
     fields, body = answers.problem(transfer, refusal)
     if receipt is not None:
-        fields += answers.receipt_fields(transfer, receipt, "header", ())
+        fields += answers.receipt_fields(transfer, receipt, "header")
     await client.send_whole(refusal.status, fields, body)
 
 

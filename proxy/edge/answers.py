@@ -17,15 +17,17 @@ from proxy.errors import Refusal
 from proxy.model import AnswerHead, Earlier, Framing, Headers, Receipt
 from proxy.wire import headers as wire
 from proxy.wire.crossing import announced_trailers, crossing_trailers, without_conditions
+from proxy.wire.evidence import (
+    NOTHING,
+    Evidence,
+    evidence_fields,
+    fits,
+    key_field,
+    receipt_field,
+)
 from proxy.wire.outbound import spelt
 
-_MAX_INLINE = 8 * 1024
-"""Octets of a Transfer-Receipt field. Where those of the hops behind us make it longer, ours goes
-alone; where ours alone is longer, it is fetched by its Link."""
-
 Fields = list[tuple[bytes, bytes]]
-Envelopes = tuple[bytes, ...]
-"""Those of the hops behind us, in their order."""
 Place = Literal["header", "trailer", "link", "log"]
 
 
@@ -170,29 +172,21 @@ def _spoken_of(head: AnswerHead) -> Framing:
     return Framing(length=int(values[0]) if values else 0)
 
 
-def earlier_receipts(transfer: Transfer, trailers: Headers) -> Envelopes:
-    """The receipts that came with the answer, in its head or behind it."""
-    return wire.upstream_receipts((*transfer.known_answer_head.headers, *trailers))
-
-
 def receipt_fields(
-    transfer: Transfer, receipt: Receipt, place: Place, earlier: Envelopes
+    transfer: Transfer, receipt: Receipt, place: Place, behind: Evidence = NOTHING
 ) -> Headers:
-    """What is said of the receipt: itself (an upstream's first, ours last), its key, its Link."""
+    """What is said of the receipt: itself (those behind us first, ours last), keys, its Link."""
     if place in ("link", "log"):
         return ()
-    pointer = _pointer(transfer, str(receipt.index))
-    for envelopes in ([*earlier, receipt.envelope], [receipt.envelope]):
-        field = wire.receipt_field(envelopes)
-        if len(field[1]) <= _MAX_INLINE:
-            return (field, *pointer)
-    return tuple(pointer)
+    limit = transfer.gate.loaded.settings.listeners[transfer.listener].limits.receipts
+    fields = evidence_fields(behind, receipt.envelope, transfer.key, limit)
+    return (*_link(transfer, str(receipt.index)), *fields)
 
 
 def _pointer(transfer: Transfer, name: str) -> Fields:
     """The key to the digests, and where the receipt can be fetched by a sender who can be known
     again: an address alone is nobody."""
-    return [*_link(transfer, name), wire.receipt_key_field(transfer.key)]
+    return [*_link(transfer, name), key_field((transfer.key,))]
 
 
 def _link(transfer: Transfer, name: str) -> Fields:
@@ -208,8 +202,8 @@ def repeated(transfer: Transfer, earlier: Earlier) -> Fields:
     """
     fields = [_date(), *wire.repeated(transfer.id)]
     if transfer.known_lane.route.receipt != "log":
-        receipt = wire.receipt_field([earlier.envelope])
-        fields += [receipt] if len(receipt[1]) <= _MAX_INLINE else []
+        receipt = receipt_field(earlier.envelope)
+        fields += [receipt] if fits(receipt) else []
         fields += _link(transfer, str(earlier.index))
     return fields
 

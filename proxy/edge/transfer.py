@@ -21,11 +21,13 @@ from proxy.model import (
     Digest,
     Earlier,
     Head,
+    Headers,
     Intent,
     Outcome,
     Peer,
     Verdict,
 )
+from proxy.wire.evidence import NOTHING, Evidence, upstream_evidence
 
 _INCOMPLETE = {"request-incomplete", "request-timeout", "cut-off", "overloaded"}
 """Refusals that are nobody's decision: the transfer did not fit through, and may be tried again."""
@@ -82,6 +84,8 @@ class Transfer:
     answer: Flow | None = None
     answered: int = 0
     """Content octets of the answer that went to the sender."""
+    behind: Evidence = NOTHING
+    """Receipts of the gateways behind us, and their keys, as far as the answer has brought them."""
     answer_whole: bool = False
     """The upstream's answer came to its end."""
 
@@ -123,6 +127,10 @@ class Transfer:
         if self.answer is None:
             raise LockgateError("a stop ran before the answer was admitted")
         return self.answer
+
+    def take_evidence(self, trailers: Headers = ()) -> None:
+        """Read the receipts that came with the answer, in its head or behind it."""
+        self.behind = upstream_evidence((*self.known_answer_head.headers, *trailers))
 
     @property
     def answer_has_body(self) -> bool:
@@ -204,6 +212,7 @@ class Transfer:
             claim=held,
             content_sha256=self.asked() if held and self.sent_whole else None,
             duplicate_of=self.earlier.index if self.earlier else None,
+            further=tuple(hashlib.sha256(each).digest() for each in self.behind.envelopes),
         )
 
     def _request_content(self) -> Content:

@@ -120,6 +120,8 @@ class Outcome:
     it was received. For the table of ids, never for the log."""
     duplicate_of: int | None = None
     """The leaf that says `delivered` about the same transfer, when that is why this one ended."""
+    further: tuple[bytes, ...] = ()
+    """SHA-256 of every receipt that came with the upstream's answer, the nearest gateway's last."""
 
 
 @value(frozen=True, slots=True)

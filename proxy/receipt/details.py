@@ -26,6 +26,8 @@ from proxy.receipt import terms
 
 MAX_DETAILS: Final = 32_000
 """Octets."""
+MAX_FURTHER: Final = 16
+"""Receipts of gateways further on that one receipt names."""
 _ENTRIES: Final = 32
 """Entries of a map or list, unless the details would become too large."""
 _TRANSFER: Final = ("request", "content", "answer")
@@ -99,10 +101,17 @@ def _request(outcome: Outcome) -> str:
 
 def _answer(outcome: Outcome, entries: int) -> str:
     answer, status = outcome.answer, outcome.answer_status
-    told = "null" if status is None else f"{status}"
-    if answer is not None:
-        return f'{{"status":{told},{terms.content(answer, entries)}}}'
-    return "null" if status is None else f'{{"status":{told}}}'
+    if answer is None and status is None:
+        return "null"
+    told = f'"status":{"null" if status is None else status},"receipts":{_further(outcome.further)}'
+    return f"{{{told}}}" if answer is None else f"{{{told},{terms.content(answer, entries)}}}"
+
+
+def _further(digests: tuple[bytes, ...]) -> str:
+    """What the gateways behind us gave as evidence: null for nothing."""
+    if not digests:
+        return "null"
+    return "[" + ",".join([f'"{digest.hex()}"' for digest in digests[-MAX_FURTHER:]]) + "]"
 
 
 @lru_cache(maxsize=1024)
@@ -161,9 +170,20 @@ def _require_transfer(octets: bytes) -> tuple[object, bytes | None]:
     told = _require_own(octets, _TRANSFER)
     delivered = told["content"]["delivered"]
     answer = told["answer"]
-    if answer is not None and not isinstance(answer, dict):
-        raise TypeError
+    if answer is not None:
+        _require_further(answer["receipts"])
     return told["request"]["route"], None if delivered is None else _plain(delivered)
+
+
+def _require_further(digests: object) -> None:
+    """Digests in their only spelling, for whoever follows them to the receipts that they name."""
+    if digests is None:
+        return
+    if not isinstance(digests, list) or not 0 < len(digests) <= MAX_FURTHER:
+        raise TypeError
+    for digest in digests:
+        if len(digest) != 64 or bytes.fromhex(digest).hex() != digest:
+            raise ValueError
 
 
 def _plain(delivered: object) -> bytes | None:

@@ -167,6 +167,18 @@ def _time(value: object) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def further(statement: Mapping[str, Any]) -> tuple[str, ...]:
+    """SHA-256, in hexadecimal, of the receipts that came with the upstream's answer.
+
+    In their order, that of the next gateway last; none where none came. Raises `EvidenceError`.
+    """
+    answer = statement["predicate"].get("answer") or {}
+    try:
+        return tuple(_octets(digest, 32).hex() for digest in answer.get("receipts") or ())
+    except (AttributeError, TypeError, ValueError):
+        raise EvidenceError("the receipts that it names are no digests") from None
+
+
 def digests(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """(`received` or `delivered`, `sha256` or `hmacSha256`, hex) of the request's content."""
     content = statement["predicate"].get("content") or {}

@@ -133,6 +133,7 @@ class ListenerLimits(Model):
     """What one listener spends on peers before a route is known."""
 
     head: Size = 32 * 1024
+    receipts: Size = Field(default=14 * 1024, description="of all hops, in one answer's fields")
     connections: int = Field(default=1024, gt=0)
     handshakes: int = Field(default=256, gt=0, description="in flight at once")
     handshake_timeout: Duration = 10.0

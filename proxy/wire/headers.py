@@ -4,7 +4,6 @@ Which of the peer's fields cross is decided in `crossing`.
 """
 
 import re
-from collections.abc import Iterable
 
 import orjson
 
@@ -13,7 +12,6 @@ from proxy.model import AnswerHead, Head, Headers, Peer
 from proxy.wire.crossing import Fields, crossing, options
 from proxy.wire.digests import format_sha256
 from proxy.wire.identity import identity_fields
-from proxy.wire.structured import NotStructured, format_bytes, format_list, parse_list
 
 _UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TRACEPARENT = re.compile(
@@ -90,7 +88,7 @@ def forward_answer(
 ) -> Fields:
     """The fields of an answer as the sender gets it, without those of its framing.
 
-    The upstream's receipts are taken off; `upstream_receipts` reads them from `head`. That it is a
+    The upstream's receipts are taken off (`evidence` reads them from `head`). That it is a
     gateway, and answers for the second time, is passed on: it is why there is no content.
     """
     fields = _without_ours(crossing(head.headers, keep_digest))
@@ -112,27 +110,6 @@ def forward_interim(headers: Headers, *, gateway: str, keep_digest: bool) -> Fie
 def repeated(transfer_id: str) -> Fields:
     """The fields of an answer to what has been delivered already, without those of its receipt."""
     return [(b"transfer-id", transfer_id.encode("ascii")), _DUPLICATE]
-
-
-def upstream_receipts(fields: Headers) -> tuple[bytes, ...]:
-    """The envelopes in an upstream's Transfer-Receipt, header or trailer, in order.
-
-    A list that is not well-formed is left out: it proves nothing to anybody.
-    """
-    try:
-        return parse_list(value for name, value in fields if name == b"transfer-receipt")
-    except NotStructured:
-        return ()
-
-
-def receipt_field(envelopes: Iterable[bytes]) -> tuple[bytes, bytes]:
-    """Transfer-Receipt with `envelopes` in order: an upstream's first, ours last."""
-    return b"transfer-receipt", format_list(envelopes)
-
-
-def receipt_key_field(key: bytes) -> tuple[bytes, bytes]:
-    """Transfer-Receipt-Key: 32 octets that key the digests of what this sender sent."""
-    return b"transfer-receipt-key", format_bytes(key)
 
 
 def problem(refusal: Refusal, transfer_id: str) -> tuple[Fields, bytes]:

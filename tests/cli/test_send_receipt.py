@@ -27,7 +27,7 @@ from proxy.receipt.statement import PREDICATE_TYPE, STATEMENT_TYPE
 from proxy.settings.schema import ListenerLimits
 from proxy.tls.keys import public_pem
 from proxy.wire.events import Data
-from proxy.wire.headers import receipt_field, receipt_key_field
+from proxy.wire.evidence import Evidence, evidence_fields, key_field, receipt_field
 
 ID = "0b5e1f0c-5f0e-4a55-9d8c-5d2f6a3c1e77"
 KEY = bytes(range(32))
@@ -63,8 +63,8 @@ def envelope(says: dict[str, Any], signer: Ed25519PrivateKey = SIGNER) -> bytes:
 
 
 def answer(*envelopes: bytes, status: int = 201, key: bytes | None = KEY) -> Answer:
-    keyed = () if key is None else (receipt_key_field(key),)
-    return Answer(status, (receipt_field(envelopes), *keyed), b"")
+    keyed = () if key is None else (key_field((key,)),)
+    return Answer(status, (*map(receipt_field, envelopes), *keyed), b"")
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_a_refusal_in_the_middle_is_believed_but_proves_no_content(sent: Sent) -
 
 
 def test_receipts_are_found_in_the_head_and_in_the_trailers_ours_last() -> None:
-    whole = Answer(200, (receipt_field([b"a"]),), b"", (receipt_field([b"b", b"c"]),))
+    whole = Answer(200, (receipt_field(b"a"),), b"", (receipt_field(b"b"), receipt_field(b"c")))
     assert receipts(whole) == (b"a", b"b", b"c")
     with pytest.raises(EvidenceError):
         receipts(Answer(200, ((b"transfer-receipt", b"no list"),), b""))
@@ -239,8 +239,8 @@ class Server:
 
     def fields(self) -> list[tuple[bytes, bytes]]:
         if self.further is None:
-            return [(b"link", LINK), receipt_key_field(KEY)]
-        return [receipt_field([self.further, self.receipt()]), receipt_key_field(KEY)]
+            return [(b"link", LINK), key_field((KEY,))]
+        return evidence_fields(Evidence((self.further,), (bytes(32),)), self.receipt(), KEY, 16384)
 
 
 async def send(serve: Serve, folder: Path, *words: str | Path) -> int:

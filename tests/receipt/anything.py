@@ -103,6 +103,7 @@ OUTCOME = st.builds(
     policy_sha256=HASH,
     received_at=TIME,
     duplicate_of=maybe(INDEX),
+    further=st.lists(HASH, max_size=16).map(tuple),
 )
 INTENT = st.builds(Intent, ATTEMPT, ID, LONG, WORD, TIME)
 PLACE = st.builds(

@@ -105,7 +105,8 @@ def _sequence(place: Place) -> dict[str, Any]:
 def _details(outcome: Outcome, entries: int) -> dict[str, Any]:
     answer = None
     if outcome.answer_status is not None or outcome.answer is not None:
-        answer = {"status": outcome.answer_status}
+        named = [digest.hex() for digest in outcome.further]
+        answer = {"status": outcome.answer_status, "receipts": named or None}
         answer |= _content(outcome.answer, entries) if outcome.answer is not None else {}
     receiver, target = outcome.receiver, outcome.target_hmac
     return {

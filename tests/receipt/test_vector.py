@@ -99,15 +99,15 @@ SIGNATURE = (
 )
 DIGESTS = [
     "6060168af9456fa4dea9283ddbe4609fd92dafbd945d6a12f6fdfefb7b2538e8",
-    "9c898c08a139b4d8d6169c1df99e18d499f3ac0cdffb7997b9589bdf1cf433d6",
-    "4c325def428c3024e97a427199fecfb18f4119051cb97c6c3e26a3a5cb7d86b5",
+    "f79067bc4322e77f09a25c0982fe6a52f97b5a05e00e642fa4cf7984256a7aa2",
+    "a1a6e84528b6c309bd8d1ecefd221f681df51882222fb9b44565b9c53b66821f",
 ]
 OURS = """\
 receipts.example/gateway-a
 3
-64fbHlL7ln/teZ7Ows7BHNhCSBnw7HnEPUEKkYARkas=
+DKYNsXoWmLjrkKMJLwlXPBEAT48mnoaWB4TvK0LLHlg=
 
-— receipts.example/gateway-a VEx+jE3H9ex6QdH3tELDj0N8LaykHXBlfghv1PvOvvcEY5vuSEwtI3Qtt5RmV4tYdTXYvmJGtlTCoLtt2Ux0Lop2uw0=
+— receipts.example/gateway-a VEx+jI0Q8/HLcrqvWsMGORQGm0K3x4/JSMQBwJGvJizTaSuLm5tykLjR7nqT7edUWHGUqQqqec9NVwSCmLHSnvLrugo=
 """  # noqa: E501 — verbatim
 
 

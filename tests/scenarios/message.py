@@ -45,9 +45,11 @@ class Message:
 
     def receipt(self) -> tuple[bytes, bytes]:
         """Our envelope, the last one, and the key that only the sender gets."""
-        return parse_items(self.value("transfer-receipt"))[-1], parse_items(
-            self.value("transfer-receipt-key")
-        )[0]
+        return self.receipts()[-1], parse_items(self.value("transfer-receipt-key"))[-1]
+
+    def receipts(self) -> list[bytes]:
+        """The envelopes of all gateways, the last gateway's first."""
+        return [item for line in self.values("transfer-receipt") for item in parse_items(line)]
 
 
 class Source(Protocol):

@@ -94,26 +94,12 @@ def test_an_answer_does_not_lead_past_the_gate() -> None:
     assert values(fields, b"link") == [b"</style>; rel=preload"]
 
 
-# --- receipts ---
+# --- ids and receipts ---
 
 
-def test_an_upstreams_receipts_come_first() -> None:
-    head = answered(
-        b"Transfer-Receipt: :YQ==:, :Yg==:",
-        b"Transfer-Receipt: :Yw==:",
-        b"Transfer-Receipt-Key: :eA==:",
-    )
+def test_an_upstreams_receipts_are_taken_off() -> None:
+    head = answered(b"Transfer-Receipt: :YQ==:, :Yg==:", b"Transfer-Receipt-Key: :eA==:")
     assert not {b"transfer-receipt", b"transfer-receipt-key"} & dict(returned(head)).keys()
-    earlier = wire.upstream_receipts(head.headers)
-    assert earlier == (b"a", b"b", b"c")
-    field = (b"transfer-receipt", b":YQ==:, :Yg==:, :Yw==:, :b3Vycw==:")
-    assert wire.receipt_field([*earlier, b"ours"]) == field
-    assert wire.receipt_key_field(b"key") == (b"transfer-receipt-key", b":a2V5:")
-
-
-def test_a_receipt_that_is_not_well_formed_is_left_out() -> None:
-    assert wire.upstream_receipts(((b"transfer-receipt", b"nonsense"),)) == ()
-    assert wire.upstream_receipts(()) == ()
 
 
 def test_a_transfer_id_is_read_in_lower_case() -> None:

@@ -1,0 +1,241 @@
+"""The example configurations together: application, sidecar, gateway, sidecar, receiver."""
+
+import io
+import os
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from proxy.cli import main
+from tests.scenarios.client import request
+from tests.scenarios.conftest import StartGateway, StartReceiver
+from tests.scenarios.gateway import Gateway
+from tests.scenarios.hops import by_unix, example, own_receipt_key
+from tests.scenarios.message import Message
+from tests.scenarios.policy import SSN
+from tests.scenarios.proof import sha256
+from tests.scenarios.receiver import Exchange, Receiver
+
+ORDER = b'{"order":7,"customer":{"ssn":"' + SSN.encode() + b'"}}'
+MASKED = ORDER.replace(SSN.encode(), b"[REDACTED]")
+VIA = ["1.1 sidecar", "1.1 gateway", "1.1 sidecar-b"]
+
+pytestmark = pytest.mark.parametrize("workers", [1], ids=["as-they-stand"], indirect=True)
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def verify(*words: str | Path) -> Done:
+    """`lockgate receipts verify --chain`, in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main(["receipts", "verify", *map(str, words), "--chain"])
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def flags(name: str, values: Sequence[Path]) -> list[str | Path]:
+    return [word for value in values for word in (name, value)]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Three processes, each with a log and a receipt key of its own, and who is at the end."""
+
+    hops: list[Gateway]
+    keys: list[Path]
+    certificates: list[Path]
+    receiver: Receiver
+    folder: Path
+
+    def ask(self, octets: bytes) -> Message:
+        """What the application sends to its sidecar."""
+        with by_unix(self.hops[0]) as application:
+            return application.ask(octets)
+
+    def verify(self, answer: Message, *words: str | Path) -> Done:
+        """`receipts verify --chain` of the answer's head, with the key of every hop."""
+        saved = self.folder / "answer.headers"
+        saved.write_bytes(answer.raw_head)
+        words += (*flags("--key", self.keys), *flags("--certificate", self.certificates))
+        return verify(saved, *words)
+
+
+@pytest.fixture(scope="module")
+def chain(
+    start_gateway: StartGateway,
+    start_receiver: StartReceiver,
+    parties: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Chain:
+    """The second sidecar is the receiver's: its certificate, and a name and a log of its own."""
+    receiver, folder = start_receiver(None), tmp_path_factory.mktemp("chain")
+    theirs = example("sidecar", parties, application=receiver.endpoint)
+    theirs |= {"name": "sidecar-b"}
+    theirs["identity"] |= {
+        "certificate": f"file:{parties / 'receiver.pem'}",
+        "key": f"file:{parties / 'receiver.key'}",
+    }
+    theirs["receipts"]["origin"] += "-b"
+    keys = [own_receipt_key(theirs, tmp_path_factory.mktemp("keys"))]
+    last = start_gateway(theirs)
+    host, port = last.address("ingress")
+    middle = example("gateway", parties, receiver=f"https://{host}:{port}")
+    keys.insert(0, own_receipt_key(middle, tmp_path_factory.mktemp("keys")))
+    gateway = start_gateway(middle)
+    host, port = gateway.address("ingest")
+    ours = example("sidecar", parties, gateway=f"https://{host}:{port}")
+    keys.insert(0, own_receipt_key(ours, tmp_path_factory.mktemp("keys")))
+    hops = [start_gateway(ours), gateway, last]
+    names = ("gateway", "gateway", "receiver")
+    return Chain(hops, keys, [parties / f"{name}.pem" for name in names], receiver, folder)
+
+
+def order(*fields: str, body: bytes = ORDER) -> bytes:
+    transfer_id = f"Transfer-Id: {os.urandom(4).hex()}-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+    return request("/orders/7", body, transfer_id, *fields)
+
+
+def test_the_receipts_of_all_hops_come_back_in_one_list_and_belong_together(
+    chain: Chain, tmp_path: Path
+) -> None:
+    answer = chain.ask(order())
+    assert (answer.status, len(answer.receipts())) == (200, 3)
+    assert chain.receiver.received[-1].body == MASKED
+    sent = tmp_path / "order.json"
+    sent.write_bytes(ORDER)
+    done = chain.verify(answer, "--content", sent)
+    assert done.returncode == 0, done.stderr
+    assert "verified: 3 receipts of one transfer" in done.stdout
+    size = len(MASKED)
+    assert f"hop 1 to 2: it delivered what hop 2 received: {len(ORDER)} bytes, HMAC" in done.stdout
+    plain = f"hop 2 to 3: it delivered what hop 3 received: {size} bytes, SHA-256 {sha256(MASKED)}"
+    assert plain in done.stdout
+    places = "hop 1 received and delivered, hop 2 received"
+    assert f"{sent}: this is the content that {places}\n" in done.stdout
+    sent.write_bytes(MASKED)
+    assert (
+        "hop 2 delivered, hop 3 received and del" in chain.verify(answer, "--content", sent).stdout
+    )
+    sent.write_bytes(ORDER + b" ")
+    assert chain.verify(answer, "--content", sent).returncode == 1
+
+
+def test_the_lines_of_all_receipts_leave_room_for_what_common_clients_take(chain: Chain) -> None:
+    answer = chain.ask(order())
+    assert len(answer.raw_head) < 16 * 1024, "Node takes no more"
+    assert max(map(len, answer.raw_head.split(b"\r\n"))) < 8190, "aiohttp takes no more"
+
+
+def test_what_a_hop_refuses_is_in_every_receipt_before_it(chain: Chain) -> None:
+    card = b'{"order":7,"note":"4111' + b"1111" * 3 + b'"}'
+    answer = chain.ask(order(body=card))
+    assert (answer.status, len(answer.receipts())) == (422, 2)
+    saved = chain.folder / "refused.headers"
+    saved.write_bytes(answer.raw_head)
+    done = verify(saved, *flags("--key", chain.keys[:2]))
+    assert done.returncode == 0, done.stderr
+    assert "failed" in done.stdout
+    assert "rejected" in done.stdout
+
+
+def test_one_transfer_id_finds_the_transfer_in_the_log_of_every_hop(chain: Chain) -> None:
+    for octets in (order(), request("/orders/8/x", None, method="GET")):
+        marks = [hop.mark() for hop in chain.hops]
+        transfer_id = chain.ask(octets).value("transfer-id")
+        if octets.startswith(b"GET"):
+            marks = marks[:2]  # the gateway has no such route: it goes no further
+        for hop, mark in zip(chain.hops, marks, strict=False):
+            line = hop.wait_for("transfer", mark, transfer_id=transfer_id)
+            assert line["transfer_id"] == transfer_id
+
+
+def test_every_hop_stands_in_via_both_ways(chain: Chain) -> None:
+    answer = chain.ask(order("Via: 1.0 application"))
+    assert chain.receiver.received[-1].values("via") == ["1.0 application", *VIA]
+    assert answer.values("via") == list(reversed(VIA))
+
+
+@pytest.mark.parametrize("hop", range(3))
+def test_a_loop_is_refused_by_the_hop_that_finds_itself(chain: Chain, hop: int) -> None:
+    before = len(chain.receiver.received)
+    answer = chain.ask(order(f"Via: {VIA[hop]} (again)"))
+    assert answer.status == 508
+    assert len(answer.receipts()) == hop + 1
+    assert len(chain.receiver.received) == before
+
+
+def without(index: int) -> Callable[[list[bytes]], list[bytes]]:
+    return lambda found: found[:index] + found[index + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("change", "keys", "why"),
+    [
+        (without(0), (0, 1), "hop 2 names a receipt further on that is not here"),
+        (without(1), (0, 2), "between hop 1 and hop 2 one is missing"),
+        (lambda found: [found[1], found[0], found[2]], (0, 2, 1), "hop 2 is out of its place"),
+        (lambda found: [found[1], found[0], found[2]], (0, 1, 2), "hop 2: "),
+        (lambda found: [*found, found[-1]], (0, 0, 1, 2), "hop 2 is out of its place"),
+        (lambda found: found, (0, 1), "3 receipts are here, and --key was given 2 times"),
+        (without(2), (0, 1), "hop 1: "),
+    ],
+    ids=["last-gone", "middle-gone", "swapped", "swapped-under-its-key", "twice", "key", "first"],
+)  # fmt: skip
+def test_a_chain_with_a_hop_that_is_gone_or_moved_does_not_hold(
+    chain: Chain,
+    change: Callable[[list[bytes]], list[bytes]],
+    keys: tuple[int, ...],
+    why: str,
+    tmp_path: Path,
+) -> None:
+    files = []
+    for number, envelope in enumerate(reversed(change(chain.ask(order()).receipts()))):
+        files.append(tmp_path / f"{number}.json")
+        files[-1].write_bytes(envelope)
+    done = verify(*files, *flags("--key", [chain.keys[index] for index in keys]))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"does not verify: {why}" in done.stderr
+
+
+def test_receipts_of_two_transfers_are_no_chain(chain: Chain, tmp_path: Path) -> None:
+    one, other = chain.ask(order()).receipts(), chain.ask(order()).receipts()
+    files = [tmp_path / f"{number}" for number in range(3)]
+    for file, envelope in zip(files, (one[2], other[1], other[0]), strict=True):
+        file.write_bytes(envelope)
+    done = verify(*files, *flags("--key", chain.keys))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "hop 1 names another receipt than that of hop 2" in done.stderr
+
+
+def test_a_chain_of_other_gateways_does_not_hold(chain: Chain) -> None:
+    answer = chain.ask(order())
+    assert chain.verify(answer).returncode == 0
+    chain.certificates.reverse()
+    try:
+        done = chain.verify(answer)
+    finally:
+        chain.certificates.reverse()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "hop 2 received it from another than hop 1" in done.stderr
+
+
+def test_the_receipt_of_a_hop_that_gave_none_is_missed_and_nothing_else(chain: Chain) -> None:
+    chain.receiver.behave = lambda exchange: exchange.answer(
+        200, b"{}", "Transfer-Receipt: :AAAA:, nonsense"
+    )
+    try:
+        answer = chain.ask(order())
+    finally:
+        chain.receiver.behave = Exchange.answer
+    assert len(answer.receipts()) == 3
+    assert chain.verify(answer).returncode == 0
