@@ -10,12 +10,13 @@ import itertools
 import random
 from collections.abc import Callable
 
-from tests.wire.ambiguous import BEHIND, CONTENTS, ONE_READING, PATHS, REQUESTS
+from tests.wire.ambiguous import BEHIND, CONTENTS, METHODS, ONE_READING, PATHS, REQUESTS
 from tests.wire.ambiguous_answers import ANSWERS
 
 GOOD, BAD = "/f/good", "/f/bad"
 """Targets: how the upstream answers. A number behind says which answer."""
-_KNOWN = [row.octets for table in (REQUESTS, PATHS, CONTENTS, ONE_READING, BEHIND) for row in table]
+_TABLES = (REQUESTS, PATHS, METHODS, CONTENTS, ONE_READING, BEHIND)
+_KNOWN = [row.octets for table in _TABLES for row in table]
 _TOKENS = [
     b"\r", b"\n", b"\r\n", b"\n\n", b"\r\n\r\n", b"\x00", b"\x0b", b" ", b"\t", b":", b",", b";",
     b"+", b"-", b"0", b"00", b"0x", b"_", b"F", b"\x7f", b"\x80", b"\xff", b"/", b"?", b"#", b"%",
@@ -51,7 +52,7 @@ class Conversation:
         target = f"{BAD if bad else GOOD}/{dice.randrange(10**6)}"
         if dice.random() < 0.2:
             target += "?" + "".join(dice.choices("ab=&/?[].;%", k=dice.randrange(9)))
-        framing, body = self._body() if method not in ("GET", "HEAD", "OPTIONS") else (b"", b"")
+        framing, body = self._body() if method in ("POST", "PUT", "PATCH") else (b"", b"")
         lines = [b"Host: " + dice.choice([b"x", b"gate.example:8443", b"[::1]"]) + b"\r\n", framing]
         for _ in range(dice.randrange(4)):
             value = bytes(dice.choices(_VALUE, k=dice.randrange(12)))
