@@ -38,8 +38,8 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
 
 
 @pytest.fixture(scope="module")
-def expected() -> dict[str, tuple[str, str]]:
-    """Transfer id -> (verdict, problem) of what was refused so far; the log must say the same."""
+def expected(gateway: Gateway) -> dict[str, tuple[str, str]]:
+    """Of this gateway, transfer id -> (verdict, problem) of what it refused: its log says the same."""
     return {}
 
 
