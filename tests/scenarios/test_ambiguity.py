@@ -39,7 +39,7 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
 
 @pytest.fixture(scope="module")
 def expected(gateway: Gateway) -> dict[str, tuple[str, str]]:
-    """Of this gateway, transfer id -> (verdict, problem) of what it refused: its log says the same."""
+    """Of this gateway, transfer id -> (verdict, problem) of what it refused."""
     return {}
 
 
