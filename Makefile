@@ -4,29 +4,25 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SHELL := /bin/bash
+# Clients and a server of the field that the tests talk with: program:package of Debian.
+PROGRAMS := curl:curl wget:wget ab:apache2-utils node:nodejs nginx:nginx
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
-.PHONY: demo test test-large test-crash fuzz-http check format bench bench-receipts bench-audit lock clean
+.PHONY: demo test programs test-large test-crash check format bench bench-receipts bench-audit lock clean
 
 demo: $(STAMP)
 	@$(BIN)/lockgate demo
 
-test: $(STAMP)
+test: $(STAMP) programs
 	@$(BIN)/pytest -q -n 2 -m "not large and not crash_long"
 
 # Gigabytes and tens of thousands of transfers: minutes, not seconds.
-test-large: $(STAMP)
+test-large: $(STAMP) programs
 	@$(BIN)/pytest -q -m large --timeout 1800
 
 # Hundreds of kills at random instants, and proof that they would find what they look for.
 test-crash: $(STAMP)
 	@$(BIN)/pytest -q -n 2 tests/crash
-
-# Generated requests, valid and damaged, through the running program: minutes. What was found, and
-# the octets of it, come again with SEED=... as the run printed it.
-REQUESTS ?= 100000
-fuzz-http: $(STAMP)
-	@$(BIN)/python -m tests.fuzz --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
 
 # Every part runs, so that one look shows all that is wrong.
 check: $(STAMP)
@@ -59,6 +55,21 @@ lock:
 	@$(LOCK) pyproject.toml -o requirements.lock
 	@$(LOCK) --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	@$(LOCK) --group build -c requirements-dev.lock -o requirements-build.lock
+
+# Root gets what is missing, and no service is started for it; others are told what to type.
+programs:
+	@PATH="$$PATH:/usr/sbin:/sbin"; missing=; \
+	for each in $(PROGRAMS); do \
+		command -v "$${each%%:*}" >/dev/null || missing="$$missing $${each#*:}"; \
+	done; \
+	install="apt-get install -y --no-install-recommends$$missing"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "the tests talk with programs that are not installed; as root: $$install" >&2; exit 1; \
+	fi; \
+	echo "installing$$missing (once)"; \
+	export DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1; \
+	apt-get -qq update && $$install -qq >/dev/null
 
 # A half-made environment has no stamp, so the next call begins again.
 $(STAMP): requirements-dev.lock pyproject.toml
