@@ -21,7 +21,7 @@ from proxy.model import Verdict
 from proxy.receipt import dsse, reading
 from proxy.wire.structured import NotStructured, parse_list
 
-_LINK = re.compile(rb'<(/\.well-known/lockgate/receipts/[0-9]{1,18})>\s*;\s*rel="?receipt"?')
+_LINK = re.compile(rb'<(/\.well-known/lockgate/receipts/[0-9a-f-]{1,36})>\s*;\s*rel="?receipt"?')
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What each side is told: the request's head, the answer's, where the receipt stands, problems.
 
 held answer         Transfer-Receipt and Link in the head: the receipt is durable before it
-streamed, chunked   Transfer-Receipt in a trailer, behind the octets that were withheld for it
+streamed, chunked   Transfer-Receipt in a trailer, behind the octets that were withheld for it,
+                    for a sender that says `TE: trailers`; for others as below
 streamed, sized     nothing can follow the content: a Link in the head leads to the receipt
 """
 
@@ -160,9 +161,20 @@ def _place(wanted: str, held: Held, transfer: Transfer) -> Place:
     if held.whole:
         return "header"
     sized = transfer.known_answer_head.framing.length is not None
+    possible = possible and _reads_trailers(transfer)
     if wanted == "header" or not possible or (sized and transfer.known_answer.format == "opaque"):
         return "link"
     return "trailer"
+
+
+def _reads_trailers(transfer: Transfer) -> bool:
+    """True for a sender that says so, and for a gateway, which names the receipt in its own.
+
+    A receipt is longer than the 4,096 octets that curl and Wget allow a line of a trailer section:
+    they take the whole answer for broken. Others drop trailers without a word.
+    """
+    head = transfer.known_head
+    return wire.takes_trailers(head) or bool(head.values(b"via"))
 
 
 def _spoken_of(head: AnswerHead) -> Framing:

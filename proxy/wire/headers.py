@@ -74,7 +74,7 @@ def forward_request(
     fields += [(b"via", value) for value in (*via, _via(head.http_version, gateway))]
     fields += identity_fields(peer, gateway=gateway, host=host, own_uri=own_uri)
     fields.append((b"transfer-id", transfer_id.encode("ascii")))
-    if _takes_trailers(head):
+    if takes_trailers(head):
         fields.append((b"te", b"trailers"))
     if label is not None:
         fields.append((b"data-sensitivity", label.encode("ascii")))
@@ -157,7 +157,7 @@ def _without_ours(fields: Fields) -> Fields:
     ]
 
 
-def _takes_trailers(head: Head) -> bool:
+def takes_trailers(head: Head) -> bool:
     """The sender takes trailers and knows that it tells nobody but us (RFC 9110, 10.1.4)."""
     nominated = b"te" in options(head.headers, b"connection")
     return nominated and b"trailers" in options(head.headers, b"te")

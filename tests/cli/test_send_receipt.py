@@ -33,6 +33,7 @@ ID = "0b5e1f0c-5f0e-4a55-9d8c-5d2f6a3c1e77"
 KEY = bytes(range(32))
 SIGNER = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
 CONTENT = b'{"n": 1.10}\n'
+BY_ID = f'</.well-known/lockgate/receipts/{ID}>; rel="receipt"'.encode()
 LINK = b'</.well-known/lockgate/receipts/7>; rel="receipt"'
 
 
@@ -196,6 +197,7 @@ def test_receipts_are_found_in_the_head_and_in_the_trailers_ours_last() -> None:
     ("value", "expected"),
     [
         (LINK, "/.well-known/lockgate/receipts/7"),
+        (BY_ID, f"/.well-known/lockgate/receipts/{ID}"),
         (b'</a>; rel="next", ' + LINK, "/.well-known/lockgate/receipts/7"),
         (b'<https://evil.example/.well-known/lockgate/receipts/7>; rel="receipt"', None),
         (b'</.well-known/lockgate/receipts/../../x>; rel="receipt"', None),

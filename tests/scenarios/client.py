@@ -56,6 +56,10 @@ class Client:
         return self.reader.at_end()
 
 
+TAKES_TRAILERS = ("TE: trailers", "Connection: TE")
+"""Fields of a sender that reads what comes after an answer."""
+
+
 def request(
     path: str = "/orders/1",
     body: bytes | Sequence[bytes] | None = b"{}",

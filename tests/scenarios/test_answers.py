@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.client import chunk, request
+from tests.scenarios.client import TAKES_TRAILERS, chunk, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway
 from tests.scenarios.policy import framing_routes, policy, with_routes
@@ -34,7 +34,7 @@ def test_a_chunked_answer_that_is_not_held_has_its_receipt_in_a_trailer(
         chunk(BIG[:9000]) + chunk(BIG[9000:]) + b"0\r\n\r\n",
     )
     with gateway.connect() as client:
-        answer = client.ask(request("/stream/1", b"", kind=""))
+        answer = client.ask(request("/stream/1", b"", *TAKES_TRAILERS, kind=""))
         assert answer.body == BIG
         assert answer.value("trailer") == "Transfer-Receipt"
         names = {name for name, _ in answer.trailers}
@@ -71,7 +71,7 @@ def test_an_answer_until_close_ends_as_chunks(gateway: Gateway, receiver: Receiv
 
     receiver.behave = behave
     with gateway.connect() as client:
-        answer = client.ask(request("/stream/1", b"", kind=""))
+        answer = client.ask(request("/stream/1", b"", *TAKES_TRAILERS, kind=""))
         assert answer.value("transfer-encoding") == "chunked"
         assert answer.body == BIG
         assert receipt_of(gateway, answer)["kind"] == "delivered"
@@ -82,7 +82,7 @@ def test_a_long_answer_is_masked_on_its_way(gateway: Gateway, receiver: Receiver
     kind = "application/x-ndjson"
     receiver.behave = lambda exchange: exchange.answer(200, b"".join(lines), kind=kind)
     with gateway.connect() as client:
-        answer = client.ask(request("/masked-answer/1"))
+        answer = client.ask(request("/masked-answer/1", b"{}", *TAKES_TRAILERS))
     assert answer.body.count(b"\n") == 1000
     assert b'"s1' not in answer.body
     predicate = receipt_of(gateway, answer)
@@ -157,7 +157,7 @@ def test_an_unchanged_answer_tells_no_digest_where_another_would_be_masked(
             receiver.behave = lambda exchange, status=status: exchange.answer(  # type: ignore[misc]
                 status, b"{}\n", *TELLING, kind=kind
             )
-            answer = client.ask(request("/masked-answer/1"))
+            answer = client.ask(request("/masked-answer/1", b"{}", *TAKES_TRAILERS))
             assert (answer.status, answer.body) == (status, b"{}\n")
             assert not set(TELLING_NAMES) & {name for name, _ in answer.fields}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from proxy.receipt.header import parse_items
-from tests.scenarios.client import Client, chunk, parse, request
+from tests.scenarios.client import TAKES_TRAILERS, Client, chunk, parse, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Config, Gateway, wait_until
 from tests.scenarios.message import Message
@@ -22,16 +22,10 @@ PLACES = ["auto", "header", "trailer", "log"]
 HERE = [{"networks": ["127.0.0.1/32"]}]
 
 
-@pytest.fixture(scope="module", params=[2])
-def workers(request: pytest.FixtureRequest) -> int:
-    """Workers beside a notary, so that the log alone can be made to wait."""
-    count: int = request.param
-    return count
-
-
 @pytest.fixture(scope="module")
 def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Path) -> Gateway:
-    config = policy(parties, shared_receiver.endpoint)
+    """Workers beside a notary, so that the log alone can be made to wait."""
+    config = policy(parties, shared_receiver.endpoint, workers=2)
     config["listeners"]["door"] = {
         "bind": "unix:door.sock", "zone": "partner", "tls": {"mode": "none"}
     }  # fmt: skip
@@ -97,7 +91,7 @@ def test_a_receipt_stands_where_the_route_says_as_far_as_the_answer_lets_it(
     body = FITS if kind == "fits" else MORE
     receiver.behave = answer_with(body, sized=kind == "sized")
     with gateway.connect() as client:
-        answer = client.ask(request(f"/{wanted}/1", b""))
+        answer = client.ask(request(f"/{wanted}/1", b"", *TAKES_TRAILERS))
         assert answer.body == body
         assert place_of(answer) == EXPECTED[wanted, kind]
         assert bool(answer.values("transfer-receipt-key")) == (wanted != "log")
@@ -106,6 +100,30 @@ def test_a_receipt_stands_where_the_route_says_as_far_as_the_answer_lets_it(
     predicate = statement(kept.body, gateway.pki)["predicate"]
     assert predicate["transferId"] == answer.value("transfer-id")
     assert predicate["answer"]["delivered"]["bytes"] == str(len(body))
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ([], "link"),
+        (["TE: trailers"], "link"),
+        (["TE: deflate", "Connection: TE"], "link"),
+        (["TE: deflate, trailers", "Connection: TE"], "trailer"),
+        (["Via: 1.1 gateway-b"], "trailer"),
+    ],
+)
+def test_a_receipt_comes_behind_the_content_for_those_who_say_that_they_look_there(
+    gateway: Gateway, receiver: Receiver, fields: list[str], place: str
+) -> None:
+    receiver.behave = answer_with(MORE, sized=False)
+    with gateway.connect() as client:
+        answer = client.ask(request("/auto/1", b"", *fields))
+        assert answer.body == MORE
+        assert place_of(answer) == place
+        assert bool(answer.trailers) == (place == "trailer")
+        path = f"/.well-known/lockgate/receipts/{answer.value('transfer-id')}"
+        kept = client.ask(request(path, None, method="GET")).body
+    assert statement(kept, gateway.pki)["predicate"]["answer"]["status"] == 200
 
 
 @pytest.mark.parametrize(("wanted", "place"), [("auto", "header"), ("trailer", "link")])
@@ -253,7 +271,7 @@ def test_receipts_of_earlier_hops_that_are_too_long_stay_behind_and_ours_comes_a
     fields = f"Transfer-Receipt: {earlier}\r\n"
     receiver.behave = answer_with(FITS if sized else MORE, sized=sized, fields=fields)
     with gateway.connect() as client:
-        answer = client.ask(request("/auto/1", b""))
+        answer = client.ask(request("/auto/1", b"", *TAKES_TRAILERS))
     assert answer.status == 200
     assert len(parse_items(answer.value("transfer-receipt"))) == 1 + come
     assert len(answer.value("transfer-receipt")) <= 8192

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.client import chunk, request
+from tests.scenarios.client import TAKES_TRAILERS, chunk, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway
 from tests.scenarios.policy import framing_routes, opaque, policy, route, with_routes
@@ -150,7 +150,7 @@ def test_trailers_of_an_answer_reach_the_sender(
     kind = b"Content-Type: a/b\r\nTrailer: Server-Timing\r\n"
     receiver.behave = partial(say, body=body, trailers=b"Server-Timing: db;dur=5\r\n", fields=kind)
     with gateway.connect() as client:
-        answer = client.ask(request(path, b""))
+        answer = client.ask(request(path, b"", *TAKES_TRAILERS))
         assert answer.body == body
         assert ("server-timing", "db;dur=5") in answer.trailers
         assert "Server-Timing" in answer.value("trailer")
@@ -165,7 +165,7 @@ def test_an_announcement_names_what_follows_and_nothing_else(
     told = b"Trailer: Server-Timing, ETag, Host, Link, bad name\r\nContent-Type: a/b\r\n"
     receiver.behave = partial(say, body=BIG, trailers=b"", fields=told)
     with gateway.connect() as client:
-        answer = client.ask(request("/raw/1", b""))
+        answer = client.ask(request("/raw/1", b"", *TAKES_TRAILERS))
     assert answer.value("trailer") == "Server-Timing, ETag, Transfer-Receipt"
 
 
