@@ -273,8 +273,9 @@ def test_receipts_of_earlier_hops_that_are_too_long_stay_behind_and_ours_comes_a
     with gateway.connect() as client:
         answer = client.ask(request("/auto/1", b"", *TAKES_TRAILERS))
     assert answer.status == 200
-    assert len(parse_items(answer.value("transfer-receipt"))) == 1 + come
-    assert len(answer.value("transfer-receipt")) <= 8192
+    lines = answer.values("transfer-receipt")
+    assert len(parse_items(",".join(lines))) == 1 + come
+    assert max(map(len, lines)) <= 8192
     assert receipt_of(gateway, answer)["kind"] == "delivered"
 
 
