@@ -8,7 +8,8 @@ SHELL := /bin/bash
 PROGRAMS := curl:curl wget:wget ab:apache2-utils node:nodejs nginx:nginx
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
-.PHONY: demo test programs test-large test-crash check format bench bench-receipts bench-audit lock clean
+.PHONY: demo test programs test-large test-crash fuzz-http check format bench bench-receipts \
+	bench-audit lock clean
 
 demo: $(STAMP)
 	@$(BIN)/lockgate demo
@@ -23,6 +24,12 @@ test-large: $(STAMP) programs
 # Hundreds of kills at random instants, and proof that they would find what they look for.
 test-crash: $(STAMP)
 	@$(BIN)/pytest -q -n 2 tests/crash
+
+# Generated requests, valid and damaged, through the running program: minutes. What was found, and
+# the octets of it, come again with SEED=... as the run printed it.
+REQUESTS ?= 100000
+fuzz-http: $(STAMP)
+	@$(BIN)/python -m tests.fuzz --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
 
 # Every part runs, so that one look shows all that is wrong.
 check: $(STAMP)

@@ -22,10 +22,16 @@ PLACES = ["auto", "header", "trailer", "log"]
 HERE = [{"networks": ["127.0.0.1/32"]}]
 
 
+@pytest.fixture(scope="module", params=[2])
+def workers(request: pytest.FixtureRequest) -> int:
+    """Workers beside a notary, so that the log alone can be made to wait."""
+    count: int = request.param
+    return count
+
+
 @pytest.fixture(scope="module")
 def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Path) -> Gateway:
-    """Workers beside a notary, so that the log alone can be made to wait."""
-    config = policy(parties, shared_receiver.endpoint, workers=2)
+    config = policy(parties, shared_receiver.endpoint)
     config["listeners"]["door"] = {
         "bind": "unix:door.sock", "zone": "partner", "tls": {"mode": "none"}
     }  # fmt: skip

@@ -1,8 +1,9 @@
 """Every known way to smuggle a request past a gate, by name: what is sent, and what becomes of it.
 
 A row is a name, the octets, and the code of the refusal. `REQUESTS` are refused by their heads,
-`PATHS` by routing, `CONTENTS` where the content is read. `ONE_READING` passes, because nobody can
-read it in two ways, or because we write it anew in the one way.
+`PATHS` by routing, `METHODS` by what may come with them, `CONTENTS` where the content is read.
+`ONE_READING` passes, because nobody can read it in two ways, or because we write it anew in the one
+way. docs/http.md says why.
 """
 
 from typing import NamedTuple
@@ -541,6 +542,25 @@ PATHS: tuple[Row, ...] = tuple(
         ("the escape of IIS", b"/orders/%u002e"),
     )
 )
+
+METHODS: tuple[Row, ...] = (
+    Row("GET with content", line(b"GET /files/1 HTTP/1.1")[:-2] + BODY, "content-unexpected"),
+    Row("HEAD with content", line(b"HEAD /files/1 HTTP/1.1")[:-2] + BODY, "content-unexpected"),
+    Row("DELETE with content", line(b"DELETE /files/1 HTTP/1.1")[:-2] + BODY, "content-unexpected"),
+    Row(
+        "GET with a request as its content",
+        line(b"GET /files/1 HTTP/1.1")[:-2] + b"Content-Length: %d\r\n\r\n" % len(NEXT) + NEXT,
+        "content-unexpected",
+    ),
+    Row(
+        "GET with chunks",
+        line(b"GET /files/1 HTTP/1.1")[:-2]
+        + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        "content-unexpected",
+    ),
+    Row("TRACE", line(b"TRACE /files/1 HTTP/1.1"), "method-refused"),
+)
+"""Content where some servers expect none, and take it for the next request."""
 
 CONTENTS: tuple[Row, ...] = tuple(
     Row(*row)

@@ -31,10 +31,17 @@ class Reading:
 
 
 def one_request(data: bytes) -> Reading:
-    """The one reading of the one whole request in `data`. Raises TwoReadings."""
+    """The one reading of the one whole request in `data`. Raises TwoReadings.
+
+    llhttp knows some methods only: it reads what has another as if it were POST.
+    """
     try:
         found = by_h11(h11.Connection(h11.SERVER, max_incomplete_event_size=MAX), data)
-        other = _Events("request").read(data)
+        try:
+            other = _Events("request").read(data)
+        except httptools.HttpParserInvalidMethodError:
+            other = _Events("request").read(b"POST" + data[len(found.first[0]) :])
+            other.first = (found.first[0], *other.first[1:])
     except (h11.RemoteProtocolError, httptools.HttpParserError) as error:
         raise TwoReadings(f"{error!r}: {data!r}") from None
     if found != other or not found.whole:

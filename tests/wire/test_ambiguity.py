@@ -3,6 +3,9 @@
 `test_requests_refused` and `test_answers_refused` have the rows that a head or content decides.
 """
 
+import re
+from pathlib import Path
+
 import pytest
 
 from proxy.errors import Refusal
@@ -14,6 +17,7 @@ from tests.wire.ambiguous import (
     BEHIND,
     BODY,
     CONTENTS,
+    METHODS,
     NEXT,
     ONE_READING,
     PATHS,
@@ -33,10 +37,22 @@ def rows(table: Rows) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("row", table, ids=lambda row: row.name)
 
 
-@pytest.mark.parametrize("table", [REQUESTS, PATHS, CONTENTS, ONE_READING, BEHIND, ANSWERS])
+@pytest.mark.parametrize(
+    "table", [REQUESTS, PATHS, METHODS, CONTENTS, ONE_READING, BEHIND, ANSWERS]
+)
 def test_every_row_has_a_name_of_its_own_and_octets_of_its_own(table: Rows) -> None:
     assert len({row.name for row in table}) == len(table)
     assert len({row.octets for row in table}) >= len(table) - 4  # some names say why, not what
+
+
+def test_every_name_on_the_page_of_http_is_in_the_tables() -> None:
+    tables = (REQUESTS, PATHS, METHODS, CONTENTS, ONE_READING, BEHIND, ANSWERS)
+    names = {row.name for table in tables for row in table} | {name for name, _ in UNASKED}
+    page = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
+    section = page.partition("## What is refused as ambiguous")[2].partition("\n## ")[0]
+    quoted = re.findall(r'"([^"]+)"', section)
+    assert len(quoted) > 50
+    assert set(quoted) <= names
 
 
 @ALL_WAYS

@@ -1,0 +1,91 @@
+"""The upstream of the fuzzed gateway: it reads every message twice, and says where readings differ.
+
+h11 says where a message ends; then llhttp gets the same octets, and nothing may be behind them,
+because the gateway sends no request before it has the answer to the one before.
+"""
+
+import socket
+import threading
+
+import h11
+
+from tests.fuzz.senders import answer_to
+from tests.wire.readings import TwoReadings, one_request
+
+
+class Upstream:
+    """A plain server on loopback. `found` has what must not be there."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._lock = threading.Lock()
+        self.messages = self.broken = 0
+        self.ids: set[str] = set()
+        self.found: list[str] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://localhost:{self._listening.getsockname()[1]}"
+
+    def close(self) -> None:
+        self._listening.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with sock:
+            try:
+                while (data := self._message(sock)) is not None:
+                    sock.sendall(self._judge(data))
+            except OSError:
+                return  # the gateway cut it off
+            except (TwoReadings, h11.RemoteProtocolError) as error:
+                with self._lock:
+                    self.found.append(f"{type(error).__name__}: {error}")
+
+    def _message(self, sock: socket.socket) -> bytes | None:
+        """The octets up to the end of one message; None when there is no more of them."""
+        judge, data = h11.Connection(h11.SERVER), b""
+        while True:
+            try:
+                piece = sock.recv(65536)
+            except ConnectionResetError:
+                piece = b""
+            data += piece
+            if not piece:
+                with self._lock:
+                    self.broken += bool(data)
+                return None
+            judge.receive_data(piece)
+            while (event := judge.next_event()) is not h11.NEED_DATA:
+                if isinstance(event, h11.EndOfMessage):
+                    return data
+
+    def _judge(self, data: bytes) -> bytes:
+        reading = one_request(data)
+        ids = [value.decode() for name, value in reading.fields if name == b"transfer-id"]
+        with self._lock:
+            self.messages += 1
+            if len(ids) != 1 or ids[0] in self.ids:
+                raise TwoReadings(f"not one transfer: {ids} {data!r}")
+            self.ids.add(ids[0])
+        return _fitting(reading.first[0], answer_to(reading.first[1]))
+
+
+def _fitting(method: str, answer: bytes) -> bytes:
+    """An answer to HEAD is a head, and where the damage made a HEAD, so is a bad one."""
+    if method != "HEAD":
+        return answer
+    interim = b""
+    while answer.startswith(b"HTTP/1.1 1") and b"\r\n\r\n" in answer:
+        head, end, answer = answer.partition(b"\r\n\r\n")
+        interim += head + end
+    return interim + answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"

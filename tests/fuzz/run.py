@@ -1,0 +1,229 @@
+"""Fuzzed conversations through the running program, and what came of them.
+
+    python -m tests.fuzz --requests 100000 --seed 7
+    python -m tests.fuzz --seed 7 --only 1234        one conversation again, with its octets
+
+It must not crash, hang, lose an answer that is due, or a verdict; and no message that the upstream
+gets may have two readings.
+"""
+
+import contextlib
+import itertools
+import json
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import h11
+from OpenSSL import SSL
+
+from tests.fuzz.reader import Upstream
+from tests.fuzz.senders import Conversation
+from tests.scenarios.gateway import Config, Gateway
+from tests.scenarios.parties import make_parties
+from tests.scenarios.policy import CLIENT, opaque, policy
+
+PATIENCE = 30.0
+"""Seconds without an octet that count as a hang."""
+
+
+class Fuzzed(Gateway):
+    """A gateway of whose log lines little is kept, because there are many."""
+
+    def __init__(self, folder: Path, pki: Path, config: Config) -> None:
+        self.verdicts: Counter[tuple[str, str]] = Counter()
+        self.ids: set[str] = set()
+        self.twice: list[str] = []
+        super().__init__(folder, pki, config)
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as stream:
+            for text in stream:
+                self._take(text)
+        with self._changed:
+            self._changed.notify_all()
+
+    def _take(self, text: str) -> None:
+        with self._changed:
+            try:
+                line = json.loads(text)
+            except ValueError:
+                self.other.append(text)
+                return
+            if line["event"] != "transfer":
+                self.lines.append(line)
+                self._changed.notify_all()
+                return
+            self.verdicts[line["verdict"], line.get("problem") or ""] += 1
+            if line["transfer_id"] in self.ids:
+                self.twice.append(line["transfer_id"])
+            self.ids.add(line["transfer_id"])
+
+
+def configuration(pki: Path, endpoint: str) -> Config:
+    """Plain and TLS senders, an upstream on loopback, content that nobody looks into."""
+    route = {
+        "match": {"path": "/f/**"}, "upstream": "up", "request": opaque("internal"),
+        "response": opaque("internal"), "limits": {"hold": 16, "stall_timeout": "5s"},
+    }  # fmt: skip
+    near = [{"networks": ["127.0.0.1/32"]}]
+    config = policy(pki, endpoint)
+    config["upstreams"] = {
+        "up": {
+            "zone": "warehouse",
+            "endpoints": [endpoint],
+            "limits": {"answer_timeout": "5s", "head": "4KiB"},
+        }
+    }
+    config["listeners"]["local"] = {
+        "bind": "127.0.0.1:0", "zone": "partner", "tls": {"mode": "none"},
+    }  # fmt: skip
+    config["routes"] = [
+        {"name": "far", "listener": "ingest", "allow": [CLIENT], **route},
+        {"name": "near", "listener": "local", "allow": near, **route},
+    ]
+    config["receipts"]["durability"] = "write"
+    config["workers"] = 1
+    return config
+
+
+class Fuzz:
+    """One run. `found` has what must not be."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.seed = seed
+        pki = make_parties(folder)
+        self._tls = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        self._tls.use_certificate_chain_file(str(pki / "client.pem"))
+        self._tls.use_privatekey_file(str(pki / "client.key"))
+        self.upstream = Upstream()
+        self.gateway = Fuzzed(folder, pki, configuration(pki, self.upstream.endpoint))
+        self._lock = threading.Lock()
+        self.requests = self.conversations = self.answers = 0
+        self.found: list[str] = []
+
+    def run(self, requests: int, connections: int, told: int = 10_000) -> None:
+        """Have conversations, several at once, until so many requests have been sent."""
+        numbers = itertools.count()
+
+        def work() -> None:
+            while self.requests < requests and len(self.found) < 20:
+                with self._lock:
+                    number = next(numbers)
+                self.have(number)
+                if self.requests // told > (self.requests - 4) // told and told < requests:
+                    print(f"{self.requests} requests, {len(self.found)} found", flush=True)
+
+        threads = [threading.Thread(target=work) for _ in range(connections)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def have(self, number: int) -> bytes:
+        """Have one conversation; what was answered."""
+        conversation = Conversation(self.seed, number)
+        try:
+            said = self._exchange(conversation)
+            answered = _require_answers(conversation, said)
+        except (AssertionError, TimeoutError, h11.RemoteProtocolError) as error:
+            with self._lock:
+                self.found.append(f"conversation {number}: {error!r}")
+            said, answered = b"", 0
+        with self._lock:
+            self.requests += conversation.requests
+            self.conversations += 1
+            self.answers += answered
+        return said
+
+    def _exchange(self, conversation: Conversation) -> bytes:
+        listener = "ingest" if conversation.over_tls else "local"
+        with socket.create_connection(self.gateway.address(listener), timeout=PATIENCE) as sock:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if conversation.over_tls:
+                return _over_tls(self._tls, sock, conversation.pieces)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                for piece in conversation.pieces:
+                    sock.sendall(piece)
+                sock.shutdown(socket.SHUT_WR)
+            return b"".join(_all_of(sock))
+
+    def finish(self) -> None:
+        """End the program, and look at what it and the upstream have seen."""
+        self.upstream.close()
+        code = self.gateway.stop()
+        upstream, gateway = self.upstream, self.gateway
+        self.found += upstream.found
+        checks = {
+            f"exit code {code}": code != 0,
+            f"not log lines: {gateway.other[:3]}": gateway.other,
+            f"defects: {gateway.logged('internal')[:3]}": gateway.logged("internal"),
+            f"transfers with two verdicts: {gateway.twice[:3]}": gateway.twice,
+            "transfers at the upstream without a verdict": upstream.ids - gateway.ids,
+            "nothing reached the upstream": not upstream.messages,
+        }
+        self.found += [text for text, wrong in checks.items() if wrong]
+
+
+def _require_answers(conversation: Conversation, said: bytes) -> int:
+    """Every good request must have its answer, well-formed, in order. How many there were."""
+    for number, (method, status) in enumerate(conversation.expected):
+        reader = h11.Connection(h11.CLIENT)
+        reader.send(h11.Request(method=method, target="/", headers=[("host", "x")]))
+        reader.send(h11.EndOfMessage())
+        reader.receive_data(said)
+        event = reader.next_event()
+        while not isinstance(event, h11.EndOfMessage):
+            assert event is not h11.NEED_DATA, f"answer {number} is missing: {said[-300:]!r}"
+            if isinstance(event, h11.Response):
+                assert event.status_code == status, f"answer {number} is {event.status_code}"
+            event = reader.next_event()
+        said = reader.trailing_data[0]
+    assert not said or said.startswith(b"HTTP/1.1 "), f"what follows is no answer: {said[:100]!r}"
+    return len(conversation.expected)
+
+
+def _all_of(sock: socket.socket) -> Iterator[bytes]:
+    with contextlib.suppress(ConnectionResetError):
+        while data := sock.recv(65536):
+            yield data
+
+
+def _over_tls(context: SSL.Context, sock: socket.socket, pieces: list[bytes]) -> bytes:
+    """The same over TLS, whose close_notify ends our half only."""
+    connection, said = SSL.Connection(context, None), []
+    connection.set_connect_state()
+    connection.set_tlsext_host_name(b"localhost")
+
+    def flush() -> None:
+        with contextlib.suppress(SSL.WantReadError):
+            while data := connection.bio_read(65536):
+                sock.sendall(data)
+
+    def receive() -> bool:
+        data = sock.recv(65536)
+        connection.bio_write(data) if data else connection.bio_shutdown()
+        return bool(data)
+
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError, SSL.ZeroReturnError):
+        while True:
+            try:
+                connection.do_handshake()
+                break
+            except SSL.WantReadError:
+                flush()
+                assert receive(), "the gateway ended the handshake"
+        for piece in pieces:
+            connection.sendall(piece)
+        connection.shutdown()
+        flush()
+        while True:
+            try:
+                said.append(connection.recv(65536))
+            except SSL.WantReadError:
+                if not receive():
+                    break
+    return b"".join(said)

@@ -1,0 +1,147 @@
+"""What fuzzed senders send: requests from the grammar, and damage to them, by seed and number.
+
+    Conversation(7, 12)     the 12th conversation of seed 7, always the same octets
+
+A conversation is a few good requests, pipelined, and one damaged behind them. The good ones have to
+be answered as their targets say; the damaged one may be answered, refused, or neither.
+"""
+
+import itertools
+import random
+from collections.abc import Callable
+
+from tests.wire.ambiguous import BEHIND, CONTENTS, METHODS, ONE_READING, PATHS, REQUESTS
+from tests.wire.ambiguous_answers import ANSWERS
+
+GOOD, BAD = "/f/good", "/f/bad"
+"""Targets: how the upstream answers. A number behind says which answer."""
+_TABLES = (REQUESTS, PATHS, METHODS, CONTENTS, ONE_READING, BEHIND)
+_KNOWN = [row.octets for table in _TABLES for row in table]
+_TOKENS = [
+    b"\r", b"\n", b"\r\n", b"\n\n", b"\r\n\r\n", b"\x00", b"\x0b", b" ", b"\t", b":", b",", b";",
+    b"+", b"-", b"0", b"00", b"0x", b"_", b"F", b"\x7f", b"\x80", b"\xff", b"/", b"?", b"#", b"%",
+    b"\\", b"..", b"chunked", b"identity", b"HTTP/1.0", b"HTTP/1.1", b"Host: y\r\n",
+    b"Content-Length: 0\r\n", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n",
+    b"Transfer-Encoding: x\r\n", b"Connection: close\r\n", b"Connection: host\r\n",
+    b"Expect: 100-continue\r\n", b"Upgrade: h2c\r\n", b"Trailer: a\r\n", b"TE: trailers\r\n",
+    b"0\r\n\r\n", b"1\r\na\r\n", b"\r\n ", b"GET /f/good/1 HTTP/1.1\r\nHost: x\r\n\r\n",
+]  # fmt: skip
+_NAMES = [b"A", b"X-Note", b"Accept", b"User-Agent", b"Cookie", b"x_y", b"Cache-Control", b"Q!#$"]
+_VALUE = bytes([9, *range(0x20, 0x7F), *range(0x80, 0x100)])
+_BODIES = [b"GET /f/good/1 HTTP/1.1\r\nHost: x\r\n\r\n", b"0\r\n\r\n", b"\r\n\r\n", b"{}"]
+
+
+class Conversation:
+    """One connection's worth of octets, `pieces` as they are written, and what has to come."""
+
+    def __init__(self, seed: int, number: int) -> None:
+        self._dice = random.Random(f"{seed}/{number}")
+        dice = self._dice
+        good = [self._request() for _ in range(dice.randrange(4))]
+        self.expected = [(method, status) for method, status, _ in good]
+        """Method, and status of the answer, of each good request."""
+        data = b"".join(octets for _, _, octets in good) + self._damaged()
+        self.requests = len(good) + 1
+        self.over_tls = dice.random() < 0.05
+        self.pieces = self._cut(data)
+
+    def _request(self) -> tuple[str, int, bytes]:
+        dice = self._dice
+        method = dice.choice(["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "POST", "PATCH"])
+        bad = method != "HEAD" and dice.random() < 0.1  # what is bad behind a head is not there
+        target = f"{BAD if bad else GOOD}/{dice.randrange(10**6)}"
+        if dice.random() < 0.2:
+            target += "?" + "".join(dice.choices("ab=&/?[].;%", k=dice.randrange(9)))
+        framing, body = self._body() if method in ("POST", "PUT", "PATCH") else (b"", b"")
+        lines = [b"Host: " + dice.choice([b"x", b"gate.example:8443", b"[::1]"]) + b"\r\n", framing]
+        for _ in range(dice.randrange(4)):
+            value = bytes(dice.choices(_VALUE, k=dice.randrange(12)))
+            lines.append(dice.choice(_NAMES) + b":" + value + b"\r\n")
+        if dice.random() < 0.1:
+            lines.append(b"Connection: x-one, keep-alive\r\n")
+        if dice.random() < 0.1 and body:
+            lines.append(b"Expect: 100-continue\r\n")
+        dice.shuffle(lines)
+        head = f"{method} {target} HTTP/1.1\r\n".encode() + b"".join(lines) + b"\r\n"
+        return method, 502 if bad else 200, head + body
+
+    def _body(self) -> tuple[bytes, bytes]:
+        dice = self._dice
+        parts = dice.choices([*_BODIES, dice.randbytes(dice.randrange(40))], k=dice.randrange(4))
+        if dice.random() < 0.5:
+            body = b"".join(parts)
+            return b"Content-Length: %d\r\n" % len(body), body
+        chunks = [b"%x\r\n%b\r\n" % (len(part), part) for part in parts if part]
+        last = dice.choice([b"", b"", b"A: b\r\n", b"X-Sum: 1\r\nC:\r\n"])
+        return b"Transfer-Encoding: chunked\r\n", b"".join(chunks) + b"0\r\n" + last + b"\r\n"
+
+    def _damaged(self) -> bytes:
+        dice = self._dice
+        data = dice.choice(_KNOWN) if dice.random() < 0.4 else self._request()[2]
+        if dice.random() < 0.2:
+            data += self._request()[2]
+        ways: list[Callable[[bytes], bytes]] = [
+            self._insert, self._insert, self._drop, self._flip, self._swap, self._splice, self._end
+        ]  # fmt: skip
+        for _ in range(dice.randrange(5)):
+            data = dice.choice(ways)(data)
+        return data
+
+    def _at(self, data: bytes) -> int:
+        """A place, more often in the head, and more often at a line's end."""
+        dice = self._dice
+        if dice.random() < 0.3:
+            ends = [at for at in range(len(data)) if data[at : at + 1] in b"\r\n:"]
+            if ends:
+                return dice.choice(ends)
+        return dice.randrange(len(data) + 1)
+
+    def _insert(self, data: bytes) -> bytes:
+        at = self._at(data)
+        return data[:at] + self._dice.choice(_TOKENS) + data[at:]
+
+    def _drop(self, data: bytes) -> bytes:
+        at = self._at(data)
+        return data[:at] + data[at + self._dice.randrange(1, 6) :]
+
+    def _flip(self, data: bytes) -> bytes:
+        at = self._at(data)
+        return data[:at] + bytes([self._dice.randrange(256)]) + data[at + 1 :]
+
+    def _swap(self, data: bytes) -> bytes:
+        lines = data.split(b"\r\n")
+        one, other = self._dice.randrange(len(lines)), self._dice.randrange(len(lines))
+        lines[one], lines[other] = lines[other], lines[one]
+        return b"\r\n".join(lines)
+
+    def _splice(self, data: bytes) -> bytes:
+        lines = data.split(b"\r\n")
+        other = self._dice.choice(_KNOWN).split(b"\r\n")
+        lines.insert(self._dice.randrange(len(lines) + 1), self._dice.choice(other))
+        return b"\r\n".join(lines)
+
+    def _end(self, data: bytes) -> bytes:
+        return data[: self._at(data)]
+
+    def _cut(self, data: bytes) -> list[bytes]:
+        """One write most often, else a few; byte by byte is for the tests of the grammar."""
+        dice = self._dice
+        if dice.random() < 0.7:
+            return [data] if data else []
+        places = sorted(dice.randrange(len(data) + 1) for _ in range(dice.randrange(1, 6)))
+        cuts = [0, *places, len(data)]
+        return [data[a:b] for a, b in itertools.pairwise(cuts) if a < b]
+
+
+def answer_to(target: str) -> bytes:
+    """What the upstream says: good in several framings, or one of the table's bad answers."""
+    number = int("".join(filter(str.isdigit, target.partition("?")[0]))[-6:] or 0)
+    if target.startswith(BAD):
+        return ANSWERS[number % len(ANSWERS)].octets
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" if number % 7 == 0 else b""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+    if number % 3 == 0:
+        return interim + head + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nA: b\r\n\r\n"
+    if number % 11 == 0:
+        return interim + head + b"Content-Length: 0\r\n\r\n"
+    return interim + head + b"Content-Length: 2\r\n\r\nok"
