@@ -96,18 +96,19 @@ def _named(number: int, statement: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _require_names(hops: Sequence[Hop], named: Sequence[tuple[str, ...]]) -> None:
     digests = [hashlib.sha256(hop.envelope).hexdigest() for hop in hops]
-    for number, (names, following) in enumerate(pairwise(named), 1):
-        expected = digests[number]
+    for number, names in enumerate(named[:-1], 1):
         if not names:
             raise EvidenceError(f"hop {number} names no receipt, but hop {number + 1} follows it")
-        if names[-1] != expected:
+        if names[-1] != digests[number]:
             raise EvidenceError(_other(number, names, digests))
-        if names[:-1] != following[len(following) - len(names) + 1 :]:
-            raise EvidenceError(f"hop {number} names others behind hop {number + 1} than that does")
     if named[-1]:
         raise EvidenceError(
             f"hop {len(hops)} names a receipt further on that is not here: {named[-1][-1]}"
         )
+    for number, (names, following) in enumerate(pairwise(named), 1):
+        beyond = len(names) - 1
+        if beyond > len(following) or names[:-1] != following[len(following) - beyond :]:
+            raise EvidenceError(f"hop {number} names others behind hop {number + 1} than that does")
 
 
 def _other(number: int, names: tuple[str, ...], digests: Sequence[str]) -> str:

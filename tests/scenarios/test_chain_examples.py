@@ -2,6 +2,8 @@
 
 import io
 import os
+import shlex
+import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from proxy.cli import main
+from tests.project.tree import ROOT
 from tests.scenarios.client import request
 from tests.scenarios.conftest import StartGateway, StartReceiver
 from tests.scenarios.gateway import Gateway
@@ -128,6 +131,29 @@ def test_the_receipts_of_all_hops_come_back_in_one_list_and_belong_together(
     )
     sent.write_bytes(ORDER + b" ")
     assert chain.verify(answer, "--content", sent).returncode == 1
+
+
+def test_the_commands_of_the_manual_work_as_printed(chain: Chain, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "receipts.md").read_text().partition("## Several gateways")[2]
+    curl, verifying = page.split("```")[1].strip().replace("\\\n", "").split("\n")
+    (tmp_path / "order.json").write_bytes(ORDER)
+    socket = chain.hops[0].folder / "egress.sock"
+    command = shlex.split(curl.replace("egress.sock", str(socket)))
+    done = subprocess.run(
+        [*command, "-sS"], cwd=tmp_path, capture_output=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, b'{"ok": true}')
+    given = dict(zip(("sidecar", "gateway", "receiver-sidecar"), range(3), strict=True))
+    words = [str(tmp_path / word) for word in ("answer.headers", "order.json")]
+    for word in shlex.split(verifying)[3:]:
+        name, _, kind = word.rpartition(".")
+        if kind in ("pub", "pem"):
+            found = chain.keys if kind == "pub" else chain.certificates
+            words.append(str(found[given[name]]))
+        elif word not in ("answer.headers", "order.json", "--chain", "--content"):
+            words.append(word)
+    done_well = verify(words[0], "--content", *words[1:])
+    assert done_well.returncode == 0, done_well.stderr
 
 
 def test_the_lines_of_all_receipts_leave_room_for_what_common_clients_take(chain: Chain) -> None:
