@@ -46,8 +46,9 @@ async def serve(keeper: Keeper, listener: str, stream: Stream, peer: Peer) -> No
             if peer.expired(datetime.now(UTC)):
                 break  # a connection admits nobody for longer than a handshake would
             with keeper.metrics.in_flight.track_inprogress():
+                share, attempt_id = Share(keeper.budget), keeper.notary.attempt_id()
                 await cross(
-                    keeper, client, Transfer(listener, peer, Share(keeper.budget), keeper.gate)
+                    keeper, client, Transfer(listener, peer, share, keeper.gate, attempt_id)
                 )
             if not client.next_cycle():
                 await stream.linger(LINGER)

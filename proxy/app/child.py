@@ -26,6 +26,8 @@ class Child:
         self.kind = kind
         self.name = name
         self.process = process
+        self.channels = 0
+        """How many to the notary a worker has had."""
         self._control = control
         self._turn = trio.Lock()
         self._asked = 0

@@ -122,6 +122,11 @@ def open_notary(
         raise ConfigError([loaded.problem(("receipts", "store"), reason)]) from None
 
 
+def longest_window(loaded: Loaded) -> float:
+    """Seconds that any route has its ids remembered."""
+    return max((route.replay.window for route in loaded.settings.routes), default=0.0)
+
+
 def _tell_offer(
     metrics: Metrics, log: Log, witness: str, result: str, size: int, reason: str | None
 ) -> None:

@@ -11,7 +11,6 @@ Rules
   death: so no notary takes the intents of one that lives for those of a dead one.
 """
 
-import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
@@ -22,11 +21,13 @@ from proxy.app import bundle, privileges
 from proxy.app.backoff import BackOff
 from proxy.app.child import Child
 from proxy.app.control import EndedError, Message
+from proxy.app.evidence import longest_window
 from proxy.app.launch import all_begun, launch_notary, launch_worker, prepare_everywhere, wire
 from proxy.app.prepare import Prepared
 from proxy.app.sockets import Sockets
 from proxy.errors import ConfigError
 from proxy.model import Event
+from proxy.notary.attempts import name_worker
 from proxy.observe.log import Log
 
 _LAST_RITES: Final = 8.0
@@ -47,6 +48,8 @@ class Family:
         self._notary: Child | None = None
         self._workers: dict[int, Child] = {}
         self._living: set[str] = set()
+        self._size = 0
+        """Entries that the log has at least."""
         self._wiring = trio.Lock()
         self._appointed = trio.Condition(self._wiring)
         """Another notary, under `_wiring`."""
@@ -74,7 +77,7 @@ class Family:
             notary, answer = await launch_notary(
                 self.prepared, sorted(self._living), resumed=bool(self.receipt_key)
             )
-            self.receipt_key = answer["receiptKey"]
+            self.receipt_key, self._size = answer["receiptKey"], answer["size"]
             self._notary = notary
             self._appointed.notify_all()
             self._log.info("notary_started", pid=notary.pid, interrupted=answer["interrupted"])
@@ -83,8 +86,9 @@ class Family:
 
     async def _start_worker(self, position: int) -> Child:
         """Raises ConfigError and EndedError."""
-        name, prepared = f"{position + 1}-{secrets.token_hex(3)}", self.prepared
+        prepared = self.prepared
         async with self._wiring:
+            name = name_worker(position + 1, self._size)
             self._living.add(name)
         try:
             worker = await launch_worker(prepared, self.sockets, position, name)
@@ -162,6 +166,7 @@ class Family:
             if self._notary is not None:
                 try:
                     answer = await self._notary.ask("gone", timeout=_PATIENT, name=name)
+                    self._size = answer["size"]
                     if answer["interrupted"]:
                         self._log.warning("interrupted", name=name, count=answer["interrupted"])
                 except EndedError:
@@ -222,6 +227,8 @@ class Family:
             await worker.tell("commit" if problem is None else "abort")
         if problem is not None:
             raise problem
+        if self._notary is not None:
+            await self._notary.tell("windows", longest=longest_window(new.loaded))
 
     # --- ending ----------------------------------------------------------------------------------
 

@@ -59,6 +59,7 @@ async def launch_worker(prepared: Prepared, sockets: Sockets, position: int, nam
     await _begun(
         worker,
         bundle=bundle.pack(loaded, prepared.for_workers),
+        name=name,
         listeners=listeners,
         intents=fd,
         held=start.held(loaded.settings, sockets.count),
@@ -106,29 +107,40 @@ async def wire(notary: Child, worker: Child) -> None:
         ours.setblocking(False)
         theirs.setblocking(False)
         try:
-            await notary.ask("serve", [ours.fileno()], name=worker.name)
-            await worker.ask("channel", [theirs.fileno()])
+            number, worker.channels = worker.channels, worker.channels + 1
+            await notary.ask("serve", [ours.fileno()], name=worker.name, number=number)
+            await worker.ask("channel", [theirs.fileno()], number=number)
         except EndedError:
             pass
 
 
 async def prepare_everywhere(workers: Iterable[Child], packed: Message) -> ConfigError | None:
-    """Have another configuration prepared by all; why one cannot, None where all can."""
-    problems: list[ConfigError] = []
+    """Have another configuration prepared by all; why they cannot, None where any can.
+
+    The supervisor has prepared it before. So a worker that refuses what another takes is at fault
+    itself, and is replaced: no single one can keep a policy, or a revocation, from coming into
+    force.
+    """
+    problems: dict[Child, ConfigError] = {}
+    asked = list(workers)
 
     async def prepare(worker: Child) -> None:
         try:
             answer = await worker.ask("prepare", timeout=_PATIENT, bundle=packed)
             bundle.require_accepted(answer)
         except ConfigError as error:
-            problems.append(error)
+            problems[worker] = error
         except EndedError:
             worker.process.kill()  # dead, or as good as that: its successor takes what is new
 
     async with trio.open_nursery() as nursery:
-        for worker in workers:
+        for worker in asked:
             nursery.start_soon(prepare, worker)
-    return problems[0] if problems else None
+    if problems and len(problems) == len(asked):
+        return next(iter(problems.values()))
+    for worker in problems:
+        worker.process.kill()
+    return None
 
 
 def _variables(others: Secrets, own: Secrets) -> list[str]:

@@ -13,7 +13,7 @@ import trio
 
 from proxy.app import bundle, memory
 from proxy.app.control import Message
-from proxy.app.evidence import ReceiptKeys, open_notary, prepare_notary
+from proxy.app.evidence import ReceiptKeys, longest_window, open_notary, prepare_notary
 from proxy.app.line import answer_all, open_line
 from proxy.app.vigil import told
 from proxy.errors import ConfigError, LockgateError
@@ -34,7 +34,7 @@ _ALONE: Final = 3.0
 
 
 class NotaryProcess:
-    """Answers the supervisor: start, then serve, gone, note, metrics, status, stop."""
+    """Answers the supervisor: start, then serve, gone, windows, note, metrics, status, stop."""
 
     def __init__(self, house: trio.Nursery) -> None:
         self._house = house
@@ -53,9 +53,12 @@ class NotaryProcess:
             case "start":
                 return await self._start(question)
             case "serve":
-                self._serve(question["name"], fds[0])
+                self._serve(question["name"], fds[0], question["number"])
             case "gone":
-                return {"interrupted": await self._close_intents(question["name"])}
+                interrupted = await self._close_intents(question["name"])
+                return {"interrupted": interrupted, "size": self._notary.size}
+            case "windows":
+                self._notary.bound_windows(question["longest"])
             case "note":
                 return await self._note(Event(question["kind"], question["details"]))
             case "metrics":
@@ -71,14 +74,18 @@ class NotaryProcess:
         loaded, secrets = bundle.unpack(question["bundle"])
         self._log = Log(loaded.settings.log.format)
         self._notary = await self._open(loaded, prepare_notary(loaded, secrets), question["live"])
+        self._notary.bound_windows(longest_window(loaded))
         self._started = True
         if question["resumed"]:
             self._notary.resume()
         self._hall, self._greeted_by = Hall(question["live"]), trio.current_time() + _GREETING
         await self._house.start(self._notary.run)
         memory.settle()
-        key = dict(self._notary.receipt_key)
-        return {"interrupted": self._notary.interrupted, "receiptKey": key}
+        return {
+            "interrupted": self._notary.interrupted,
+            "receiptKey": dict(self._notary.receipt_key),
+            "size": self._notary.size,
+        }
 
     async def _open(self, loaded: Loaded, keys: ReceiptKeys, live: list[str]) -> Notary:
         give_up = trio.current_time() + _IN_USE
@@ -90,14 +97,15 @@ class NotaryProcess:
                     raise
             await trio.sleep(0.1)
 
-    def _serve(self, name: str, fd: int) -> None:
+    def _serve(self, name: str, fd: int, number: int) -> None:
         sock = trio.socket.from_stdlib_socket(socket.socket(fileno=fd))
         ended = trio.Event()
         self._served[name] = sock, ended
 
         async def serve() -> None:
             try:
-                fault = await serve_link(self._notary, name, trio.SocketStream(sock), self._hall)
+                stream = trio.SocketStream(sock)
+                fault = await serve_link(self._notary, name, stream, self._hall, number)
                 if fault is not None:
                     self._dropped[name] = str(fault)
             finally:

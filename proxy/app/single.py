@@ -6,7 +6,7 @@ Started in this order, ended in the reverse one, so that whatever a transfer nee
 """
 
 import signal
-from typing import Any
+from typing import Any, Final
 
 import trio
 
@@ -22,13 +22,14 @@ from proxy.edge.listener import bind
 from proxy.errors import ConfigError, LockgateError
 from proxy.model import Event, Trouble
 from proxy.notary import Notary
+from proxy.notary.attempts import name_worker
 from proxy.notary.desk import Desk
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import load
 from proxy.settings.secrets import resolve_path
 
-NAME = "1"
+_NAME: Final = "1"
 """Of the one worker that is the whole program."""
 
 
@@ -50,8 +51,9 @@ class Single:
         self._path = loaded.path
         self.store = resolve_path(settings.receipts.store, loaded.directory)
         self._notary: Notary = open_notary(loaded, prepared.keys, metrics, log)
-        intents = start.intents(loaded, start.intents_path(self.store, NAME))
-        self._desk = Desk(self._notary, intents, settings.receipts.patience)
+        name = name_worker(1, self._notary.size)
+        intents = start.intents(loaded, start.intents_path(self.store, name))
+        self._desk = Desk(self._notary, intents, settings.receipts.patience, name=name)
         budget = Budget(settings.memory.held)
         self._keeper = Keeper(prepared.gate, self._desk, budget, metrics, log)
         in_force(self._keeper)
@@ -112,7 +114,7 @@ class Single:
             "trouble": told(keeper.trouble),
             "draining": keeper.draining,
             "connections": len(keeper.clients),
-            "processes": [start.process("all", NAME, "running")],
+            "processes": [start.process("all", _NAME, "running")],
         }
 
     async def reload(self) -> bool:

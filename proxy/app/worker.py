@@ -61,6 +61,7 @@ class Worker:
                 await self._start(nursery, question)
             case "channel":
                 sock = trio.socket.from_stdlib_socket(socket.socket(fileno=fds[0]))
+                self._desk.attempt_id.begin(question["number"])
                 await self._link.attach(trio.SocketStream(sock))
             case "prepare":
                 loaded, secrets = bundle.unpack(question["bundle"])
@@ -87,7 +88,8 @@ class Worker:
         gate = prepare(loaded, self._metrics, secrets)
         log = Log(settings.log.format)
         intents = start.intents(loaded, int(question["intents"]))
-        self._desk = desk = Desk(self._link, intents, settings.receipts.patience)
+        patience, name = settings.receipts.patience, question["name"]
+        self._desk = desk = Desk(self._link, intents, patience, name=name)
         budget = Budget(question["held"])
         self._keeper = keeper = Keeper(gate, desk, budget, self._metrics, log)
         in_force(keeper)

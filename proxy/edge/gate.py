@@ -72,6 +72,10 @@ class Evidence(Protocol):
     def trouble(self) -> Trouble | None:
         """Why no intents are taken; None while they are."""
 
+    @property
+    def attempt_id(self) -> Callable[[], bytes]:
+        """Makes the id of the next attempt: 16 octets, never the same twice."""
+
     async def reserve(self, claim: Claim, attempt_id: bytes) -> Earlier | None:
         """None: the id is held until this attempt is concluded. Else who has delivered it.
 

@@ -7,7 +7,6 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
 
 from proxy.edge.budget import Share
 from proxy.edge.flow import Flow
@@ -31,17 +30,10 @@ from proxy.wire.evidence import NOTHING, Evidence, upstream_evidence
 
 _INCOMPLETE = {"request-incomplete", "request-timeout", "cut-off", "overloaded"}
 """Refusals that are nobody's decision: the transfer did not fit through, and may be tried again."""
-_PROCESS = secrets.token_bytes(10)
-_ATTEMPTS = count()
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _attempt_id() -> bytes:
-    """16 octets: ten that are this process's alone, six that count."""
-    return _PROCESS + next(_ATTEMPTS).to_bytes(6, "big")
 
 
 @dataclass(slots=True)
@@ -54,7 +46,7 @@ class Transfer:
     """Of what the process may keep back at once."""
     gate: Gate
     """The configuration that it began under, and is judged by to its end."""
-    attempt_id: bytes = field(default_factory=_attempt_id)
+    attempt_id: bytes
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     """Only the sender gets it: keys the digests of what it sent."""

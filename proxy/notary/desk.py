@@ -26,6 +26,7 @@ import trio
 
 from proxy.errors import EvidenceError, LogFailure, Refusal
 from proxy.model import Claim, Earlier, Intent, Outcome, Receipt, Submission, Trouble, named_trouble
+from proxy.notary.attempts import AttemptIds
 from proxy.notary.intents import IntentFile
 from proxy.notary.link import Link, Waiting
 from proxy.notary.shedding import Missing
@@ -37,7 +38,9 @@ _SOON: Final = 1.0
 
 
 class Desk:
-    def __init__(self, link: Link, intents: IntentFile, patience: float) -> None:
+    def __init__(self, link: Link, intents: IntentFile, patience: float, *, name: str = "") -> None:
+        """`patience` is in seconds; `name` is the worker's, whose attempts these are."""
+        self.attempt_id: Final = AttemptIds(name)
         self._link = link
         self._intents = intents
         self._patience = patience

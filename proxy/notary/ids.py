@@ -34,7 +34,7 @@ from proxy.errors import Refusal
 from proxy.model import Claim, Intent, Submission
 from proxy.notary.ids_kept import Batch as Batch
 from proxy.notary.ids_kept import Kept
-from proxy.notary.ids_memo import DELIVERED, UNDECIDED, Record, Tags, read, tag, unpack
+from proxy.notary.ids_memo import DELIVERED, MAX_WINDOW, UNDECIDED, Record, Tags, read, tag, unpack
 from proxy.notary.ids_table import IDS, Table
 from proxy.notary.shares import Shares
 from proxy.notary.storekey import store_key
@@ -61,6 +61,8 @@ class Ids:
         self._kept = Kept(table, capacity)
         self._tags = Tags(key)
         self._shares = Shares(capacity)
+        self.longest = MAX_WINDOW
+        """Seconds that an id is remembered at most, whatever a worker says."""
         self._held: dict[bytes, _Held] = {}
         self._attempts: dict[bytes, bytes] = {}
         """Attempt id -> key, of what is held."""
@@ -162,7 +164,8 @@ class Ids:
 
         An intent is one that a crash left open: its attempt ends `indeterminate`.
         """
-        return self._tags.memo(found, self._attempts.get(found.attempt_id), now)
+        key = self._attempts.get(found.attempt_id)
+        return self._tags.memo(found, key, now, self.longest)
 
     def settle(self, attempt_id: bytes | None, index: int, memo: bytes | None, now: float) -> None:
         """Entry `index` is durable: its memo counts from now on, and its attempt holds no more."""

@@ -71,8 +71,13 @@ class Tags:
     def content(self, content_sha256: bytes) -> bytes:
         return tag(self._secret, b"content\0" + content_sha256, 16)
 
-    def memo(self, found: Submission | Intent, key: bytes | None, now: float) -> bytes | None:
-        """The memo of an attempt; `key` where it is known already. See `Ids.memo`."""
+    def memo(
+        self, found: Submission | Intent, key: bytes | None, now: float, longest: float
+    ) -> bytes | None:
+        """The memo of an attempt; `key` where it is known already. See `Ids.memo`.
+
+        It is kept for the claim's window, but no longer than `longest`, in seconds.
+        """
         sent = found if isinstance(found, Submission) else None
         state = _STATES.get(Verdict.INDETERMINATE if sent is None else sent.verdict)
         claim = found.claim
@@ -80,7 +85,7 @@ class Tags:
             return None
         status, content = (None, None) if sent is None else (sent.status, sent.content_sha256)
         body = _BODY.pack(
-            math.ceil(now + claim.window),
+            math.ceil(now + min(claim.window, longest)),
             self.sender(claim.sender),
             state,
             status or 0,

@@ -21,14 +21,13 @@ Rules
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final, Self
 
 from proxy.errors import EvidenceError, LogFailure
 from proxy.notary import sqlite
-from proxy.notary.rows import Row, milliseconds, published_rows, short_id
+from proxy.notary.rows import Row, published_rows, short_id
 from proxy.receipt.tiles import Loader
 
 INDEX: Final = "index.sqlite"
@@ -90,20 +89,21 @@ class Index:
         return self._guarded(lambda: self._advance(rows, load, size)) and self.size >= size
 
     def attempts(
-        self, wanted: Collection[bytes], since: datetime, load: Loader, size: int
+        self, wanted: Collection[bytes], since: int, load: Loader, size: int
     ) -> dict[bytes, int]:
         """Which of these attempts have an entry below `size`: attempt id -> index. For a thread.
 
-        `since`: none of them was completed before. What the index has not got is read from the
+        `since`: no entry before this one is about them. What the index has not got is read from the
         published log of `size`. Raises `EvidenceError` and `LogFailure`.
         """
-        time, found, start = milliseconds(since), {}, 0
+        found: dict[bytes, int] = {}
+        start = since
         sought = set(wanted) - {_NOBODY}
         if self._file is not None:
             try:
                 with sqlite.translated(self.path):
-                    found = dict(self._attempts(self._file, list(sought), time))
-                start = self.size
+                    found = dict(self._attempts(self._file, list(sought), since))
+                start = max(since, self.size)
             except sqlite.DamagedError as error:
                 self.fault = str(error)
                 self._discard()
@@ -113,13 +113,12 @@ class Index:
         return {attempt: index for attempt, index in found.items() if index < size}
 
     def _attempts(
-        self, file: sqlite3.Connection, wanted: list[bytes], time: int
+        self, file: sqlite3.Connection, wanted: list[bytes], since: int
     ) -> Iterator[tuple[bytes, int]]:
-        start = start_of(file, time, self.size)
         for at in range(0, len(wanted), _VARIABLES):
             some = wanted[at : at + _VARIABLES]
             sql = f"{_ATTEMPTS} ({','.join('?' * len(some))})"
-            yield from file.execute(sql, (start, *some))
+            yield from file.execute(sql, (since, *some))
 
     # --- inside ----------------------------------------------------------------------------------
 

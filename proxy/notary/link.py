@@ -101,6 +101,11 @@ class Link(Protocol):
 class Served(Link, Protocol):
     """What its end of the channels asks of the notary, beside what workers ask."""
 
+    def submit(
+        self, submission: Submission, on_done: OnDone, *, resent: bool = False, since: int = 0
+    ) -> None:
+        """As `Link`; `since`: no entry before this one is about the attempt."""
+
     def restore(self, claim: Claim, attempt_id: bytes, *, holder: str) -> None:
         """Hold what `holder` held when the last notary ended. Raises `LogFailure`."""
 

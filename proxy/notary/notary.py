@@ -22,6 +22,7 @@ from proxy.notary.cosigning import Cosigning
 from proxy.notary.disk import Disk
 from proxy.notary.drafts import stream_of
 from proxy.notary.folder import Folder
+from proxy.notary.ids_memo import MAX_WINDOW
 from proxy.notary.intents import FOLDER
 from proxy.notary.keys import Keys
 from proxy.notary.link import OnDone, Waiting
@@ -204,6 +205,11 @@ class Notary:
         """See `Link.matches`."""
         return self._store.ids.matches(claim, content_sha256, self._store.now())
 
+    def bound_windows(self, longest: float) -> None:
+        """No id is remembered for more seconds than that, or than was allowed before."""
+        ids = self._store.ids
+        ids.longest = longest if ids.longest == MAX_WINDOW else max(ids.longest, longest)
+
     # --- statements ------------------------------------------------------------------------------
 
     async def conclude(self, submission: Submission, *, resent: bool = False) -> Receipt:
@@ -212,9 +218,11 @@ class Notary:
         self.submit(submission, waiting, resent=resent)
         return await waiting.receipt()
 
-    def submit(self, submission: Submission, on_done: OnDone, *, resent: bool = False) -> None:
-        """See `Link.submit`. `on_done` may be told before this returns."""
-        self._reception.submit(submission, on_done, resent=resent)
+    def submit(
+        self, submission: Submission, on_done: OnDone, *, resent: bool = False, since: int = 0
+    ) -> None:
+        """See `Served.submit`. `on_done` may be told before this returns."""
+        self._reception.submit(submission, on_done, resent=resent, since=since)
 
     # --- what is not a worker's ------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from proxy.errors import CredentialError, LogFailure
 from proxy.model import Event, Intent
+from proxy.notary.attempts import own
 from proxy.notary.book import Book
 from proxy.notary.disk import Disk
 from proxy.notary.drafts import Pending, Scribe, pendings
@@ -24,7 +25,7 @@ from proxy.notary.publisher import JOURNAL
 from proxy.notary.recovery import Recovered, read_checkpoint, recover
 from proxy.receipt import dsse, keychain, note
 
-Find = Callable[[Collection[bytes], datetime], Mapping[bytes, int]]
+Find = Callable[[Collection[bytes], int], Mapping[bytes, int]]
 """Which of these attempts, none of which was completed before, have a statement."""
 
 
@@ -81,11 +82,15 @@ def left_behind(store: Path, live: Collection[str], find: Find) -> dict[Path, li
 
 
 def still_open(path: Path, find: Find) -> list[Intent]:
-    """The intents in a file that have no statement. Raises `OSError`."""
-    found = read_intents(path)
+    """The intents in a worker's file that have no statement. Raises `OSError`.
+
+    Only its own count: no worker says that the attempt of another was undecided.
+    """
+    named = own(path.name)
+    octets, since = (b"", 0) if named is None else named
+    found = [each for each in read_intents(path) if each.attempt_id.startswith(octets)]
     if not found:
         return []
-    since = min(intent.started for intent in found)
     concluded = find([intent.attempt_id for intent in found], since)
     return [intent for intent in found if intent.attempt_id not in concluded]
 

@@ -35,8 +35,8 @@ class Reception:
         """The writer has stopped: who waits for a look into the log is told."""
         self._resent.give_up()
 
-    def submit(self, submission: Submission, on_done: OnDone, *, resent: bool) -> None:
-        """See `Link.submit`. `on_done` may be told before this returns."""
+    def submit(self, submission: Submission, on_done: OnDone, *, resent: bool, since: int) -> None:
+        """See `Served.submit`. `on_done` may be told before this returns."""
         attempt_id, writer = submission.attempt_id, self._writer
         pending = writer.waiting.get(attempt_id)
         if writer.stopped.is_set():
@@ -44,7 +44,7 @@ class Reception:
         elif pending is not None:
             self._join(pending, on_done, patient=resent)
         elif resent or attempt_id in self._store.book.attempts:
-            self._resent.put(submission, on_done)
+            self._resent.put(submission, on_done, since)
         elif writer.health.failing is None:
             writer.submit(Pending(submission, False, [on_done]))
         else:
@@ -89,7 +89,7 @@ class Reception:
         if self._writer.health.journal is not None:
             pending.unanswered(failure)
 
-    def _submit_again(self, submission: Submission, on_done: OnDone) -> None:
+    def _submit_again(self, submission: Submission, on_done: OnDone, since: int) -> None:
         """One that was not in the log when it was looked up, which may have changed meanwhile."""
         pending = self._writer.waiting.get(submission.attempt_id)
         if self._writer.stopped.is_set():
@@ -97,7 +97,7 @@ class Reception:
         elif pending is not None:
             self._join(pending, on_done, patient=True)
         elif submission.attempt_id in self._store.book.attempts:
-            self._resent.put(submission, on_done)
+            self._resent.put(submission, on_done, since)
         else:
             self._writer.submit(Pending(submission, True, [on_done]))
 

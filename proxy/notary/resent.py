@@ -10,7 +10,7 @@ from proxy.model import Receipt, Submission
 from proxy.notary.link import OnDone
 from proxy.notary.store import Store
 
-Submit = Callable[[Submission, OnDone], None]
+Submit = Callable[[Submission, OnDone, int], None]
 """What is done with one that has no statement yet."""
 
 
@@ -18,12 +18,13 @@ class Resent:
     def __init__(self, store: Store, submit: Submit) -> None:
         self._store = store
         self._submit = submit
-        self._queue: deque[tuple[Submission, OnDone]] = deque()
+        self._queue: deque[tuple[Submission, OnDone, int]] = deque()
+        """The last: no entry before this one is about the attempt."""
         self._work = trio.Event()
 
-    def put(self, submission: Submission, on_done: OnDone) -> None:
+    def put(self, submission: Submission, on_done: OnDone, since: int) -> None:
         """Tell `on_done` the receipt that the attempt has, or else submit it."""
-        self._queue.append((submission, on_done))
+        self._queue.append((submission, on_done, since))
         self._work.set()
 
     def give_up(self) -> None:
@@ -37,21 +38,20 @@ class Resent:
             self._work = trio.Event()
             some = list(self._queue)
             with trio.CancelScope(shield=True):
-                found = await self._find([submission for submission, _ in some])
+                wanted = [submission.attempt_id for submission, _, _ in some]
+                found = await self._find(wanted, min(since for _, _, since in some))
             for one in some:
                 if not self._queue or self._queue[0] is not one:
                     break  # given up meanwhile: they have been told
-                submission, on_done = self._queue.popleft()
+                submission, on_done, since = self._queue.popleft()
                 result = found.get(submission.attempt_id)
                 if result is None:
-                    self._submit(submission, on_done)
+                    self._submit(submission, on_done, since)
                 else:
                     on_done(result)
 
-    async def _find(self, some: list[Submission]) -> dict[bytes, Receipt | LogFailure]:
+    async def _find(self, wanted: list[bytes], since: int) -> dict[bytes, Receipt | LogFailure]:
         """The receipts that there are; a failure for all where the log does not read."""
-        since = min(submission.received_at for submission in some)
-        wanted = [submission.attempt_id for submission in some]
         try:
             known = await trio.to_thread.run_sync(self._store.find, wanted, since)
             return {

@@ -8,8 +8,10 @@ Rules
   id that one has on its way could be given to another. What a worker holds counts past any bound.
 - When the worker dies everything that it wrote is still read, and every statement of it is in the
   log, or has failed, before `serve_link` returns. Its questions die with it.
-- What does not read ends the channel, for nothing after it can be trusted, and so does a hold that
-  the table cannot keep. Fails closed: that worker is not ready until it has another channel.
+- What does not read ends the channel, for nothing after it can be trusted, and so do the attempt of
+  another worker, see `proxy.notary.attempts`, and a hold that the table cannot keep. Fails closed:
+  that worker is not ready until it has another channel.
+- A statement that may have come before is looked up in the log, whatever the worker says of it.
 - Bounded: nothing is read while `MOST` statements and questions, `MOST_SAID` octets of them, or
   `MOST_OCTETS` of answers wait.
 """
@@ -24,6 +26,7 @@ import trio
 from proxy.errors import EvidenceError, LogFailure, Refusal
 from proxy.model import Claim, Earlier, Receipt
 from proxy.notary import messages, submissions
+from proxy.notary.attempts import Heard, own
 from proxy.notary.frames import Decoder, Kind, encode
 from proxy.notary.link import Served
 from proxy.notary.outbox import Outbox
@@ -31,6 +34,8 @@ from proxy.notary.outbox import Outbox
 MOST: Final = 8192
 MOST_OCTETS: Final = 8 * 2**20
 MOST_SAID: Final = 64 * 2**20
+MOST_HELD: Final = 65_536
+"""Ids that one worker may say to hold after a restart."""
 _CHUNK: Final = 65_536
 
 _READ: Final[dict[int, Callable[[bytes], Any]]] = {
@@ -41,6 +46,7 @@ _READ: Final[dict[int, Callable[[bytes], Any]]] = {
     Kind.LATEST: partial(messages.unpack_texts, count=3),
     Kind.MISSED: messages.unpack_missed,
 }
+_HOLDING: Final = (Kind.RESERVE, Kind.RELEASE)
 
 
 class Hall:
@@ -76,22 +82,29 @@ class Hall:
 
 
 async def serve_link(
-    notary: Served, name: str, sock: trio.SocketStream, hall: Hall
+    notary: Served, name: str, sock: trio.SocketStream, hall: Hall, channel: int = 0
 ) -> EvidenceError | LogFailure | None:
     """Serve the worker `name` until its channel ends; then everything it said has been dealt with.
 
-    Returns why the channel was dropped, None where the worker ended it.
+    `channel`: how many it has had before.     Returns why the channel was dropped, None where the
+    worker ended it.
     """
-    return await _Channel(notary, name, sock, hall).run()
+    return await _Channel(notary, name, sock, hall, channel).run()
 
 
 class _Channel:
-    def __init__(self, notary: Served, name: str, sock: trio.SocketStream, hall: Hall) -> None:
+    def __init__(
+        self, notary: Served, name: str, sock: trio.SocketStream, hall: Hall, channel: int
+    ) -> None:
         self._notary = notary
         self._name = name
         self._sock = sock
         self._hall = hall
+        named = own(name)
+        self._heard = None if named is None else Heard(named.octets, channel)
+        self._since = 0 if named is None else named.since
         self._greeted = False
+        self._holds = 0
         self._told: bytes | None = None
         self._questions: deque[tuple[int, int, int, Any]] = deque()
         """Kind, number, octets, what is asked."""
@@ -149,17 +162,22 @@ class _Channel:
         """Raises `EvidenceError`, and `LogFailure` where a hold cannot be kept."""
         if kind in (Kind.CONCLUDE, Kind.RESENT):
             found = submissions.unpack_submission(body)
+            again = not self._is_new(found.attempt_id) or kind == Kind.RESENT
             self._owed += 1
             self._said += len(body)
             on_done = partial(self._concluded, number, len(body))
-            self._notary.submit(found, on_done, resent=kind == Kind.RESENT)
+            self._notary.submit(found, on_done, resent=again, since=self._since)
         elif kind in _READ and self._greeted:
+            if kind in _HOLDING:
+                self._require_own(body)
             self._questions.append((kind, number, len(body), _READ[kind](body)))
             self._said += len(body)
             self._asked.set()
         elif kind == Kind.SHED:
             self._notary.shed(messages.unpack_counts(body))
-        elif kind == Kind.HOLD and not self._greeted:
+        elif kind == Kind.HOLD and not self._greeted and self._holds < MOST_HELD:
+            self._holds += 1
+            self._require_own(body)
             attempt_id, claim = messages.unpack_held(body)
             self._notary.restore(claim, attempt_id, holder=self._name)
         elif kind == Kind.HELLO and not body:
@@ -167,6 +185,16 @@ class _Channel:
             self._hall.arrived(self._name)
         else:
             raise messages.malformed("frame")
+
+    def _is_new(self, attempt_id: bytes) -> bool:
+        """Whether it surely has no statement yet. Raises `EvidenceError` for another's attempt."""
+        self._require_own(attempt_id)
+        return self._heard is None or self._heard.is_new(attempt_id)
+
+    def _require_own(self, body: bytes) -> None:
+        """Raises `EvidenceError` where the attempt id that begins it is not this worker's."""
+        if self._heard is not None and not self._heard.is_own(body[: messages.ID]):
+            raise EvidenceError("the channel holds the attempt of another worker")
 
     # --- what goes -------------------------------------------------------------------------------
 

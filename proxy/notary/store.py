@@ -228,10 +228,11 @@ class Store:
             return None
         return self._bundle(index // TILE_WIDTH)[index % TILE_WIDTH]
 
-    def find(self, attempt_ids: Collection[bytes], since: datetime) -> dict[bytes, int]:
+    def find(self, attempt_ids: Collection[bytes], since: int) -> dict[bytes, int]:
         """Which of these attempts have a statement, and where. Blocks on the disk: for a thread.
 
-        `since`: none of them was completed before. Raises `LogFailure`, `EvidenceError`, `OSError`.
+        `since`: no entry before this one is about them. Raises `LogFailure`, `EvidenceError`,
+        `OSError`.
         """
         recent = self.book.attempts
         found = {known: recent[known] for known in attempt_ids if known in recent}

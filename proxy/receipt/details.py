@@ -36,6 +36,8 @@ _CUT: Final = b',"sender":'
 """Where the second half begins. Its last place, for no key after it is anybody's choice."""
 _KEPT: Final = 4096
 """Second halves that are remembered."""
+_LONG: Final = 4096
+"""Octets of one that is not remembered."""
 
 _sender: Final = terms.Kept[Peer, tuple[str, str]](
     lambda peer: (terms.peer(peer, _ENTRIES), terms.channel(peer))
@@ -204,9 +206,10 @@ def _require_connections(rest: bytes) -> tuple[object, object]:
         if told[key] is not None and not isinstance(told[key], dict):
             raise TypeError
     parties = told["sender"]["name"], told["policy"]["route"]
-    while len(_connections) >= _KEPT:
-        del _connections[next(iter(_connections))]
-    _connections[rest] = parties
+    if len(rest) <= _LONG:
+        while len(_connections) >= _KEPT:
+            del _connections[next(iter(_connections))]
+        _connections[rest] = parties
     return parties
 
 

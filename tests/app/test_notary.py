@@ -18,6 +18,10 @@ class Log(MemoryLog):
     async def worker_gone(self, name: str) -> int:
         return 0
 
+    @property
+    def size(self) -> int:
+        return len(self.durable.log)
+
 
 async def begun(house: trio.Nursery, log: Log, *live: str) -> NotaryProcess:
     process: Any = NotaryProcess(house)
@@ -33,9 +37,10 @@ async def test_a_channel_that_outlives_its_worker_keeps_nobody_waiting() -> None
     with trio.fail_after(10):
         async with trio.open_nursery() as house:
             process = await begun(house, log, "1")
-            await process.answer({"do": "serve", "name": "1"}, [theirs.detach()])
+            await process.answer({"do": "serve", "name": "1", "number": 0}, [theirs.detach()])
             ours.sendall(HELLO + b"".join(concluding(n, each) for n, each in enumerate(said)))
-            assert await process.answer({"do": "gone", "name": "1"}, []) == {"interrupted": 0}
+            gone = await process.answer({"do": "gone", "name": "1"}, [])
+            assert gone == {"interrupted": 0, "size": 3}
             assert log.durable.log == said, "it was read to its end"
             with pytest.raises(OSError, match="pipe"):
                 ours.sendall(HELLO)

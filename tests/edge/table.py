@@ -7,6 +7,7 @@ import orjson
 
 from proxy.errors import LogFailure, Refusal
 from proxy.model import Claim, Earlier, Intent, Outcome, Receipt, Trouble, Verdict
+from proxy.notary.attempts import AttemptIds
 
 Key = tuple[str, str, str]
 
@@ -17,6 +18,7 @@ class Table:
     trouble: Trouble | None = None
 
     def __init__(self) -> None:
+        self.attempt_id = AttemptIds("")
         self.asked: list[Claim] = []
         self.intents: list[Intent] = []
         self.outcomes: list[Outcome] = []

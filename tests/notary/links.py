@@ -186,7 +186,9 @@ class MemoryLog:
         found = self.durable.ids.get(key_of(claim))
         return found is not None and found[1] == content_sha256
 
-    def submit(self, submission: Submission, on_done: OnDone, *, resent: bool = False) -> None:
+    def submit(
+        self, submission: Submission, on_done: OnDone, *, resent: bool = False, since: int = 0
+    ) -> None:
         if self.dead:
             return
         if self.failing and not resent:

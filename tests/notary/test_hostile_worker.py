@@ -31,12 +31,12 @@ from tests.notary.wires import HELLO, Wire, concluding, reserving, served
 
 
 @asynccontextmanager
-async def wired(notary: Notary) -> AsyncIterator[Wire]:
+async def wired(notary: Notary, name: str = "1", number: int = 0) -> AsyncIterator[Wire]:
     ours, theirs = channel()
     wire = Wire(ours)
 
     async def serve() -> None:
-        wire.reason = await serve_link(notary, "1", theirs, Hall())
+        wire.reason = await serve_link(notary, name, theirs, Hall(), number)
         wire.ended.set()
 
     async with trio.open_nursery() as nursery:

@@ -82,7 +82,7 @@ class Storm:
                 for name, link in enumerate(self.links):
                     ours, near = channel()
                     far, theirs = channel()
-                    nursery.start_soon(serve_link, log, str(name), theirs, hall)
+                    nursery.start_soon(serve_link, log, str(name), theirs, hall, 0)
                     for a, b in ((near, far), (far, near)):
                         budget = 10**9 if self.calm else secrets.randbelow(20_000)
                         nursery.start_soon(self.wire, nursery, a, b, budget)
@@ -145,7 +145,7 @@ async def test_whenever_the_worker_dies_what_it_had_said_is_dealt_with() -> None
         found: list[Submission] = []
         results: list[Receipt | LogFailure] = []
         async with trio.open_nursery() as notary:
-            notary.start_soon(serve_link, log, "1", theirs, Hall())
+            notary.start_soon(serve_link, log, "1", theirs, Hall(), 0)
             async with trio.open_nursery() as worker:
                 await worker.start(link.run)
                 await link.attach(ours)

@@ -25,12 +25,12 @@ class SlowStore:
 
 async def test_who_is_told_that_the_notary_stops_is_told_nothing_else() -> None:
     store, told, submitted = SlowStore(), list[Receipt | LogFailure](), list[object]()
-    resent = Resent(cast(Store, store), lambda found, on_done: submitted.append(found))
+    resent = Resent(cast(Store, store), lambda found, on_done, since: submitted.append(found))
     with trio.fail_after(10):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(resent.run)
             for _ in range(3):
-                resent.put(statement(), told.append)
+                resent.put(statement(), told.append, 0)
             await trio.to_thread.run_sync(store.looking.wait)
             resent.give_up()
             store.go_on.set()
