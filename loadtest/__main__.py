@@ -24,7 +24,7 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) > 1:
         os.sched_setaffinity(0, cores[1:])  # inherited by client and upstream
-    with tempfile.TemporaryDirectory(prefix="lockgate-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         make_folder(folder / "pki")
         _measure(folder, folder / "pki", cores, wanted)
