@@ -195,7 +195,11 @@ class TlsStream:
         _abort(self._sock)
 
     def quiet(self) -> bool:
-        return _quiet(self._sock)
+        """A close_notify may have come with the last answer, and the socket waits for ours."""
+        try:
+            return self._engine.read(1) is None and _quiet(self._sock)
+        except TlsFailure:
+            return False
 
     async def _flush(self) -> None:
         async with self._sending:
