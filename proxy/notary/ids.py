@@ -152,9 +152,13 @@ class Ids:
         if held.earlier is None:
             self._shares.hold(held.sender)
 
-    def matches(self, claim: Claim, content_sha256: bytes, now: float) -> bool:
-        """Whether this content is what was delivered under the id; False where nobody knows."""
-        found = self._kept.find(self._tags.key(claim), now)
+    def matches(self, claim: Claim, content_sha256: bytes) -> bool:
+        """Whether this content is what was delivered under the id; False where nobody knows.
+
+        Asked of an id that `reserve` has found delivered. That its window passes while the content
+        is read makes it no other content.
+        """
+        found = self._kept.find(self._tags.key(claim), now=0)
         if found is None or found.state != DELIVERED or not found.known:
             return False
         return hmac.compare_digest(found.content, self._tags.content(content_sha256))

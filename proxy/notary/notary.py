@@ -203,7 +203,7 @@ class Notary:
 
     async def matches(self, claim: Claim, content_sha256: bytes) -> bool:
         """See `Link.matches`."""
-        return self._store.ids.matches(claim, content_sha256, self._store.now())
+        return self._store.ids.matches(claim, content_sha256)
 
     def bound_windows(self, longest: float) -> None:
         """No id is remembered for more seconds than that, or than was allowed before."""
