@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,6 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from proxy.cli.terminal import console, moves
 
 Tick = Callable[[int, int], None]
 """(entries checked, entries in all)."""
@@ -33,8 +34,8 @@ class _Speed(ProgressColumn):
 @contextmanager
 def progress() -> Iterator[Tick]:
     """What to call with how far it is. Colours and motion only where a terminal takes them."""
-    console = Console(stderr=True)
-    if not console.is_terminal or console.is_dumb_terminal:
+    screen = console(stderr=True, wrap=True)
+    if not moves(screen):
         yield lines(sys.stderr.write, time.monotonic)
         return
     columns = (
@@ -44,7 +45,7 @@ def progress() -> Iterator[Tick]:
         _Speed(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task("auditing", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

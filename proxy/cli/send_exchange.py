@@ -147,7 +147,7 @@ class _Exchange:
 
     async def _send(self, content: Payload, progress: Progress) -> None:
         done = 0
-        with content.path.open("rb") as file:
+        with content.open() as file:
             while done < content.size:
                 piece = file.read(min(PIECE, content.size - done))
                 if not piece:

@@ -12,6 +12,9 @@ import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from proxy.cli.certs import write_private, write_public
 from proxy.cli.send_place import UsageError
@@ -34,6 +37,21 @@ class Keeping:
         if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
             raise UsageError(f"{folder}: the receipt cannot be written here; see --receipt-out")
         self._choose()
+
+    def delivered(self, public_key: Ed25519PublicKey | None) -> Path | None:
+        """A receipt, kept by an earlier call, which says that this transfer was delivered.
+
+        One that is not signed by `public_key`, where there is one, says nothing.
+        """
+        for path in self._names() if self._wanted is None else iter([self._wanted]):
+            if not os.path.lexists(path):
+                return None
+            predicate = _predicate(path, public_key)
+            if predicate.get("transferId") == self._id and (
+                predicate.get("kind") == Verdict.DELIVERED
+            ):
+                return path
+        return None
 
     def save(self, evidence: Evidence) -> Path:
         """The envelope, and its key beside it. Raises EvidenceError when they are not kept.
@@ -93,11 +111,20 @@ def key_path(receipt: Path) -> Path:
 
 def _is_replaceable(path: Path, transfer_id: str) -> bool:
     """A receipt of an attempt at this transfer that was not delivered."""
+    predicate = _predicate(path, None)
+    ours = predicate.get("transferId") == transfer_id
+    return ours and "kind" in predicate and predicate["kind"] not in _KEPT
+
+
+def _predicate(path: Path, public_key: Ed25519PublicKey | None) -> dict[str, Any]:
+    """What the receipt in a file says; empty when there is none that can be believed."""
     try:
-        predicate = reading.parse(dsse.parse(path.read_bytes()).payload)["predicate"]
-        return bool(predicate["transferId"] == transfer_id) and predicate["kind"] not in _KEPT
-    except (OSError, EvidenceError, KeyError, TypeError):
-        return False
+        envelope = path.read_bytes()
+        payload = dsse.verify(envelope, public_key) if public_key else dsse.parse(envelope).payload
+        found = reading.parse(payload).get("predicate")
+    except (OSError, EvidenceError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _write(path: Path, evidence: Evidence) -> None:

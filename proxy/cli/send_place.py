@@ -1,8 +1,12 @@
 """Where `lockgate send` sends, as whom, and what: read from the command line, opened, checked."""
 
+import errno
 import hashlib
+import os
 import re
+import stat
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -48,6 +52,11 @@ class Payload:
     path: Path
     size: int
     sha256: bytes
+    follow: bool = True
+
+    def open(self) -> BufferedReader:
+        """The file, to read. Raises OSError."""
+        return _open(self.path, follow=self.follow)
 
 
 def parse_url(url: str) -> Place:
@@ -70,16 +79,24 @@ def parse_url(url: str) -> Place:
     return Place(f"{parts.scheme}://{shown}" + (f":{port}" if port else ""), target)
 
 
-def payload(path: Path) -> Payload:
+def payload(path: Path, *, follow: bool = True) -> Payload:
     """Take the digest of a file. Raises UsageError when it is no file that can be read."""
     try:
-        if not path.is_file():
-            raise UsageError(f"{path}: not a file")
-        with path.open("rb") as file:
+        with _open(path, follow=follow) as file:
             sha256 = hashlib.file_digest(file, "sha256").digest()
-            return Payload(path, file.tell(), sha256)
+            return Payload(path, file.tell(), sha256, follow)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
+
+
+def _open(path: Path, *, follow: bool) -> BufferedReader:
+    """A regular file, and no link where links are not followed. Raises OSError."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)  # no pipe may hang us
+    file = os.fdopen(os.open(path, flags | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a file")
+    return file
 
 
 def connect(place: Place, identity: Identity) -> Pool:

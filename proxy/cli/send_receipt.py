@@ -149,7 +149,7 @@ def _require_content(
 
 def _keyed(content: Payload, key: bytes) -> str:
     state = hmac.new(key, digestmod="sha256")
-    with content.path.open("rb") as file:
+    with content.open() as file:
         while piece := file.read(PIECE):
             state.update(piece)
     return state.hexdigest()

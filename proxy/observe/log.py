@@ -7,6 +7,7 @@ not stop transfers. What it does not take in time is dropped, and counted in a l
 evidence is elsewhere.
 """
 
+import os
 import queue
 import select
 import sys
@@ -27,6 +28,15 @@ _AT_ONCE: Final = 4096
 """Octets that a pipe which is ready takes without blocking (PIPE_BUF on Linux)."""
 
 
+def takes_escapes(stream: TextIO) -> bool:
+    """Whether colours and motion belong there: a terminal, and nobody set NO_COLOR."""
+    return (
+        stream.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") not in ("dumb", "unknown")
+    )
+
+
 class Log:
     """Writes lines to `stream`; `form` is `auto` (JSON unless a terminal), `json` or `text`."""
 
@@ -34,7 +44,7 @@ class Log:
         self._stream = stream or sys.stderr
         terminal = self._stream.isatty()
         self._text = form == "text" or (form == "auto" and terminal)
-        self._colour = terminal
+        self._colour = takes_escapes(self._stream)
         self._lines: queue.Queue[str | None] = queue.Queue(_WAITING)
         self._dropped = 0
         self._room = _room(self._stream)

@@ -19,15 +19,26 @@ FILES = """
     response: {content: [json], label: internal}
     limits: {body: 1MiB}
 """
+ONCE = """
+  - name: once
+    listener: ingest
+    match: {path: /once/**}
+    allow: [{spiffe: spiffe://lockgate.example/client}]
+    upstream: receiver
+    request: {content: [opaque], label: internal}
+    response: {content: [json], label: internal}
+    replay: {require: transfer-id, window: 5m}
+    integrity: {require: content-digest}
+"""
 
 
 @contextmanager
-def gateway(folder: Path) -> Iterator[Site]:
+def gateway(folder: Path, routes: str = "") -> Iterator[Site]:
     """The site with both of them running, and a receipt key that is not theirs."""
     site = Site(folder)
     write(folder / "certs")
     (folder / "certs" / "other.pub").write_bytes(public_pem(make_ed25519()))
     with site.guarded():
         site.start_receiver()
-        site.start_gateway(config(site.receiver, ROUTES + FILES))
+        site.start_gateway(config(site.receiver, ROUTES + FILES + routes))
         yield site

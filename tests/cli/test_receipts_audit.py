@@ -211,7 +211,7 @@ def test_without_a_terminal_there_is_a_line_now_and_then() -> None:
 
 
 @pytest.mark.parametrize("colour", [True, False])
-def test_on_a_terminal_there_is_a_bar_and_colour_only_where_it_is_wanted(
+def test_on_a_terminal_there_is_a_bar_unless_no_color_asks_for_plain_text(
     store: Path, colour: bool
 ) -> None:
     terminal, theirs = pty.openpty()
@@ -233,8 +233,8 @@ def test_on_a_terminal_there_is_a_bar_and_colour_only_where_it_is_wanted(
     out, _ = ran.communicate(timeout=60)
     assert ran.returncode == 0
     assert b"600 entries" in out
-    assert b"auditing" in seen
-    assert (b"\x1b[38;5;" in seen or b"\x1b[3" in seen) is colour
+    assert (b"auditing" in seen) is colour
+    assert (b"\x1b" in seen) is colour
 
 
 def test_processes_find_what_one_finds(tmp_path: Path) -> None:

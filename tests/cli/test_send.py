@@ -173,7 +173,7 @@ def test_a_sender_that_is_refused_in_the_handshake_is_told_so(
 def test_a_server_that_is_not_there_exits_1(
     site: Site, order: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert send(site, order, origin="https://127.0.0.1:1") == 1
+    assert send(site, order, "--retries", "0", origin="https://127.0.0.1:1") == 1
     assert "the server cannot be reached" in capsys.readouterr().out
 
 
@@ -286,7 +286,7 @@ def test_what_cannot_be_tried_exits_2(
     assert len(captured.err.splitlines()) == 1
 
 
-def test_ended_by_ctrl_c_it_exits_130_and_says_nothing_more(tmp_path: Path) -> None:
+def test_ended_by_ctrl_c_it_exits_130_and_says_that_it_was_broken_off(tmp_path: Path) -> None:
     (tmp_path / "large.bin").write_bytes(bytes(16 * 2**20))
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
@@ -300,7 +300,9 @@ def test_ended_by_ctrl_c_it_exits_130_and_says_nothing_more(tmp_path: Path) -> N
                 peer.recv(1)
                 process.send_signal(signal.SIGINT)
                 out, _ = process.communicate(timeout=30)
-    assert (process.returncode, out) == (130, b"")
+    assert process.returncode == 130
+    assert out.startswith(b"broken off before all of it was sent\n")
+    assert b"call again: the same id goes with the same file" in out
 
 
 # --- the receipt is kept -------------------------------------------------------------------------

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
+
+from proxy.cli.terminal import console
 
 _WIDTH = 112
 _WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|[^\s'"])+""")
@@ -24,9 +26,9 @@ class Screen:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="replace")  # a check mark must not end the demo
         terminal = sys.stdout.isatty()
-        self.console = Console(width=None if terminal else _WIDTH, highlight=False)
+        self.console = console(width=None if terminal else _WIDTH, wrap=True)
         if terminal and self.console.width > _WIDTH:
-            self.console = Console(width=_WIDTH, highlight=False)
+            self.console = console(width=_WIDTH, wrap=True)
         self.step_number = 0
 
     def title(self, text: str, below: str) -> None:

@@ -4,6 +4,7 @@ Processes are started in a session of their own, so that Ctrl-C reaches the demo
 ended by id whatever happens: at the end, at a failure, on SIGINT, SIGTERM and SIGHUP.
 """
 
+import os
 import re
 import shlex
 import shutil
@@ -133,6 +134,7 @@ class Site:
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
+                env={**os.environ, "XDG_STATE_HOME": str(self.folder / "state")},
             )
         finally:
             self._starting = False
