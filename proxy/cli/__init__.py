@@ -12,7 +12,18 @@ from importlib import import_module
 from proxy.cli.wording import texts
 from proxy.errors import ConfigError
 
-MODULES = ("run", "check", "health", "certs", "receipts", "witness", "send", "receive", "demo")
+MODULES = (
+    "run",
+    "check",
+    "health",
+    "certs",
+    "receipts",
+    "witness",
+    "send",
+    "receive",
+    "demo",
+    "completion",
+)
 """One for each command, and of its name; only the one that is asked for is imported."""
 
 

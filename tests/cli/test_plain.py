@@ -1,0 +1,99 @@
+"""Not a single escape sequence where nobody wants one: not on a terminal, or NO_COLOR is set."""
+
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from proxy.cli import MODULES
+from proxy.cli.wording import lockgate
+from tests.cli.test_help import ALL
+from tests.pki import write
+from tests.project.tree import ROOT
+
+
+def on_a_terminal(words: list[str], folder: Path, **environment: str) -> bytes:
+    """Everything that a command writes, on a terminal that takes colours."""
+    terminal, theirs = pty.openpty()
+    known = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    with subprocess.Popen(
+        [*lockgate(), *words],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=folder,
+        env={**known, "TERM": "xterm-256color", "COLUMNS": "100", **environment},
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        try:
+            while data := os.read(terminal, 65536):
+                seen += data
+        except OSError:
+            pass  # how a terminal ends
+        os.close(terminal)
+        process.wait(60)
+    return seen
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration, keys, and something to send."""
+    folder = tmp_path_factory.mktemp("plain")
+    write(folder / "certs")
+    (folder / "large.bin").write_bytes(bytes(4 * 2**20))
+    (folder / "config").symlink_to(ROOT / "config")
+    return folder
+
+
+COMMANDS = {
+    "run": ["run", "missing.yaml"],
+    "check": ["check", "config/gateway.yaml"],
+    "health": ["health", "config/gateway.yaml"],
+    "certs": ["certs", "inspect", "certs/client.pem"],
+    "receipts": ["receipts", "list", "nowhere"],
+    "witness": ["witness", "missing.yaml"],
+    "send": ["send", "http://127.0.0.1:1/", "large.bin", "config", "--retries", "0"],
+    "receive": ["receive", "inbox", "--bind", "127.0.0.1:0"],
+    "completion": ["completion", "bash"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_with_no_color_a_terminal_gets_plain_text(folder: Path, name: str) -> None:
+    seen = on_a_terminal(COMMANDS[name], folder, NO_COLOR="1")
+    assert seen
+    assert b"\x1b" not in seen
+
+
+def test_every_command_is_tried() -> None:
+    assert {*COMMANDS, "demo"} == set(MODULES)
+
+
+def test_the_demo_shows_its_story_in_plain_text(folder: Path) -> None:
+    words = ["demo", "--input", "missing.json"]
+    assert b"\x1b" not in on_a_terminal(words, folder, NO_COLOR="1")
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_help_is_plain_text(name: str) -> None:
+    assert "\x1b" not in ALL[name].format_help()
+
+
+def test_a_terminal_gets_a_bar_and_colours_and_a_dumb_one_does_not(folder: Path) -> None:
+    assert b"\x1b[" in on_a_terminal(COMMANDS["send"], folder)
+    assert b"\x1b" not in on_a_terminal(COMMANDS["send"], folder, TERM="dumb")
+
+
+def test_elsewhere_there_is_plain_text_whatever_force_color_says(folder: Path) -> None:
+    ran = subprocess.run(
+        [*lockgate(), *COMMANDS["send"]],
+        capture_output=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, "FORCE_COLOR": "1", "TERM": "xterm-256color"},
+    )
+    assert ran.returncode == 1
+    assert b"\x1b" not in ran.stdout + ran.stderr
