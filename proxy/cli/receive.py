@@ -3,8 +3,8 @@
     POST or PUT, any path    stores the content; 201 {"stored": NAME, "bytes": N, "sha256": HEX}
     GET …/NAME               hands it out again
 
-It speaks TLS with client certificates only, keeps no body in memory, and answers 201 when the
-content is whole, has the digest that was declared of it, and is on the disk.
+It speaks TLS with client certificates only, or plain HTTP on loopback, keeps no body in memory, and
+answers 201 when the content is whole, has the digest that was declared, and is on the disk.
 """
 
 import argparse
@@ -47,28 +47,36 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """Add the command."""
     parser = commands.add_parser(
         "receive",
-        help="store what arrives over mutual TLS in a folder",
+        help="store what arrives in a folder",
         **texts(
-            "Store the content of every request as DIR/<transfer id>.<json|ndjson|bin>. "
-            "SIGTERM and SIGINT end it.",
+            "Store the content of every request as DIR/<transfer id>.<json|ndjson|bin>. Without "
+            "--cert, --key and --trust it speaks plain HTTP, on loopback only. SIGTERM and SIGINT "
+            "end it.",
             "lockgate receive inbox --bind 127.0.0.1:9443 \\\n"
             "    --cert certs/receiver.pem --key certs/receiver.key --trust certs/ca.pem",
+            "lockgate receive inbox --bind 127.0.0.1:9080",
         ),
     )
     parser.add_argument("directory", type=Path, metavar="DIR", help="made when it is not there")
     parser.add_argument("--bind", type=_address, default="127.0.0.1:9443", metavar="HOST:PORT")
-    parser.add_argument("--cert", type=Path, required=True, metavar="PEM", help="chain, leaf first")
-    parser.add_argument("--key", type=Path, required=True, metavar="PEM")
-    parser.add_argument("--trust", type=Path, required=True, metavar="PEM", help="who may connect")
+    parser.add_argument("--cert", type=Path, metavar="PEM", help="chain, leaf first")
+    parser.add_argument("--key", type=Path, metavar="PEM")
+    parser.add_argument("--trust", type=Path, metavar="PEM", help="who may connect")
     parser.add_argument("--quiet", action="store_true", help="no line for a transfer")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Receive until a signal. 0 when ended by one, 1 when it cannot start."""
+    """Receive until a signal. 0 when ended by one, 1 when it cannot start, 2 wrong usage."""
+    given = [arguments.cert, arguments.key, arguments.trust]
+    if any(given) != all(given):
+        sys.stderr.write("--cert, --key and --trust belong together\n")
+        return 2
+    if not any(given) and not parse_bind(arguments.bind).is_local:
+        sys.stderr.write("plain HTTP is for loopback only: give --cert, --key and --trust\n")
+        return 2
     try:
-        credentials = load_credentials(arguments.cert.read_bytes(), arguments.key.read_bytes())
-        context = server_context(credentials, arguments.trust.read_bytes(), None, ListenerTls())
+        context = _context(*given) if all(given) else None
         arguments.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except CredentialError as error:
         sys.stderr.write(f"{error}\n")
@@ -86,6 +94,12 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         log.close()
     return 0
+
+
+def _context(certificate: Path, key: Path, trust: Path) -> TlsContext:
+    """Raises CredentialError and OSError."""
+    credentials = load_credentials(certificate.read_bytes(), key.read_bytes())
+    return server_context(credentials, trust.read_bytes(), None, ListenerTls())
 
 
 def _address(text: str) -> str:
@@ -107,7 +121,7 @@ class Receiver:
         self._clients: set[Inbound] = set()
         self._draining = False
 
-    async def run(self, address: str, context: TlsContext) -> None:
+    async def run(self, address: str, context: TlsContext | None) -> None:
         """Listen on `address` (port 0 picks one; the `ready` line tells it)."""
         listener = Listener(
             "receive",

@@ -56,7 +56,7 @@ COMMANDS = {
     "receipts": ["receipts", "list", "nowhere"],
     "witness": ["witness", "missing.yaml"],
     "send": ["send", "http://127.0.0.1:1/", "large.bin", "config", "--retries", "0"],
-    "receive": ["receive", "inbox", "--bind", "127.0.0.1:0"],
+    "receive": ["receive", "inbox", "--cert", "certs/client.pem"],
     "completion": ["completion", "bash"],
 }
 

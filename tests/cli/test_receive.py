@@ -196,6 +196,37 @@ async def test_only_files_that_were_received_are_handed_out(inbox: Path, path: s
         assert (await fetch(pool, f"/{ID}.json")).status == 404
 
 
+def test_plain_http_is_spoken_on_loopback_where_no_keys_are_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    words = [*lockgate(), "receive", str(tmp_path / "inbox"), "--bind", "127.0.0.1:0"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        url = f"http://{orjson.loads(process.stdout.readline())['bind']}/x"
+        assert main(["send", url, str(tmp_path / "file"), "--no-receipt", "--id", ID]) == 0
+        process.terminate()
+        process.stdout.read()
+    assert (tmp_path / "inbox" / f"{ID}.bin").read_bytes() == b"content"
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--bind", "0.0.0.0:0"], "plain HTTP is for loopback only"),
+        (["--cert", "c.pem"], "belong together"),
+        (["--bind", "[::]:0"], "plain HTTP is for loopback only"),
+    ],
+)
+def test_nothing_is_plain_beyond_loopback(
+    inbox: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    assert main(["receive", str(inbox / "new"), *options]) == 2
+    assert said in capsys.readouterr().err
+    assert not (inbox / "new").exists()
+
+
 @pytest.mark.parametrize("bind", ["foo", "127.0.0.1", "127.0.0.1:99999", "name.example:1"])
 def test_an_address_that_is_none_is_a_usage_error(
     inbox: Path, capsys: pytest.CaptureFixture[str], bind: str
