@@ -18,6 +18,7 @@ A name of another form says nothing of ids: any id may be its own, and is taken 
 
 import re
 import secrets
+from bisect import bisect_right
 from itertools import count
 from typing import Final, NamedTuple
 
@@ -25,9 +26,7 @@ _OWN: Final = 7
 _CHANNEL: Final = 3
 _NUMBER: Final = 6
 _NAME: Final = re.compile(rf"[0-9]+-([0-9a-f]{{{2 * _OWN}}})-([0-9]{{1,18}})")
-_BLOCK: Final = 65_536
-"""Numbers that are remembered together."""
-_BLOCKS: Final = 16
+_HOLES: Final = 65_536
 
 
 class Own(NamedTuple):
@@ -68,19 +67,22 @@ class AttemptIds:
 
 
 class Heard:
-    """Which ids of one channel were heard before. Some million numbers are remembered.
+    """Which ids of one channel were heard before: every number but those in the holes between them.
 
-    A number below them is taken for heard before; one far above them moves them, which costs nobody
-    but the worker that leapt.
+    In the holes are the attempts under way, however long, and those that never had a statement.
+    When there are too many the lowest go, and what lay in them is taken for heard before: that
+    costs nobody but the worker that left so many.
     """
 
     def __init__(self, octets: bytes, channel: int) -> None:
         self._octets = octets
         self._channel = channel
         self._prefix = octets + channel.to_bytes(_CHANNEL)
-        self._blocks: dict[int, bytearray] = {}
-        self._floor = 0
-        """Of the blocks below nothing is known."""
+        self._next = 0
+        """Follows the highest number that was heard."""
+        self._firsts: list[int] = []
+        self._lasts: list[int] = []
+        """Of each hole, in order."""
 
     def is_own(self, attempt_id: bytes) -> bool:
         """Whether it was made by this worker, for this channel or one before."""
@@ -91,18 +93,28 @@ class Heard:
         """Whether it was made for this channel and comes for the first time; not the second."""
         if not attempt_id.startswith(self._prefix):
             return False
-        block, place = divmod(int.from_bytes(attempt_id[_OWN + _CHANNEL :]), _BLOCK)
-        bits = self._blocks.get(block)
-        if bits is None:
-            if block < self._floor:
-                return False
-            bits = self._blocks[block] = bytearray(_BLOCK // 8)
-            if len(self._blocks) > _BLOCKS:
-                lowest = min(self._blocks)
-                del self._blocks[lowest]
-                self._floor = lowest + 1
-        at, bit = place >> 3, 1 << (place & 7)
-        if bits[at] & bit or block < self._floor:
-            return False
-        bits[at] |= bit
+        number = int.from_bytes(attempt_id[_OWN + _CHANNEL :])
+        if number < self._next:
+            return self._fill(number)
+        if number > self._next:
+            self._leave(len(self._firsts), self._next, number - 1)
+        self._next = number + 1
         return True
+
+    def _fill(self, number: int) -> bool:
+        """Take a number out of the hole that it lies in; False where it lies in none."""
+        at = bisect_right(self._firsts, number) - 1
+        if at < 0 or number > self._lasts[at]:
+            return False
+        first, last = self._firsts.pop(at), self._lasts.pop(at)
+        if number < last:
+            self._leave(at, number + 1, last)
+        if first < number:
+            self._leave(at, first, number - 1)
+        return True
+
+    def _leave(self, at: int, first: int, last: int) -> None:
+        self._firsts.insert(at, first)
+        self._lasts.insert(at, last)
+        if len(self._firsts) > _HOLES:
+            del self._firsts[0], self._lasts[0]

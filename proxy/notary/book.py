@@ -4,8 +4,8 @@
   there are authenticated senders and routes.
 - `transfers`: per transfer how many attempts and which leaf is the latest. The latest 32,768; a
   transfer that comes back after so many others begins again at attempt 1.
-- `attempts`: which leaf an attempt id has. Every entry since the journal began, up to the latest
-  65,536: older ones are the index's to find.
+- `attempts`: which leaf an attempt id has. Every entry that is not published, and the latest 65,536
+  since the journal began: older ones are the index's to find.
 - `completed`: the time of the last entry; none goes back behind it.
 - `receipt_key`: the key that signs, so that none takes its place unannounced.
 
@@ -25,7 +25,7 @@ journal is this book as JSON:
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, Final
 
 import orjson
@@ -62,6 +62,8 @@ class Book:
     streams: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     transfers: dict[Transfer, tuple[int, int]] = field(default_factory=dict)
     attempts: dict[bytes, int] = field(default_factory=dict)
+    published: int = 0
+    """Entries below this stand in the published log."""
     completed: datetime = EPOCH
     receipt_key: bytes | None = None
     """32 octets; None in a log that has no key yet."""
@@ -75,7 +77,15 @@ class Book:
         self.attempts.update(draft.attempts)
         self.completed = max(self.completed, draft.completed)
         _forget(self.transfers, _TRANSFERS)
-        _forget(self.attempts, _ATTEMPTS)
+        self._forget_attempts()
+
+    def _forget_attempts(self) -> None:
+        excess = len(self.attempts) - _ATTEMPTS
+        if excess > 0:
+            oldest = islice(self.attempts.items(), excess)
+            known = [each for each, _ in takewhile(lambda e: e[1] < self.published, oldest)]
+            for attempt_id in known:
+                del self.attempts[attempt_id]
 
     def replay(self, summary: Summary, index: int, digest: bytes) -> None:
         """Fold in a journalled entry; `EvidenceError` unless it is the next of its stream."""

@@ -86,7 +86,7 @@ async def serve_link(
 ) -> EvidenceError | LogFailure | None:
     """Serve the worker `name` until its channel ends; then everything it said has been dealt with.
 
-    `channel`: how many it has had before.     Returns why the channel was dropped, None where the
+    `channel`: how many it has had before. Returns why the channel was dropped, None where the
     worker ended it.
     """
     return await _Channel(notary, name, sock, hall, channel).run()

@@ -77,6 +77,7 @@ class Store:
         now = self.clock()
         self.ids = opening.open_ids(self.folder, capacity, recovered, now)
         size = None if checkpoint is None else checkpoint.size
+        self.book.published = size or 0
         self.publisher = Publisher(self.disk, self.folder, size)
         self.index = Index.open(self.folder, self.keys.origin, size or 0)
         left = opening.left_behind(self.folder, live, self.find)
@@ -217,6 +218,7 @@ class Store:
         """`publish` has returned: what is in the tiles may be forgotten."""
         self._owing = False
         self.leaves.settle(edition)
+        self.book.published = edition.size
         if ids is not None:
             self.ids.flushed(ids)
 
@@ -235,7 +237,7 @@ class Store:
         `OSError`.
         """
         recent = self.book.attempts
-        found = {known: recent[known] for known in attempt_ids if known in recent}
+        found = {at: index for at in attempt_ids if (index := recent.get(at)) is not None}
         rest = [wanted for wanted in attempt_ids if wanted not in found]
         if rest and self.leaves.base:
             with self._indexing:

@@ -61,6 +61,25 @@ async def test_an_attempt_that_is_said_again_as_new_has_one_entry_for_good(
     audited(store)
 
 
+async def test_it_has_one_entry_also_while_nothing_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "_ATTEMPTS", 16)
+    store, name = tmp_path / "log", name_worker(1, 0)
+    again = said(AttemptIds(name)())
+    async with running(store) as notary, wired(notary, name) as wire:
+        await wire.say(concluding(1, again))
+        first = await receipt_of(wire, 1)
+        for _ in range(40):
+            await deliver(notary)
+        await wire.say(concluding(2, again))
+        assert await receipt_of(wire, 2) == first
+        await notary.publish()
+        await deliver(notary)
+        assert len(notary._store.book.attempts) == 16
+    audited(store)
+
+
 @pytest.mark.parametrize("whose", ["another", "a channel to come"])
 async def test_the_attempt_of_another_ends_the_channel(tmp_path: Path, whose: str) -> None:
     name = name_worker(1, 0)
