@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import trio
@@ -88,6 +88,22 @@ class Child:
     def close(self) -> None:
         """Give the line up; the process has ended."""
         self._control.close()
+
+
+async def ask_all(children: Iterable[Child], do: str, timeout: float) -> dict[Child, Message]:
+    """The answers of those who answer in time."""
+    answers: dict[Child, Message] = {}
+
+    async def ask(each: Child) -> None:
+        try:
+            answers[each] = await each.ask(do, timeout=timeout)
+        except EndedError:
+            pass
+
+    async with trio.open_nursery() as nursery:
+        for each in children:
+            nursery.start_soon(ask, each)
+    return answers
 
 
 async def spawn(

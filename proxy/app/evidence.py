@@ -12,6 +12,7 @@ from proxy.app.preparation import Preparation, Secrets
 from proxy.errors import ConfigError, CredentialError, EvidenceError, LockgateError, LogFailure
 from proxy.notary import Notary
 from proxy.notary import keys as notary_keys
+from proxy.notary.bounds import Bounds
 from proxy.notary.offer import sites
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
@@ -98,7 +99,13 @@ def _ed25519(preparation: Preparation, name: str, reference: str | None, what: s
 
 
 def open_notary(
-    loaded: Loaded, keys: ReceiptKeys, metrics: Metrics, log: Log, live: Collection[str] = ()
+    loaded: Loaded,
+    keys: ReceiptKeys,
+    metrics: Metrics,
+    log: Log,
+    *,
+    live: Collection[str] = (),
+    bounds: Bounds | None = None,
 ) -> Notary:
     """Raises ConfigError at `receipts.store`."""
     receipts = loaded.settings.receipts
@@ -110,6 +117,7 @@ def open_notary(
             durability=receipts.durability,
             checkpoint_every=receipts.checkpoint_every,
             capacity=loaded.settings.transfer_ids.capacity,
+            bounds=bounds or Bounds(windows(loaded)),
             clock=lambda: datetime.now(UTC),
             on_commit=metrics.commit,
             live=live,
@@ -122,9 +130,9 @@ def open_notary(
         raise ConfigError([loaded.problem(("receipts", "store"), reason)]) from None
 
 
-def longest_window(loaded: Loaded) -> float:
-    """Seconds that any route has its ids remembered."""
-    return max((route.replay.window for route in loaded.settings.routes), default=0.0)
+def windows(loaded: Loaded) -> dict[str, float]:
+    """Route -> for how many seconds its ids are remembered."""
+    return {route.name: route.replay.window for route in loaded.settings.routes}
 
 
 def _tell_offer(

@@ -20,8 +20,8 @@ import trio
 from proxy.app import bundle, privileges
 from proxy.app.backoff import BackOff
 from proxy.app.child import Child
-from proxy.app.control import EndedError, Message
-from proxy.app.evidence import longest_window
+from proxy.app.control import EndedError
+from proxy.app.evidence import windows
 from proxy.app.launch import all_begun, launch_notary, launch_worker, prepare_everywhere, wire
 from proxy.app.prepare import Prepared
 from proxy.app.sockets import Sockets
@@ -48,6 +48,9 @@ class Family:
         self._notary: Child | None = None
         self._workers: dict[int, Child] = {}
         self._living: set[str] = set()
+        self._count = 0
+        self._windows = windows(prepared.loaded)
+        """Of every route that was in force: a transfer may have begun under it."""
         self._size = 0
         """Entries that the log has at least."""
         self._wiring = trio.Lock()
@@ -64,7 +67,7 @@ class Family:
 
     async def start(self, count: int) -> None:
         """The notary, then all workers at once, on sockets bound before. Raises ConfigError."""
-        loaded = self.prepared.loaded
+        loaded, self._count = self.prepared.loaded, count
         self.sockets = Sockets(loaded.settings, loaded.directory, count)
         privileges.make_store(loaded)
         await all_begun(loaded, [self._start_notary])
@@ -75,7 +78,11 @@ class Family:
         """Raises ConfigError and EndedError."""
         async with self._wiring:
             notary, answer = await launch_notary(
-                self.prepared, sorted(self._living), resumed=bool(self.receipt_key)
+                self.prepared,
+                live=sorted(self._living),
+                resumed=bool(self.receipt_key),
+                windows=self._windows,
+                workers=self._count,
             )
             self.receipt_key, self._size = answer["receiptKey"], answer["size"]
             self._notary = notary
@@ -187,21 +194,6 @@ class Family:
 
     # --- all together ----------------------------------------------------------------------------
 
-    async def ask_all(self, do: str, timeout: float) -> dict[Child, Message]:
-        """The answers of those who answer in time."""
-        answers: dict[Child, Message] = {}
-
-        async def ask(each: Child) -> None:
-            try:
-                answers[each] = await each.ask(do, timeout=timeout)
-            except EndedError:
-                pass
-
-        async with trio.open_nursery() as nursery:
-            for each in self.children:
-                nursery.start_soon(ask, each)
-        return answers
-
     async def note(self, event: Event) -> None:
         """Put an event into the log of receipts; where that fails, operation goes on."""
         reason = "no notary"
@@ -217,6 +209,7 @@ class Family:
 
     async def adopt(self, new: Prepared) -> None:
         """Prepare everywhere, then commit everywhere. Raises ConfigError, and nothing changed."""
+        await self._allow(windows(new.loaded))
         workers = list(self._workers.values())
         problem = await prepare_everywhere(workers, bundle.pack(new.loaded, new.for_workers))
         if problem is None:
@@ -227,8 +220,13 @@ class Family:
             await worker.tell("commit" if problem is None else "abort")
         if problem is not None:
             raise problem
-        if self._notary is not None:
-            await self._notary.tell("windows", longest=longest_window(new.loaded))
+
+    async def _allow(self, found: Mapping[str, float]) -> None:
+        """Have the notary, and those after it, know these routes before any worker does."""
+        async with self._wiring:
+            self._windows |= {at: max(s, self._windows.get(at, 0.0)) for at, s in found.items()}
+            if self._notary is not None:
+                await self._notary.tell("windows", windows=self._windows)
 
     # --- ending ----------------------------------------------------------------------------------
 

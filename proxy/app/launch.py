@@ -1,7 +1,7 @@
 """How a child begins: what it inherits, what it is handed, and the channel between two of them."""
 
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 import trio
@@ -21,10 +21,16 @@ _PATIENT: Final = 60.0
 
 
 async def launch_notary(
-    prepared: Prepared, live: list[str], *, resumed: bool
+    prepared: Prepared,
+    *,
+    live: list[str],
+    resumed: bool,
+    windows: Mapping[str, float],
+    workers: int,
 ) -> tuple[Child, Message]:
     """The notary, and what it found; `live` are the workers whose intents are not its to close,
-    `resumed` says that it follows one that has died.
+    `resumed` says that it follows one that has died, `windows` what routes there are or were, and
+    for how long their ids are remembered, `workers` how many there are to be.
 
     Raises ConfigError and EndedError.
     """
@@ -36,7 +42,9 @@ async def launch_notary(
         hidden=_variables(prepared.for_workers, prepared.for_notary),
     )
     handed = bundle.pack(prepared.loaded, prepared.for_notary)
-    return notary, await _begun(notary, bundle=handed, live=live, resumed=resumed)
+    return notary, await _begun(
+        notary, bundle=handed, live=live, resumed=resumed, windows=windows, workers=workers
+    )
 
 
 async def launch_worker(prepared: Prepared, sockets: Sockets, position: int, name: str) -> Child:

@@ -13,12 +13,13 @@ import trio
 
 from proxy.app import bundle, memory
 from proxy.app.control import Message
-from proxy.app.evidence import ReceiptKeys, longest_window, open_notary, prepare_notary
+from proxy.app.evidence import ReceiptKeys, open_notary, prepare_notary
 from proxy.app.line import answer_all, open_line
 from proxy.app.vigil import told
 from proxy.errors import ConfigError, LockgateError
 from proxy.model import Event
 from proxy.notary import Notary
+from proxy.notary.bounds import Bounds
 from proxy.notary.server import Hall, serve_link
 from proxy.observe.log import Log
 from proxy.observe.merge import snapshot
@@ -58,7 +59,7 @@ class NotaryProcess:
                 interrupted = await self._close_intents(question["name"])
                 return {"interrupted": interrupted, "size": self._notary.size}
             case "windows":
-                self._notary.bound_windows(question["longest"])
+                self._notary.bounds.allow(question["windows"])
             case "note":
                 return await self._note(Event(question["kind"], question["details"]))
             case "metrics":
@@ -73,8 +74,9 @@ class NotaryProcess:
     async def _start(self, question: Message) -> dict[str, Any]:
         loaded, secrets = bundle.unpack(question["bundle"])
         self._log = Log(loaded.settings.log.format)
-        self._notary = await self._open(loaded, prepare_notary(loaded, secrets), question["live"])
-        self._notary.bound_windows(longest_window(loaded))
+        keys, live = prepare_notary(loaded, secrets), question["live"]
+        bounds = Bounds(question["windows"], question["workers"])
+        self._notary = await self._open(loaded, keys, live, bounds)
         self._started = True
         if question["resumed"]:
             self._notary.resume()
@@ -87,11 +89,13 @@ class NotaryProcess:
             "size": self._notary.size,
         }
 
-    async def _open(self, loaded: Loaded, keys: ReceiptKeys, live: list[str]) -> Notary:
+    async def _open(
+        self, loaded: Loaded, keys: ReceiptKeys, live: list[str], bounds: Bounds
+    ) -> Notary:
         give_up = trio.current_time() + _IN_USE
         while True:
             try:
-                return open_notary(loaded, keys, self._metrics, self._log, live)
+                return open_notary(loaded, keys, self._metrics, self._log, live=live, bounds=bounds)
             except ConfigError as error:
                 if "in use" not in str(error) or trio.current_time() > give_up:
                     raise

@@ -20,7 +20,7 @@ from typing import Any, Final
 import trio
 
 from proxy.app import start
-from proxy.app.child import Child
+from proxy.app.child import Child, ask_all
 from proxy.app.control import Message
 from proxy.app.family import Family
 from proxy.app.prepare import Prepared, prepare_workers
@@ -128,7 +128,7 @@ class Supervisor:
         """None while the notary and any worker take transfers."""
         if self._draining.is_set():
             return named_trouble("draining")
-        return self._judge(await self._family.ask_all("status", _ANSWER))
+        return self._judge(await ask_all(self._family.children, "status", _ANSWER))
 
     def _judge(self, answers: Mapping[Child, Message]) -> Trouble | None:
         found = {each: _trouble(answer) for each, answer in answers.items()}
@@ -154,7 +154,7 @@ class Supervisor:
             await self._family.replace_unheard()
 
     async def _snapshot(self) -> None:
-        answers = await self._family.ask_all("metrics", _ANSWER)
+        answers = await ask_all(self._family.children, "metrics", _ANSWER)
         for each, answer in answers.items():
             try:
                 if each.process.returncode is None:
@@ -168,7 +168,7 @@ class Supervisor:
         self.metrics.restarted(dead.kind)
 
     async def status(self) -> dict[str, Any]:
-        answers = await self._family.ask_all("status", _ANSWER)
+        answers = await ask_all(self._family.children, "status", _ANSWER)
         processes = [start.process("supervisor", "supervisor", "running")]
         for each in self._family.children:
             answer = answers.get(each)

@@ -16,10 +16,12 @@ health       whether intents are taken, and who wants to know
 
 what workers ask, and what is owed to them
 notary       reserve, conclude, entry; events; the end of a worker
+attempts     whose an attempt id is, and whether it was heard before
 reception    one statement an attempt, whoever comes again
 resent       what came again is looked up in the whole log
 aggregates   what is only counted: shedding, in events
 ids          which Transfer-Ids are held, used up, undecided: ids_memo, ids_table, shares, sieve
+bounds       what workers may ask of it: routes, windows, shares
 memos        what that table may not hold yet
 storekey     the key under which it keeps names and content
 index        where an entry is: rows, search, query

@@ -8,9 +8,9 @@ An id belongs to a sender and a route. It is
     undecided   an attempt ended `indeterminate`: refused, unless the route forwards it again
 
 Rules
-- Places are bounded: `capacity` ids held, delivered and undecided together, and half of that for
-  one sender. When they are taken new ids are refused, because to forget one early would admit its
-  repeat. Whatever cannot be looked up is refused too.
+- Places are bounded: `capacity` ids held, delivered and undecided together, and of these a share
+  for each sender and each worker, see `shares.py`. When they are taken new ids are refused, because
+  to forget one early would admit its repeat. Whatever cannot be looked up is refused too.
 - Delivered and undecided ids survive. What an entry does to the table, its *memo*, stands beside
   it in the journal. Memos gather in an overlay in memory, `flush` takes them to the table, and
   `watermark` is the size of the log up to which the table holds everything. So the journal may drop
@@ -26,17 +26,19 @@ All but `flush` is for the event loop; `flush` runs in a thread, one at a time.
 """
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from proxy.errors import Refusal
+from proxy.errors import LogFailure, Refusal
 from proxy.model import Claim, Intent, Submission
+from proxy.notary.bounds import Bounds
 from proxy.notary.ids_kept import Batch as Batch
 from proxy.notary.ids_kept import Kept
-from proxy.notary.ids_memo import DELIVERED, MAX_WINDOW, UNDECIDED, Record, Tags, read, tag, unpack
+from proxy.notary.ids_memo import DELIVERED, UNDECIDED, Record, Tags, read, tag, unpack
 from proxy.notary.ids_table import IDS, Table
-from proxy.notary.shares import Shares
+from proxy.notary.shares import UNHELD, Owners, Shares, worker_of
 from proxy.notary.storekey import store_key
 
 
@@ -51,34 +53,36 @@ class Delivered:
 class _Held(NamedTuple):
     attempt_id: bytes
     holder: str
-    sender: bytes
+    owners: Owners
     earlier: Record | None
     """The undecided one that it takes the place of."""
 
 
 class Ids:
-    def __init__(self, table: Table, key: bytes, capacity: int) -> None:
+    def __init__(self, table: Table, key: bytes, capacity: int, bounds: Bounds) -> None:
         self._kept = Kept(table, capacity)
         self._tags = Tags(key)
-        self._shares = Shares(capacity)
-        self.longest = MAX_WINDOW
-        """Seconds that an id is remembered at most, whatever a worker says."""
+        self.bounds = bounds
+        """For how long ids are remembered, whatever a worker says."""
+        self._shares = Shares(capacity, self.bounds)
         self._held: dict[bytes, _Held] = {}
         self._attempts: dict[bytes, bytes] = {}
         """Attempt id -> key, of what is held."""
+        self._drafted = 0
+        """Of the batch: how many nobody holds."""
 
     @classmethod
-    def open(cls, folder: Path, *, capacity: int) -> Self:
+    def open(cls, folder: Path, *, capacity: int, bounds: Bounds | None = None) -> Self:
         """The table in `folder`, made where there is none. Blocks on the disk.
 
         Raises `EvidenceError` where table or store key are damaged or do not belong together, and
         `LogFailure` where the disk fails.
         """
         key = store_key(folder, make=not (folder / IDS).exists())
-        opened = cls(Table(folder, tag(key, b"store", 16)), key, capacity)
+        opened = cls(Table(folder, tag(key, b"store", 16)), key, capacity, bounds or Bounds())
         try:
             for sender, expires in opened._kept.load():
-                opened._shares.add(sender, expires)
+                opened._shares.add((sender,), expires)
         except BaseException:
             opened.close()
             raise
@@ -115,7 +119,8 @@ class Ids:
         """None: the id is held for this attempt, until `settle` or `release`. `now`: Unix seconds.
 
         `holder` is the worker whose attempt it is. Asked again for the same attempt it answers the
-        same. Raises `Refusal` in-flight, undecided or overloaded, and `LogFailure`.
+        same. Raises `Refusal` in-flight, undecided or overloaded, and `LogFailure`, also where the
+        attempt holds another id: nobody could let go both.
         """
         key = self._tags.key(claim)
         held = self._held.get(key)
@@ -123,19 +128,21 @@ class Ids:
             if held.attempt_id == attempt_id:
                 return None
             raise Refusal("in-flight", "another attempt has the Transfer-Id", retry_after=1)
+        self._require_empty_handed(attempt_id)
         earlier = self._kept.find(key, now)
         if earlier is not None and earlier.state == DELIVERED:
             return Delivered(earlier.status or None, earlier.leaf)
         if earlier is not None and not claim.forward_undecided:
             raise Refusal("undecided", "the last attempt with the Transfer-Id was indeterminate")
-        sender = self._tags.sender(claim.sender)
+        owners = self._tags.sender(claim.sender), worker_of(holder)
         if earlier is None:
-            self._shares.require_room(sender, now)
-        self._hold(key, _Held(attempt_id, holder, sender, earlier))
+            self._shares.require_room(owners, now)
+        self._hold(key, _Held(attempt_id, holder, owners, earlier))
         return None
 
     def restore(self, claim: Claim, attempt_id: bytes, now: float, *, holder: str = "") -> None:
-        """Hold what a worker held when the notary stopped: no question, and past any bound.
+        """Hold what a worker held when the notary stopped: no question, and past all bounds but the
+        worker's own share. Raises `LogFailure` where nothing is left of it, or as `reserve` does.
 
         Nothing where the id is held or delivered: then the attempt's statement is in the log.
         """
@@ -143,14 +150,23 @@ class Ids:
         earlier = self._kept.find(key, now)
         if key in self._held or (earlier is not None and earlier.state == DELIVERED):
             return
-        sender = self._tags.sender(claim.sender)
-        self._hold(key, _Held(attempt_id, holder, sender, earlier))
+        worker = worker_of(holder)
+        self._require_empty_handed(attempt_id)
+        reason = self._shares.lacking_of_worker((worker,))
+        if reason is not None:
+            raise LogFailure(reason)
+        owners = self._tags.sender(claim.sender), worker
+        self._hold(key, _Held(attempt_id, holder, owners, earlier))
+
+    def _require_empty_handed(self, attempt_id: bytes) -> None:
+        if attempt_id in self._attempts:
+            raise LogFailure("the attempt holds another Transfer-Id")
 
     def _hold(self, key: bytes, held: _Held) -> None:
         self._held[key] = held
         self._attempts[held.attempt_id] = key
         if held.earlier is None:
-            self._shares.hold(held.sender)
+            self._shares.hold(held.owners)
 
     def matches(self, claim: Claim, content_sha256: bytes) -> bool:
         """Whether this content is what was delivered under the id; False where nobody knows.
@@ -163,13 +179,24 @@ class Ids:
             return False
         return hmac.compare_digest(found.content, self._tags.content(content_sha256))
 
+    def begin(self) -> None:
+        """A batch of entries begins; those of the one before are settled, or begin again."""
+        self._drafted = 0
+
     def memo(self, found: Submission | Intent, now: float) -> bytes | None:
         """What goes beside its entry into the journal; None where the entry changes no id.
 
-        An intent is one that a crash left open: its attempt ends `indeterminate`.
+        An intent is one that a crash left open: its attempt ends `indeterminate`. What nobody held
+        is remembered while there is room for such, for only who is no longer ours has many of them.
         """
-        key = self._attempts.get(found.attempt_id)
-        return self._tags.memo(found, key, now, self.longest)
+        claim, key = found.claim, self._attempts.get(found.attempt_id)
+        if claim is None:
+            return None
+        if key is None:
+            if self._shares.lacking_of_worker((UNHELD,), self._drafted):
+                return None
+            self._drafted += 1
+        return self._tags.memo(found, key, now, self.bounds.window(claim))
 
     def settle(self, attempt_id: bytes | None, index: int, memo: bytes | None, now: float) -> None:
         """Entry `index` is durable: its memo counts from now on, and its attempt holds no more."""
@@ -183,7 +210,11 @@ class Ids:
             if earlier.state == DELIVERED and record.state == UNDECIDED:
                 return
             self._shares.remove(earlier.sender, earlier.expires)
-        self._shares.add(record.sender, record.expires)
+        if held is not None:
+            owners = held.owners
+        else:
+            owners = (record.sender,) if attempt_id is None else (record.sender, UNHELD)
+        self._shares.add(owners, record.expires)
         self._kept.put(key, value, record.expires)
 
     def release(self, attempt_id: bytes | None) -> _Held | None:
@@ -193,8 +224,20 @@ class Ids:
             return None
         held = self._held.pop(key)
         if held.earlier is None:
-            self._shares.release(held.sender)
+            self._shares.release(held.owners)
         return held
+
+    def keep_undecided(self, intents: Iterable[Intent], now: float, *, holder: str) -> None:
+        """Hold what a dead worker's intents claim, until they are closed; as far as its share goes.
+
+        Raises `LogFailure` where the table does not read.
+        """
+        for intent in intents:
+            worker = worker_of(holder)
+            if intent.attempt_id in self._attempts or self._shares.lacking_of_worker((worker,)):
+                continue
+            if intent.claim is not None:
+                self.restore(intent.claim, intent.attempt_id, now, holder=holder)
 
     def drop(self, holder: str) -> None:
         """Release all that a worker holds: it is gone, and its intents are closed."""

@@ -72,11 +72,11 @@ class Tags:
         return tag(self._secret, b"content\0" + content_sha256, 16)
 
     def memo(
-        self, found: Submission | Intent, key: bytes | None, now: float, longest: float
+        self, found: Submission | Intent, key: bytes | None, now: float, window: float
     ) -> bytes | None:
-        """The memo of an attempt; `key` where it is known already. See `Ids.memo`.
+        """The memo of an attempt, kept for `window` seconds; `key` where it is known already.
 
-        It is kept for the claim's window, but no longer than `longest`, in seconds.
+        None where the verdict changes no id. See `Ids.memo`.
         """
         sent = found if isinstance(found, Submission) else None
         state = _STATES.get(Verdict.INDETERMINATE if sent is None else sent.verdict)
@@ -85,7 +85,7 @@ class Tags:
             return None
         status, content = (None, None) if sent is None else (sent.status, sent.content_sha256)
         body = _BODY.pack(
-            math.ceil(now + min(claim.window, longest)),
+            math.ceil(now + window),
             self.sender(claim.sender),
             state,
             status or 0,

@@ -8,6 +8,7 @@ import trio
 
 from proxy.errors import LogFailure
 from proxy.model import Claim, Earlier, Missed, Receipt, Submission, Trouble
+from proxy.notary.bounds import Bounds
 
 OnDone = Callable[[Receipt | LogFailure], None]
 """Told once how a submission ended. Runs on the event loop, returns at once and never raises."""
@@ -105,6 +106,10 @@ class Served(Link, Protocol):
         self, submission: Submission, on_done: OnDone, *, resent: bool = False, since: int = 0
     ) -> None:
         """As `Link`; `since`: no entry before this one is about the attempt."""
+
+    @property
+    def bounds(self) -> Bounds:
+        """What workers may ask of the table of ids."""
 
     def restore(self, claim: Claim, attempt_id: bytes, *, holder: str) -> None:
         """Hold what `holder` held when the last notary ended. Raises `LogFailure`."""

@@ -10,7 +10,7 @@
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Literal, Self
 
 import trio
 
@@ -18,25 +18,23 @@ from proxy.errors import EvidenceError, LogFailure
 from proxy.model import Claim, Earlier, Event, Missed, Receipt, Submission, Trouble
 from proxy.notary import opening
 from proxy.notary.aggregates import Aggregates
+from proxy.notary.bounds import Bounds
 from proxy.notary.cosigning import Cosigning
 from proxy.notary.disk import Disk
 from proxy.notary.drafts import stream_of
 from proxy.notary.folder import Folder
-from proxy.notary.ids_memo import MAX_WINDOW
 from proxy.notary.intents import FOLDER
 from proxy.notary.keys import Keys
 from proxy.notary.link import OnDone, Waiting
 from proxy.notary.offer import sites
 from proxy.notary.reception import STOPPED, Reception
 from proxy.notary.reserve import SIZE
+from proxy.notary.rows import answered_status
 from proxy.notary.store import Clock, Store
 from proxy.notary.witness import Tell
 from proxy.notary.writer import OnCommit, Writer
-from proxy.receipt import dsse, keychain, reading
+from proxy.receipt import keychain
 from proxy.receipt.policy import Policy
-
-_OK: Final = 200
-_STATUSES: Final = range(100, 1000)
 
 
 class Notary:
@@ -64,6 +62,7 @@ class Notary:
         durability: Literal["fsync", "write"],
         checkpoint_every: float,
         capacity: int,
+        bounds: Bounds | None = None,
         clock: Clock,
         on_commit: OnCommit = lambda size, seconds: None,
         disk: Disk | None = None,
@@ -75,9 +74,10 @@ class Notary:
     ) -> Self:
         """Lock the store, recover it, close what a crash interrupted. Blocks on the disk.
 
-        `checkpoint_every` is in seconds; `capacity` is the most ids that are remembered; `clock`
-        gives aware times; `live` names the workers whose intents are not to be closed;
-        `reserve` is the disk space, in octets, that is kept for what is under way on a full disk;
+        `checkpoint_every` is in seconds; `capacity` is the most ids that are remembered, within
+        `bounds`; `clock` gives aware times; `live` names the workers whose intents are not to be
+        closed; `reserve` is the disk space, in octets, that is kept for what is under way on a full
+        disk;
         `previous_key` is the PEM of the receipt key before this one; `policy` has the witnesses to
         which checkpoints are offered. Raises `CredentialError` for a key, `EvidenceError` for a
         store that is damaged or of another log, `LogFailure` where it is in use or cannot be
@@ -88,7 +88,7 @@ class Notary:
         previous = None if previous_key is None else keys.before(previous_key)
         opened = Store(
             store, keys, disk or Disk(), clock,
-            capacity=capacity, live=live, previous=previous, reserve=reserve,
+            capacity=capacity, bounds=bounds, live=live, previous=previous, reserve=reserve,
         )  # fmt: skip
         sync = durability == "fsync"
         notary = cls(Writer(opened, checkpoint_every, on_commit, sync_batches=sync))
@@ -191,7 +191,7 @@ class Notary:
         envelope = await self.entry(found.index)
         if envelope is None:
             raise LogFailure(f"entry {found.index} is not there, but an id was delivered by it")
-        return Earlier(found.status or _status(envelope), found.index, envelope)
+        return Earlier(found.status or answered_status(envelope), found.index, envelope)
 
     def restore(self, claim: Claim, attempt_id: bytes, *, holder: str) -> None:
         """A worker says, to a notary that has just started, what it holds. Raises `LogFailure`."""
@@ -205,10 +205,10 @@ class Notary:
         """See `Link.matches`."""
         return self._store.ids.matches(claim, content_sha256)
 
-    def bound_windows(self, longest: float) -> None:
-        """No id is remembered for more seconds than that, or than was allowed before."""
-        ids = self._store.ids
-        ids.longest = longest if ids.longest == MAX_WINDOW else max(ids.longest, longest)
+    @property
+    def bounds(self) -> Bounds:
+        """What workers may ask of the table of ids."""
+        return self._store.ids.bounds
 
     # --- statements ------------------------------------------------------------------------------
 
@@ -242,6 +242,7 @@ class Notary:
         path = self._store.folder / FOLDER / name
         try:
             found = await trio.to_thread.run_sync(opening.still_open, path, self._store.find)
+            self._store.ids.keep_undecided(found, self._store.now(), holder=name)
             waiting = [self._reception.close(intent) for intent in found]
             for each in waiting:
                 if each is not None:
@@ -271,10 +272,3 @@ class Notary:
     async def missed(self, missed: Missed) -> None:
         """See `Link.missed`."""
         await self._aggregates.missed(missed)
-
-
-def _status(envelope: bytes) -> int:
-    """What the upstream answered with, where the sender had no answer of ours."""
-    answer = reading.parse(dsse.parse(envelope).payload)["predicate"].get("answer") or {}
-    status = answer.get("status")
-    return status if isinstance(status, int) and status in _STATUSES else _OK

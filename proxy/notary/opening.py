@@ -16,6 +16,7 @@ from proxy.errors import CredentialError, LogFailure
 from proxy.model import Event, Intent
 from proxy.notary.attempts import own
 from proxy.notary.book import Book
+from proxy.notary.bounds import Bounds
 from proxy.notary.disk import Disk
 from proxy.notary.drafts import Pending, Scribe, pendings
 from proxy.notary.ids import Ids
@@ -61,9 +62,11 @@ def read(folder: Path, keys: Keys) -> tuple[note.Checkpoint | None, Recovered]:
     return checkpoint, recover(folder, checkpoint)
 
 
-def open_ids(folder: Path, capacity: int, recovered: Recovered, now: datetime) -> Ids:
+def open_ids(
+    folder: Path, capacity: int, bounds: Bounds, recovered: Recovered, now: datetime
+) -> Ids:
     """The table of ids, and what it may have missed. Raises `EvidenceError`, `LogFailure`."""
-    ids = Ids.open(folder, capacity=capacity)
+    ids = Ids.open(folder, capacity=capacity, bounds=bounds)
     try:
         ids.require_reach(recovered.since, recovered.leaves.size)
         for index, memo in recovered.memos:

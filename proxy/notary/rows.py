@@ -9,6 +9,8 @@ from proxy.receipt import dsse, reading
 from proxy.receipt.merkle import TILE_WIDTH
 from proxy.receipt.tiles import ENTRIES, Loader, load_tile
 
+_OK: Final = 200
+_STATUSES: Final = range(100, 1000)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 Row = tuple[int, int, str, str | None, str, str, bytes | None, bytes | None]
 """Index, completed (Unix ms), verdict or `event:<kind>`, problem, stream, transfer id ("" for an
@@ -55,3 +57,10 @@ def published_rows(load: Loader, start: int, stop: int, size: int) -> Iterator[R
             except EvidenceError as error:
                 raise EvidenceError(f"entry {index}: {error}") from None
             yield row_of(index, summary)
+
+
+def answered_status(envelope: bytes) -> int:
+    """What the upstream answered with, where the sender had no answer of ours."""
+    answer = reading.parse(dsse.parse(envelope).payload)["predicate"].get("answer") or {}
+    status = answer.get("status")
+    return status if isinstance(status, int) and status in _STATUSES else _OK

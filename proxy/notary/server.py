@@ -12,6 +12,8 @@ Rules
   another worker, see `proxy.notary.attempts`, and a hold that the table cannot keep. Fails closed:
   that worker is not ready until it has another channel.
 - A statement that may have come before is looked up in the log, whatever the worker says of it.
+- Before its hello a worker says what it owes, and no more: what it holds, if it is older than the
+  notary, and statements again. Nobody names a route that there never was.
 - Bounded: nothing is read while `MOST` statements and questions, `MOST_SAID` octets of them, or
   `MOST_OCTETS` of answers wait.
 """
@@ -39,14 +41,13 @@ MOST_HELD: Final = 65_536
 _CHUNK: Final = 65_536
 
 _READ: Final[dict[int, Callable[[bytes], Any]]] = {
-    Kind.RESERVE: messages.unpack_held,
-    Kind.RELEASE: messages.unpack_held,
     Kind.MATCHES: messages.unpack_compared,
     Kind.ENTRY: messages.unpack_index,
     Kind.LATEST: partial(messages.unpack_texts, count=3),
     Kind.MISSED: messages.unpack_missed,
 }
 _HOLDING: Final = (Kind.RESERVE, Kind.RELEASE)
+_OWED: Final = (Kind.HOLD, Kind.RESENT, Kind.HELLO)
 
 
 class Hall:
@@ -104,7 +105,8 @@ class _Channel:
         self._heard = None if named is None else Heard(named.octets, channel)
         self._since = 0 if named is None else named.since
         self._greeted = False
-        self._holds = 0
+        self._bounds = notary.bounds
+        self._holds = MOST_HELD if name in hall.missing else 0  # so many more may it say
         self._told: bytes | None = None
         self._questions: deque[tuple[int, int, int, Any]] = deque()
         """Kind, number, octets, what is asked."""
@@ -160,27 +162,28 @@ class _Channel:
 
     def _hear(self, kind: int, number: int, body: bytes) -> None:
         """Raises `EvidenceError`, and `LogFailure` where a hold cannot be kept."""
+        if not self._greeted and kind not in _OWED:
+            raise messages.malformed("frame before its hello")
         if kind in (Kind.CONCLUDE, Kind.RESENT):
             found = submissions.unpack_submission(body)
+            self._bounds.require_route(found.route)
             again = not self._is_new(found.attempt_id) or kind == Kind.RESENT
             self._owed += 1
             self._said += len(body)
             on_done = partial(self._concluded, number, len(body))
             self._notary.submit(found, on_done, resent=again, since=self._since)
-        elif kind in _READ and self._greeted:
-            if kind in _HOLDING:
-                self._require_own(body)
-            self._questions.append((kind, number, len(body), _READ[kind](body)))
+        elif kind in _HOLDING or kind in _READ:
+            asked = self._held(body) if kind in _HOLDING else _READ[kind](body)
+            self._questions.append((kind, number, len(body), asked))
             self._said += len(body)
             self._asked.set()
         elif kind == Kind.SHED:
             self._notary.shed(messages.unpack_counts(body))
-        elif kind == Kind.HOLD and not self._greeted and self._holds < MOST_HELD:
-            self._holds += 1
-            self._require_own(body)
-            attempt_id, claim = messages.unpack_held(body)
+        elif kind == Kind.HOLD and not self._greeted and self._holds > 0:
+            self._holds -= 1
+            attempt_id, claim = self._held(body)
             self._notary.restore(claim, attempt_id, holder=self._name)
-        elif kind == Kind.HELLO and not body:
+        elif kind == Kind.HELLO and not (self._greeted or body):
             self._greeted = True
             self._hall.arrived(self._name)
         else:
@@ -190,6 +193,13 @@ class _Channel:
         """Whether it surely has no statement yet. Raises `EvidenceError` for another's attempt."""
         self._require_own(attempt_id)
         return self._heard is None or self._heard.is_new(attempt_id)
+
+    def _held(self, body: bytes) -> tuple[bytes, Claim]:
+        """Attempt id and claim. Raises `EvidenceError`."""
+        self._require_own(body)
+        attempt_id, claim = messages.unpack_held(body)
+        self._bounds.require_route(claim.route)
+        return attempt_id, claim
 
     def _require_own(self, body: bytes) -> None:
         """Raises `EvidenceError` where the attempt id that begins it is not this worker's."""

@@ -15,6 +15,7 @@ from proxy.errors import LogFailure
 from proxy.model import Event
 from proxy.notary import journal, opening
 from proxy.notary.book import Draft
+from proxy.notary.bounds import Bounds
 from proxy.notary.disk import Disk
 from proxy.notary.drafts import Batch, Item, Pending, Scribe
 from proxy.notary.ids import Batch as Rows
@@ -43,6 +44,7 @@ class Store:
         clock: Clock,
         *,
         capacity: int,
+        bounds: Bounds | None = None,
         live: Collection[str] = (),
         previous: Keys | None = None,
         rotate: int = _ROTATE,
@@ -63,7 +65,7 @@ class Store:
         except OSError as error:
             raise LogFailure(f"{folder}: {error.strerror}") from None
         try:
-            self._open(capacity, live, previous)
+            self._open(capacity, bounds or Bounds(), live, previous)
         except OSError as error:
             self.release()
             raise LogFailure(f"{folder}: {error.strerror}") from None
@@ -71,16 +73,20 @@ class Store:
             self.release()
             raise
 
-    def _open(self, capacity: int, live: Collection[str], previous: Keys | None) -> None:
+    def _open(
+        self, capacity: int, bounds: Bounds, live: Collection[str], previous: Keys | None
+    ) -> None:
         checkpoint, recovered = opening.read(self.folder, self.keys)
         self.leaves, self.book = recovered.leaves, recovered.book
         now = self.clock()
-        self.ids = opening.open_ids(self.folder, capacity, recovered, now)
+        self.ids = opening.open_ids(self.folder, capacity, bounds, recovered, now)
         size = None if checkpoint is None else checkpoint.size
         self.book.published = size or 0
         self.publisher = Publisher(self.disk, self.folder, size)
         self.index = Index.open(self.folder, self.keys.origin, size or 0)
         left = opening.left_behind(self.folder, live, self.find)
+        for path, intents in left.items():
+            self.ids.keep_undecided(intents, now.timestamp(), holder=path.name)
         self.memos = Memos(recovered.since, recovered.memos)
         for scribe, items in opening.owed(self.book, self.keys, previous, recovered, left):
             batch = Batch(Draft(self.book, now))
@@ -91,6 +97,7 @@ class Store:
         self.interrupted = sum(map(len, left.values()))
         self.journal = self._new_journal(self.new_journal())
         for path in left:
+            self.ids.drop(path.name)
             self.disk.unlink(path)
 
     def release(self) -> None:
@@ -127,6 +134,7 @@ class Store:
     def _describe(self, batch: Batch) -> None:
         """What each statement does to the table of ids."""
         now = batch.draft.completed.timestamp()
+        self.ids.begin()
         for pending, _ in batch.written:
             item = pending.item
             batch.memos.append(None if isinstance(item, Event) else self.ids.memo(item, now))

@@ -52,7 +52,7 @@ async def attached(
     """A notary for `link`."""
     ours, theirs = channel()
     notary = Notary(log, theirs)
-    nursery.start_soon(notary.serve, "1", hall or Hall())
+    nursery.start_soon(notary.serve, "1", hall or Hall(["1"]))
     await link.attach(ours)
     await settled()
     return notary

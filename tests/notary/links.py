@@ -14,6 +14,7 @@ import trio
 
 from proxy.errors import LogFailure, Refusal
 from proxy.model import Claim, Earlier, Missed, Receipt, Submission, Trouble, Verdict
+from proxy.notary.bounds import Bounds
 from proxy.notary.link import OnDone, Waiting
 
 START = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -85,6 +86,7 @@ class MemoryLog:
         self.at_once = at_once
         self.failing = False
         self.dead = False
+        self.bounds = Bounds()
         self.queue: dict[bytes, tuple[Submission, bool, list[OnDone]]] = {}
         self.batches: list[int] = []
         self.held: dict[Key, tuple[bytes, str]] = {}

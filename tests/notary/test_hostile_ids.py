@@ -9,7 +9,7 @@ import trio
 
 from proxy.errors import EvidenceError
 from proxy.model import Claim, Submission, Verdict
-from proxy.notary import Notary, book, intents, messages, server, submissions
+from proxy.notary import Hall, Notary, book, intents, messages, server, submissions
 from proxy.notary.attempts import AttemptIds, name_worker, own
 from proxy.notary.frames import Kind, encode
 from proxy.notary.intents import SLOT
@@ -102,7 +102,8 @@ async def test_the_attempt_of_another_ends_the_channel(tmp_path: Path, whose: st
 
 
 async def test_no_hold_is_another_s() -> None:
-    async with served(MemoryLog(), name_worker(1, 0)) as wire:
+    name = name_worker(1, 0)
+    async with served(MemoryLog(), name, Hall([name])) as wire:
         await wire.say(held(claim_of(), AttemptIds(name_worker(1, 0))()))
         assert isinstance(await wire.outcome(), EvidenceError)
 
@@ -113,7 +114,7 @@ async def test_who_says_to_hold_more_than_can_be_under_way_is_heard_no_more(
     monkeypatch.setattr(server, "MOST_HELD", 3)
     log, name = MemoryLog(), name_worker(1, 0)
     ids = AttemptIds(name)
-    async with served(log, name) as wire:
+    async with served(log, name, Hall([name])) as wire:
         await wire.say(*(held(claim_of(), ids()) for _ in range(4)), HELLO)
         assert isinstance(await wire.outcome(), EvidenceError)
 
@@ -150,9 +151,9 @@ async def deliver_as(notary_wire: Wire, found: Submission) -> bytes:
     return await receipt_of(notary_wire, 1)
 
 
-async def test_no_id_is_remembered_for_longer_than_any_route_says(tmp_path: Path) -> None:
+async def test_no_id_is_remembered_for_longer_than_its_route_says(tmp_path: Path) -> None:
     async with running(tmp_path / "log") as notary, wired(notary) as wire:
-        notary.bound_windows(60.0)
+        notary.bounds.allow({"orders": 60.0, "other": 10.0**9})
         found = claimed(outcome(), 10.0**9)
         await wire.say(concluding(1, found))
         await receipt_of(wire, 1)
@@ -164,8 +165,8 @@ async def test_no_id_is_remembered_for_longer_than_any_route_says(tmp_path: Path
 
 async def test_a_window_that_was_allowed_once_stays_so(tmp_path: Path) -> None:
     async with running(tmp_path / "log") as notary:
-        notary.bound_windows(600.0)
-        notary.bound_windows(60.0)
+        notary.bounds.allow({"orders": 600.0})
+        notary.bounds.allow({"orders": 60.0})
         found = claimed(outcome(), 600.0)
         await notary.conclude(found)
         assert isinstance(found.claim, Claim)

@@ -123,7 +123,7 @@ async def test_leaves_are_found_by_index_and_by_transfer() -> None:
 async def test_what_was_shed_is_counted() -> None:
     log = MemoryLog()
     async with served(log) as wire:
-        await wire.say(encode(Kind.SHED, 0, b'{"ingest:no_certificate":2}'))
+        await wire.say(HELLO, encode(Kind.SHED, 0, b'{"ingest:no_certificate":2}'))
         await wire.say(encode(Kind.SHED, 0, b'{"ingest:no_certificate":3,"ingest:full":1}'))
         await wire.end()
     assert log.counts == {"ingest:no_certificate": 5, "ingest:full": 1}
