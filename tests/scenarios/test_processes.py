@@ -163,6 +163,29 @@ def test_a_reload_changes_all_workers_or_none(own_gateway: Gateway) -> None:
         client.sock.close()
 
 
+def test_a_transfer_ends_on_a_route_that_went_with_a_reload_and_with_the_notary(
+    own_gateway: Gateway, receiver: Receiver
+) -> None:
+    gateway, workers = own_gateway, own_gateway.processes("worker")
+    held = receiver.behave = Held()
+    with gateway.connect() as client:
+        client.send(request())
+        assert held.asked.wait(10)
+        config = copy.deepcopy(gateway.config)
+        config["routes"][0]["name"] = "renamed"
+        gateway.write(config)
+        since = gateway.mark()
+        gateway.process.send_signal(signal.SIGHUP)
+        gateway.wait_for("reloaded", since)
+        os.kill(gateway.processes("notary")[0], signal.SIGKILL)
+        gateway.wait_for("notary_started", since)
+        held.go.set()
+        assert client.answer().status == 200
+    ask_until_answered(gateway)
+    assert gateway.processes("worker") == workers, "none spoke of what the notary did not know"
+    audit(gateway)
+
+
 def test_a_worker_that_is_replaced_after_a_reload_has_what_is_in_force(
     own_gateway: Gateway,
 ) -> None:
