@@ -8,7 +8,8 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         YAML, read whole            settings/load.py, settings/yaml12.py, settings/schema.py
         settings become objects     app/credentials.py, app/prepare.py -> edge/gate.py
         one process, or many        app/run.py: app/single.py, or app/supervisor.py, which keeps
-                                    app/family.py: app/worker.py and app/notary.py
+                                    app/family.py: app/worker.py and app/notary.py, forked by
+                                    app/launcher.py
         accept, reload, drain       app/carrier.py
 
     the sender

@@ -5,7 +5,10 @@ run.py          in one process, or in many
 single.py       the one process: notary, doors, connections, listeners
 supervisor.py   the many, as one program: signals, doors, reload, the order of ending
 family.py       its children: started, wired, replaced, drained
-child.py        one child and the line to it (control.py, bundle.py); line.py is the child's end
+launch.py       how a child begins: forked (spawn.py) by a launcher (launcher.py), and handed what
+                it needs
+child.py        one child (process.py) and the line to it (control.py, bundle.py); line.py is the
+                child's end
 worker.py       a child that carries transfers
 notary.py       the child that writes the log
 carrier.py      accept, serve, adopt a configuration, drain

@@ -1,28 +1,21 @@
-"""A child of the supervisor: a fresh interpreter that answers what it is asked over its socketpair.
+"""A child of the supervisor: a process that answers what it is asked over its socketpair."""
 
-python -m proxy.app.worker FD [UID GID]
-python -m proxy.app.notary FD [UID GID]
-"""
-
-import os
-import socket
-import subprocess
-import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import trio
 
 from proxy.app.control import Control, EndedError, Message
+from proxy.app.process import Process
 
 _STARTING: Final = 60.0
-"""Seconds that a child has to answer its first question: it loads and compiles everything."""
+"""Seconds that a child has to answer its first question: it compiles everything."""
 
 
 class Child:
     """One process and the line to it. `ask` one question at a time."""
 
-    def __init__(self, kind: str, name: str, process: trio.Process, control: Control) -> None:
+    def __init__(self, kind: str, name: str, process: Process, control: Control) -> None:
         self.kind = kind
         self.name = name
         self.process = process
@@ -71,9 +64,9 @@ class Child:
             raise
         self._broken = False
 
-    async def start(self, **words: Any) -> Message:
+    async def start(self, fds: Sequence[int] = (), **words: Any) -> Message:
         """The answer to the first question."""
-        return await self.ask("start", timeout=_STARTING, **words)
+        return await self.ask("start", fds, timeout=_STARTING, **words)
 
     async def end(self, seconds: float) -> bool:
         """End its line, by which it ends itself; kill it after so long. True when all was well."""
@@ -104,41 +97,3 @@ async def ask_all(children: Iterable[Child], do: str, timeout: float) -> dict[Ch
         for each in children:
             nursery.start_soon(ask, each)
     return answers
-
-
-async def spawn(
-    kind: str,
-    name: str,
-    module: str,
-    *,
-    fds: Collection[int] = (),
-    user: Sequence[int],
-    hidden: Collection[str],
-) -> Child:
-    """Start `python -m MODULE` with descriptors of ours.
-
-    `user`: whom it runs as, see `privileges.user`. `hidden`: environment variables not for it.
-    Raises EndedError when there is no process to be had.
-    """
-    try:
-        ours, theirs = socket.socketpair()
-    except OSError as error:
-        raise EndedError(f"{kind} {name} cannot be started: {error.strerror}") from None
-    try:
-        process = await trio.lowlevel.open_process(
-            # -P: what lies in the folder that it is started in is not for it to import.
-            [sys.executable, "-P", "-m", module, *map(str, [theirs.fileno(), *user])],
-            stdin=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno(), *fds],
-            env={name: value for name, value in os.environ.items() if name not in hidden},
-        )
-    except (OSError, ValueError) as error:  # no process, or a socket that a drain has closed
-        ours.close()
-        raise EndedError(f"{kind} {name} cannot be started: {error}") from None
-    except BaseException:
-        ours.close()
-        raise
-    finally:
-        theirs.close()
-    ours.setblocking(False)
-    return Child(kind, name, process, Control(trio.socket.from_stdlib_socket(ours), trusted=False))

@@ -1,7 +1,7 @@
 """What the supervisor and its children say to each other: questions and answers over a socketpair.
 
-A frame is u32be length ‖ JSON. Descriptors travel beside the first octet of the frame that counts
-them in `fds`:
+A frame is u32be length ‖ JSON. Descriptors travel beside the first octets of the frame that counts
+them in `fds`, with each octet as many as the kernel takes at once:
 
     00 00 00 21 {"id":7,"do":"channel","fds":1}      -> one descriptor comes with it
     00 00 00 15 {"id":7,"ok":true,"fds":0}
@@ -26,7 +26,8 @@ Message = dict[str, Any]
 _LENGTH: Final = struct.Struct(">I")
 _MOST: Final = 64 * 2**20
 _READ: Final = 65_536
-_FDS: Final = 8
+_FDS: Final = 253
+"""SCM_MAX_FD: descriptors that one call sends."""
 
 
 class EndedError(LockgateError):
@@ -47,9 +48,11 @@ class Control:
         """Raises EndedError."""
         body = orjson.dumps({**message, "fds": len(fds)})
         data = memoryview(_LENGTH.pack(len(body)) + body)
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         try:
-            data = data[await self._sock.sendmsg([data], rights) :]
+            for first in range(0, len(fds), _FDS):
+                some = array.array("i", fds[first : first + _FDS])
+                rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, some)]
+                data = data[await self._sock.sendmsg([data[:1]], rights) :]
             while data:
                 data = data[await self._sock.send(data) :]
         except (OSError, trio.ClosedResourceError):

@@ -17,14 +17,14 @@ from typing import Final
 
 import trio
 
-from proxy.app import bundle, privileges
+from proxy.app import bundle, launch, privileges
 from proxy.app.backoff import BackOff
 from proxy.app.child import Child
 from proxy.app.control import EndedError
 from proxy.app.evidence import windows
-from proxy.app.launch import all_begun, launch_notary, launch_worker, prepare_everywhere, wire
 from proxy.app.prepare import Prepared
 from proxy.app.sockets import Sockets
+from proxy.app.spawn import Launcher
 from proxy.errors import ConfigError
 from proxy.model import Event
 from proxy.notary.attempts import name_worker
@@ -56,8 +56,7 @@ class Family:
         self._wiring = trio.Lock()
         self._appointed = trio.Condition(self._wiring)
         """Another notary, under `_wiring`."""
-        self._draining = trio.Event()
-        self._stopping = trio.Event()
+        self._draining, self._stopping = trio.Event(), trio.Event()
 
     @property
     def children(self) -> list[Child]:
@@ -70,14 +69,16 @@ class Family:
         loaded, self._count = self.prepared.loaded, count
         self.sockets = Sockets(loaded.settings, loaded.directory, count)
         privileges.make_store(loaded)
-        await all_begun(loaded, [self._start_notary])
-        workers = [partial(self._start_worker, position) for position in range(count)]
-        await all_begun(loaded, workers)
+        async with launch.launcher(self.prepared) as source:
+            await launch.all_begun(loaded, [partial(self._start_notary, source)])
+            workers = [partial(self._start_worker, source, each) for each in range(count)]
+            await launch.all_begun(loaded, workers)
 
-    async def _start_notary(self) -> None:
+    async def _start_notary(self, source: Launcher) -> None:
         """Raises ConfigError and EndedError."""
         async with self._wiring:
-            notary, answer = await launch_notary(
+            notary, answer = await launch.notary(
+                source,
                 self.prepared,
                 live=sorted(self._living),
                 resumed=bool(self.receipt_key),
@@ -89,16 +90,16 @@ class Family:
             self._appointed.notify_all()
             self._log.info("notary_started", pid=notary.pid, interrupted=answer["interrupted"])
             for worker in self._workers.values():
-                await wire(notary, worker)
+                await launch.wire(notary, worker)
 
-    async def _start_worker(self, position: int) -> Child:
+    async def _start_worker(self, source: Launcher, position: int) -> Child:
         """Raises ConfigError and EndedError."""
         prepared = self.prepared
         async with self._wiring:
             name = name_worker(position + 1, self._size)
             self._living.add(name)
         try:
-            worker = await launch_worker(prepared, self.sockets, position, name)
+            worker = await launch.worker(source, prepared, self.sockets, position, name)
         except BaseException:
             with trio.CancelScope(shield=True):
                 await self._tell_gone(name)
@@ -106,7 +107,7 @@ class Family:
         async with self._wiring:
             self._workers[position] = worker
             if self._notary is not None:
-                await wire(self._notary, worker)
+                await launch.wire(self._notary, worker)
         if self.prepared is not prepared:
             worker.process.kill()  # a reload came in between
         self._log.info("worker_started", name=name, pid=worker.pid)
@@ -135,7 +136,8 @@ class Family:
                 if self._draining.is_set():
                     return
                 try:
-                    worker = await self._start_worker(position)
+                    async with launch.launcher(self.prepared) as source:
+                        worker = await self._start_worker(source, position)
                 except (ConfigError, EndedError) as error:
                     self._log.error("worker_not_started", reason=str(error))
             if self._draining.is_set():
@@ -157,12 +159,12 @@ class Family:
             self._log.error("notary_died", pid=notary.pid, code=code)
             self.on_death(notary)
             back_off.lived(trio.current_time() - born)
-            replaced = False
-            while not replaced and not self._stopping.is_set():
+            while not self._stopping.is_set():
                 await back_off.pause(self._stopping)
                 try:
-                    await self._start_notary()
-                    replaced = True
+                    async with launch.launcher(self.prepared) as source:
+                        await self._start_notary(source)
+                    break
                 except (ConfigError, EndedError) as error:
                     self._log.error("notary_not_started", reason=str(error))
 
@@ -211,7 +213,7 @@ class Family:
         """Prepare everywhere, then commit everywhere. Raises ConfigError, and nothing changed."""
         await self._allow(windows(new.loaded))
         workers = list(self._workers.values())
-        problem = await prepare_everywhere(workers, bundle.pack(new.loaded, new.for_workers))
+        problem = await launch.prepare_everywhere(workers, bundle.pack(new.loaded, new.for_workers))
         if problem is None:
             self.prepared = new
             for late in set(self._workers.values()) - set(workers):

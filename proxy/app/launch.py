@@ -1,17 +1,17 @@
-"""How a child begins: what it inherits, what it is handed, and the channel between two of them."""
+"""How a child begins: whence it comes, what it is handed, and the channel between two of them."""
 
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import trio
 
 from proxy.app import bundle, privileges, start
-from proxy.app.child import Child, spawn
+from proxy.app.child import Child
 from proxy.app.control import EndedError, Message
-from proxy.app.preparation import Secrets
 from proxy.app.prepare import Prepared
 from proxy.app.sockets import Sockets
+from proxy.app.spawn import Launcher
 from proxy.errors import ConfigError
 from proxy.settings.load import Loaded
 from proxy.settings.secrets import resolve_path
@@ -20,7 +20,14 @@ _PATIENT: Final = 60.0
 """Seconds for reading and compiling."""
 
 
-async def launch_notary(
+def launcher(prepared: Prepared) -> Launcher:
+    """One in whose environment is none of the secrets that the configuration refers to."""
+    references = {*prepared.for_workers, *prepared.for_notary}
+    return Launcher({each.removeprefix("env:") for each in references if each.startswith("env:")})
+
+
+async def notary(
+    source: Launcher,
     prepared: Prepared,
     *,
     live: list[str],
@@ -34,51 +41,42 @@ async def launch_notary(
 
     Raises ConfigError and EndedError.
     """
-    notary = await spawn(
-        "notary",
-        "notary",
-        "proxy.app.notary",
-        user=privileges.user(prepared.loaded, "notary"),
-        hidden=_variables(prepared.for_workers, prepared.for_notary),
-    )
+    user = privileges.user(prepared.loaded, "notary")
+    child = await source.spawn("notary", "notary", user)
     handed = bundle.pack(prepared.loaded, prepared.for_notary)
-    return notary, await _begun(
-        notary, bundle=handed, live=live, resumed=resumed, windows=windows, workers=workers
+    answer = await _begun(
+        child, bundle=handed, live=live, resumed=resumed, windows=windows, workers=workers
     )
+    return child, answer
 
 
-async def launch_worker(prepared: Prepared, sockets: Sockets, position: int, name: str) -> Child:
+async def worker(
+    source: Launcher, prepared: Prepared, sockets: Sockets, position: int, name: str
+) -> Child:
     """The worker of that position, with its sockets and a fresh file for its intents.
 
     Raises ConfigError and EndedError.
     """
     loaded = prepared.loaded
     store = resolve_path(loaded.settings.receipts.store, loaded.directory)
-    listeners = sockets.of(position)
-    with privileges.intents(loaded, start.intents_path(store, name)) as fd:
-        worker = await spawn(
-            "worker",
-            name,
-            "proxy.app.worker",
-            fds=[*listeners.values(), fd],
-            user=privileges.user(loaded, "worker"),
-            hidden=_variables(prepared.for_notary, prepared.for_workers),
+    path = start.intents_path(store, name)
+    with sockets.lent(position) as listeners, privileges.intents(loaded, path) as intents:
+        child = await source.spawn("worker", name, privileges.user(loaded, "worker"))
+        await _begun(
+            child,
+            [*listeners.values(), intents],
+            bundle=bundle.pack(loaded, prepared.for_workers),
+            name=name,
+            listeners=list(listeners),
+            held=start.held(loaded.settings, sockets.count),
         )
-    await _begun(
-        worker,
-        bundle=bundle.pack(loaded, prepared.for_workers),
-        name=name,
-        listeners=listeners,
-        intents=fd,
-        held=start.held(loaded.settings, sockets.count),
-    )
-    return worker
+    return child
 
 
-async def _begun(each: Child, **words: Any) -> Message:
+async def _begun(each: Child, fds: Sequence[int] = (), **words: Any) -> Message:
     """What it answers to its first question. It does not live where that is no."""
     try:
-        return bundle.require_accepted(await each.start(**words))
+        return bundle.require_accepted(await each.start(fds, **words))
     except BaseException:
         with trio.CancelScope(shield=True):
             await each.end(0)
@@ -149,9 +147,3 @@ async def prepare_everywhere(workers: Iterable[Child], packed: Message) -> Confi
     for worker in problems:
         worker.process.kill()
     return None
-
-
-def _variables(others: Secrets, own: Secrets) -> list[str]:
-    """Environment variables that hold what is another process's and not one's own."""
-    hidden = (name for name in others if name.startswith("env:") and name not in own)
-    return [name.removeprefix("env:") for name in hidden]

@@ -1,10 +1,8 @@
 """The child's end of the line to the supervisor: it answers, in order, until the line ends."""
 
 import codecs
-import signal
 import socket
-import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -22,19 +20,15 @@ _CODECS: Final = ("ascii", "latin-1", "idna", "punycode")
 Answer = Callable[[Message, list[int]], Awaitable[Message]]
 
 
-def open_line(name: str) -> Control:
-    """The line whose descriptor the command names; first of all be the user that it names.
+def open_line(name: str, fd: int, user: Sequence[int]) -> Control:
+    """The line with that descriptor; first of all be the `user`, if one is given.
 
-    `name`: what the process is called. Signals are the supervisor's: it drains us.
+    `name`: what the process is called.
     """
     call_process(name)  # who has become another user may not
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    if len(sys.argv) > 2:
-        for name in _CODECS:
-            codecs.lookup(name)
-        become(int(sys.argv[2]), int(sys.argv[3]))
-    sock = socket.socket(fileno=int(sys.argv[1]))
+    if user:
+        become(*user)
+    sock = socket.socket(fileno=fd)
     sock.setblocking(False)
     return Control(trio.socket.from_stdlib_socket(sock))
 
@@ -51,6 +45,11 @@ async def answer_all(control: Control, answer: Answer) -> None:
             await control.send({"id": question["id"], **reply})
         except EndedError:
             return
+
+
+def load_codecs() -> None:
+    for name in _CODECS:
+        codecs.lookup(name)
 
 
 def call_process(name: str) -> None:

@@ -6,6 +6,7 @@ and then the log is closed.
 """
 
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -156,8 +157,8 @@ class NotaryProcess:
             self._log.close()
 
 
-async def _main() -> None:
-    control = open_line("lockgate-notary")
+async def _main(fd: int, user: Sequence[int]) -> None:
+    control = open_line("lockgate-notary", fd, user)
     async with trio.open_nursery() as house:
         process = NotaryProcess(house)
         await answer_all(control, process.answer)
@@ -166,5 +167,7 @@ async def _main() -> None:
         house.cancel_scope.cancel()
 
 
-if __name__ == "__main__":
-    trio.run(_main)
+def main(fd: int, user: Sequence[int]) -> int:
+    """Be the notary, as `user`, and answer on the line `fd`; its exit code."""
+    trio.run(_main, fd, user)
+    return 0

@@ -7,9 +7,12 @@ the traffic: so the address is bound alone first.
 
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from proxy.app.control import EndedError
 from proxy.edge.listener import bind_socket, name_of
 from proxy.errors import ConfigError
 from proxy.settings.schema import Settings
@@ -36,9 +39,21 @@ class Sockets:
         """Listener -> what it is bound to, as HOST:PORT or unix:PATH."""
         return {name: name_of(found[0].getsockname()) for name, found in self._bound.items()}
 
-    def of(self, position: int) -> dict[str, int]:
-        """Listener -> the descriptor of a worker's socket."""
-        return {name: found[position % len(found)].fileno() for name, found in self._bound.items()}
+    @contextmanager
+    def lent(self, position: int) -> Iterator[dict[str, int]]:
+        """Listener -> a descriptor of a worker's socket, good until the end of the context.
+
+        Raises EndedError when they have been closed.
+        """
+        with ExitStack() as copies:
+            lent = {}
+            for name, found in self._bound.items():
+                try:
+                    copy = found[position % len(found)].dup()
+                except OSError as error:
+                    raise EndedError(f"no socket to listen on: {error.strerror}") from None
+                lent[name] = copies.enter_context(copy).fileno()
+            yield lent
 
     def close(self) -> None:
         """Accept no more: what waits in a queue is reset, unless a worker has it too."""

@@ -1,10 +1,11 @@
-"""A worker: carries transfers on sockets that it inherits, and has no receipt keys.
+"""A worker: carries transfers on sockets that it is handed, and has no receipt keys.
 
 It starts when it is told the configuration, drains when it is told to, and ends at once, each
 transfer with its verdict, when the supervisor is gone.
 """
 
 import socket
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -58,7 +59,7 @@ class Worker:
     ) -> dict[str, Any]:
         match question["do"]:
             case "start":
-                await self._start(nursery, question)
+                await self._start(nursery, question, fds)
             case "channel":
                 sock = trio.socket.from_stdlib_socket(socket.socket(fileno=fds[0]))
                 self._desk.attempt_id.begin(question["number"])
@@ -82,19 +83,21 @@ class Worker:
                 return {"trouble": trouble, "connections": len(keeper.clients)}
         return {}
 
-    async def _start(self, nursery: trio.Nursery, question: Message) -> None:
+    async def _start(self, nursery: trio.Nursery, question: Message, fds: list[int]) -> None:
+        *listening, written = fds
         loaded, secrets = bundle.unpack(question["bundle"])
         settings = loaded.settings
         gate = prepare(loaded, self._metrics, secrets)
         log = Log(settings.log.format)
-        intents = start.intents(loaded, int(question["intents"]))
+        intents = start.intents(loaded, written)
         patience, name = settings.receipts.patience, question["name"]
         self._desk = desk = Desk(self._link, intents, patience, name=name)
         budget = Budget(question["held"])
         self._keeper = keeper = Keeper(gate, desk, budget, self._metrics, log)
         in_force(keeper)
         listeners = [
-            start.listener(keeper, name, _socket(fd)) for name, fd in question["listeners"].items()
+            start.listener(keeper, name, _socket(fd))
+            for name, fd in zip(question["listeners"], listening, strict=True)
         ]
         self._carrier = Carrier(keeper, listeners)
         start.raise_descriptor_limit()
@@ -116,13 +119,14 @@ def _socket(fd: int) -> trio.socket.SocketType:
     return trio.socket.from_stdlib_socket(sock)
 
 
-async def _main() -> int:
-    control = open_line("lockgate-worker")
+async def _main(fd: int, user: Sequence[int]) -> int:
+    control = open_line("lockgate-worker", fd, user)
     async with trio.open_nursery() as house:
         on_time = await Worker(control, house).run()
         house.cancel_scope.cancel()
     return 0 if on_time else 1
 
 
-if __name__ == "__main__":
-    raise SystemExit(trio.run(_main))
+def main(fd: int, user: Sequence[int]) -> int:
+    """Be a worker, as `user`, that answers on the line `fd`; its exit code."""
+    return trio.run(_main, fd, user)

@@ -1,9 +1,8 @@
 """A reload is refused by all workers or by none: a single one has no veto."""
 
+import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,18 +13,22 @@ from proxy.app.child import Child
 from proxy.app.control import Control, Message
 from proxy.app.launch import prepare_everywhere
 from proxy.app.line import answer_all
+from proxy.app.process import Process
 from proxy.errors import ConfigError, Problem
 
 REFUSED = ConfigError([Problem("lockgate.yaml", 7, 3, "receipts.store", "no")])
+
+
+def asleep() -> Process:
+    pid = os.posix_spawn("/bin/sleep", ["sleep", "600"], {})
+    return Process(pid, os.pidfd_open(pid))
 
 
 @asynccontextmanager
 async def worker(*, takes: bool) -> AsyncIterator[Child]:
     """A process, and on its line somebody who takes a configuration or refuses it."""
     ours, theirs = (_control(sock) for sock in socket.socketpair())
-    wait = [sys.executable, "-c", "input()"]
-    process = await trio.lowlevel.open_process(wait, stdin=subprocess.PIPE)
-    child = Child("worker", "1", process, ours)
+    child = Child("worker", "1", asleep(), ours)
 
     async def answer(question: Message, fds: list[int]) -> dict[str, Any]:
         if not takes:
@@ -38,8 +41,6 @@ async def worker(*, takes: bool) -> AsyncIterator[Child]:
         await child.end(0)
         nursery.cancel_scope.cancel()
     theirs.close()
-    assert process.stdin is not None
-    await process.stdin.aclose()
 
 
 def _control(sock: socket.socket) -> Control:

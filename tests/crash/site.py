@@ -107,11 +107,11 @@ class Site:
         found = {parent: "supervisor"}
         for child in map(int, children):
             try:
-                command = Path(f"/proc/{child}/cmdline").read_text()
+                name = Path(f"/proc/{child}/comm").read_text()
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it has just been killed
             for kind in ("worker", "notary"):
-                if f"proxy.app.{kind}" in command:
+                if name == f"lockgate-{kind}\n":
                     found[child] = kind
         return found
 
