@@ -46,11 +46,10 @@ def main(fd: int) -> int:
             if not asked:
                 os._exit(0)  # without looking once more at all that was imported
             try:
-                if _forked(line):
+                if _forked(line, *fds):
                     break
             except OSError:  # no more processes, or no more supervisor
                 os._exit(1)
-            os.close(fds[0])
     question = json.loads(asked)
     return mains[question["kind"]](fds[0], question["user"])
 
@@ -68,8 +67,10 @@ def _load() -> Mapping[str, Main]:
     return {"worker": worker.main, "notary": notary.main}
 
 
-def _forked(line: socket.socket) -> bool:
-    """True in a new child of the supervisor, of which it has been told; False in the launcher."""
+def _forked(line: socket.socket, own: int) -> bool:
+    """True in a new child of the supervisor, whose the descriptor `own` is from now on; False in
+    the launcher, when the supervisor has been told of it.
+    """
     between = os.fork()
     if between == 0:
         with suppress(OSError):
@@ -79,6 +80,7 @@ def _forked(line: socket.socket) -> bool:
             socket.send_fds(line, [b"%d" % child], [os.pidfd_open(child)])
         os._exit(0)
     os.waitpid(between, 0)
+    os.close(own)
     line.send(b".")
     return False
 

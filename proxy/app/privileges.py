@@ -6,7 +6,7 @@ Without `users` everything belongs to whoever started the program. With them, an
     store/intents/       notary
     store/intents/NAME   worker, 0640, readable by the notary's group
 
-A worker cannot enter the store: it has its intents as a descriptor that it inherits.
+A worker cannot enter the store: it has its intents as a descriptor that it is handed.
 """
 
 import os
@@ -87,7 +87,7 @@ def make_store(loaded: Loaded) -> None:
 
 @contextmanager
 def intents(loaded: Loaded, path: Path) -> Iterator[int]:
-    """A new, empty file for a worker's intents, as the descriptor that it inherits.
+    """A new, empty file for a worker's intents, as the descriptor that it is handed.
 
     Its name is durable; what is in it is the worker's to sync. Raises ConfigError.
     """

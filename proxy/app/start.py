@@ -54,7 +54,7 @@ def intents_path(store: Path, worker: str) -> Path:
 
 
 def intents(loaded: Loaded, place: Path | int) -> IntentFile:
-    """A worker's intents: at a path, or in the file that it inherits as a descriptor.
+    """A worker's intents: at a path, or in the file that it is handed as a descriptor.
 
     Raises ConfigError at `receipts.store`.
     """

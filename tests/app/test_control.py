@@ -1,5 +1,6 @@
 """Questions and answers over a socketpair, descriptors beside them."""
 
+import fcntl
 import os
 import socket
 import struct
@@ -16,6 +17,10 @@ Sock = trio.socket.SocketType
 def pair() -> tuple[Sock, Sock]:
     one, other = socket.socketpair()
     return trio.socket.from_stdlib_socket(one), trio.socket.from_stdlib_socket(other)
+
+
+def can_write(fd: int) -> bool:
+    return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
 
 
 async def test_messages_arrive_whole_and_in_order() -> None:
@@ -53,6 +58,23 @@ async def test_a_descriptor_arrives_with_its_message_and_with_no_other() -> None
     assert os.read(reading, 100) == b"through"
     os.close(reading)
     assert await receiver.receive() == ({"id": 3}, [])
+    sender.close()
+    receiver.close()
+
+
+@pytest.mark.parametrize("count", [253, 254, 600])
+async def test_more_descriptors_than_the_kernel_takes_at_once_arrive_in_order(count: int) -> None:
+    one, other = pair()
+    sender, receiver = Control(one), Control(other)
+    ends = os.pipe()
+    await sender.send({"id": 1}, [ends[each % 2] for each in range(count)])
+    await sender.send({"id": 2}, [ends[1]])
+    message, fds = await receiver.receive()
+    after, (last,) = await receiver.receive()
+    assert (message, after) == ({"id": 1}, {"id": 2})
+    assert [can_write(fd) for fd in fds] == [bool(each % 2) for each in range(count)]
+    for fd in (*fds, last, *ends):
+        os.close(fd)
     sender.close()
     receiver.close()
 
