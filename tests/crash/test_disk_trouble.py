@@ -174,7 +174,7 @@ def test_a_notary_that_is_left_alone_with_a_failing_disk_lets_go_of_the_log(
     wait_until(lambda: not site.ready, 30)
     site.gateway.stop(signal.SIGKILL)
     site.gateway.start()
-    assert not Path(f"/proc/{pid}").exists()
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), 30)
     require_crossing(site)
     site.finish()
     judged = Judgement(site)
