@@ -1,7 +1,7 @@
 """What the notary must know of its log to write the next entry, and nothing more.
 
-- `streams`: per `<sender>/<route>` the last number and the digest of the last envelope. As many as
-  there are authenticated senders and routes.
+- `streams`: per `<sender>/<route>` the last number and the digest of the last envelope, see
+  `streams.py`.
 - `transfers`: per transfer how many attempts and which leaf is the latest. The latest 32,768; a
   transfer that comes back after so many others begins again at attempt 1.
 - `attempts`: which leaf an attempt id has. Every entry that is not published, and the latest 65,536
@@ -31,6 +31,7 @@ from typing import Any, Final
 import orjson
 
 from proxy.errors import EvidenceError
+from proxy.notary.streams import Streams
 from proxy.receipt.reading import Summary
 from proxy.receipt.statement import Place
 
@@ -59,7 +60,7 @@ class Snapshot:
 
 @dataclass(slots=True)
 class Book:
-    streams: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    streams: Streams = field(default_factory=Streams)
     transfers: dict[Transfer, tuple[int, int]] = field(default_factory=dict)
     attempts: dict[bytes, int] = field(default_factory=dict)
     published: int = 0
@@ -88,10 +89,15 @@ class Book:
                 del self.attempts[attempt_id]
 
     def replay(self, summary: Summary, index: int, digest: bytes) -> None:
-        """Fold in a journalled entry; `EvidenceError` unless it is the next of its stream."""
+        """Fold in a journalled entry; `EvidenceError` unless it is the next of its stream.
+
+        A cold stream may be further than that: it went cold in the journal that a crash prevented.
+        Raises `LogFailure` where it cannot be looked up.
+        """
         place = summary.place
         number, previous = self.streams.get(place.stream) or _NO_STREAM
-        if (place.number, place.previous) != (number + 1, previous):
+        further = number >= place.number and not self.streams.is_warm(place.stream)
+        if not further and (place.number, place.previous) != (number + 1, previous):
             raise EvidenceError(f"entry {index} is not the next of its stream")
         if summary.attempt_id in self.attempts:
             raise EvidenceError(f"entry {index} is about an attempt that has a statement already")
@@ -119,7 +125,10 @@ class Draft:
             raise EvidenceError("this attempt has its statement already")
 
     def place(self, stream: str, transfer_id: str | None) -> Place:
-        """Where the next statement about this transfer, or the next event (None), stands."""
+        """Where the next statement about this transfer, or the next event (None), stands.
+
+        Raises `LogFailure` where a cold stream cannot be looked up.
+        """
         book = self._book
         number, previous = self.streams.get(stream) or book.streams.get(stream) or _NO_STREAM
         attempt = 0
@@ -181,10 +190,12 @@ def decode_snapshot(body: bytes) -> Snapshot:
         value: dict[str, Any] = orjson.loads(body)
         key = value["receiptKey"]
         book = Book(
-            streams={
-                stream: (int(number), bytes.fromhex(digest))
-                for stream, (number, digest) in value["streams"].items()
-            },
+            streams=Streams(
+                {
+                    stream: (int(number), bytes.fromhex(digest))
+                    for stream, (number, digest) in value["streams"].items()
+                }
+            ),
             transfers={
                 (stream, transfer_id): (attempts, latest)
                 for stream, transfer_id, attempts, latest in value["transfers"]

@@ -40,6 +40,7 @@ from proxy.notary.ids_memo import DELIVERED, UNDECIDED, Record, Tags, read, tag,
 from proxy.notary.ids_table import IDS, Table
 from proxy.notary.shares import UNHELD, Owners, Shares, worker_of
 from proxy.notary.storekey import store_key
+from proxy.notary.streams import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,10 @@ class Ids:
         """Repeat what entry `index` did; nothing below the watermark. In the order of the log."""
         if index >= self.watermark:
             self.settle(None, index, memo, now)
+
+    def cold(self, stream: str) -> State | None:
+        """The state of a stream that only the table has. Raises `LogFailure`."""
+        return self._kept.stream(self._tags.stream(stream))
 
     # --- an attempt ------------------------------------------------------------------------------
 
@@ -257,7 +262,8 @@ class Ids:
         After a failure nothing is lost: the rows are in the next batch. `durable`: return when it
         outlives a loss of power.
         """
-        self._kept.flush(batch, durable=durable)
+        streams = {self._tags.stream(name): state for name, state in batch.streams.items()}
+        self._kept.flush(batch, streams, durable=durable)
 
     def flushed(self, batch: Batch) -> None:
         """The batch is in the table."""

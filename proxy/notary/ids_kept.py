@@ -5,14 +5,15 @@
 batch.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from proxy.errors import EvidenceError
 from proxy.notary.ids_memo import Record, read
 from proxy.notary.ids_table import Table
 from proxy.notary.sieve import Sieve
+from proxy.notary.streams import State
 
 _ENOUGH: Final = 8_192
 """Rows that make a flush worth its while."""
@@ -25,6 +26,8 @@ class Batch:
     rows: dict[bytes, bytes]
     size: int
     expired: bytes | None
+    streams: Mapping[str, State] = field(default_factory=dict)
+    """Those that are to be found in the table from now on."""
 
 
 class Kept:
@@ -89,9 +92,15 @@ class Kept:
         expired = int(now).to_bytes(8) if stale > live // 4 else None
         return Batch(self._flushing, size, expired)
 
-    def flush(self, batch: Batch, *, durable: bool) -> None:
+    def flush(self, batch: Batch, streams: Mapping[bytes, State], *, durable: bool) -> None:
         """In a thread. Raises `LogFailure`."""
-        self._table.write(batch.rows, batch.size, expired=batch.expired, durable=durable)
+        self._table.write(
+            batch.rows, batch.size, streams=streams, expired=batch.expired, durable=durable
+        )
+
+    def stream(self, key: bytes) -> State | None:
+        """Raises `LogFailure`."""
+        return self._table.stream(key)
 
     def flushed(self, batch: Batch, *, live: int) -> None:
         self.watermark = max(self.watermark, batch.size)

@@ -68,6 +68,9 @@ class Tags:
                 self._senders[name] = found
         return found
 
+    def stream(self, name: str) -> bytes:
+        return tag(self._secret, b"stream\0" + name.encode(errors="surrogatepass"), 16)
+
     def content(self, content_sha256: bytes) -> bytes:
         return tag(self._secret, b"content\0" + content_sha256, 16)
 

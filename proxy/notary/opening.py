@@ -16,7 +16,6 @@ from proxy.errors import CredentialError, LogFailure
 from proxy.model import Event, Intent
 from proxy.notary.attempts import own
 from proxy.notary.book import Book
-from proxy.notary.bounds import Bounds
 from proxy.notary.disk import Disk
 from proxy.notary.drafts import Pending, Scribe, pendings
 from proxy.notary.ids import Ids
@@ -24,6 +23,7 @@ from proxy.notary.intents import FOLDER, read_intents
 from proxy.notary.keys import Keys
 from proxy.notary.publisher import JOURNAL
 from proxy.notary.recovery import Recovered, read_checkpoint, recover
+from proxy.notary.streams import Find as Cold
 from proxy.receipt import dsse, keychain, note
 
 Find = Callable[[Collection[bytes], int], Mapping[bytes, int]]
@@ -56,25 +56,17 @@ def lock(folder: Path) -> int:
     return fd
 
 
-def read(folder: Path, keys: Keys) -> tuple[note.Checkpoint | None, Recovered]:
+def read(folder: Path, keys: Keys, cold: Cold) -> tuple[note.Checkpoint | None, Recovered]:
     """Checkpoint and journal, which must not contradict each other."""
     checkpoint = read_checkpoint(folder, keys)
-    return checkpoint, recover(folder, checkpoint)
+    return checkpoint, recover(folder, checkpoint, cold)
 
 
-def open_ids(
-    folder: Path, capacity: int, bounds: Bounds, recovered: Recovered, now: datetime
-) -> Ids:
-    """The table of ids, and what it may have missed. Raises `EvidenceError`, `LogFailure`."""
-    ids = Ids.open(folder, capacity=capacity, bounds=bounds)
-    try:
-        ids.require_reach(recovered.since, recovered.leaves.size)
-        for index, memo in recovered.memos:
-            ids.redo(index, memo, now.timestamp())
-    except BaseException:
-        ids.close()
-        raise
-    return ids
+def catch_up(ids: Ids, recovered: Recovered, now: datetime) -> None:
+    """Give the table of ids what it may have missed. Raises `EvidenceError`, `LogFailure`."""
+    ids.require_reach(recovered.since, recovered.leaves.size)
+    for index, memo in recovered.memos:
+        ids.redo(index, memo, now.timestamp())
 
 
 def left_behind(store: Path, live: Collection[str], find: Find) -> dict[Path, list[Intent]]:

@@ -22,6 +22,7 @@ from proxy.notary.keys import Keys
 from proxy.notary.leaves import Leaves
 from proxy.notary.memos import Memo, Memos
 from proxy.notary.publisher import CHECKPOINT, JOURNAL
+from proxy.notary.streams import Find
 from proxy.receipt import dsse, note, reading
 
 
@@ -53,24 +54,33 @@ def read_checkpoint(store: Path, keys: Keys) -> note.Checkpoint | None:
     return checkpoint
 
 
-def recover(store: Path, checkpoint: note.Checkpoint | None) -> Recovered:
-    """Read the journal and hold it against the checkpoint. Raises `EvidenceError`, `OSError`."""
+def recover(store: Path, checkpoint: note.Checkpoint | None, cold: Find | None = None) -> Recovered:
+    """Read the journal and hold it against the checkpoint.
+
+    `cold` finds the streams that the journal has not. Raises `EvidenceError`, `LogFailure` and
+    `OSError`.
+    """
     path = store / JOURNAL
     try:
         found, length = journal.read_file(path), path.stat().st_size
     except FileNotFoundError:
         if (checkpoint is not None and checkpoint.size) or (store / "tile").exists():
             raise EvidenceError(f"{path} is missing, but the store holds a log") from None
-        return Recovered(Leaves(0, []), Book())
+        book = Book()
+        book.streams.cold = cold or book.streams.cold
+        return Recovered(Leaves(0, []), book)
     journal.require_intact(found, path)
     try:
-        return _replay(found, checkpoint, length - found.length)
+        snapshot = decode_snapshot(found.items[0][1])
+        snapshot.book.streams.cold = cold or snapshot.book.streams.cold
+        return _replay(snapshot, found, checkpoint, length - found.length)
     except EvidenceError as error:
         raise EvidenceError(f"{path}: {error}") from None
 
 
-def _replay(found: journal.Scan, checkpoint: note.Checkpoint | None, truncated: int) -> Recovered:
-    snapshot = decode_snapshot(found.items[0][1])
+def _replay(
+    snapshot: Snapshot, found: journal.Scan, checkpoint: note.Checkpoint | None, truncated: int
+) -> Recovered:
     leaves, book = Leaves(snapshot.base, snapshot.edge), snapshot.book
     if snapshot.base and (checkpoint is None or checkpoint.size < snapshot.base):
         raise EvidenceError("the checkpoint is missing or older than the journal's beginning")

@@ -4,9 +4,11 @@ The steps of a commit are separate, so that the notary can put the slow one into
 and `draft` (nothing changes), `append`, `sync` (may block), `settle` (now it counts).
 """
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -19,6 +21,7 @@ from proxy.notary.bounds import Bounds
 from proxy.notary.disk import Disk
 from proxy.notary.drafts import Batch, Item, Pending, Scribe
 from proxy.notary.ids import Batch as Rows
+from proxy.notary.ids import Ids
 from proxy.notary.index import Index
 from proxy.notary.keys import Keys
 from proxy.notary.leaves import Cut, Edition
@@ -76,10 +79,13 @@ class Store:
     def _open(
         self, capacity: int, bounds: Bounds, live: Collection[str], previous: Keys | None
     ) -> None:
-        checkpoint, recovered = opening.read(self.folder, self.keys)
+        self.ids = Ids.open(self.folder, capacity=capacity, bounds=bounds)
+        checkpoint, recovered = opening.read(
+            self.folder, self.keys, lambda stream: self.ids.cold(stream)
+        )
         self.leaves, self.book = recovered.leaves, recovered.book
         now = self.clock()
-        self.ids = opening.open_ids(self.folder, capacity, bounds, recovered, now)
+        opening.catch_up(self.ids, recovered, now)
         size = None if checkpoint is None else checkpoint.size
         self.book.published = size or 0
         self.publisher = Publisher(self.disk, self.folder, size)
@@ -118,8 +124,13 @@ class Store:
         return Batch(Draft(self.book, self.clock()))
 
     def draft(self, batch: Batch, items: Iterable[Pending]) -> None:
-        """Add signed statements in the order of `items`."""
-        self._scribe.draft(batch, items, self.leaves.size + len(batch.written))
+        """Add signed statements in the order of `items`. Raises `OSError` where a cold stream
+        cannot be looked up: then nothing is as good as written.
+        """
+        try:
+            self._scribe.draft(batch, items, self.leaves.size + len(batch.written))
+        except LogFailure as failure:
+            raise OSError(errno.EIO, failure.reason) from None
 
     def append(self, batch: Batch) -> None:
         """Write a batch to the journal. After an `OSError`, `sync` or not, write a new journal."""
@@ -166,7 +177,8 @@ class Store:
 
     def all_ids(self) -> Rows | None:
         """Everything that the table of ids has to learn before the journal may forget it."""
-        return self.ids.batch(self.leaves.size, self.now(), all_of_it=True)
+        found = self.ids.batch(self.leaves.size, self.now(), all_of_it=True)
+        return None if found is None else replace(found, streams=self.book.streams.surplus())
 
     def secure_ids(self, rows: Rows | None) -> None:
         """Make the journal and then the table durable. Blocks on the disk.
@@ -182,6 +194,7 @@ class Store:
         if rows is not None:
             self.ids.flushed(rows)
             self.memos.forget(rows.size)
+            self.book.streams.chill(rows.streams)
 
     def new_journal(self) -> list[journal.Item]:
         """What a new journal has to hold now."""

@@ -186,9 +186,9 @@ class Writer:
             return True
 
     async def _commit(self, items: list[Pending]) -> None:
-        batch = await self._draft(items)
-        started = time.perf_counter()
         try:
+            batch = await self._draft(items)
+            started = time.perf_counter()
             self.store.append(batch)
             if self._sync_batches:
                 await trio.to_thread.run_sync(self.store.journal.sync)

@@ -10,6 +10,7 @@ from proxy.errors import EvidenceError
 from proxy.notary import journal
 from proxy.notary.book import Book, Snapshot, decode_snapshot, encode_snapshot
 from proxy.notary.disk import Disk
+from proxy.notary.streams import Streams
 from tests.notary import samples
 
 ITEMS = [(journal.SNAPSHOT, b"{}"), journal.memo(0, b"memo"), (journal.ENTRY, b"entry" * 9)]
@@ -84,7 +85,7 @@ def test_bodies_that_are_not_ours_are_refused(body: bytes) -> None:
 
 def test_a_snapshot_reads_back_as_it_was_written() -> None:
     book = Book(
-        streams={"spiffe://a/b/orders": (41, b"\x01" * 32)},
+        streams=Streams({"spiffe://a/b/orders": (41, b"\x01" * 32)}),
         transfers={("spiffe://a/b/orders", "an id"): (2, 40)},
         completed=samples.START,
         receipt_key=b"\x02" * 32,
