@@ -32,16 +32,23 @@ from proxy.receipt.tiles import Loader
 
 INDEX: Final = "index.sqlite"
 APPLICATION: Final = 0x4C474958  # "LGIX"
-VERSION: Final = 1
+VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE entries (i INTEGER PRIMARY KEY, t INTEGER, class INTEGER, octets BLOB);
 CREATE TABLE classes (n INTEGER PRIMARY KEY, kind TEXT, problem TEXT, sender TEXT, route TEXT);
+CREATE UNIQUE INDEX class ON classes (sender, route, kind, problem);
 CREATE TABLE about (origin TEXT NOT NULL);
 INSERT INTO about VALUES ('{origin}')
 """
 _ATTEMPTS: Final = (
     "SELECT substr(octets, 1, 16), i FROM entries WHERE i >= ? AND substr(octets, 1, 16) IN"
 )
+_CLASS: Final = "SELECT n FROM classes WHERE (sender, route, kind) = (?, ?, ?) AND problem IS ?"
+_NEW_CLASS: Final = (
+    "INSERT INTO classes (sender, route, kind, problem) VALUES (?, ?, ?, ?) RETURNING n"
+)
+_CLASSES: Final = 16_384
+"""Of so many the number is known without looking: those of senders who come often."""
 _STEP: Final = 16_384
 """Entries that one `advance` reads from the log at most: some 0.3 s."""
 _AT_ONCE: Final = 4_096
@@ -155,8 +162,7 @@ class Index:
         self.size = size_of(self._file)
         if self.size > size:
             raise sqlite.DamagedError(f"{self.path} is of a longer log")
-        classes = self._file.execute("SELECT n, kind, problem, sender, route FROM classes")
-        self._classes = {(kind, why, f"{who}/{route}"): n for n, kind, why, who, route in classes}
+        self._classes.clear()
 
     def _advance(self, rows: Sequence[Row], load: Loader, size: int) -> None:
         if self._file is None or not self.path.exists():  # anybody may delete it
@@ -172,13 +178,12 @@ class Index:
 
     def _extend(self, rows: Sequence[Row]) -> None:
         assert self._file is not None  # noqa: S101
-        before = self._classes.copy()
         self._file.execute("BEGIN IMMEDIATE")
         try:
             sqlite.insert(self._file, "INSERT INTO entries", [self._columns(row) for row in rows])
             self._file.execute("COMMIT")
         except BaseException:
-            self._classes = before
+            self._classes.clear()
             if self._file.in_transaction:
                 self._file.execute("ROLLBACK")
             raise
@@ -193,12 +198,15 @@ class Index:
         return index, completed, number, (attempt or _NOBODY) + digest + short_id(transfer_id)
 
     def _class(self, kind: str, problem: str | None, stream: str) -> int:
-        """A new class's number."""
+        """The number of a class that was not used of late, or never."""
         assert self._file is not None  # noqa: S101
-        number = self._classes[kind, problem, stream] = len(self._classes) + 1
+        if len(self._classes) >= _CLASSES:
+            self._classes.clear()
         sender, _, route = stream.rpartition("/")
-        row = (number, kind, problem, sender, route)
-        self._file.execute("INSERT INTO classes VALUES (?, ?, ?, ?, ?)", row)
+        row = (sender, route, kind, problem)
+        known = self._file.execute(_CLASS, row).fetchone()
+        number: int = (known or self._file.execute(_NEW_CLASS, row).fetchone())[0]
+        self._classes[kind, problem, stream] = number
         return number
 
 

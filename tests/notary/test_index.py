@@ -284,6 +284,24 @@ def test_attempts_are_found_in_the_index_and_beyond_it(log: Path, everything: li
     index.close()
 
 
+def test_classes_have_one_number_however_few_are_in_memory(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = indexes(log, Query(route="reports"))
+    assert before
+    (log / INDEX).unlink()
+    monkeypatch.setattr("proxy.notary.index._CLASSES", 2)
+    index, load = Index.open(log, ORIGIN, 0), Folder(log).load
+    for size in range(100, SIZE - UNPUBLISHED, 100):
+        assert index.advance(rows(log, size - 100, size), load, size)
+        assert len(index._classes) <= 2
+    assert index._file is not None
+    classes = index._file.execute("SELECT sender, route, kind, problem FROM classes").fetchall()
+    assert len(classes) == len(set(classes)) > 2
+    index.close()
+    assert indexes(log, Query(route="reports")) == before
+
+
 def test_the_index_is_closed_to_others(site: Path) -> None:
     assert stat.S_IMODE((site / INDEX).stat().st_mode) == 0o640
 
