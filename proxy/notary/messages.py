@@ -12,6 +12,7 @@ A claim for 300 s, `uid:7` on route `orders` for the id `a`:
 Whatever is too short, too long or out of range is an `EvidenceError`.
 """
 
+import re
 import struct
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -31,6 +32,7 @@ _EARLIER: Final = struct.Struct(">HQ")
 ID: Final = 16
 _SHA256: Final = 32
 _REASON: Final = 1000
+_COUNTED: Final = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 _SPAN: Final = struct.Struct(">QQ")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -184,7 +186,10 @@ def unpack_refusal(data: bytes) -> Refusal:
 
 
 def unpack_counts(data: bytes) -> dict[str, int]:
-    """Name -> how many, all at least 1. Raises `EvidenceError`."""
+    """Name -> how many, all at least 1. Raises `EvidenceError`.
+
+    A name is a listener's, or a code: whatever all workers count must fit into one event.
+    """
     try:
         counts = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -192,6 +197,8 @@ def unpack_counts(data: bytes) -> dict[str, int]:
     if not isinstance(counts, dict):
         raise malformed("count")
     if not all(type(count) is int and count > 0 for count in counts.values()):
+        raise malformed("count")
+    if not all(_COUNTED.fullmatch(name) for name in counts):
         raise malformed("count")
     return counts
 

@@ -96,7 +96,9 @@ def _disposition(disposition: Mapping[str, Any]) -> str:
 
 
 def _party(party: Mapping[str, Any]) -> str:
-    names = [str(party["name"])] if "name" in party else [str(n) for n in party.get("sans", [])]
+    sans = party.get("sans")
+    named = sans if isinstance(sans, list) else []
+    names = [str(party["name"])] if "name" in party else [str(name) for name in named]
     key = party.get("spkiSha256")
     return ", ".join(names) + (f" (key {key})" if key else "")
 

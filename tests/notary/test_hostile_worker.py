@@ -14,9 +14,11 @@ import trio.testing
 from proxy.errors import EvidenceError, LogFailure
 from proxy.model import Claim, Outcome, Submission, Verdict
 from proxy.notary import Hall, Notary, drafts, intents, serve_link, server
-from proxy.notary.frames import Kind
+from proxy.notary.frames import Kind, encode
 from proxy.notary.intents import SLOT, read_intents
+from proxy.receipt import dsse
 from proxy.receipt.statement import submission
+from proxy.receipt.words import describe
 from tests.notary.links import MemoryLog, channel, statement
 from tests.notary.samples import (
     ORIGIN,
@@ -163,3 +165,26 @@ async def test_what_waits_is_bounded_by_its_octets_too(monkeypatch: pytest.Monke
                 log.commit()
                 await trio.testing.wait_all_tasks_blocked(0.01)
     assert len(log.durable.log) == 40
+
+
+@pytest.mark.parametrize("name", ["x" * 46_000, "ingest:full\n", "ingest full"])
+async def test_nothing_that_it_counts_silences_what_others_counted(
+    tmp_path: Path, name: str
+) -> None:
+    store = tmp_path / "log"
+    async with running(store) as notary, wired(notary, "1") as one, wired(notary, "2") as two:
+        await two.say(encode(Kind.SHED, 0, b'{"ingest:full":7}'))
+        await one.say(encode(Kind.SHED, 0, orjson.dumps({name: 2**63})))
+        assert isinstance(await one.outcome(), EvidenceError)
+        await two.end()
+    [event] = [each for each in statements(store) if each.event == "refused-handshakes"]
+    assert event.details is not None
+    assert event.details["counts"] == {"ingest:full": "7"}
+
+
+async def test_what_it_makes_up_about_a_peer_is_shown_all_the_same(tmp_path: Path) -> None:
+    found = submission(outcome())
+    async with running(tmp_path / "log") as notary:
+        receipt = await notary.conclude(forged(found, receiver={"sans": 7, "spkiSha256": []}))
+    shown = describe(orjson.loads(dsse.parse(receipt.envelope).payload))
+    assert [line.split()[0] for line in shown][:3] == ["verdict", "ended", "transfer"]

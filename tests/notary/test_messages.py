@@ -218,9 +218,13 @@ def test_a_refusal_that_the_table_of_problems_does_not_know_does_not_read() -> N
 
 
 @pytest.mark.parametrize(
-    "counts", [b"[]", b"{", b'{"a":0}', b'{"a":-1}', b'{"a":1.5}', b'{"a":true}']
+    "counts",
+    [
+        *(b"[]", b"{", b'{"a":0}', b'{"a":-1}', b'{"a":1.5}', b'{"a":true}'),
+        *(b'{"":1}', b'{"a b":1}', b'{"a\\n":1}', b'{"%s":1}' % (b"a" * 101)),
+    ],
 )
-def test_counts_that_count_nothing_do_not_read(counts: bytes) -> None:
+def test_counts_that_count_nothing_we_name_do_not_read(counts: bytes) -> None:
     with pytest.raises(EvidenceError):
         messages.unpack_counts(counts)
 
