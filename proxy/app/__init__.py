@@ -4,7 +4,8 @@ prepare.py      a loaded configuration -> a Gate: everything compiled, every cre
 run.py          in one process, or in many
 single.py       the one process: notary, doors, connections, listeners
 supervisor.py   the many, as one program: signals, doors, reload, the order of ending
-family.py       its children: started, wired, replaced, drained
+family.py       its children: started, replaced, drained
+wiring.py       which notary knows of which workers
 launch.py       how a child begins: forked (spawn.py) by a launcher (launcher.py), and handed what
                 it needs
 child.py        one child (process.py) and the line to it (control.py, bundle.py); line.py is the

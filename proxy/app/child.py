@@ -21,6 +21,8 @@ class Child:
         self.process = process
         self.channels = 0
         """How many to the notary a worker has had."""
+        self.wired = False
+        """Whether the worker has one to the notary that there is."""
         self._control = control
         self._turn = trio.Lock()
         self._asked = 0

@@ -5,12 +5,11 @@ Rules
   that dies leaves its accept queue to its successor. A unix socket is one, shared by all.
 - A child that dies is replaced, with back-off, while the others go on. A worker's successor has
   another name, so that its intents are never taken for those of the dead one.
-- A dead worker is reported to the notary, which reads its channel to the end before it closes what
-  was left open. A dead notary's successor is told who lives, and each gets a fresh channel.
-- A name is among the living before its process is started, and stays until the notary knows of the
-  death: so no notary takes the intents of one that lives for those of a dead one.
+- What the notary has to know of the workers, and they of it, is the business of `wiring.py`.
+- A drain has one deadline. Whoever has not ended soon after it is killed, the notary too.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
@@ -25,6 +24,7 @@ from proxy.app.evidence import windows
 from proxy.app.prepare import Prepared
 from proxy.app.sockets import Sockets
 from proxy.app.spawn import Launcher
+from proxy.app.wiring import Wiring
 from proxy.errors import ConfigError
 from proxy.model import Event
 from proxy.notary.attempts import name_worker
@@ -32,8 +32,8 @@ from proxy.observe.log import Log
 
 _LAST_RITES: Final = 8.0
 """Seconds beyond the drain's deadline for the last verdicts."""
-_PATIENT: Final = 60.0
-"""Seconds for an answer that takes reading, compiling or a disk."""
+_CLOSING: Final = 2.0
+"""Seconds to close the log where the deadline has gone by already."""
 
 
 class Family:
@@ -45,22 +45,16 @@ class Family:
         self.on_death: Callable[[Child], None] = lambda dead: None
         self.receipt_key: Mapping[str, str] = {}
         self._log = log
-        self._notary: Child | None = None
         self._workers: dict[int, Child] = {}
-        self._living: set[str] = set()
         self._count = 0
         self._windows = windows(prepared.loaded)
         """Of every route that was in force: a transfer may have begun under it."""
-        self._size = 0
-        """Entries that the log has at least."""
-        self._wiring = trio.Lock()
-        self._appointed = trio.Condition(self._wiring)
-        """Another notary, under `_wiring`."""
+        self._wiring = Wiring(log)
         self._draining, self._stopping = trio.Event(), trio.Event()
 
     @property
     def children(self) -> list[Child]:
-        return [each for each in (self._notary, *self._workers.values()) if each is not None]
+        return [each for each in (self._wiring.notary, *self._workers.values()) if each is not None]
 
     # --- beginning -------------------------------------------------------------------------------
 
@@ -76,38 +70,36 @@ class Family:
 
     async def _start_notary(self, source: Launcher) -> None:
         """Raises ConfigError and EndedError."""
-        async with self._wiring:
+        async with self._wiring.lock:
+            live = sorted(self._wiring.living)
             notary, answer = await launch.notary(
                 source,
                 self.prepared,
-                live=sorted(self._living),
+                live=live,
                 resumed=bool(self.receipt_key),
                 windows=self._windows,
                 workers=self._count,
             )
-            self.receipt_key, self._size = answer["receiptKey"], answer["size"]
-            self._notary = notary
-            self._appointed.notify_all()
+            self.receipt_key = answer["receiptKey"]
             self._log.info("notary_started", pid=notary.pid, interrupted=answer["interrupted"])
-            for worker in self._workers.values():
-                await launch.wire(notary, worker)
+            await self._wiring.appoint(notary, answer["size"], live, self._workers.values())
 
     async def _start_worker(self, source: Launcher, position: int) -> Child:
         """Raises ConfigError and EndedError."""
         prepared = self.prepared
-        async with self._wiring:
-            name = name_worker(position + 1, self._size)
-            self._living.add(name)
+        async with self._wiring.lock:
+            name = name_worker(position + 1, self._wiring.size)
+            self._wiring.living.add(name)
         try:
             worker = await launch.worker(source, prepared, self.sockets, position, name)
         except BaseException:
             with trio.CancelScope(shield=True):
-                await self._tell_gone(name)
+                await self._wiring.tell_gone(name)
             raise
-        async with self._wiring:
+        async with self._wiring.lock:
             self._workers[position] = worker
-            if self._notary is not None:
-                await launch.wire(self._notary, worker)
+            if self._wiring.notary is not None:
+                await launch.wire(self._wiring.notary, worker)
         if self.prepared is not prepared:
             worker.process.kill()  # a reload came in between
         self._log.info("worker_started", name=name, pid=worker.pid)
@@ -125,11 +117,11 @@ class Family:
             worker.close()
             if self._draining.is_set():
                 self.on_time = self.on_time and (code == 0 or too_late)
-                await self._tell_gone(worker.name)
+                await self._wiring.tell_gone(worker.name)
                 return
             self._log.error("worker_died", name=worker.name, pid=worker.pid, code=code)
             self.on_death(worker)
-            await self._tell_gone(worker.name)
+            await self._wiring.tell_gone(worker.name)
             back_off.lived(trio.current_time() - born)
             while position not in self._workers:
                 await back_off.pause(self._draining)
@@ -148,11 +140,11 @@ class Family:
         """Replace the notary whenever it dies, in a drain too, until one has closed the log."""
         back_off = BackOff()
         while True:
-            notary, born = self._notary, trio.current_time()
+            notary, born = self._wiring.notary, trio.current_time()
             if notary is None:
                 return
             code = await notary.process.wait()
-            self._notary = None
+            self._wiring.notary = None
             notary.close()
             if self._stopping.is_set():
                 return
@@ -168,41 +160,19 @@ class Family:
                 except (ConfigError, EndedError) as error:
                     self._log.error("notary_not_started", reason=str(error))
 
-    async def _tell_gone(self, name: str) -> None:
-        """Have what a dead worker left open closed; a notary that starts later does so itself."""
-        async with self._wiring:
-            self._living.discard(name)
-            if self._notary is not None:
-                try:
-                    answer = await self._notary.ask("gone", timeout=_PATIENT, name=name)
-                    self._size = answer["size"]
-                    if answer["interrupted"]:
-                        self._log.warning("interrupted", name=name, count=answer["interrupted"])
-                except EndedError:
-                    pass
-
-    async def replace_unheard(self) -> None:
-        """End workers that the notary hears no more, because they spoke nonsense: a defect."""
-        if self._notary is None:
-            return
-        try:
-            dropped = (await self._notary.ask("status"))["dropped"]
-        except EndedError:
-            return
-        for worker in self._workers.values():
-            if worker.name in dropped:
-                self._log.error("channel_dropped", name=worker.name, reason=dropped[worker.name])
-                worker.process.kill()
+    async def look_after(self) -> None:
+        """See `Wiring.look_after`."""
+        await self._wiring.look_after(list(self._workers.values()))
 
     # --- all together ----------------------------------------------------------------------------
 
     async def note(self, event: Event) -> None:
         """Put an event into the log of receipts; where that fails, operation goes on."""
         reason = "no notary"
-        if self._notary is not None:
+        if self._wiring.notary is not None:
             try:
                 details = dict(event.details)
-                answer = await self._notary.ask("note", kind=event.kind, details=details)
+                answer = await self._wiring.notary.ask("note", kind=event.kind, details=details)
                 reason = answer.get("reason", "")
             except EndedError as error:
                 reason = str(error)
@@ -225,10 +195,10 @@ class Family:
 
     async def _allow(self, found: Mapping[str, float]) -> None:
         """Have the notary, and those after it, know these routes before any worker does."""
-        async with self._wiring:
+        async with self._wiring.lock:
             self._windows |= {at: max(s, self._windows.get(at, 0.0)) for at, s in found.items()}
-            if self._notary is not None:
-                await self._notary.tell("windows", windows=self._windows)
+            if self._wiring.notary is not None:
+                await self._wiring.notary.tell("windows", windows=self._windows)
 
     # --- ending ----------------------------------------------------------------------------------
 
@@ -238,10 +208,11 @@ class Family:
 
     async def drain(self, seconds: float) -> None:
         """Workers end their transfers; who has not ended long after the deadline is killed."""
+        self._wiring.deadline = trio.current_time() + seconds + _LAST_RITES
         async with trio.open_nursery() as telling:
             for worker in self._workers.values():
                 telling.start_soon(partial(worker.tell, "drain", seconds=seconds))
-        with trio.move_on_after(seconds + _LAST_RITES) as scope:
+        with trio.move_on_at(self._wiring.deadline) as scope:
             while self._workers:
                 await next(iter(self._workers.values())).process.wait()
                 await trio.lowlevel.checkpoint()
@@ -250,26 +221,24 @@ class Family:
                 worker.process.kill()
 
     async def stop_notary(self) -> None:
-        """Have the log closed by whoever is the notary: one that dies before has a successor."""
+        """Have the log closed by whoever is the notary: one that dies before has a successor.
+
+        One that does not answer by the deadline is killed; the next start closes the log then.
+        """
         notary = None
-        with trio.move_on_after(_PATIENT):
+        with trio.move_on_at(max(self._wiring.deadline, trio.current_time() + _CLOSING)):
             while not self._stopping.is_set():
-                notary = await self._notary_after(notary)
+                notary = await self._wiring.notary_after(notary)
                 try:
-                    await notary.ask("stop", timeout=_PATIENT, clean=self.on_time)
+                    await notary.ask("stop", timeout=math.inf, clean=self.on_time)
                     self._stopping.set()
                 except EndedError:
                     notary.process.kill()  # dead already, or of no more use
-        self.on_time = self.on_time and self._stopping.is_set()
+        closed = self._stopping.is_set()
+        self.on_time = self.on_time and closed
         self._stopping.set()
         if notary is not None:
-            await notary.end(_LAST_RITES)
-
-    async def _notary_after(self, dead: Child | None) -> Child:
-        async with self._wiring:
-            while self._notary is None or self._notary is dead:
-                await self._appointed.wait()
-            return self._notary
+            await notary.end(_LAST_RITES if closed else 0)
 
     async def kill(self) -> None:
         """Nobody stays behind."""

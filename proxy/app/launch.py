@@ -103,7 +103,10 @@ async def all_begun(loaded: Loaded, starts: Iterable[Callable[[], Awaitable[obje
 
 
 async def wire(notary: Child, worker: Child) -> None:
-    """Give the two a fresh channel. Who has died meanwhile is somebody else's business."""
+    """Give the two a fresh channel. Who has died meanwhile is somebody else's business, and where
+    one does not answer the worker is not wired yet.
+    """
+    worker.wired = False
     try:
         ours, theirs = socket.socketpair()
     except OSError:
@@ -116,6 +119,7 @@ async def wire(notary: Child, worker: Child) -> None:
             number, worker.channels = worker.channels, worker.channels + 1
             await notary.ask("serve", [ours.fileno()], name=worker.name, number=number)
             await worker.ask("channel", [theirs.fileno()], number=number)
+            worker.wired = True
         except EndedError:
             pass
 

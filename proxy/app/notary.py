@@ -44,6 +44,9 @@ class NotaryProcess:
         self._served: dict[str, tuple[trio.socket.SocketType, trio.Event]] = {}
         self._dropped: dict[str, str] = {}
         """Worker -> why its channel was dropped."""
+        self._leaving: set[str] = set()
+        """Dead workers whose intents are being closed."""
+        self._left = trio.Event()
         self._log: Log
         self._notary: Notary
         self._hall: Hall
@@ -57,8 +60,9 @@ class NotaryProcess:
             case "serve":
                 self._serve(question["name"], fds[0], question["number"])
             case "gone":
-                interrupted = await self._close_intents(question["name"])
-                return {"interrupted": interrupted, "size": self._notary.size}
+                self._leaving.add(question["name"])
+                self._house.start_soon(self._close_intents, question["name"])
+                return {"size": self._notary.size}
             case "windows":
                 self._notary.bounds.allow(question["windows"])
             case "note":
@@ -118,8 +122,8 @@ class NotaryProcess:
 
         self._house.start_soon(serve)
 
-    async def _close_intents(self, name: str) -> int:
-        """How many attempts of a dead worker were found open.
+    async def _close_intents(self, name: str) -> None:
+        """Close what a dead worker left open, however long the disk takes: others do not wait.
 
         What it said is read to its end. Whoever may hold its end of the channel still, a process
         that it left behind, adds nothing. The hall learns of the death when the intents are
@@ -132,8 +136,11 @@ class NotaryProcess:
             await ended.wait()
         self._dropped.pop(name, None)
         interrupted = await self._notary.worker_gone(name)
+        if interrupted:
+            self._log.warning("interrupted", name=name, count=interrupted)
         self._hall.gone(name)
-        return interrupted
+        self._leaving.discard(name)
+        self._left.set()
 
     def _unheard(self) -> dict[str, str]:
         """Workers that are of no use, and why: they spoke nonsense, or keep all others waiting."""
@@ -152,6 +159,9 @@ class NotaryProcess:
         """When every channel has ended: the last batch, the last checkpoint; then it is free."""
         for _, ended in self._served.values():
             await ended.wait()
+        while self._leaving:
+            self._left = trio.Event()
+            await self._left.wait()
         if self._started:
             await self._notary.close(clean=clean)
             self._log.close()

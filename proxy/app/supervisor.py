@@ -151,7 +151,7 @@ class Supervisor:
         while True:
             await trio.sleep(_SNAPSHOT_EVERY)
             await self._snapshot()
-            await self._family.replace_unheard()
+            await self._family.look_after()
 
     async def _snapshot(self) -> None:
         answers = await ask_all(self._family.children, "metrics", _ANSWER)

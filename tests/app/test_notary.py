@@ -40,7 +40,9 @@ async def test_a_channel_that_outlives_its_worker_keeps_nobody_waiting() -> None
             await process.answer({"do": "serve", "name": "1", "number": 0}, [theirs.detach()])
             ours.sendall(HELLO + b"".join(concluding(n, each) for n, each in enumerate(said)))
             gone = await process.answer({"do": "gone", "name": "1"}, [])
-            assert gone == {"interrupted": 0, "size": 3}
+            assert gone.keys() == {"size"}
+            while "1" in process._leaving:
+                await trio.lowlevel.checkpoint()
             assert log.durable.log == said, "it was read to its end"
             with pytest.raises(OSError, match="pipe"):
                 ours.sendall(HELLO)

@@ -1,0 +1,98 @@
+"""Which notary knows of which workers: the channels between them, and who has died.
+
+Rules
+- A name is among the living before its process is started, and until its death: so no notary takes
+  the intents of one that lives for those of a dead one.
+- A dead worker is reported to the notary, which reads its channel to the end before it closes what
+  was left open. A dead notary's successor is told who lives, and each gets a fresh channel.
+- A notary that does not answer holds nobody up for long: what it has missed it is told again, when
+  `look_after` comes by, until it answers or dies.
+- Whatever is asked of it in a drain ends with the drain's deadline.
+"""
+
+import math
+from collections.abc import Collection
+from typing import Final
+
+import trio
+
+from proxy.app import launch
+from proxy.app.child import Child
+from proxy.app.control import EndedError
+from proxy.observe.log import Log
+
+_ANSWER: Final = 10.0
+"""Seconds for an answer that waits for no disk."""
+
+
+class Wiring:
+    def __init__(self, log: Log) -> None:
+        self.notary: Child | None = None
+        self.living: set[str] = set()
+        self.size = 0
+        """Entries that the log has at least."""
+        self.deadline = math.inf
+        """Of a drain, with the last rites."""
+        self.lock = trio.Lock()
+        self._log = log
+        self._appointed = trio.Condition(self.lock)
+        """Another notary, under the lock."""
+        self._untold: set[str] = set()
+        """The dead of whom the notary does not know yet."""
+
+    async def appoint(
+        self, notary: Child, size: int, told: Collection[str], workers: Collection[Child]
+    ) -> None:
+        """This is the notary, which was `told` who lives. Under the lock."""
+        self.notary, self.size = notary, size
+        self._untold &= set(told)
+        self._appointed.notify_all()
+        for worker in workers:
+            await launch.wire(notary, worker)
+
+    async def notary_after(self, dead: Child | None) -> Child:
+        """Wait for a notary that is not that one."""
+        async with self.lock:
+            while self.notary is None or self.notary is dead:
+                await self._appointed.wait()
+            return self.notary
+
+    async def tell_gone(self, name: str) -> None:
+        """Have what a dead worker left open closed; a notary that starts later does so itself."""
+        self.living.discard(name)
+        self._untold.add(name)
+        with trio.move_on_at(self.deadline):
+            async with self.lock:
+                await self._tell_untold()
+
+    async def _tell_untold(self) -> None:
+        for name in sorted(self._untold):
+            if self.notary is None:
+                return
+            try:
+                self.size = (await self.notary.ask("gone", timeout=_ANSWER, name=name))["size"]
+            except EndedError:
+                return
+            self._untold.discard(name)
+
+    async def look_after(self, workers: Collection[Child]) -> None:
+        """Tell the notary what it has missed, wire who has no channel, and end workers that it
+        hears no more, because they spoke nonsense: a defect.
+        """
+        with trio.move_on_at(self.deadline):
+            async with self.lock:
+                await self._tell_untold()
+                for worker in workers:
+                    if self.notary is not None and not worker.wired:
+                        await launch.wire(self.notary, worker)
+            if self.notary is None:
+                return
+            try:
+                dropped = (await self.notary.ask("status", timeout=_ANSWER))["dropped"]
+            except EndedError:
+                return
+            for worker in workers:
+                if worker.name in dropped:
+                    reason = dropped[worker.name]
+                    self._log.error("channel_dropped", name=worker.name, reason=reason)
+                    worker.process.kill()
