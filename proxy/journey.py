@@ -227,7 +227,8 @@ async def cut_off(keeper: Keeper, transfer: Transfer) -> None:
 async def conclude(
     keeper: Keeper, transfer: Transfer, status: int | None, refusal: Refusal | None
 ) -> Receipt:
-    """Give the one verdict: returns when its receipt is durable. Raises LogFailure."""
+    """Give the one verdict: returns when its receipt is durable. Raises LogFailure, also when that
+    takes too long; the verdict stands then, and is in the log when that goes on."""
     transfer.concluded = True
     outcome = transfer.outcome(status, refusal)
     receipt, reason = None, refusal.reason if refusal else None

@@ -89,7 +89,7 @@ class Evidence(Protocol):
         """Return when `intent` is journalled. Raises LogFailure."""
 
     async def conclude(self, outcome: Outcome) -> Receipt:
-        """Return when the attempt's statement is durable. Raises LogFailure."""
+        """Return when the attempt's statement is durable. Raises LogFailure, in bounded time."""
 
     async def latest(self, sender: str, route: str, transfer_id: str) -> bytes | None:
         """The latest envelope about a transfer; None where it is not remembered."""

@@ -144,6 +144,8 @@ class Submission:
     claim: Claim | None = None
     content_sha256: bytes | None = None
     duplicate_of: int | None = None
+    owed: bool = False
+    """An intent of it is open: it is written, however late."""
 
 
 @value(frozen=True, slots=True)

@@ -6,6 +6,9 @@ Rules
   notary closes.
 - `conclude` hands the statement on at once. Who waits for the receipt may be cancelled: the
   statement is written, and its slot cleared, all the same.
+- Nobody waits for ever: a receipt is waited for no longer than `patience`, and `_CROSSED` times
+  that where there is an intent. Then there is a `LogFailure`; the statement stays handed on, and is
+  written when the log goes on. So it is not counted.
 - After a `LogFailure` the sender learns that there is no receipt. Where there is an intent, the
   statement is owed none the less: it goes to the notary again, saying that the sender had no answer
   of ours. Where there is none, nothing crossed and nothing is owed.
@@ -24,7 +27,7 @@ from typing import Final
 
 import trio
 
-from proxy.errors import EvidenceError, LogFailure, Refusal
+from proxy.errors import TROUBLES, EvidenceError, LogFailure, Refusal
 from proxy.model import Claim, Earlier, Intent, Outcome, Receipt, Submission, Trouble, named_trouble
 from proxy.notary.attempts import AttemptIds
 from proxy.notary.intents import IntentFile
@@ -33,6 +36,9 @@ from proxy.notary.shedding import Missing
 from proxy.receipt.statement import submission
 
 MOST: Final = 4096
+_CROSSED: Final = 5
+"""So many times `patience` is the receipt of what may have crossed waited for: to its sender a
+late answer is worth more than none, and a notary that has died is replaced by then."""
 _SOON: Final = 1.0
 """Seconds between two looks whether what was counted can be handed on."""
 
@@ -125,21 +131,26 @@ class Desk:
         self._open.add(intent.attempt_id)
 
     async def conclude(self, outcome: Outcome) -> Receipt:
-        """Return when the attempt's statement is durable. Raises `LogFailure`. May be cancelled."""
-        waiting = Waiting()
+        """Return when the attempt's statement is durable. May be cancelled.
+
+        Raises `LogFailure`, also when that takes too long: it is then durable later.
+        """
+        waiting, owed = Waiting(), outcome.attempt_id in self._open
         try:
-            if outcome.attempt_id not in self._open:
+            if not owed:
                 self._require_ready()
-            found = submission(outcome)
+            found = submission(outcome, owed=owed)
         except (LogFailure, EvidenceError) as error:
-            if outcome.attempt_id not in self._open:
+            if not owed:
                 trouble = self.trouble if isinstance(error, LogFailure) else None
                 self._missing.count(trouble.code if trouble else "unsayable", outcome.received_at)
             self._drop(outcome.claim, outcome.attempt_id)
             raise error if isinstance(error, LogFailure) else LogFailure(str(error)) from None
         self._unacknowledged.setdefault(found.attempt_id, trio.current_time())
         self._submit(found, waiting, resent=False)
-        return await waiting.receipt()
+        with trio.move_on_after(self._patience * (_CROSSED if owed else 1)):
+            return await waiting.receipt()
+        raise LogFailure(TROUBLES["slow"])
 
     def _submit(self, found: Submission, waiting: Waiting, *, resent: bool) -> None:
         on_done = partial(self._done, found, waiting, resent)

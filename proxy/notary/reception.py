@@ -1,7 +1,8 @@
 """Takes what is to be written, once for each attempt, and tells who comes again.
 
 While the disk fails, what owes nothing is refused: a rejection of which no intent is left open says
-nothing that has to be known. All else is kept, and so is whatever comes again for its receipt.
+nothing that has to be known. It is counted, for it is never written. All else is kept, and so is
+whatever comes again for its receipt.
 """
 
 from typing import Final
@@ -74,13 +75,14 @@ class Reception:
         return self.enter(intent, patient=True)
 
     def _submit_to_failing(self, submission: Submission, on_done: OnDone, reason: str) -> None:
-        failure = LogFailure(reason)
-        idle = submission.verdict is Verdict.REJECTED
+        failure, owed = LogFailure(reason), submission.owed
+        idle = submission.verdict is Verdict.REJECTED and not owed
         if idle or self._writer.queued >= _MOST:
-            # What peers can pile up stays bounded. An intent, if there is one, stays open.
-            self._store.ids.release(submission.attempt_id)
+            # What peers can pile up stays bounded. What is owed comes again: its id stays held.
             trouble = self._writer.health.trouble
-            if idle and trouble is not None:
+            if not owed:
+                self._store.ids.release(submission.attempt_id)
+            if not owed and trouble is not None:
                 self.missing.count(trouble.code, submission.received_at)
             on_done(failure)
             return

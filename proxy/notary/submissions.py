@@ -1,15 +1,16 @@
 """A statement as it travels to the notary, packed, all big-endian. Bytes in, bytes out.
 
-    16 attempt id | u8 verdict | u8 flags | u16 status | i64 received (µs since 1970)
+    16 attempt id | u8 verdict | u16 flags | u16 status | i64 received (µs since 1970)
     | i64 duplicate_of | f64 window | 32 delivered SHA-256 | 32 content SHA-256
     | 4 × u32 length | transfer id | sender | problem | route | details, to the end
 
 The flags say, from the lowest bit, whether it has a status, problem, route, duplicate_of, delivered
 SHA-256, content SHA-256 and claim (of its own sender, route and id, so that the window is all there
-is to say), and whether that claim has forward_undecided; what it has not is zeros. One of attempt
-`abcdefghabcdefgh` from `uid:7`, transfer `a`, that `failed` on the route `orders` without a status:
+is to say), whether that claim has forward_undecided, and whether it is owed; what it has not is
+zeros. One of attempt `abcdefghabcdefgh` from `uid:7`, transfer `a`, that `failed` on the route
+`orders` without a status:
 
-    61626364656667686162636465666768 02 04 0000 000650c05200f000 0000000000000000
+    61626364656667686162636465666768 02 0004 0000 000650c05200f000 0000000000000000
     0000000000000000 (32 × 00) (32 × 00) 00000001 00000005 00000000 00000006 61 7569643a37
     6f7264657273 7b7d
 
@@ -25,14 +26,14 @@ from proxy.model import Claim, Submission, Verdict
 from proxy.notary.ids_memo import MAX_WINDOW
 from proxy.notary.messages import malformed
 
-_SUBMISSION: Final = struct.Struct(">16sBBHqqd32s32s4I")
+_SUBMISSION: Final = struct.Struct(">16sBHHqqd32s32s4I")
 _VERDICTS: Final = tuple(Verdict)
 _NUMBER: Final = {verdict: number for number, verdict in enumerate(_VERDICTS)}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _NONE: Final = bytes(32)
-_STATUS, _PROBLEM, _ROUTE, _DUPLICATE, _DELIVERED, _CONTENT, _CLAIMED, _FORWARD = (
-    1 << n for n in range(8)
+_STATUS, _PROBLEM, _ROUTE, _DUPLICATE, _DELIVERED, _CONTENT, _CLAIMED, _FORWARD, _OWED = (
+    1 << n for n in range(9)
 )
 
 
@@ -51,6 +52,7 @@ def pack_submission(found: Submission) -> bytes:
         | _CONTENT * (found.content_sha256 is not None)
         | _CLAIMED * (claim is not None)
         | _FORWARD * (claim is not None and claim.forward_undecided)
+        | _OWED * found.owed
     )
     try:
         transfer_id, sender = found.transfer_id.encode(), found.sender.encode()
@@ -105,6 +107,7 @@ def unpack_submission(data: bytes) -> Submission:
             _own_claim(sender, route, transfer_id, window, flags) if flags & _CLAIMED else None,
             content if flags & _CONTENT else None,
             duplicate_of if flags & _DUPLICATE else None,
+            flags & _OWED != 0,
         )
     except (struct.error, UnicodeDecodeError, IndexError, OverflowError):
         raise malformed("submission") from None

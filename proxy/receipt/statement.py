@@ -80,7 +80,7 @@ def event_stream(origin: str) -> str:
     return f"{origin}/log"
 
 
-def submission(outcome: Outcome) -> Submission:
+def submission(outcome: Outcome, *, owed: bool = False) -> Submission:
     """The outcome as it goes to the notary. Raises `EvidenceError` as `details` does."""
     delivered = outcome.request.delivered
     return Submission(
@@ -97,6 +97,7 @@ def submission(outcome: Outcome) -> Submission:
         claim=outcome.claim,
         content_sha256=outcome.content_sha256,
         duplicate_of=outcome.duplicate_of,
+        owed=owed,
     )
 
 

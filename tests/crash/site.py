@@ -27,7 +27,8 @@ def free_port() -> int:
 
 
 def configuration(pki: Path, endpoint: str, port: int, workers: int, **receipts: Any) -> Config:
-    """Routes that refuse an undecided id, that forward it, and on which content streams."""
+    """Routes that refuse an undecided id, that forward it, on which content streams, and that ask
+    for no id."""
     once = {"require": "transfer-id", "window": "1h"}
     again = {**once, "after_indeterminate": "forward"}
     masked = {
@@ -42,6 +43,7 @@ def configuration(pki: Path, endpoint: str, port: int, workers: int, **receipts:
         route("once", replay=once, request=masked | {"content": ["json"]}),
         route("again", replay=again, request=opaque("internal"), response=opaque("internal")),
         route("stream", replay=once, request=masked, limits={"hold": 4096, "record": 65536}),
+        route("free", request=opaque("internal"), response=opaque("internal")),
     ]
     config["receipts"] |= {"checkpoint_every": "100ms"} | receipts
     config["shutdown"] = {"drain": "10s"}

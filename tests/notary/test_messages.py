@@ -42,6 +42,7 @@ def any_submission(draw: st.DrawFn) -> Submission:
         claim=claim,
         content_sha256=draw(st.none() | SHA256),
         duplicate_of=draw(st.none() | INDEX),
+        owed=draw(st.booleans()),
     )
 
 
@@ -132,7 +133,7 @@ def test_the_example_of_a_submission_is_what_is_written() -> None:
         received_at=datetime(2026, 5, 1, 12, tzinfo=UTC),
     )
     written = (
-        "61626364656667686162636465666768 02 04 0000 000650c05200f000 0000000000000000"
+        "61626364656667686162636465666768 02 0004 0000 000650c05200f000 0000000000000000"
         "0000000000000000" + 64 * "00" + "00000001 00000005 00000000 00000006 61 7569643a37"
         "6f7264657273 7b7d"
     )
