@@ -6,7 +6,7 @@ an earlier one.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -89,8 +89,17 @@ class Scribe:
         self._events = statement.event_stream(keys.origin)
         self._sign = keys.envelope()
 
-    def draft(self, batch: Batch, items: Iterable[Pending], index: int) -> None:
-        """Add statements in the order of `items`, the first of them leaf `index`."""
+    def draft(
+        self,
+        batch: Batch,
+        items: Iterable[Pending],
+        index: int,
+        require: Callable[[Submission], None] = lambda found: None,
+    ) -> None:
+        """Add statements in the order of `items`, the first of them leaf `index`.
+
+        `require` raises `EvidenceError` for what a worker may not say.
+        """
         draft, written = batch.draft, batch.written
         completed = milliseconds(draft.completed)
         for pending in items:
@@ -98,6 +107,8 @@ class Scribe:
             try:
                 stream, transfer_id, attempt_id = self._of(item)
                 draft.require_new(attempt_id)
+                if isinstance(item, Submission):
+                    require(item)
                 place = draft.place(stream, transfer_id)
                 envelope = self._sign(self._build(item, place, draft.completed))
                 if len(envelope) > MAX_ENTRY:

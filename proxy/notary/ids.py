@@ -29,16 +29,17 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
-from proxy.errors import LogFailure, Refusal
+from proxy.errors import EvidenceError, LogFailure, Refusal
 from proxy.model import Claim, Intent, Submission
 from proxy.notary.bounds import Bounds
+from proxy.notary.ids_held import Held, same
 from proxy.notary.ids_kept import Batch as Batch
 from proxy.notary.ids_kept import Kept
-from proxy.notary.ids_memo import DELIVERED, UNDECIDED, Record, Tags, read, tag, unpack
+from proxy.notary.ids_memo import DELIVERED, UNDECIDED, Tags, read, tag, unpack
 from proxy.notary.ids_table import IDS, Table
-from proxy.notary.shares import UNHELD, Owners, Shares, worker_of
+from proxy.notary.shares import UNHELD, Shares, worker_of
 from proxy.notary.storekey import store_key
 from proxy.notary.streams import State
 
@@ -51,14 +52,6 @@ class Delivered:
     index: int
 
 
-class _Held(NamedTuple):
-    attempt_id: bytes
-    holder: str
-    owners: Owners
-    earlier: Record | None
-    """The undecided one that it takes the place of."""
-
-
 class Ids:
     def __init__(self, table: Table, key: bytes, capacity: int, bounds: Bounds) -> None:
         self._kept = Kept(table, capacity)
@@ -66,7 +59,7 @@ class Ids:
         self.bounds = bounds
         """For how long ids are remembered, whatever a worker says."""
         self._shares = Shares(capacity, self.bounds)
-        self._held: dict[bytes, _Held] = {}
+        self._held: dict[bytes, Held] = {}
         self._attempts: dict[bytes, bytes] = {}
         """Attempt id -> key, of what is held."""
         self._drafted = 0
@@ -142,7 +135,7 @@ class Ids:
         owners = self._tags.sender(claim.sender), worker_of(holder)
         if earlier is None:
             self._shares.require_room(owners, now)
-        self._hold(key, _Held(attempt_id, holder, owners, earlier))
+        self._hold(key, Held(claim, attempt_id, holder, owners, earlier))
         return None
 
     def restore(self, claim: Claim, attempt_id: bytes, now: float, *, holder: str = "") -> None:
@@ -161,13 +154,13 @@ class Ids:
         if reason is not None:
             raise LogFailure(reason)
         owners = self._tags.sender(claim.sender), worker
-        self._hold(key, _Held(attempt_id, holder, owners, earlier))
+        self._hold(key, Held(claim, attempt_id, holder, owners, earlier))
 
     def _require_empty_handed(self, attempt_id: bytes) -> None:
         if attempt_id in self._attempts:
             raise LogFailure("the attempt holds another Transfer-Id")
 
-    def _hold(self, key: bytes, held: _Held) -> None:
+    def _hold(self, key: bytes, held: Held) -> None:
         self._held[key] = held
         self._attempts[held.attempt_id] = key
         if held.earlier is None:
@@ -184,6 +177,17 @@ class Ids:
             return False
         return hmac.compare_digest(found.content, self._tags.content(content_sha256))
 
+    def require_held(self, found: Submission) -> None:
+        """Raises `EvidenceError` where the attempt holds an id, and claims another. Fails closed.
+
+        One that holds none may claim: what it held may have been let go, or a notary ago.
+        """
+        key = self._attempts.get(found.attempt_id)
+        if key is None or found.claim is None:
+            return
+        if not same(found.claim, self._held[key].claim):
+            raise EvidenceError("an attempt claims another Transfer-Id than it holds")
+
     def begin(self) -> None:
         """A batch of entries begins; those of the one before are settled, or begin again."""
         self._drafted = 0
@@ -197,6 +201,8 @@ class Ids:
         claim, key = found.claim, self._attempts.get(found.attempt_id)
         if claim is None:
             return None
+        if key is not None and not same(claim, self._held[key].claim):
+            key = None
         if key is None:
             if self._shares.lacking_of_worker((UNHELD,), self._drafted):
                 return None
@@ -205,11 +211,14 @@ class Ids:
 
     def settle(self, attempt_id: bytes | None, index: int, memo: bytes | None, now: float) -> None:
         """Entry `index` is durable: its memo counts from now on, and its attempt holds no more."""
+        own = None if attempt_id is None else self._attempts.get(attempt_id)
         held = self.release(attempt_id)
         if memo is None:
             return
         key, value = unpack(index, memo)
         record = read(value)
+        if own != key:
+            held = None  # it is about another id than the one that its attempt held
         earlier = self._kept.find(key, now) if held is None else held.earlier
         if earlier is not None:
             if earlier.state == DELIVERED and record.state == UNDECIDED:
@@ -222,7 +231,7 @@ class Ids:
         self._shares.add(owners, record.expires)
         self._kept.put(key, value, record.expires)
 
-    def release(self, attempt_id: bytes | None) -> _Held | None:
+    def release(self, attempt_id: bytes | None) -> Held | None:
         """The attempt has ended without a statement, or before it held anything."""
         key = None if attempt_id is None else self._attempts.pop(attempt_id, None)
         if key is None:

@@ -18,6 +18,8 @@ from proxy.receipt.terms import timestamp
 
 _KINDS: Final = 256
 _OTHERS: Final = "others"
+_MOST: Final = 2**53 - 1
+"""What any reader of JSON can count, whatever a worker says."""
 
 
 class Shedding:
@@ -29,7 +31,8 @@ class Shedding:
         """So many more, by `<listener>:<reason>`."""
         for kind, count in counts.items():
             known = kind in self._counts or len(self._counts) < _KINDS
-            self._counts[kind if known else _OTHERS] += count
+            name = kind if known else _OTHERS
+            self._counts[name] = min(self._counts[name] + count, _MOST)
 
     def event(self, now: datetime) -> Event | None:
         """What is to be said of the time since the last event; None where there is nothing."""

@@ -128,7 +128,8 @@ class Store:
         cannot be looked up: then nothing is as good as written.
         """
         try:
-            self._scribe.draft(batch, items, self.leaves.size + len(batch.written))
+            index = self.leaves.size + len(batch.written)
+            self._scribe.draft(batch, items, index, self.ids.require_held)
         except LogFailure as failure:
             raise OSError(errno.EIO, failure.reason) from None
 
