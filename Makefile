@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SHELL := /bin/bash
-# Clients and a server of the field that the tests talk with: program:package of Debian.
-PROGRAMS := curl:curl wget:wget ab:apache2-utils node:nodejs nginx:nginx
+# Clients, a server and shells of the field that the tests talk with: program:package of Debian.
+PROGRAMS := curl:curl wget:wget ab:apache2-utils node:nodejs nginx:nginx zsh:zsh fish:fish
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
 .PHONY: demo test programs test-large test-crash fuzz-http check format bench bench-receipts \

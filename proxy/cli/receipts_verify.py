@@ -28,7 +28,7 @@ def register(group: Group) -> None:
             '    --content order.json --receipt-key "$(cat order.json.receipt.key)"',
             "lockgate receipts verify receipt-41.json --key certs/receipts.pub \\\n"
             "    --proof receipt-41.tlog-proof --policy trust.policy --require ml-dsa-44",
-            "lockgate receipts verify answer.headers --chain --content order.json \\\n"
+            "lockgate receipts verify order.json.receipt.headers --chain --content order.json \\\n"
             "    --key sidecar.pub --key gateway.pub",
         ),
     )
@@ -36,7 +36,7 @@ def register(group: Group) -> None:
         "file",
         type=Path,
         nargs="+",
-        help="an envelope, or headers saved with curl -D; with --chain several, the sender's "
+        help="an envelope, or headers saved by send or curl -D; with --chain several, the sender's "
         "own gateway first",
     )
     verify.add_argument(

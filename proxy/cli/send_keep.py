@@ -2,10 +2,14 @@
 
     FILE.receipt.json                   the envelope
     FILE.receipt.key                    its Transfer-Receipt-Key, for the sender's eyes (mode 0600)
+    FILE.receipt.headers                where several gateways gave one: all of them and their
+                                        keys, a header line each, for `verify --chain` (0600)
     FILE.<transfer id>.receipt.json     where the first name is taken; then FILE.<id>.2.receipt.json
 
-A name is taken when a file of it or of its key is there, unless the receipt in it is of an earlier
-attempt of this same transfer that was surely not delivered.
+A name is taken when a file of it, of its key or headers is there, unless the receipt in it is of an
+earlier attempt of this same transfer that was surely not delivered: then all of them go, for a key
+or headers of another attempt would be taken for those of the receipt that they stand beside. The
+envelope is written last, so that a receipt that is there has everything beside it.
 """
 
 import os
@@ -101,12 +105,17 @@ class Keeping:
     def _is_taken(self, path: Path) -> bool:
         if os.path.lexists(path):
             return not _is_replaceable(path, self._id)
-        return os.path.lexists(key_path(path))
+        return any(map(os.path.lexists, (key_path(path), headers_path(path))))
 
 
 def key_path(receipt: Path) -> Path:
     """Where the key of a receipt is kept."""
     return receipt.with_name(receipt.name.removesuffix(".json") + ".key")
+
+
+def headers_path(receipt: Path) -> Path:
+    """Where the receipts of all gateways are kept, when there are more than this one."""
+    return receipt.with_name(receipt.name.removesuffix(".json") + ".headers")
 
 
 def _is_replaceable(path: Path, transfer_id: str) -> bool:
@@ -130,12 +139,17 @@ def _predicate(path: Path, public_key: Ed25519PublicKey | None) -> dict[str, Any
 def _write(path: Path, evidence: Evidence) -> None:
     """Raises OSError; FileExistsError when somebody was quicker. Then nothing new is left."""
     replace = os.path.lexists(path)
-    if evidence.key is None:
-        write_public(path, evidence.envelope, force=replace)
-        return
-    write_private(key_path(path), item(evidence.key) + b"\n", force=replace)
+    key = None if evidence.key is None else item(evidence.key) + b"\n"
+    written = []
     try:
+        for beside, octets in ((key_path(path), key), (headers_path(path), evidence.headers)):
+            if octets is not None:
+                write_private(beside, octets, force=replace)
+                written.append(beside)
+            elif replace:
+                beside.unlink(missing_ok=True)
         write_public(path, evidence.envelope, force=replace)
     except OSError:
-        key_path(path).unlink(missing_ok=True)
+        for beside in written:
+            beside.unlink(missing_ok=True)
         raise

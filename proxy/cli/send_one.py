@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from proxy.cli.send_exchange import Answer, fetch, upload
 from proxy.cli.send_ids import transfer_id
-from proxy.cli.send_keep import Keeping
+from proxy.cli.send_keep import Keeping, headers_path
 from proxy.cli.send_place import Payload, Place, UsageError, payload
 from proxy.cli.send_plan import Item
 from proxy.cli.send_progress import Meter
@@ -181,5 +181,7 @@ def _keep(keeping: Keeping, result: Result) -> None:
     if result.evidence is not None:
         try:
             result.saved = keeping.save(result.evidence)
+            beside = headers_path(result.saved)
+            result.headers = beside if beside.exists() else None
         except EvidenceError as error:
             result.unsaved = str(error)

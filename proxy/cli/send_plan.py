@@ -26,7 +26,7 @@ from proxy.cli.send_place import Place, UsageError
 from proxy.settings.grammar import abnormality
 
 STDIN = "-"
-_OF_RECEIPTS = re.compile(r".*\.receipt\.(json|key)(\.[0-9a-f]{16})?", re.DOTALL)
+_OF_RECEIPTS = re.compile(r".*\.receipt\.(json|key|headers)(\.[0-9a-f]{16})?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ The gateway's own receipt stands last in the list. It is held against what only 
 the file, through the key that came with the answer (HMAC-SHA256), or plainly where nothing changed.
 Where the gateway says that it had delivered this transfer before, the receipt is that of then; its
 key went out with the answer of then, and without it only a plain digest can be compared.
+
+Receipts of gateways further on are not judged here, for their keys are not known; they are handed
+on with ours, for `lockgate receipts verify --chain`.
 """
 
 import hmac
@@ -19,6 +22,7 @@ from proxy.cli.send_place import Payload
 from proxy.errors import EvidenceError
 from proxy.model import Verdict
 from proxy.receipt import dsse, reading
+from proxy.receipt.header import item
 from proxy.wire.structured import NotStructured, parse_list
 
 _LINK = re.compile(rb'<(/\.well-known/lockgate/receipts/[0-9a-f-]{1,36})>\s*;\s*rel="?receipt"?')
@@ -49,6 +53,8 @@ class Evidence:
     is the receipt of an earlier attempt and no key came with it."""
     duplicate: bool = False
     """The gateway had delivered this transfer before."""
+    headers: bytes | None = None
+    """All receipts of the answer and all keys, a field line each, where more came than this one."""
 
     @property
     def verdict(self) -> str:
@@ -86,7 +92,16 @@ def require_evidence(
         proven = _require_content(statement["predicate"], sent.content, key, duplicate=duplicate)
     except (KeyError, TypeError, AttributeError):
         raise EvidenceError("the receipt lacks what every transfer receipt has") from None
-    return Evidence(envelope, key, statement, signer, proven, duplicate)
+    headers = _headers(receipts(answer), keys)
+    return Evidence(envelope, key, statement, signer, proven, duplicate, headers)
+
+
+def _headers(envelopes: tuple[bytes, ...], keys: tuple[bytes, ...]) -> bytes | None:
+    if len(envelopes) < 2:
+        return None
+    named = [("Transfer-Receipt", each) for each in envelopes]
+    named += [("Transfer-Receipt-Key", each) for each in keys]
+    return b"".join(b"%s: %s\n" % (name.encode(), item(each)) for name, each in named)
 
 
 def _items(answer: Answer, name: bytes) -> tuple[bytes, ...]:

@@ -58,6 +58,8 @@ def _kept(result: Result) -> Iterator[tuple[str, str]]:
         yield "receipt", printable(result.doubt)
     if result.saved is not None:
         yield "saved", str(result.saved)
+    if result.headers is not None:
+        yield "all", f"{result.headers}: for lockgate receipts verify --chain"
     if result.unsaved is not None:
         yield "not saved", printable(result.unsaved)
 
@@ -89,7 +91,7 @@ def _receipt(result: Result, evidence: Evidence) -> str:
     else:
         parts.append("the file was not read to its end")
     if result.further:
-        parts.append(f"{result.further} more by gateways further on")
+        parts.append(f"{result.further} more by gateways further on, not verified")
     return "; ".join(parts)
 
 
@@ -128,5 +130,6 @@ def _receipt_as_json(result: Result) -> dict[str, Any] | None:
         "signer": evidence.signer,
         "content_proven": evidence.proven,
         "saved": str(result.saved) if result.saved else None,
+        "headers": str(result.headers) if result.headers else None,
         "statement": evidence.statement,
     }

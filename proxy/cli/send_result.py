@@ -52,6 +52,8 @@ class Result:
     further: int = 0
     """Receipts of gateways further on that came along."""
     saved: Path | None = None
+    headers: Path | None = None
+    """The receipts of all gateways, where there were several and they were kept."""
     unsaved: str | None = None
     """Why a receipt that holds could not be kept."""
     kept: Path | None = None
@@ -74,7 +76,7 @@ class Result:
         """Forget the attempt before: another one begins."""
         self.attempts += 1
         self.answer = self.evidence = self.doubt = self.failure = None
-        self.saved = self.unsaved = None
+        self.saved = self.headers = self.unsaved = None
         self.further = self.sent = 0
 
     @property

@@ -13,7 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from proxy.cli import main
 from proxy.cli.send_exchange import Answer
-from proxy.cli.send_place import Payload
+from proxy.cli.send_keep import Keeping
+from proxy.cli.send_place import Payload, parse_url
+from proxy.cli.send_plan import plan
+from proxy.cli.send_receipt import Evidence as Kept
 from proxy.cli.send_receipt import Sent, link, receipts, require_evidence
 from proxy.edge.inbound import Inbound
 from proxy.edge.listener import Listener, Serve, bind
@@ -274,6 +277,30 @@ async def test_our_receipt_is_fetched_where_only_its_link_came_and_is_the_last_o
     out = capsys.readouterr().out
     assert "verified, signed by" in out
     assert ("1 more by gateways further on" in out) == (server.further is not None)
+    headers = sent.content.path.with_name("file.json.receipt.headers")
+    assert headers.exists() == (server.further is not None)
+
+
+def test_a_receipt_that_makes_room_takes_its_key_and_those_of_others_along(tmp_path: Path) -> None:
+    failed = predicate() | {"kind": "failed", "disposition": {"status": 502}}
+    file = tmp_path / "file"
+    names = [Path(f"{file}.receipt.{end}") for end in ("json", "key", "headers")]
+    before = Kept(envelope(failed), KEY, {}, None, proven=True, headers=b"of all\n")
+    assert Keeping(file, None, ID).save(before) == names[0]
+    assert [path.exists() for path in names] == [True, True, True]
+    after = Kept(envelope(predicate()), None, {}, None, proven=True)
+    assert Keeping(file, None, ID).save(after) == names[0]
+    assert names[0].read_bytes() == after.envelope
+    assert [path.exists() for path in names] == [True, False, False]
+
+
+def test_a_name_whose_headers_are_there_is_taken(tmp_path: Path) -> None:
+    file, headers = tmp_path / "file", tmp_path / "file.receipt.headers"
+    headers.write_bytes(b"somebody's")
+    kept = Kept(envelope(predicate()), KEY, {}, None, proven=True, headers=b"of all\n")
+    assert Keeping(file, None, ID).save(kept) == tmp_path / f"file.{ID}.receipt.json"
+    assert headers.read_bytes() == b"somebody's"
+    assert (tmp_path / f"file.{ID}.receipt.headers").read_bytes() == b"of all\n"
 
 
 class Removing(Server):
@@ -317,3 +344,11 @@ async def test_an_early_answer_ends_the_sending(
     code = await send(serve, tmp_path, large, "--json", "--no-receipt")
     told = orjson.loads(capsys.readouterr().out)
     assert (code, told["status"], told["early"], told["delivered"]) == (1, 503, True, False)
+
+
+def test_what_is_kept_of_an_earlier_call_is_no_file_of_a_folder(tmp_path: Path) -> None:
+    for name in ("a", "a.receipt.json", "a.receipt.key", f"a.{ID}.receipt.headers"):
+        (tmp_path / name).touch()
+    found = plan(parse_url("http://localhost/orders"), [str(tmp_path)], None)
+    assert [item.path.name for item in found.items] == ["a"]
+    assert found.left_out == ["receipts and keys of earlier calls: 3"]

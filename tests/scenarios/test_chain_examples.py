@@ -16,8 +16,8 @@ from proxy.cli import main
 from tests.project.tree import ROOT
 from tests.scenarios.client import request
 from tests.scenarios.conftest import StartGateway, StartReceiver
-from tests.scenarios.gateway import Gateway
-from tests.scenarios.hops import by_unix, example, own_receipt_key
+from tests.scenarios.gateway import Gateway, lockgate
+from tests.scenarios.hops import by_unix, example, on_loopback, own_receipt_key
 from tests.scenarios.message import Message
 from tests.scenarios.policy import SSN
 from tests.scenarios.proof import sha256
@@ -154,6 +154,32 @@ def test_the_commands_of_the_manual_work_as_printed(chain: Chain, tmp_path: Path
             words.append(word)
     done_well = verify(words[0], "--content", *words[1:])
     assert done_well.returncode == 0, done_well.stderr
+
+
+def test_what_send_saved_of_all_gateways_is_verified_by_the_command_of_its_page(
+    chain: Chain, tmp_path: Path
+) -> None:
+    file = tmp_path / "order.json"
+    file.write_bytes(ORDER)
+    with on_loopback(chain.hops[0]) as url:
+        words = ("--new", "--receipts-key", chain.keys[0])
+        sent = lockgate("send", f"{url}/orders/7", file, *words)
+    assert sent.returncode == 0, sent.stdout + sent.stderr
+    assert "2 more by gateways further on, not verified" in sent.stdout
+    headers = tmp_path / "order.json.receipt.headers"
+    assert f"all       {headers}: " in sent.stdout
+    assert headers.stat().st_mode & 0o777 == 0o600
+    page = (ROOT / "docs" / "sending.md").read_text().partition("verifies the whole way")[2]
+    command = page.partition("\n\n")[2].partition("\n\n")[0].replace("\\\n", "")
+    given = dict(zip(("sidecar", "gateway", "receiver-sidecar"), chain.keys, strict=True))
+    places = {f"{name}.pub": str(key) for name, key in given.items()}
+    places |= {path.name: str(path) for path in (file, headers)}
+    documented = [places.get(word, word) for word in shlex.split(command)]
+    assert documented[:3] == ["lockgate", "receipts", "verify"]
+    done = lockgate(*documented[1:])
+    assert done.returncode == 0, done.stderr
+    assert "verified: 3 receipts of one transfer" in done.stdout
+    assert f"hop 1 to 2: it delivered what hop 2 received: {len(ORDER)} bytes, HMAC" in done.stdout
 
 
 def test_the_lines_of_all_receipts_leave_room_for_what_common_clients_take(chain: Chain) -> None:
