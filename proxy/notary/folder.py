@@ -153,9 +153,10 @@ def require_tail(folder: Folder, tail: Tail, walk: Walk) -> int:
     if tail.scan.fault == "bad" or tail.scan.damaged:
         raise EvidenceError(f"{JOURNAL}: damaged at octet {tail.scan.length}")
     size = walk.tree.size
-    known = dict(folder.published(tail.base, size))
-    for index, entry in enumerate(tail.entries[: max(0, size - tail.base)], tail.base):
-        if known[index] != entry:
+    for (index, known), entry in zip(
+        folder.published(tail.base, size), tail.entries, strict=False
+    ):  # either may be the longer one
+        if known != entry:
             raise EvidenceError(f"{JOURNAL}: entry {index}: is not that of the tiles")
     beyond = tail.beyond(size)
     for entry in beyond:
