@@ -75,9 +75,12 @@ async def running(folder: Path, pki: Path) -> AsyncIterator[Notary]:
 async def conclude_all(desk: Desk, found: list[Outcome], width: int) -> None:
     """So many attempts at once, until all have their receipt."""
     left = iter(found)
-    async with trio.open_nursery() as nursery:
-        for _ in range(width):
-            nursery.start_soon(_attempts, desk, left)
+    async with trio.open_nursery() as house:
+        house.start_soon(desk.run)
+        async with trio.open_nursery() as nursery:
+            for _ in range(width):
+                nursery.start_soon(_attempts, desk, left)
+        house.cancel_scope.cancel()
 
 
 async def _attempts(desk: Desk, left: Iterator[Outcome]) -> None:

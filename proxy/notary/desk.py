@@ -6,9 +6,9 @@ Rules
   notary closes.
 - `conclude` hands the statement on at once. Who waits for the receipt may be cancelled: the
   statement is written, and its slot cleared, all the same.
-- Nobody waits for ever: a receipt is waited for no longer than `patience`, and `_CROSSED` times
-  that where there is an intent. Then there is a `LogFailure`; the statement stays handed on, and is
-  written when the log goes on. So it is not counted.
+- Nobody waits for ever, while `run` runs: a receipt is waited for no longer than `patience`, and
+  `_CROSSED` times that where there is an intent. Then there is a `LogFailure`; the statement stays
+  handed on, and is written when the log goes on. So it is not counted.
 - After a `LogFailure` the sender learns that there is no receipt. Where there is an intent, the
   statement is owed none the less: it goes to the notary again, saying that the sender had no answer
   of ours. Where there is none, nothing crossed and nothing is owed.
@@ -18,6 +18,8 @@ Rules
   `MOST` and the transfers under way.
 - An attempt that gets no statement for that reason is counted, and the count handed on as soon as
   the log takes it: by `run`, and by `close`.
+- One look at all that wait (`run`) ends those that have waited too long. A timer of its own would
+  cost each receipt as much as its statement's digest does.
 """
 
 from collections.abc import Mapping
@@ -40,7 +42,7 @@ _CROSSED: Final = 5
 """So many times `patience` is the receipt of what may have crossed waited for: to its sender a
 late answer is worth more than none, and a notary that has died is replaced by then."""
 _SOON: Final = 1.0
-"""Seconds between two looks whether what was counted can be handed on."""
+"""Seconds, at most, between two looks at what waits, and at what was counted."""
 
 
 class Desk:
@@ -52,8 +54,8 @@ class Desk:
         self._patience = patience
         self._open: set[bytes] = set()
         """Attempts with an intent in the file."""
-        self._unacknowledged: dict[bytes, float] = {}
-        """Attempt -> when its statement was handed on; the oldest first."""
+        self._unacknowledged: dict[Waiting, tuple[float, float]] = {}
+        """Who waits -> when the statement was handed on, and for how long; the oldest first."""
         self._missing = Missing()
         self._handing_on = trio.Lock()
         self._settled = trio.Event()
@@ -72,7 +74,7 @@ class Desk:
         oldest = next(iter(self._unacknowledged.values()), None)
         if oldest is None:
             return False
-        return self.waiting > MOST or trio.current_time() - oldest > self._patience
+        return self.waiting > MOST or trio.current_time() - oldest[0] > self._patience
 
     @property
     def ready(self) -> bool:
@@ -146,11 +148,10 @@ class Desk:
                 self._missing.count(trouble.code if trouble else "unsayable", outcome.received_at)
             self._drop(outcome.claim, outcome.attempt_id)
             raise error if isinstance(error, LogFailure) else LogFailure(str(error)) from None
-        self._unacknowledged.setdefault(found.attempt_id, trio.current_time())
+        patience = self._patience * (_CROSSED if owed else 1)
+        self._unacknowledged[waiting] = trio.current_time(), patience
         self._submit(found, waiting, resent=False)
-        with trio.move_on_after(self._patience * (_CROSSED if owed else 1)):
-            return await waiting.receipt()
-        raise LogFailure(TROUBLES["slow"])
+        return await waiting.receipt()
 
     def _submit(self, found: Submission, waiting: Waiting, *, resent: bool) -> None:
         on_done = partial(self._done, found, waiting, resent)
@@ -170,7 +171,7 @@ class Desk:
             self._intents.clear(attempt_id)
         else:
             self._drop(found.claim, attempt_id)
-        self._unacknowledged.pop(attempt_id, None)
+        self._unacknowledged.pop(waiting, None)
         if not self._unacknowledged:
             self._settled.set()
 
@@ -200,11 +201,24 @@ class Desk:
     # --- what got no statement -------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Hand on what was counted whenever the log takes it, until cancelled."""
+        """Let nobody wait for ever, and hand on what was counted whenever the log takes it, until
+        cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._end_waiting)
+            while True:
+                await trio.sleep(_SOON)
+                if self.ready:
+                    await self._hand_on()
+
+    async def _end_waiting(self) -> None:
         while True:
-            await trio.sleep(_SOON)
-            if self.ready:
-                await self._hand_on()
+            await trio.sleep(min(_SOON, self._patience / 4))
+            now = trio.current_time()
+            for waiting, (since, patience) in self._unacknowledged.items():
+                if now - since < self._patience:
+                    break
+                if now - since >= patience:
+                    waiting(LogFailure(TROUBLES["slow"]))
 
     async def _hand_on(self) -> None:
         async with self._handing_on:
