@@ -212,25 +212,15 @@ async def test_an_attempt_that_holds_an_id_gets_no_other_so_that_its_end_frees_a
         assert notary._store.ids._shares.held == 2
 
 
-@pytest.mark.parametrize("at_once", [True, False], ids=["in one breath", "one after the other"])
-async def test_no_id_is_answered_with_the_receipt_of_another_transfer(
-    tmp_path: Path, at_once: bool
-) -> None:
+async def test_no_id_is_answered_with_the_receipt_of_another_transfer(tmp_path: Path) -> None:
     name = name_worker(1, 0)
     one, victim = AttemptIds(name)(), strange(1)
     async with shared(tmp_path / "log") as notary:
         async with wired(notary, name) as wire:
-            frames = [reserving(1, victim, one)]
-            frames.append(concluding(2, claimed(replace(outcome(), attempt_id=one))))
-            if at_once:
-                await wire.say(*frames)
-                for _ in frames:
-                    await wire.hear()
-            else:
-                await wire.say(frames[0])
-                assert (await wire.hear())[0] == Kind.NOTHING
-                await wire.say(frames[1])
-                assert (await wire.hear())[0] == Kind.REFUSED
-                assert notary.size == 0
+            await wire.say(reserving(1, victim, one))
+            assert (await wire.hear())[0] == Kind.NOTHING
+            await wire.say(concluding(2, claimed(replace(outcome(), attempt_id=one))))
+            assert (await wire.hear())[0] == Kind.REFUSED
+            assert notary.size == 0
         await notary.worker_gone(name)
         assert await has_room(notary, victim)
