@@ -17,6 +17,7 @@ from proxy.model import Event, Missed
 from proxy.receipt.terms import timestamp
 
 _KINDS: Final = 256
+"""Names that one event counts; more than a receipt has, for here the rare ones tell most."""
 _OTHERS: Final = "others"
 _MOST: Final = 2**53 - 1
 """What any reader of JSON can count, whatever a worker says."""
@@ -31,8 +32,7 @@ class Shedding:
         """So many more, by `<listener>:<reason>`."""
         for kind, count in counts.items():
             known = kind in self._counts or len(self._counts) < _KINDS
-            name = kind if known else _OTHERS
-            self._counts[name] = min(self._counts[name] + count, _MOST)
+            self._counts[kind if known else _OTHERS] += count
 
     def event(self, now: datetime) -> Event | None:
         """What is to be said of the time since the last event; None where there is nothing."""
@@ -74,6 +74,6 @@ def _event(kind: str, counts: Mapping[str, int], since: datetime, until: datetim
     details = {
         "since": timestamp(since),
         "until": timestamp(until),
-        "counts": {name: str(count) for name, count in sorted(counts.items())},
+        "counts": {name: str(min(count, _MOST)) for name, count in sorted(counts.items())},
     }
     return Event(kind, details)

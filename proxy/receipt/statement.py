@@ -12,9 +12,9 @@ Rules
   order and in the very octets that we write, and agree with the submission; so a worker that is no
   longer ours can forge neither place, time or log nor the attempt of another.
 - Compact JSON, keys in a fixed order: the same submission gives the same octets.
-- Counters that may pass 2^53 are strings. Maps hold at most 32 entries, and `others` counts what
-  the rest add up to. A statement is at most `MAX_STATEMENT` octets, whatever a peer puts into its
-  names: lists and maps are shortened until it is.
+- Counters that may pass 2^53 are strings. Maps of a receipt hold at most 32 entries, those of an
+  event 256, and `others` counts what the rest add up to. A statement is at most `MAX_STATEMENT`
+  octets, whatever a peer puts into its names: lists and maps are shortened until it is.
 - A content digest is the subject of `delivered` alone, so that a verifier that looks no further
   than the subject cannot take a refusal for a delivery. Every other verdict has the subject
   `<verdict>:<transfer id>`, whose digest is SHA-256 of that very name and reveals nothing.

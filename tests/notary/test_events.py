@@ -4,16 +4,18 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import orjson
 import pytest
 import trio
 import trio.testing
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from proxy.errors import CredentialError, LogFailure
-from proxy.model import Event, Verdict
+from proxy.model import Event, Missed, Verdict
 from proxy.notary import Notary
 from proxy.notary.folder import Folder
-from proxy.notary.shedding import Shedding
+from proxy.notary.frames import Kind, encode
+from proxy.notary.shedding import Missing, Shedding, missed_event
 from proxy.receipt import dsse, keychain
 from proxy.receipt.reading import Summary, summarise
 from tests.notary.disks import DyingDisk, FailingDisk
@@ -34,6 +36,7 @@ from tests.notary.samples import (
     statements,
     until,
 )
+from tests.notary.test_hostile_worker import wired
 
 BEGIN = Event("start", {"version": "1", "policySha256": "00" * 32, "workers": "1"})
 NEW_KEY = Ed25519PrivateKey.from_private_bytes(bytes([7]) * 32)
@@ -165,6 +168,36 @@ def test_kinds_without_end_are_counted_together() -> None:
     assert isinstance(counts, dict)
     assert len(counts) == 257
     assert sum(map(int, counts.values())) == 1000
+
+
+def test_no_count_is_more_than_any_reader_can_say() -> None:
+    shedding, missing, most = Shedding(START), Missing(), str(2**53 - 1)
+    for _ in range(2):
+        shedding.add({"ingest:untrusted": 2**63, "ingest:crowded": 1})
+        missing.add(Missed({"disk-full": 2**63, "log-unavailable": 1}, START, START))
+    shed, missed = shedding.event(START), missing.take()
+    assert shed is not None
+    assert missed is not None
+    assert shed.details["counts"] == {"ingest:crowded": "2", "ingest:untrusted": most}
+    assert missed_event(missed).details["counts"] == {"disk-full": most, "log-unavailable": "2"}
+
+
+async def test_many_kinds_and_counts_without_end_stand_in_the_log_as_one_event(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "log"
+    async with running(store) as notary, wired(notary) as wire:
+        for number in range(300):
+            await wire.say(encode(Kind.SHED, 0, orjson.dumps({f"{number:0>99}": 2**63})))
+        assert await wire.end() is None
+    [event] = statements(store)
+    assert event.event == "refused-handshakes"
+    assert event.details is not None
+    counts = event.details["counts"]
+    assert isinstance(counts, dict)
+    assert len(counts) == 257
+    assert set(counts.values()) == {str(2**53 - 1)}
+    audited(store)
 
 
 async def test_it_comes_by_itself_and_at_the_end(tmp_path: Path) -> None:
