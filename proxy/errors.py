@@ -99,7 +99,7 @@ ADVICE: Final[dict[str, str]] = {
     "internal": "Tell the gateway's operator, and name the instance; it may be sent again with the "
     "same Transfer-Id.",
     "method-refused": "Use another method.",
-    "upgrade-refused": "Send it as HTTP/1.1, without CONNECT and without Upgrade.",
+    "upgrade-refused": "Send it as an HTTP/1.1 request, without CONNECT and without WebSocket.",
     "answer-refused": "The receiver answered, and its answer is withheld; the receipt says whether "
     "it was delivered. Name the instance to the gateway's operator.",
     "upstream-unreachable": "Send it again later, with the same Transfer-Id; it did not arrive.",

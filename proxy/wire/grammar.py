@@ -13,7 +13,9 @@ could disagree about is not accepted at all. The rules, over RFC 9110 and RFC 91
    Transfer-Encoding, exactly `chunked`, on HTTP/1.1 only. Never both.
 5. Exactly one Host (HTTP/1.0 too), a name or an address with an optional port.
 6. Connection nominates no field that everybody is meant to read (`ESSENTIAL`).
-7. Trailers obey rule 3 and hold nothing that frames, routes, authenticates or describes content.
+7. Empty members of lists say nothing and are skipped, `MAX_EMPTY` of them in one list. Those that
+   frame a message (rule 4) are no lists here.
+8. Trailers obey rule 3 and hold nothing that frames, routes, authenticates or describes content.
 
     POST /orders?day=1 HTTP/1.1\r\n      method SP target SP version
     Host: gate.example:8443\r\n          field line
@@ -47,7 +49,10 @@ _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 _HOST = re.compile(
     rb"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,252}|\[([0-9A-Fa-f:.]{2,45})\])(?::([0-9]{1,5}))?"
 )
-_CONNECTION = re.compile(rb"[" + _TCHAR + rb"]++(?:[ \t]*+,[ \t]*+[" + _TCHAR + rb"]++)*+")
+_TOKEN = re.compile(rb"[" + _TCHAR + rb"]++")
+_LISTS = frozenset(b"connection expect te trailer upgrade".split())
+MAX_EMPTY: Final = 16
+"""Empty members of one list, over all its lines (RFC 9110 section 5.6.1.2: a reasonable number)."""
 
 ESSENTIAL: Final = frozenset(
     b"age authorization cache-control client-cert client-cert-chain cookie data-sensitivity date "
@@ -79,7 +84,9 @@ class TooLarge(Ungrammatical):
 def request_head(raw: bytes) -> Head:
     """Parse a whole request head, its blank line included.
 
-    Raises `Ungrammatical`, or `Refusal` ("upgrade-refused") for what asks for another protocol.
+    An Upgrade is ignored, as any server may (RFC 9110 section 7.8), and stays here; HTTP/1.0 has
+    none. Raises `Ungrammatical`, or `Refusal` ("upgrade-refused") for CONNECT and WebSocket, which
+    ask for nothing but a tunnel.
     """
     if raw.startswith(b"CONNECT "):
         raise Refusal("upgrade-refused", "the method is CONNECT")
@@ -89,11 +96,12 @@ def request_head(raw: bytes) -> Head:
     method, target, path, query, version = line.groups()
     headers = _with_plain_coding(_fields(raw, line.end(), len(raw) - 2))
     names = _require_unique(headers)
-    if b"upgrade" in names or b"http2-settings" in names:
-        raise Refusal("upgrade-refused", "the request asks for another protocol")
     _require_host(names)
-    options = _connection_options(headers)
+    lists = _lists(headers, names)
+    options = _connection_options(lists)
     framing = _framing(names, version)
+    if version == b"1.1" and any(map(_is_websocket, lists.get(b"upgrade", ()))):
+        raise Refusal("upgrade-refused", "the request asks for a WebSocket")
     return Head(
         method=method.decode("ascii"),
         target=target.decode("ascii"),
@@ -102,7 +110,7 @@ def request_head(raw: bytes) -> Head:
         headers=headers,
         framing=framing or Framing(length=0),
         http_version=version.decode("ascii"),
-        expect_continue=_expects_continue(headers, version) and framing not in (None, Framing(0)),
+        expect_continue=_expects_continue(lists, version) and framing not in (None, Framing(0)),
         keep_alive=version == b"1.1" and b"close" not in options,
     )
 
@@ -119,7 +127,7 @@ def answer_head(raw: bytes, method: str) -> AnswerHead:
     version, status, reason = line[1], int(line[2]), line[3]
     headers = _with_plain_coding(_fields(raw, line.end(), len(raw) - 2))
     names = _require_unique(headers)
-    options = _connection_options(headers)
+    options = _connection_options(_lists(headers, names))
     framing = _framing(names, version) or Framing()
     if status < 200 or status == 204:
         if framing not in (Framing(), Framing(length=0)):
@@ -223,21 +231,34 @@ def _require_host(names: dict[bytes, bytes]) -> None:
             raise Ungrammatical("Host is not a well-formed IPv6 address") from None
 
 
-def _connection_options(headers: Headers) -> set[bytes]:
-    options: set[bytes] = set()
-    for name, value in headers:
-        if name == b"connection":
-            if _CONNECTION.fullmatch(value) is None:
-                raise Ungrammatical("Connection is not a list of tokens")
-            options.update(option.strip(b" \t").lower() for option in value.split(b","))
+def _lists(headers: Headers, names: dict[bytes, bytes]) -> dict[bytes, list[bytes]]:
+    """The lists that are read here -> their members, in lower case; the empty ones are skipped."""
+    found: dict[bytes, list[bytes]] = {}
+    for wanted in _LISTS & names.keys():
+        every = [value.lower().split(b",") for name, value in headers if name == wanted]
+        members = [member.strip(b" \t") for line in every for member in line]
+        found[wanted] = [member for member in members if member]
+        if len(members) - len(found[wanted]) > MAX_EMPTY:
+            raise Ungrammatical(f"more than {MAX_EMPTY} empty members in a list")
+    return found
+
+
+def _is_websocket(protocol: bytes) -> bool:
+    return protocol.partition(b"/")[0].rstrip(b" \t") == b"websocket"
+
+
+def _connection_options(lists: dict[bytes, list[bytes]]) -> list[bytes]:
+    options = lists.get(b"connection", [])
+    if not all(map(_TOKEN.fullmatch, options)):
+        raise Ungrammatical("Connection is not a list of tokens")
     if any(map(is_essential, options)):
         raise Ungrammatical("Connection nominates a field that is meant for everybody")
     return options
 
 
-def _expects_continue(headers: Headers, version: bytes) -> bool:
+def _expects_continue(lists: dict[bytes, list[bytes]], version: bytes) -> bool:
     """HTTP/1.0 expectations are ignored, unknown ones refused (RFC 9110 section 10.1.1)."""
-    expected = [value.lower() for name, value in headers if name == b"expect"]
+    expected = lists.get(b"expect", [])
     if expected and version == b"1.1" and expected != [b"100-continue"]:
         raise Ungrammatical("Expect is not exactly 100-continue")
     return bool(expected) and version == b"1.1"

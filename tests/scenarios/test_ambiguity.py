@@ -44,6 +44,7 @@ def expected(gateway: Gateway) -> dict[str, tuple[str, str]]:
 
 
 Expected = dict[str, tuple[str, str]]
+OF_OTHER_PROTOCOLS = {b"upgrade", b"http2-settings", b"http2_settings"}
 
 
 def told(answer: Message, code: str) -> str:
@@ -110,6 +111,7 @@ def test_what_has_one_reading_reaches_the_upstream_as_one_message(
     reading = one_request(bytes(receiver.wire))
     assert reading.first[1].startswith(("/orders/1", "/files/1"))
     assert reading.first[0] in ("POST", "PUT", "GET")
+    assert {name for name, _ in reading.fields}.isdisjoint(OF_OTHER_PROTOCOLS)
 
 
 # --- from the upstream ---------------------------------------------------------------------------

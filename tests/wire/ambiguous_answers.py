@@ -188,7 +188,14 @@ ANSWERS: tuple[Row, ...] = tuple(
             MALFORMED,
         ),
         ("Connection nominates Content-Type", ok(b"Connection: Content-Type"), MALFORMED),
-        ("Connection is no list", ok(b"Connection: close,, te"), MALFORMED),
+        ("Connection is no list", ok(b"Connection: close te"), MALFORMED),
+        ("commas without bound", ok(b"Connection: close" + b"," * 17), MALFORMED),
+        (
+            "Connection nominates Content-Type behind a comma",
+            ok(b"Connection: ,Content-Type"),
+            MALFORMED,
+        ),
+        ("a comma behind chunked", ok(b"Transfer-Encoding: chunked,"), MALFORMED),
         (
             "100 and chunked",
             b"HTTP/1.1 100 Continue\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

@@ -47,12 +47,21 @@ DAMAGE = st.one_of(
 )
 
 
+LISTS = [
+    [],
+    [b"Connection: close\r\n"],
+    [b"CONNECTION: x, TE\r\n"],
+    [b"Connection: , close,,\r\n", b"TE: ,trailers,\r\n"],
+    [b"Connection: Upgrade, HTTP2-Settings\r\n", b"Upgrade: h2c\r\n", b"HTTP2-Settings: AA\r\n"],
+]
+
+
 @st.composite
 def field_lines(draw: st.DrawFn) -> bytes:
     lines = []
     for name, value in draw(st.lists(st.tuples(ORDINARY_NAMES, VALUES), max_size=5)):
         lines.append(name + b":" + draw(SPACE) + value + draw(SPACE) + b"\r\n")
-    lines += draw(st.sampled_from([[], [b"Connection: close\r\n"], [b"CONNECTION: x, TE\r\n"]]))
+    lines += draw(st.sampled_from(LISTS))
     return b"".join(draw(st.permutations(lines)))
 
 
@@ -80,7 +89,9 @@ def requests(draw: st.DrawFn) -> bytes:
     framing, body = draw(bodies(kinds))
     lines = [b"Host:" + draw(SPACE) + draw(HOSTS) + b"\r\n", framing, draw(field_lines())]
     if draw(st.booleans()):
-        lines.append(b"Expect: 100-Continue\r\n")
+        lines.append(
+            draw(st.sampled_from([b"Expect: 100-Continue\r\n", b"Expect: 100-continue,\r\n"]))
+        )
     head = f"{draw(METHODS)} {target} HTTP/{version}\r\n".encode()
     return head + b"".join(draw(st.permutations(lines))) + b"\r\n" + body
 
