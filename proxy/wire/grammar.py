@@ -66,7 +66,9 @@ _ONLY_ONCE = frozenset(b"authorization content-range content-type".split())
 _NOT_IN_TRAILERS = frozenset(
     b"authentication-info connection http2-settings keep-alive te upgrade".split()
 )
-_TRAILERS_OF_CONTENT = frozenset([b"content-digest"])
+_MAY_TRAIL = frozenset(b"client-cert client-cert-chain content-digest forwarded".split())
+"""Of the essential fields: one is verified, the others, and x-forwarded-*, are claims about who
+asks. Those end here (`crossing`), in a trailer as in a head."""
 
 
 class Ungrammatical(Exception):
@@ -146,13 +148,18 @@ def answer_head(raw: bytes, method: str) -> AnswerHead:
 
 
 def trailers(raw: bytes) -> Headers:
-    """Parse a whole trailer section, its blank line included. Raises `Ungrammatical`."""
+    """Parse a whole trailer section, its blank line included. Names count in every spelling
+    (`plain`). Raises `Ungrammatical`."""
     fields = _fields(raw, 0, len(raw) - 2)
     for written, _ in fields:
         name = plain(written)
-        if name in _NOT_IN_TRAILERS or (is_essential(name) and name not in _TRAILERS_OF_CONTENT):
+        if name in _NOT_IN_TRAILERS or (is_essential(name) and not _may_trail(name)):
             raise Ungrammatical("a trailer field that only a head may hold")
     return fields
+
+
+def _may_trail(name: bytes) -> bool:
+    return name in _MAY_TRAIL or name.startswith(b"x-forwarded-")
 
 
 def _fields(raw: bytes, start: int, end: int) -> Headers:

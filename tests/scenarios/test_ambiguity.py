@@ -112,6 +112,7 @@ def test_what_has_one_reading_reaches_the_upstream_as_one_message(
     assert reading.first[1].startswith(("/orders/1", "/files/1"))
     assert reading.first[0] in ("POST", "PUT", "GET")
     assert {name for name, _ in reading.fields}.isdisjoint(OF_OTHER_PROTOCOLS)
+    assert b"claimed" not in [value for _, value in (*reading.fields, *reading.trailers)]
 
 
 # --- from the upstream ---------------------------------------------------------------------------

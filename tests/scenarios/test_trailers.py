@@ -14,7 +14,7 @@ from tests.scenarios.receiver import OK, Exchange, Receiver
 from tests.scenarios.test_requests import digest_field
 
 BIG = bytes(range(256)) * 256
-NDJSON = "application/x-ndjson"
+NDJSON, JSON = "application/x-ndjson", "application/json"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
 UNSEEN = ["/files/1", "/raw/1"]
 """Held, and streamed."""
@@ -115,7 +115,8 @@ def test_a_digest_in_a_trailer_is_verified_and_travels_with_what_it_is_of(
     "line",
     ["Host: x", "Content-Length: 1", "Transfer-Encoding: chunked", "Content-Type: a/b",
      "Authorization: x", "Cookie: x", "Cache-Control: x", "If-Match: x", "Range: x", "TE: x",
-     "Transfer-Id: x", "Expect: x", "Trailer: x", "Connection: x", "Max-Forwards: 1"],
+     "Transfer-Id: x", "Expect: x", "Trailer: x", "Connection: x", "Max-Forwards: 1", "Via: x",
+     "Proxy-Authorization: x", "Content_Length: 1", "Data.Sensitivity: x"],
 )  # fmt: skip
 def test_what_only_a_head_may_hold_is_refused_behind_the_content(watch: Watch, line: str) -> None:
     with watch.gateway.connect() as client:
@@ -137,6 +138,25 @@ def test_what_would_be_acted_on_before_the_content_or_is_for_one_connection_ends
     with gateway.connect() as client:
         assert client.ask(sent).status == 200
     assert receiver.received[-1].trailers == [("x-kept", "yes")]
+
+
+CLAIMS = [
+    "Forwarded", "forwarded_", "X-Forwarded-For", "X_Forwarded_For", "x.forwarded.client.cert",
+    "X-Forwarded", "Client-Cert", "Client_Cert_Chain", "X_Real_IP", "True-Client-IP", "Remote_User",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [*UNSEEN, "/orders/1"])
+def test_a_claim_about_who_asks_ends_here_behind_the_content_in_every_spelling(
+    gateway: Gateway, receiver: Receiver, path: str
+) -> None:
+    lines = "".join(f"{name}: claimed\r\n" for name in [*CLAIMS, "X-Kept"]).encode()
+    sent = with_trailers(path, b"{}", lines, f"Trailer: {', '.join(CLAIMS)}, X-Kept", kind=JSON)
+    with gateway.connect() as client:
+        assert client.ask(sent).status == 200
+    came = receiver.received[-1]
+    assert came.trailers == [("x-kept", "claimed")]
+    assert came.value("trailer") == "X-Kept"
 
 
 # --- of answers ----------------------------------------------------------------------------------
@@ -188,6 +208,7 @@ def test_what_leads_past_the_gate_does_not_come_behind_an_answer_either(
     gateway: Gateway, receiver: Receiver
 ) -> None:
     trailers = b'Link: </.well-known/lockgate/receipts/0>; rel="receipt"\r\nAlt-Svc: h3\r\nA: b\r\n'
+    trailers += b"X_Forwarded_For: claimed\r\nForwarded: claimed\r\n"
     receiver.behave = partial(
         say, body=OK, trailers=trailers, fields=b"Content-Type: application/json\r\n"
     )

@@ -657,8 +657,6 @@ CONTENTS: tuple[Row, ...] = tuple(
                 "Expect",
                 "Range",
                 "Via",
-                "Forwarded",
-                "X-Forwarded-For",
                 "Transfer-Id",
                 "content_length",
                 "Transfer.Encoding",
@@ -753,6 +751,13 @@ ONE_READING: tuple[Row, ...] = tuple(
                 body=b"\r\n{}",
                 version=b"1.0",
             ),
+        ),
+        *(
+            (
+                f"{name} in the trailers",
+                chunked(b"2\r\n{}\r\n0\r\n%b: claimed\r\n\r\n" % name.encode()),
+            )
+            for name in ("Forwarded", "X-Forwarded-For", "X_Forwarded_For", "client.cert")
         ),
         *(
             (name, post(JSON, *lines, b"Content-Length: 2", body=b"\r\n{}", version=version))

@@ -85,10 +85,7 @@ FORBIDDEN = [
     "Range",
     "If-Match",
     "Location",
-    "Forwarded",
     "Via",
-    "Client-Cert",
-    "X-Forwarded-Client-Cert",
     "Transfer-Id",
     "Data-Sensitivity",
     "content-length",
@@ -96,7 +93,7 @@ FORBIDDEN = [
     "Content_Length",
     "Content.Length",
     "transfer~id",
-    "x_forwarded_client_cert",
+    "proxy_authorization",
 ]
 
 
