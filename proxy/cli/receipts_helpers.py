@@ -11,12 +11,11 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from proxy.errors import EvidenceError
 from proxy.receipt.audit import Crew
 from proxy.receipt.tiles import Loader
+from proxy.settings.files import load
 
 if TYPE_CHECKING:
     from proxy.notary.folder import Folder
@@ -47,17 +46,7 @@ def helpers(log: "Folder | Website", number: int | None = None) -> Iterator[Crew
 def _loader(log: "Folder | Website") -> Loader:
     from proxy.notary.website import Website
 
-    return partial(_read_site, log.url) if isinstance(log, Website) else partial(_read, log.path)
-
-
-def _read(folder: Path, name: str) -> bytes | None:
-    """As `Folder.load` reads it."""
-    try:
-        return (folder / name).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise EvidenceError(f"{name}: {error.strerror}") from None
+    return partial(_read_site, log.url) if isinstance(log, Website) else partial(load, log.path)
 
 
 @lru_cache(maxsize=1)

@@ -20,6 +20,7 @@ from proxy.receipt.strays import require_stray
 from proxy.receipt.tiles import ENTRIES, load_tile
 from proxy.receipt.vkey import Vkey
 from proxy.receipt.walk import Walk
+from proxy.settings import files
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,7 @@ class Folder:
 
     def load(self, name: str) -> bytes | None:
         """One file; None where there is none."""
-        try:
-            return (self.path / name).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise EvidenceError(f"{name}: {error.strerror}") from None
+        return files.load(self.path, name)
 
     def tiles(self) -> Iterator[str]:
         """Every file below `tile/`, in one and the same order; one folder in memory at a time."""

@@ -4,6 +4,7 @@ yaml12     YAML 1.2 core schema -> plain data and the line and column of everyth
 schema     the shape: what one value may be (`route` and `values` are parts of it)
 mistakes   collects mistakes; says in plain words what pydantic found
 address    binds and endpoints: text -> frozen value, or ValueError
+files      what need not be there: bytes, or None
 grammar    paths, patterns, networks, JSONPath, header names: accepted, or ValueError
 references single values and names, judged beside mistakes of shape
 check      what values may be together, and warnings

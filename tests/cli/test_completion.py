@@ -10,6 +10,7 @@ import pytest
 
 from proxy.cli import MODULES
 from proxy.cli.wording import lockgate
+from tests.cli.terminal import written
 from tests.cli.test_help import ALL
 
 SHELLS = ("bash", "zsh", "fish")
@@ -104,13 +105,7 @@ def test_the_tab_key_completes_in_an_interactive_shell(
     ) as process:  # fmt: skip
         os.close(theirs)
         os.write(terminal, typed.encode())
-        seen = b""
-        try:
-            while data := os.read(terminal, 65536):
-                seen += data
-        except OSError:
-            pass  # how a terminal ends
-        os.close(terminal)
+        seen = written(terminal)
         process.wait(30)
     assert b"ran:receive:" in seen, seen
     assert b"ran:receipts verify --receipt-key:" in seen, seen

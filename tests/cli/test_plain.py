@@ -9,6 +9,7 @@ import pytest
 
 from proxy.cli import MODULES
 from proxy.cli.wording import lockgate
+from tests.cli.terminal import written
 from tests.cli.test_help import ALL
 from tests.pki import write
 from tests.project.tree import ROOT
@@ -27,13 +28,7 @@ def on_a_terminal(words: list[str], folder: Path, **environment: str) -> bytes:
         env={**known, "TERM": "xterm-256color", "COLUMNS": "100", **environment},
     ) as process:
         os.close(theirs)
-        seen = b""
-        try:
-            while data := os.read(terminal, 65536):
-                seen += data
-        except OSError:
-            pass  # how a terminal ends
-        os.close(terminal)
+        seen = written(terminal)
         process.wait(60)
     return seen
 

@@ -25,6 +25,7 @@ from proxy.receipt import keychain, note
 from proxy.receipt.audit import audit
 from proxy.receipt.marks import Demand
 from proxy.receipt.vkey import ed25519_cosignature_vkey
+from tests.cli.terminal import written
 from tests.receipt.logs import (
     KEYS,
     NEXT_KEY,
@@ -223,13 +224,7 @@ def test_on_a_terminal_there_is_a_bar_unless_no_color_asks_for_plain_text(
         [*lockgate(), *words(store)], stdout=subprocess.PIPE, stderr=theirs, env=environment
     )
     os.close(theirs)
-    seen = b""
-    try:
-        while data := os.read(terminal, 65536):
-            seen += data
-    except OSError:
-        pass  # how a terminal ends
-    os.close(terminal)
+    seen = written(terminal)
     out, _ = ran.communicate(timeout=60)
     assert ran.returncode == 0
     assert b"600 entries" in out
