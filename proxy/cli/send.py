@@ -45,15 +45,21 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
             "lockgate send https://localhost:8443/orders/1 order.json \\\n"
             "    --cert certs/client.pem --key certs/client.key --trust certs/ca.pem \\\n"
             "    --receipts-key certs/receipts.pub",
-            "lockgate send http://localhost:8080/orders outbox --parallel 8 --receipts receipts",
+            "lockgate send http://gateway/orders outbox --unix-socket var/egress.sock \\\n"
+            "    --parallel 8 --receipts receipts",
         ),
     )
-    parser.add_argument("url", metavar="URL", help="https://, or http:// on loopback")
+    parser.add_argument(
+        "url", metavar="URL", help="https://, or http:// on loopback and to a unix socket"
+    )
     parser.add_argument("files", nargs="+", metavar="FILE", help="a file, a folder, or -")
     who = parser.add_argument_group("who")
     who.add_argument("--cert", type=Path, metavar="PEM", help="chain, leaf first")
     who.add_argument("--key", type=Path, metavar="PEM")
     who.add_argument("--trust", type=Path, metavar="PEM", help="authorities of the server")
+    who.add_argument(
+        "--unix-socket", type=Path, metavar="PATH", help="of a sidecar: goes there, whatever host"
+    )
     who.add_argument("--server-name", metavar="NAME", help="what its certificate must bear")
     who.add_argument("--pin", action="append", metavar="sha256:…", help="its key; repeat")
     _register_what(parser)
@@ -146,7 +152,7 @@ def _code(crew: Crew, *, complete: bool) -> int:
 
 def _ways(arguments: argparse.Namespace) -> tuple[Ways, Pool]:
     """The arguments, read and checked. Raises UsageError, CredentialError, EvidenceError."""
-    place = parse_url(arguments.url)
+    place = parse_url(arguments.url, arguments.unix_socket)
     identity = Identity(
         certificate=_read(arguments.cert),
         key=_read(arguments.key),

@@ -49,12 +49,16 @@ async def upload(
     content: Payload,
     progress: Progress,
     on_early: Callable[[int], None],
+    host: str | None = None,
 ) -> Answer:
-    """Send a file and read the answer. Raises UpstreamFailure, and Refusal `overloaded`."""
+    """Send a file and read the answer. Raises UpstreamFailure, and Refusal `overloaded`.
+
+    `host` is what Host says; None: what is connected to.
+    """
     connection = await pool.acquire("")
     complete = False
     try:
-        headers = [(b"host", connection.endpoint.authority.encode()), *fields]
+        headers = [_host(connection, host), *fields]
         framing = Framing(length=content.size)
         exchange = _Exchange(connection, pool.answer_timeout, on_early)
         head = await exchange.run(method, target, headers, framing, content, progress)
@@ -65,13 +69,12 @@ async def upload(
         pool.give_back(connection, complete=complete)
 
 
-async def fetch(pool: Pool, target: str, limit: int = 2**20) -> Answer:
+async def fetch(pool: Pool, target: str, limit: int = 2**20, *, host: str | None = None) -> Answer:
     """GET `target`, and keep up to `limit` octets. Raises UpstreamFailure."""
     connection = await pool.acquire("")
     complete = False
     try:
-        host = (b"host", connection.endpoint.authority.encode())
-        await connection.send_whole("GET", target, [host], b"")
+        await connection.send_whole("GET", target, [_host(connection, host)], b"")
         head = None
         with trio.move_on_after(pool.answer_timeout):
             head = await connection.head()
@@ -82,6 +85,10 @@ async def fetch(pool: Pool, target: str, limit: int = 2**20) -> Answer:
         return answer
     finally:
         pool.give_back(connection, complete=complete)
+
+
+def _host(connection: Outbound, said: str | None) -> tuple[bytes, bytes]:
+    return b"host", (said or connection.endpoint.authority).encode()
 
 
 async def _whole(

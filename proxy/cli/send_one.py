@@ -1,5 +1,6 @@
 """One file of `lockgate send`, from its digest to its receipt: as many attempts as are worth it."""
 
+import os
 import time
 import uuid
 from collections.abc import Callable
@@ -96,8 +97,8 @@ class Sender:
         ways = self._ways
         if ways.id is not None or ways.secret is None:
             return ways.id or str(uuid.uuid4())
-        where = (ways.method, ways.place.origin, item.target)
-        parts = (*(text.encode() for text in where), item.identity, content.sha256)
+        where = (ways.method, *ways.place.identity, item.target)
+        parts = (*(os.fsencode(text) for text in where), item.identity, content.sha256)
         return transfer_id(ways.secret, *parts)
 
     async def _attempts(self, result: Result, keeping: Keeping | None) -> None:
@@ -122,6 +123,7 @@ class Sender:
                 content,
                 self._on_sent(result),
                 self._on_early(result),
+                ways.place.host,
             )
         except (UpstreamFailure, Refusal) as failure:
             result.failure = failure
@@ -164,7 +166,7 @@ class Sender:
         found = receipts(answer)
         if not found:
             where = link(answer)
-            fetched = await fetch(self._pool, where) if where is not None else None
+            fetched = await self._fetch(where) if where is not None else None
             if fetched is None or fetched.status != 200:
                 raise EvidenceError("no receipt came with the answer")
             found = (fetched.body,)
@@ -175,6 +177,9 @@ class Sender:
         result.evidence = await trio.to_thread.run_sync(
             partial(require_evidence, found[-1], answer, sent, ways.public_key)
         )
+
+    async def _fetch(self, where: str) -> Answer:
+        return await fetch(self._pool, where, host=self._ways.place.host)
 
 
 def _keep(keeping: Keeping, result: Result) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from proxy.edge.outbound import Pool
 from proxy.errors import TlsFailure
 from proxy.observe.metrics import Metrics
+from proxy.settings.address import parse_endpoint
 from proxy.settings.schema import Tls, Upstream
 from proxy.tls.context import client_context
 from proxy.tls.credentials import load_credentials
@@ -32,6 +33,27 @@ class Place:
 
     origin: str
     target: str
+    socket: Path | None = None
+    """The unix socket that stands for `origin`, which then is no more than what is asked for."""
+
+    @property
+    def endpoint(self) -> str:
+        """What is connected to."""
+        return self.origin if self.socket is None else f"unix:{self.socket}"
+
+    @property
+    def host(self) -> str | None:
+        """For `Host`, where the endpoint has none (RFC 9110, section 7.2)."""
+        if self.socket is None:
+            return None
+        return self.origin.removeprefix("http://").removesuffix(":80")
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What tells the server from others, wherever it is called from."""
+        if self.socket is None:
+            return (self.origin,)
+        return f"unix:{os.path.realpath(self.socket)}", self.origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +81,11 @@ class Payload:
         return _open(self.path, follow=self.follow)
 
 
-def parse_url(url: str) -> Place:
-    """Read https://HOST[:PORT]/PATH, or http:// on loopback. Raises UsageError."""
+def parse_url(url: str, socket: Path | None = None) -> Place:
+    """Read https://HOST[:PORT]/PATH, or http:// on loopback, or to whom `socket` leads.
+
+    Raises UsageError.
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -68,15 +93,28 @@ def parse_url(url: str) -> Place:
         raise UsageError("the URL cannot be read") from None
     if parts.scheme not in ("https", "http") or not host:
         raise UsageError("expected a URL such as https://gateway.example:8443/orders/1")
-    if parts.scheme == "http" and host not in _LOOPBACK:
-        raise UsageError("http:// is for loopback only; use https://")
+    if socket is not None and parts.scheme != "http":
+        raise UsageError("--unix-socket takes http://: it leads to nobody beyond this machine")
+    if socket is None and parts.scheme == "http" and host not in _LOOPBACK:
+        raise UsageError("http:// is for loopback and --unix-socket only; use https://")
     if parts.username is not None or parts.fragment:
         raise UsageError("a user name or a fragment has no place in this URL")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not _TARGET.fullmatch(target):
         raise UsageError("percent-encode the path: it holds characters that a URL may not")
     shown = f"[{host}]" if ":" in host else host
-    return Place(f"{parts.scheme}://{shown}" + (f":{port}" if port else ""), target)
+    place = Place(f"{parts.scheme}://{shown}" + (f":{port}" if port else ""), target, socket)
+    if socket is not None:
+        _require_socket(socket, f"{place.host}")
+    return place
+
+
+def _require_socket(path: Path, host: str) -> None:
+    try:
+        parse_endpoint(f"unix:{path}")
+        parse_endpoint(f"https://{host}")  # any host may be asked for, in the same words
+    except ValueError as error:
+        raise UsageError(f"--unix-socket: {error}") from None
 
 
 def payload(path: Path, *, follow: bool = True) -> Payload:
@@ -116,5 +154,5 @@ def connect(place: Place, identity: Identity) -> Pool:
             Engine(context, server_name=identity.server_name or host)
         except (ValueError, TlsFailure):
             raise UsageError("the server's name is no DNS name in ASCII, and no address") from None
-    settings = Upstream(zone="there", endpoints=[place.origin], server_name=identity.server_name)
+    settings = Upstream(zone="there", endpoints=[place.endpoint], server_name=identity.server_name)
     return Pool("server", settings, Path(), context, lambda peer: True, Metrics())

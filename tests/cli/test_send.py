@@ -256,6 +256,10 @@ def test_an_answer_without_a_receipt_is_no_proof_unless_none_is_wanted(
     [
         ["https://gate.example/%zz\u00e9", "FILE"],
         ["http://gate.example/", "FILE"],
+        ["https://gate.example/", "FILE", "--trust", "CA", "--unix-socket", "x.sock"],
+        ["http://gate example/", "FILE", "--unix-socket", "x.sock"],
+        ["http://gate.example/", "FILE", "--unix-socket", "//x.sock"],
+        ["http://gate.example/", "FILE", "--unix-socket", "x" * 108],
         ["ftp://gate.example/", "FILE"],
         ["https://u@gate.example/", "FILE"],
         ["https://gate.example:99999/", "FILE"],

@@ -2,9 +2,6 @@
 
 import os
 import socket
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,29 +52,6 @@ def own_receipt_key(config: Config, folder: Path) -> Path:
     public.write_bytes(public_pem(key))
     config["receipts"]["key"] = f"file:{private}"
     return public
-
-
-@contextmanager
-def on_loopback(gateway: Gateway, name: str = "egress.sock") -> Iterator[str]:
-    """A URL by which one connection reaches the sidecar's socket, as `socat` would make it."""
-    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(2) as pumps:
-        server.settimeout(60)
-
-        def pump(source: socket.socket, target: socket.socket) -> None:
-            while octets := source.recv(65536):
-                target.sendall(octets)
-            target.shutdown(socket.SHUT_WR)
-
-        def carry() -> None:
-            near, _ = server.accept()
-            with near, by_unix(gateway, name).sock as far:
-                back = pumps.submit(pump, far, near)
-                pump(near, far)
-                back.result(60)
-
-        done = pumps.submit(carry)
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        done.result(60)
 
 
 def by_unix(gateway: Gateway, name: str = "egress.sock") -> Client:

@@ -1,76 +1,23 @@
 """The example configurations together: application, sidecar, gateway, sidecar, receiver."""
 
-import io
-import os
 import shlex
 import subprocess
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from proxy.cli import main
 from tests.project.tree import ROOT
+from tests.scenarios.chains import MASKED, ORDER, Chain, flags, order, start_chain, verify
 from tests.scenarios.client import request
 from tests.scenarios.conftest import StartGateway, StartReceiver
-from tests.scenarios.gateway import Gateway, lockgate
-from tests.scenarios.hops import by_unix, example, on_loopback, own_receipt_key
-from tests.scenarios.message import Message
-from tests.scenarios.policy import SSN
+from tests.scenarios.gateway import lockgate
 from tests.scenarios.proof import sha256
-from tests.scenarios.receiver import Exchange, Receiver
+from tests.scenarios.receiver import Exchange
 
-ORDER = b'{"order":7,"customer":{"ssn":"' + SSN.encode() + b'"}}'
-MASKED = ORDER.replace(SSN.encode(), b"[REDACTED]")
 VIA = ["1.1 sidecar", "1.1 gateway", "1.1 sidecar-b"]
 
 pytestmark = pytest.mark.parametrize("workers", [1], ids=["as-they-stand"], indirect=True)
-
-
-class Done(NamedTuple):
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def verify(*words: str | Path) -> Done:
-    """`lockgate receipts verify --chain`, in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = main(["receipts", "verify", *map(str, words), "--chain"])
-    return Done(code, out.getvalue(), err.getvalue())
-
-
-def flags(name: str, values: Sequence[Path]) -> list[str | Path]:
-    return [word for value in values for word in (name, value)]
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Three processes, each with a log and a receipt key of its own, and who is at the end."""
-
-    hops: list[Gateway]
-    keys: list[Path]
-    certificates: list[Path]
-    receiver: Receiver
-    folder: Path
-
-    def ask(self, octets: bytes) -> Message:
-        """What the application sends to its sidecar."""
-        with by_unix(self.hops[0]) as application:
-            return application.ask(octets)
-
-    def verify(self, answer: Message, *words: str | Path) -> Done:
-        """`receipts verify --chain` of the answer's head, with the key of every hop."""
-        saved = self.folder / "answer.headers"
-        saved.write_bytes(answer.raw_head)
-        words += (*flags("--key", self.keys), *flags("--certificate", self.certificates))
-        return verify(saved, *words)
 
 
 @pytest.fixture(scope="module")
@@ -80,32 +27,7 @@ def chain(
     parties: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Chain:
-    """The second sidecar is the receiver's: its certificate, and a name and a log of its own."""
-    receiver, folder = start_receiver(None), tmp_path_factory.mktemp("chain")
-    theirs = example("sidecar", parties, application=receiver.endpoint)
-    theirs |= {"name": "sidecar-b"}
-    theirs["identity"] |= {
-        "certificate": f"file:{parties / 'receiver.pem'}",
-        "key": f"file:{parties / 'receiver.key'}",
-    }
-    theirs["receipts"]["origin"] += "-b"
-    keys = [own_receipt_key(theirs, tmp_path_factory.mktemp("keys"))]
-    last = start_gateway(theirs)
-    host, port = last.address("ingress")
-    middle = example("gateway", parties, receiver=f"https://{host}:{port}")
-    keys.insert(0, own_receipt_key(middle, tmp_path_factory.mktemp("keys")))
-    gateway = start_gateway(middle)
-    host, port = gateway.address("ingest")
-    ours = example("sidecar", parties, gateway=f"https://{host}:{port}")
-    keys.insert(0, own_receipt_key(ours, tmp_path_factory.mktemp("keys")))
-    hops = [start_gateway(ours), gateway, last]
-    names = ("gateway", "gateway", "receiver")
-    return Chain(hops, keys, [parties / f"{name}.pem" for name in names], receiver, folder)
-
-
-def order(*fields: str, body: bytes = ORDER) -> bytes:
-    transfer_id = f"Transfer-Id: {os.urandom(4).hex()}-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
-    return request("/orders/7", body, transfer_id, *fields)
+    return start_chain(start_gateway, start_receiver, parties, tmp_path_factory.mktemp)
 
 
 def test_the_receipts_of_all_hops_come_back_in_one_list_and_belong_together(
@@ -161,9 +83,8 @@ def test_what_send_saved_of_all_gateways_is_verified_by_the_command_of_its_page(
 ) -> None:
     file = tmp_path / "order.json"
     file.write_bytes(ORDER)
-    with on_loopback(chain.hops[0]) as url:
-        words = ("--new", "--receipts-key", chain.keys[0])
-        sent = lockgate("send", f"{url}/orders/7", file, *words)
+    words = ("--new", "--receipts-key", chain.keys[0])
+    sent = chain.send(file, *words)
     assert sent.returncode == 0, sent.stdout + sent.stderr
     assert "2 more by gateways further on, not verified" in sent.stdout
     headers = tmp_path / "order.json.receipt.headers"

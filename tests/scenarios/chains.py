@@ -1,0 +1,107 @@
+"""The chain of the example configurations: application, sidecar, gateway, sidecar, receiver."""
+
+import io
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from proxy.cli import main
+from tests.project.tree import ROOT
+from tests.scenarios.client import request
+from tests.scenarios.conftest import StartGateway, StartReceiver
+from tests.scenarios.gateway import Gateway, lockgate
+from tests.scenarios.hops import by_unix, example, own_receipt_key
+from tests.scenarios.message import Message
+from tests.scenarios.policy import SSN
+from tests.scenarios.receiver import Receiver
+
+ORDER = b'{"order":7,"customer":{"ssn":"' + SSN.encode() + b'"}}'
+MASKED = ORDER.replace(SSN.encode(), b"[REDACTED]")
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def verify(*words: str | Path) -> Done:
+    """`lockgate receipts verify --chain`, in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main(["receipts", "verify", *map(str, words), "--chain"])
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def flags(name: str, values: Sequence[Path]) -> list[str | Path]:
+    return [word for value in values for word in (name, value)]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Three processes, each with a log and a receipt key of its own, and who is at the end."""
+
+    hops: list[Gateway]
+    keys: list[Path]
+    certificates: list[Path]
+    receiver: Receiver
+    folder: Path
+
+    def ask(self, octets: bytes) -> Message:
+        """What the application sends to its sidecar."""
+        with by_unix(self.hops[0]) as application:
+            return application.ask(octets)
+
+    def send(self, file: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        """`lockgate send` to the sidecar's socket, as its page has it."""
+        page = (ROOT / "docs" / "sending.md").read_text()
+        (line,) = [line for line in page.splitlines() if "--unix-socket var" in line]
+        places = {"order.json": file, "var/egress.sock": self.hops[0].folder / "egress.sock"}
+        return lockgate(*(places.get(word, word) for word in line.split()[1:]), *words)
+
+    def verify(self, answer: Message, *words: str | Path) -> Done:
+        """`receipts verify --chain` of the answer's head, with the key of every hop."""
+        saved = self.folder / "answer.headers"
+        saved.write_bytes(answer.raw_head)
+        words += (*flags("--key", self.keys), *flags("--certificate", self.certificates))
+        return verify(saved, *words)
+
+
+def start_chain(
+    start_gateway: StartGateway,
+    start_receiver: StartReceiver,
+    parties: Path,
+    make: Callable[[str], Path],
+) -> Chain:
+    """The second sidecar is the receiver's: its certificate, and a name and a log of its own."""
+    receiver, folder = start_receiver(None), make("chain")
+    theirs = example("sidecar", parties, application=receiver.endpoint)
+    theirs |= {"name": "sidecar-b"}
+    theirs["identity"] |= {
+        "certificate": f"file:{parties / 'receiver.pem'}",
+        "key": f"file:{parties / 'receiver.key'}",
+    }
+    theirs["receipts"]["origin"] += "-b"
+    keys = [own_receipt_key(theirs, make("keys"))]
+    last = start_gateway(theirs)
+    host, port = last.address("ingress")
+    middle = example("gateway", parties, receiver=f"https://{host}:{port}")
+    keys.insert(0, own_receipt_key(middle, make("keys")))
+    gateway = start_gateway(middle)
+    host, port = gateway.address("ingest")
+    ours = example("sidecar", parties, gateway=f"https://{host}:{port}")
+    keys.insert(0, own_receipt_key(ours, make("keys")))
+    hops = [start_gateway(ours), gateway, last]
+    names = ("gateway", "gateway", "receiver")
+    return Chain(hops, keys, [parties / f"{name}.pem" for name in names], receiver, folder)
+
+
+def order(*fields: str, body: bytes = ORDER) -> bytes:
+    transfer_id = f"Transfer-Id: {os.urandom(4).hex()}-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+    return request("/orders/7", body, transfer_id, *fields)

@@ -1,0 +1,83 @@
+"""`lockgate send` speaks to the unix socket of a sidecar, as it does to a port."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.chains import ORDER, Chain, start_chain
+from tests.scenarios.conftest import StartGateway, StartReceiver
+from tests.scenarios.gateway import lockgate
+from tests.scenarios.receiver import Exchange
+
+ALONE = pytest.mark.parametrize("workers", [1], ids=["as-they-stand"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def chain(
+    start_gateway: StartGateway,
+    start_receiver: StartReceiver,
+    parties: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Chain:
+    return start_chain(start_gateway, start_receiver, parties, tmp_path_factory.mktemp)
+
+
+@ALONE
+def test_send_speaks_to_the_socket_of_a_sidecar_for_all_files_at_once(
+    chain: Chain, tmp_path: Path
+) -> None:
+    (outbox := tmp_path / "outbox").mkdir()
+    for number in range(6):
+        (outbox / f"{number}.json").write_bytes(ORDER)
+    before = len(chain.receiver.received)
+    sent = chain.send(outbox, "--parallel", "3", "--receipts", tmp_path / "kept")
+    assert sent.returncode == 0, sent.stdout + sent.stderr
+    assert len(chain.receiver.received) == before + 6
+    assert len(list((tmp_path / "kept").glob("*.receipt.json"))) == 6
+    again = chain.send(outbox, "--receipts", tmp_path / "kept")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert len(chain.receiver.received) == before + 6
+
+
+@ALONE
+def test_send_fetches_a_receipt_behind_a_link_through_the_socket(
+    chain: Chain, tmp_path: Path
+) -> None:
+    (file := tmp_path / "order.json").write_bytes(ORDER)
+    long = b'{"note":"' + b"x" * 2 * 2**20 + b'"}'
+    chain.receiver.behave = lambda exchange: exchange.answer(200, long)
+    try:
+        sent = chain.send(file, "--new", "--receipts-key", chain.keys[0])
+    finally:
+        chain.receiver.behave = Exchange.answer
+    assert sent.returncode == 0, sent.stdout + sent.stderr
+    assert "verified, signed by" in sent.stdout
+    assert "further on" not in sent.stdout, "behind a link there is one receipt, not a list"
+
+
+def test_the_host_of_the_url_is_asked_for_behind_a_socket(
+    start_receiver: StartReceiver, tmp_path: Path
+) -> None:
+    (file := tmp_path / "order.json").write_bytes(ORDER)
+    path = tmp_path / "its.sock"
+    receiver = start_receiver(None, path)
+    for url in ("http://gateway/orders/7?x=y", "http://[::1]:81/orders/7?x=y"):
+        words = ("--unix-socket", path, "--no-receipt")
+        assert lockgate("send", url, file, *words).returncode == 0
+        got = receiver.received[-1]
+        assert got.values("host") == [url.split("/")[2]]
+        assert got.first.split()[1] == "/orders/7?x=y"
+    ids = [got.value("transfer-id") for got in receiver.received]
+    (other := tmp_path / "other.sock").symlink_to(path)
+    lockgate("send", url, file, "--unix-socket", other, "--no-receipt")
+    assert receiver.received[-1].value("transfer-id") == ids[-1], "another name of the same socket"
+    assert ids[0] != ids[1]
+
+
+def test_a_socket_where_nobody_listens_is_told_by_its_name(tmp_path: Path) -> None:
+    (file := tmp_path / "order.json").write_bytes(ORDER)
+    nobody = tmp_path / "nobody.sock"
+    words = ("--unix-socket", nobody, "--retries", "0")
+    sent = lockgate("send", "http://gateway/orders/7", file, *words)
+    assert sent.returncode == 1
+    assert f"unix:{nobody}" in sent.stdout + sent.stderr
