@@ -1,15 +1,17 @@
-"""Clients that are programs of their own: curl, wget, ab, and fetch in Node."""
+"""Clients that are programs of their own: curl, wget, ab, and in Node fetch and https.request."""
 
 import base64
 import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from tests.scenarios.clients.senders import Ask, Place, answer, program
 from tests.scenarios.message import Fields, Message
 
 FETCH = Path(__file__).with_name("fetch.mjs")
+REQUEST = Path(__file__).with_name("ask.mjs")
 
 
 def _run(
@@ -115,19 +117,40 @@ def send_by_ab(place: Place, ask: Ask, times: int) -> list[Message]:
     return answers
 
 
-# --- fetch ---------------------------------------------------------------------------------------
+# --- Node ----------------------------------------------------------------------------------------
 
 
-def send_by_fetch(place: Place, ask: Ask, times: int) -> list[Message]:
+def _in_node(script: Path, place: Place, ask: Ask, times: int, **more: object) -> Any:
     task = {
         "cert": str(place.certificate), "key": str(place.key), "ca": str(place.trust),
         "url": place.url + ask.path, "method": ask.method, "headers": ask.fields,
         "body": None if ask.body is None else str(_body_file(place, ask)),
-        "chunked": ask.chunked, "times": times,
-    }  # fmt: skip
-    done = _run([program("node"), FETCH, json.dumps(task)])
+        "chunked": ask.chunked, "expect": ask.expect, "times": times,
+    } | more  # fmt: skip
+    done = _run([program("node"), script, json.dumps(task)])
     assert not done.stderr, done.stderr.decode()
-    return [
-        answer(got["status"], list(map(tuple, got["headers"])), base64.b64decode(got["body"]))
-        for got in json.loads(done.stdout)
-    ]
+    return json.loads(done.stdout)
+
+
+def send_by_fetch(place: Place, ask: Ask, times: int) -> list[Message]:
+    return list(map(_from_node, _in_node(FETCH, place, ask, times)))
+
+
+def send_by_node(place: Place, ask: Ask, times: int) -> list[Message]:
+    return list(map(_from_node, ask_by_node(place, ask, times)))
+
+
+def ask_by_node(
+    place: Place, ask: Ask, times: int, trailers: dict[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """https.request: status, headers, body (base64), interim answers and trailers of each."""
+    announced = {"Trailer": ", ".join(trailers)} if trailers else {}
+    headers = ask.fields | announced
+    found: list[dict[str, Any]] = _in_node(
+        REQUEST, place, ask, times, trailers=trailers, headers=headers
+    )
+    return found
+
+
+def _from_node(got: dict[str, Any]) -> Message:
+    return answer(got["status"], list(map(tuple, got["headers"])), base64.b64decode(got["body"]))

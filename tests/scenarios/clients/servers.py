@@ -1,4 +1,4 @@
-"""Servers of the field as upstreams: nginx and uvicorn. Each demands our certificate."""
+"""Servers of the field as upstreams: nginx, uvicorn and Node. Each demands our certificate."""
 
 import socket
 import subprocess
@@ -73,6 +73,15 @@ def uvicorn(folder: Path, pki: Path, keep_alive: int) -> Iterator[int]:
         "--ssl-ca-certs", str(pki / "ca.pem"), "--ssl-cert-reqs", "2", "--log-level", "warning",
     ]  # fmt: skip
     with _running(command, folder / f"uvicorn-{port}.out", port):
+        yield port
+
+
+@contextmanager
+def node(folder: Path, pki: Path) -> Iterator[int]:
+    """Port of a server of Node's own, from the script beside this file."""
+    port = _free_port()
+    script = Path(__file__).with_name("site.mjs")
+    with _running([program("node"), str(script), str(port), str(pki)], folder / "node.out", port):
         yield port
 
 

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from proxy.receipt.header import parse_items
-from tests.scenarios.clients.commands import send_by_ab, send_by_curl, send_by_fetch, send_by_wget
+from tests.scenarios.clients.commands import (
+    send_by_ab,
+    send_by_curl,
+    send_by_fetch,
+    send_by_node,
+    send_by_wget,
+)
 from tests.scenarios.clients.libraries import (
     send_by_aiohttp,
     send_by_http_client,
@@ -30,6 +36,7 @@ SENDERS = [
     Sender("httpx", send_by_httpx),
     Sender("aiohttp", send_by_aiohttp, expects=True),
     Sender("fetch", send_by_fetch),
+    Sender("https.request", send_by_node, expects=True),
 ]
 EVERY = pytest.mark.parametrize("sender", SENDERS, ids=lambda sender: sender.name)
 WITH_CHUNKS = pytest.mark.parametrize(

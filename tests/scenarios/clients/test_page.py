@@ -37,7 +37,7 @@ def run(words: list[str], folder: Path) -> None:
 
 
 def test_the_page_has_an_example_for_every_client() -> None:
-    assert len(BLOCKS) == 8
+    assert len(BLOCKS) == 9
 
 
 @pytest.mark.parametrize(("name", "language", "text"), BLOCKS, ids=[name for name, *_ in BLOCKS])
