@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.chains import ORDER, Chain, start_chain
+from tests.scenarios.chains import ORDER, Chain, order, start_chain
 from tests.scenarios.conftest import StartGateway, StartReceiver
 from tests.scenarios.gateway import lockgate
-from tests.scenarios.receiver import Exchange
+from tests.scenarios.hops import by_unix, example
 
 ALONE = pytest.mark.parametrize("workers", [1], ids=["as-they-stand"], indirect=True)
 
@@ -41,18 +41,22 @@ def test_send_speaks_to_the_socket_of_a_sidecar_for_all_files_at_once(
 
 @ALONE
 def test_send_fetches_a_receipt_behind_a_link_through_the_socket(
-    chain: Chain, tmp_path: Path
+    start_gateway: StartGateway, start_receiver: StartReceiver, parties: Path, tmp_path: Path
 ) -> None:
+    receiver = start_receiver("gateway")
+    long, kind = b'{"note":"long"}\n' * 1000, "application/x-ndjson"
+    receiver.behave = lambda exchange: exchange.answer(200, long, kind=kind)
+    config = example("sidecar", parties, gateway=receiver.endpoint)
+    config["routes"][0] |= {"limits": {"hold": "1KiB"}, "receipt": "header"}
+    sidecar = start_gateway(config)
     (file := tmp_path / "order.json").write_bytes(ORDER)
-    long = b'{"note":"' + b"x" * 2 * 2**20 + b'"}'
-    chain.receiver.behave = lambda exchange: exchange.answer(200, long)
-    try:
-        sent = chain.send(file, "--new", "--receipts-key", chain.keys[0])
-    finally:
-        chain.receiver.behave = Exchange.answer
+    words = ("--unix-socket", sidecar.folder / "egress.sock")
+    with by_unix(sidecar) as application:
+        answer = application.ask(order())
+    assert (answer.receipts(), len(answer.values("link"))) == ([], 1)
+    sent = lockgate("send", "http://gateway/orders/7", file, *words)
     assert sent.returncode == 0, sent.stdout + sent.stderr
-    assert "verified, signed by" in sent.stdout
-    assert "further on" not in sent.stdout, "behind a link there is one receipt, not a list"
+    assert "it is about exactly this file" in sent.stdout
 
 
 def test_the_host_of_the_url_is_asked_for_behind_a_socket(
