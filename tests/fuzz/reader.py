@@ -1,16 +1,22 @@
 """The upstream of the fuzzed gateway: it reads every message twice, and says where readings differ.
 
 h11 says where a message ends; then llhttp gets the same octets, and nothing may be behind them,
-because the gateway sends no request before it has the answer to the one before.
+because the gateway sends no request before it has the answer to the one before. What came through
+the route that masks must parse, hold no secret, and match the digest that the gateway made of it.
 """
 
+import base64
+import hashlib
+import json
 import socket
 import threading
 
 import h11
 
-from tests.fuzz.senders import answer_to
-from tests.wire.readings import TwoReadings, one_request
+from tests.fuzz.senders import answer_to, is_masked
+from tests.wire.readings import Reading, TwoReadings, one_request
+
+DIGEST = b"content-digest"
 
 
 class Upstream:
@@ -19,7 +25,7 @@ class Upstream:
     def __init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._lock = threading.Lock()
-        self.messages = self.broken = 0
+        self.messages = self.masked = self.broken = 0
         self.ids: set[str] = set()
         self.found: list[str] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -72,12 +78,33 @@ class Upstream:
     def _judge(self, data: bytes) -> bytes:
         reading = one_request(data)
         ids = [value.decode() for name, value in reading.fields if name == b"transfer-id"]
+        masked = is_masked(reading.first[1])
+        if masked:
+            _require_masked(reading)
         with self._lock:
             self.messages += 1
+            self.masked += masked and bool(reading.body)
             if len(ids) != 1 or ids[0] in self.ids:
                 raise TwoReadings(f"not one transfer: {ids} {data!r}")
             self.ids.add(ids[0])
         return _fitting(reading.first[0], answer_to(reading.first[1]))
+
+
+def _require_masked(reading: Reading) -> None:
+    for text in reading.body.splitlines():
+        try:
+            json.loads(text, object_pairs_hook=_require_no_secret)
+        except ValueError:
+            raise TwoReadings(f"no document: {reading}") from None
+    told = [value for name, value in (*reading.fields, *reading.trailers) if name == DIGEST]
+    made = base64.b64encode(hashlib.sha256(reading.body).digest())
+    if reading.body and told != [b"sha-256=:%b:" % made]:
+        raise TwoReadings(f"another digest: {reading}")
+
+
+def _require_no_secret(pairs: list[tuple[str, object]]) -> None:
+    if dict(pairs).get("secret") not in (None, "[REDACTED]") or len(dict(pairs)) < len(pairs):
+        raise TwoReadings(f"a secret, or a key twice: {pairs}")
 
 
 def _fitting(method: str, answer: bytes) -> bytes:

@@ -3,8 +3,8 @@
     python -m tests.fuzz --requests 100000 --seed 7
     python -m tests.fuzz --seed 7 --only 1234        one conversation again, with its octets
 
-It must not crash, hang, lose an answer that is due, or a verdict; and no message that the upstream
-gets may have two readings.
+It must not crash, hang, lose an answer that is due, or a verdict; no message that the upstream gets
+may have two readings; and of what a route masks, nothing may reach the other side.
 """
 
 import contextlib
@@ -20,11 +20,12 @@ import h11
 from OpenSSL import SSL
 
 from tests.fuzz.reader import Upstream
-from tests.fuzz.senders import Conversation
+from tests.fuzz.senders import MASKED, OPAQUE, SECRET, Conversation
 from tests.scenarios.gateway import Config, Gateway
 from tests.scenarios.parties import make_parties
 from tests.scenarios.policy import CLIENT, opaque, policy
 
+DEFECTS = ("internal", "worker_died", "notary_died")
 PATIENCE = 30.0
 """Seconds without an octet that count as a hang."""
 
@@ -63,12 +64,12 @@ class Fuzzed(Gateway):
             self.ids.add(line["transfer_id"])
 
 
-def configuration(pki: Path, endpoint: str) -> Config:
-    """Plain and TLS senders, an upstream on loopback, content that nobody looks into."""
-    route = {
-        "match": {"path": "/f/**"}, "upstream": "up", "request": opaque("internal"),
-        "response": opaque("internal"), "limits": {"hold": 16, "stall_timeout": "5s"},
-    }  # fmt: skip
+def configuration(pki: Path, endpoint: str, workers: int) -> Config:
+    """Plain and TLS senders, an upstream on loopback; a route that looks into nothing, and one that
+    masks both ways."""
+    mask = [{"path": "$..secret", "action": "redact"}]
+    masked = {"content": ["json", "ndjson"], "label": "internal", "mask": mask}
+    contents = {OPAQUE: opaque("internal"), MASKED: masked}
     near = [{"networks": ["127.0.0.1/32"]}]
     config = policy(pki, endpoint)
     config["upstreams"] = {
@@ -82,32 +83,38 @@ def configuration(pki: Path, endpoint: str) -> Config:
         "bind": "127.0.0.1:0", "zone": "partner", "tls": {"mode": "none"},
     }  # fmt: skip
     config["routes"] = [
-        {"name": "far", "listener": "ingest", "allow": [CLIENT], **route},
-        {"name": "near", "listener": "local", "allow": near, **route},
-    ]
+        {
+            "name": f"{name}-{path[1:]}", "listener": name, "match": {"path": f"{path}/**"},
+            "allow": allow, "upstream": "up", "request": content, "response": content,
+            "limits": {"hold": 16, "stall_timeout": "5s"},
+        }
+        for name, allow in (("ingest", [CLIENT]), ("local", near))
+        for path, content in contents.items()
+    ]  # fmt: skip
     config["receipts"]["durability"] = "write"
-    config["workers"] = 1
+    config["workers"] = workers
     return config
 
 
 class Fuzz:
-    """One run. `found` has what must not be."""
+    """One run, with so many workers. `found` has what must not be."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, workers: int = 1) -> None:
         self.seed = seed
+        self.workers = workers
         pki = make_parties(folder)
         self._tls = SSL.Context(SSL.TLS_CLIENT_METHOD)
         self._tls.use_certificate_chain_file(str(pki / "client.pem"))
         self._tls.use_privatekey_file(str(pki / "client.key"))
         self.upstream = Upstream()
-        self.gateway = Fuzzed(folder, pki, configuration(pki, self.upstream.endpoint))
+        self.gateway = Fuzzed(folder, pki, configuration(pki, self.upstream.endpoint, workers))
         self._lock = threading.Lock()
         self.requests = self.conversations = self.answers = 0
         self.found: list[str] = []
 
-    def run(self, requests: int, connections: int, told: int = 10_000) -> None:
+    def run(self, requests: int, connections: int, first: int = 0, told: int = 10_000) -> None:
         """Have conversations, several at once, until so many requests have been sent."""
-        numbers = itertools.count()
+        numbers = itertools.count(first)
 
         def work() -> None:
             while self.requests < requests and len(self.found) < 20:
@@ -160,16 +167,18 @@ class Fuzz:
         checks = {
             f"exit code {code}": code != 0,
             f"not log lines: {gateway.other[:3]}": gateway.other,
-            f"defects: {gateway.logged('internal')[:3]}": gateway.logged("internal"),
+            **{f"{event}: {gateway.logged(event)[:3]}": gateway.logged(event) for event in DEFECTS},
             f"transfers with two verdicts: {gateway.twice[:3]}": gateway.twice,
             "transfers at the upstream without a verdict": upstream.ids - gateway.ids,
             "nothing reached the upstream": not upstream.messages,
+            "nothing was masked": not upstream.masked,
         }
         self.found += [text for text, wrong in checks.items() if wrong]
 
 
 def _require_answers(conversation: Conversation, said: bytes) -> int:
     """Every good request must have its answer, well-formed, in order. How many there were."""
+    assert SECRET not in said, "what is to be masked came back"
     for number, (method, status) in enumerate(conversation.expected):
         reader = h11.Connection(h11.CLIENT)
         reader.send(h11.Request(method=method, target="/", headers=[("host", "x")]))

@@ -3,7 +3,8 @@
     Conversation(7, 12)     the 12th conversation of seed 7, always the same octets
 
 A conversation is a few good requests, pipelined, and one damaged behind them. The good ones have to
-be answered as their targets say; the damaged one may be answered, refused, or neither.
+be answered as their targets say; the damaged one may be answered, refused, or neither. Two requests
+in five go to the route that masks, with secrets in their content and in the answers to them.
 """
 
 import itertools
@@ -13,8 +14,10 @@ from collections.abc import Callable
 from tests.wire.ambiguous import BEHIND, CONTENTS, METHODS, ONE_READING, PATHS, REQUESTS
 from tests.wire.ambiguous_answers import ANSWERS
 
-GOOD, BAD = "/f/good", "/f/bad"
-"""Targets: how the upstream answers. A number behind says which answer."""
+OPAQUE, MASKED = "/f", "/m"
+"""Routes: through one everything passes unseen, the other masks `$..secret`, both ways."""
+SECRET = b"Xk7qSECRETp9"
+"""What the masking route has to hide wherever the key above stands."""
 _TABLES = (REQUESTS, PATHS, METHODS, CONTENTS, ONE_READING, BEHIND)
 _KNOWN = [row.octets for table in _TABLES for row in table]
 _TOKENS = [
@@ -24,10 +27,13 @@ _TOKENS = [
     b"Content-Length: 0\r\n", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n",
     b"Transfer-Encoding: x\r\n", b"Connection: close\r\n", b"Connection: host\r\n",
     b"Expect: 100-continue\r\n", b"Upgrade: h2c\r\n", b"Trailer: a\r\n", b"TE: trailers\r\n",
+    b'"', b"{", b"}", b"\\", b'"secret":', b'{"secret":"%b"}\n' % SECRET, b"\xed\xa0\x80",
     b"0\r\n\r\n", b"1\r\na\r\n", b"\r\n ", b"GET /f/good/1 HTTP/1.1\r\nHost: x\r\n\r\n",
 ]  # fmt: skip
 _NAMES = [b"A", b"X-Note", b"Accept", b"User-Agent", b"Cookie", b"x_y", b"Cache-Control", b"Q!#$"]
 _VALUE = bytes([9, *range(0x20, 0x7F), *range(0x80, 0x100)])
+_VALUES = ["1", "null", "[]", '"a"', '{"b":1.50}', '"\\u00e9"', "-0", '"}"', "[[[]]]", '"x,y"']
+_KEYS = ['"secret"', '"s\\u0065cret"', '"secre\\u0074"']
 _BODIES = [b"GET /f/good/1 HTTP/1.1\r\nHost: x\r\n\r\n", b"0\r\n\r\n", b"\r\n\r\n", b"{}"]
 
 
@@ -49,10 +55,12 @@ class Conversation:
         dice = self._dice
         method = dice.choice(["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "POST", "PATCH"])
         bad = method != "HEAD" and dice.random() < 0.1  # what is bad behind a head is not there
-        target = f"{BAD if bad else GOOD}/{dice.randrange(10**6)}"
+        route = MASKED if dice.random() < 0.4 else OPAQUE
+        target = f"{route}/{'bad' if bad else 'good'}/{dice.randrange(10**6)}"
         if dice.random() < 0.2:
             target += "?" + "".join(dice.choices("ab=&/?[].;%", k=dice.randrange(9)))
-        framing, body = self._body() if method in ("POST", "PUT", "PATCH") else (b"", b"")
+        has_content = method in ("POST", "PUT", "PATCH")
+        framing, body = self._body(route) if has_content else (b"", b"")
         lines = [b"Host: " + dice.choice([b"x", b"gate.example:8443", b"[::1]"]) + b"\r\n", framing]
         for _ in range(dice.randrange(4)):
             value = bytes(dice.choices(_VALUE, k=dice.randrange(12)))
@@ -65,21 +73,63 @@ class Conversation:
         head = f"{method} {target} HTTP/1.1\r\n".encode() + b"".join(lines) + b"\r\n"
         return method, 502 if bad else 200, head + body
 
-    def _body(self) -> tuple[bytes, bytes]:
+    def _body(self, route: str) -> tuple[bytes, bytes]:
         dice = self._dice
-        parts = dice.choices([*_BODIES, dice.randbytes(dice.randrange(40))], k=dice.randrange(4))
+        kind, parts = self._documents() if route == MASKED else (b"", self._octets())
         if dice.random() < 0.5:
             body = b"".join(parts)
-            return b"Content-Length: %d\r\n" % len(body), body
+            return kind + b"Content-Length: %d\r\n" % len(body), body
         chunks = [b"%x\r\n%b\r\n" % (len(part), part) for part in parts if part]
         last = dice.choice([b"", b"", b"A: b\r\n", b"X-Sum: 1\r\nC:\r\n"])
-        return b"Transfer-Encoding: chunked\r\n", b"".join(chunks) + b"0\r\n" + last + b"\r\n"
+        return kind + b"Transfer-Encoding: chunked\r\n", b"".join(
+            chunks
+        ) + b"0\r\n" + last + b"\r\n"
+
+    def _octets(self) -> list[bytes]:
+        dice = self._dice
+        return dice.choices([*_BODIES, dice.randbytes(dice.randrange(400))], k=dice.randrange(4))
+
+    def _documents(self) -> tuple[bytes, list[bytes]]:
+        """Content-Type, and JSON with secrets in it; several documents are NDJSON."""
+        dice = self._dice
+        lines = [self._document() for _ in range(dice.randrange(5))]
+        if len(lines) == 1 and dice.random() < 0.7:
+            return b"Content-Type: application/json\r\n", _cut_at(dice, lines[0])
+        data = b"".join(line + b"\n" for line in lines)
+        return b"Content-Type: application/x-ndjson\r\n", _cut_at(dice, data)
+
+    def _document(self) -> bytes:
+        dice = self._dice
+        secret = f'{dice.choice(_KEYS)}:"{SECRET.decode()}"'
+        members = [secret, *(f'"k{n}":{dice.choice(_VALUES)}' for n in range(dice.randrange(4)))]
+        dice.shuffle(members)
+        text = "{" + dice.choice([",", " ,", ",\t"]).join(members) + "}"
+        if dice.random() < 0.3:
+            text = f'{{"deep": [0, {text}]}}'
+        return text.encode()
 
     def _damaged(self) -> bytes:
         dice = self._dice
+        if dice.random() < 0.15:
+            return self._begun() + self._hurt(b"0\r\nA: b\r\n\r\n")
         data = dice.choice(_KNOWN) if dice.random() < 0.4 else self._request()[2]
         if dice.random() < 0.2:
             data += self._request()[2]
+        return self._hurt(data)
+
+    def _begun(self) -> bytes:
+        """A request of which more has come than is held, so that its beginning goes on."""
+        dice = self._dice
+        kind, piece = b"Content-Type: application/x-ndjson\r\n", b""
+        route = dice.choice([OPAQUE, MASKED])
+        while len(piece) < 100:
+            piece += self._document() + b"\n"
+        head = f"POST {route}/good/{dice.randrange(10**6)} HTTP/1.1\r\nHost: x\r\n".encode()
+        head += kind + b"Transfer-Encoding: chunked\r\n\r\n"
+        return head + b"%x\r\n%b\r\n" % (len(piece), piece)
+
+    def _hurt(self, data: bytes) -> bytes:
+        dice = self._dice
         ways: list[Callable[[bytes], bytes]] = [
             self._insert, self._insert, self._drop, self._flip, self._swap, self._splice, self._end
         ]  # fmt: skip
@@ -129,19 +179,39 @@ class Conversation:
         if dice.random() < 0.7:
             return [data] if data else []
         places = sorted(dice.randrange(len(data) + 1) for _ in range(dice.randrange(1, 6)))
-        cuts = [0, *places, len(data)]
-        return [data[a:b] for a, b in itertools.pairwise(cuts) if a < b]
+        return _pieces(data, places)
+
+
+def _cut_at(dice: random.Random, data: bytes) -> list[bytes]:
+    return _pieces(data, sorted(dice.randrange(len(data) + 1) for _ in range(dice.randrange(3))))
+
+
+def _pieces(data: bytes, places: list[int]) -> list[bytes]:
+    cuts = [0, *places, len(data)]
+    return [data[a:b] for a, b in itertools.pairwise(cuts) if a < b]
+
+
+def is_masked(target: str) -> bool:
+    """Whether the route that masks is that of this target."""
+    path = target.partition("?")[0]
+    return path == MASKED or path.startswith(f"{MASKED}/")
 
 
 def answer_to(target: str) -> bytes:
     """What the upstream says: good in several framings, or one of the table's bad answers."""
     number = int("".join(filter(str.isdigit, target.partition("?")[0]))[-6:] or 0)
-    if target.startswith(BAD):
+    if target.startswith((f"{OPAQUE}/bad", f"{MASKED}/bad")):
         return ANSWERS[number % len(ANSWERS)].octets
     interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" if number % 7 == 0 else b""
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+    kind, body = b"text/plain", b"ok"
+    if is_masked(target):
+        kind, body = b"application/json", b'{"n":%d,"secret":"%b"}' % (number, SECRET)
+        if number % 2:
+            kind, body = b"application/x-ndjson", (body + b"\n") * (number % 9)
+    head = interim + b"HTTP/1.1 200 OK\r\nContent-Type: " + kind + b"\r\n"
     if number % 3 == 0:
-        return interim + head + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nA: b\r\n\r\n"
+        chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+        return head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk + b"0\r\nA: b\r\n\r\n"
     if number % 11 == 0:
-        return interim + head + b"Content-Length: 0\r\n\r\n"
-    return interim + head + b"Content-Length: 2\r\n\r\nok"
+        return head + b"Content-Length: 0\r\n\r\n"
+    return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
