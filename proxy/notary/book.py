@@ -8,13 +8,14 @@
   since the journal began: older ones are the index's to find.
 - `completed`: the time of the last entry; none goes back behind it.
 - `receipt_key`: the key that signs, so that none takes its place unannounced.
+- `started`: whether the last start has no stop yet, so that it gets one and no more.
 
 `replay` folds journalled entries into it, the very step that a commit takes. A batch is drafted on
 a `Draft` of the book, which sees it and leaves it as it is until `take`. The snapshot that begins a
 journal is this book as JSON:
 
     {"base": 512, "edge": [["<hex>", "<hex>"]], "size": 700, "since": 690,
-     "completed": 1770000000000000, "receiptKey": "<hex>",
+     "completed": 1770000000000000, "receiptKey": "<hex>", "started": true,
      "streams": {"spiffe://a/b/orders": [41, "<hex>"]},
      "transfers": [["spiffe://a/b/orders", "<id>", 2, 40]]}
 
@@ -68,6 +69,7 @@ class Book:
     completed: datetime = EPOCH
     receipt_key: bytes | None = None
     """32 octets; None in a log that has no key yet."""
+    started: bool = False
 
     def take(self, draft: "Draft") -> None:
         """What was drafted is durable. Also the moment to forget what is too old."""
@@ -77,6 +79,7 @@ class Book:
             self.transfers[transfer] = state
         self.attempts.update(draft.attempts)
         self.completed = max(self.completed, draft.completed)
+        self.started = draft.started
         _forget(self.transfers, _TRANSFERS)
         self._forget_attempts()
 
@@ -103,13 +106,14 @@ class Book:
             raise EvidenceError(f"entry {index} is about an attempt that has a statement already")
         draft = Draft(self, summary.completed)
         draft.record(place, summary.transfer_id, summary.attempt_id, index, digest)
+        draft.happened(summary.event)
         self.take(draft)
 
 
 class Draft:
     """A batch that is not durable yet, on top of a book."""
 
-    __slots__ = ("_book", "attempts", "completed", "streams", "transfers")
+    __slots__ = ("_book", "attempts", "completed", "started", "streams", "transfers")
 
     def __init__(self, book: Book, now: datetime) -> None:
         self._book = book
@@ -118,6 +122,7 @@ class Draft:
         self.streams: dict[str, tuple[int, bytes]] = {}
         self.transfers: dict[Transfer, tuple[int, int]] = {}
         self.attempts: dict[bytes, int] = {}
+        self.started = book.started
 
     def require_new(self, attempt_id: bytes | None) -> None:
         """Raises for an attempt that is known to have its statement. Fails closed."""
@@ -155,6 +160,11 @@ class Draft:
             self.transfers[(place.stream, transfer_id)] = (place.attempt, index)
             self.attempts[attempt_id] = index
 
+    def happened(self, event: str | None) -> None:
+        """The statement is about this event; None: about an attempt."""
+        if event in ("start", "stop"):
+            self.started = event == "start"
+
 
 def _forget(memory: dict[Any, Any], most: int) -> None:
     excess = len(memory) - most
@@ -176,6 +186,7 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
             "since": snapshot.since,
             "completed": (book.completed - EPOCH) // _MICROSECOND,
             "receiptKey": None if book.receipt_key is None else book.receipt_key.hex(),
+            "started": book.started,
             "streams": {
                 stream: (number, digest.hex()) for stream, (number, digest) in book.streams.items()
             },
@@ -202,6 +213,7 @@ def decode_snapshot(body: bytes) -> Snapshot:
             },
             completed=EPOCH + int(value["completed"]) * _MICROSECOND,
             receipt_key=None if key is None else bytes.fromhex(key),
+            started=value["started"] is True,
         )
         edge = [[bytes.fromhex(node) for node in row] for row in value["edge"]]
         base, size, since = (int(value[name]) for name in ("base", "size", "since"))

@@ -118,6 +118,8 @@ class Scribe:
                 continue
             digest = hashlib.sha256(envelope).digest()
             draft.record(place, transfer_id, attempt_id, index, digest)
+            if isinstance(item, Event):
+                draft.happened(item.kind)
             written.append((pending, Receipt(index, envelope)))
             batch.rows.append(_row(index, item, stream, completed))
             index += 1

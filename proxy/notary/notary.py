@@ -110,8 +110,10 @@ class Notary:
             nursery.cancel_scope.cancel()
 
     def resume(self) -> None:
-        """The start was noted by a notary that has died since: the stop is this one's to note."""
-        self._started = True
+        """The start was noted by a notary that has died since: the stop is this one's to note,
+        unless that one died of nothing but its end.
+        """
+        self._started = self._store.book.started
 
     async def close(self, *, clean: bool = True) -> None:
         """Commit everything, write the last checkpoint, release the store.

@@ -25,6 +25,7 @@ from tests.notary.samples import (
     START,
     audited,
     conclude,
+    crash_copy,
     deliver,
     intent_of,
     intents_in,
@@ -67,6 +68,46 @@ async def test_a_notary_that_was_not_started_says_nothing_of_a_stop(tmp_path: Pa
     async with running(tmp_path / "log"):
         pass
     assert statements(tmp_path / "log") == []
+
+
+async def test_a_start_has_one_stop_wherever_the_notary_that_closes_dies(tmp_path: Path) -> None:
+    """Also where it dies when all is written, and nobody has heard of it."""
+    died, lives = True, 0
+    while died:
+        store, disk = tmp_path / str(lives), DyingDisk(1000, 0.5)
+        async with running(store, disk=disk) as notary:
+            await notary.note(BEGIN)
+            disk.lives = lives
+        died, lives = disk.lives < 0, lives + 1
+        for _ in range(2):
+            async with running(store) as notary:
+                notary.resume()
+        found = [each.event for each in statements(store)]
+        assert [each for each in found if each != "recovery"] == ["start", "stop"]
+        audited(store)
+    assert lives > 3
+
+
+async def test_what_was_begun_is_known_however_often_its_notary_dies(tmp_path: Path) -> None:
+    async with running(tmp_path / "0") as notary:
+        await notary.note(BEGIN)
+        await crash_copy(notary, tmp_path / "0", tmp_path / "1")
+    for life in (1, 2):
+        async with running(tmp_path / f"{life}") as notary:
+            notary.resume()
+            await deliver(notary)
+            await crash_copy(notary, tmp_path / f"{life}", tmp_path / f"{life + 1}")
+    for _ in range(2):
+        async with running(tmp_path / "3") as notary:
+            notary.resume()
+    assert [each.event for each in statements(tmp_path / "3")] == ["start", None, None, "stop"]
+
+
+async def test_no_stop_is_noted_of_a_start_that_never_was(tmp_path: Path) -> None:
+    async with running(tmp_path / "log") as notary:
+        notary.resume()
+        await deliver(notary)
+    assert [each.event for each in statements(tmp_path / "log")] == [None]
 
 
 async def test_an_event_that_cannot_be_said_or_written_is_told(tmp_path: Path) -> None:
@@ -228,5 +269,5 @@ def test_it_comes_every_minute(tmp_path: Path) -> None:
                 await trio.sleep(1)
                 assert notary.size == number
 
-    trio.run(two_minutes, clock=trio.testing.MockClock(autojump_threshold=0.05))
+    trio.run(two_minutes, clock=trio.testing.MockClock(autojump_threshold=0.005))
     assert len(statements(tmp_path / "log")) == 3
