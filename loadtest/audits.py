@@ -24,12 +24,12 @@ from loadtest.proxies import family
 from proxy.cli.certs import make_folder
 from proxy.model import Outcome
 from proxy.notary.drafts import pendings
-from proxy.notary.store import Store
+from proxy.notary.store import ROTATE, Store
 from proxy.receipt import statement
 
 _BATCH = 1024
-_EDITION = 64
-"""Batches between two publications."""
+_EDITION = 8
+"""Batches between two publications: what comes in a second, where there is much."""
 _LOOK = 0.2
 """Seconds between two looks at the memory of the processes."""
 
@@ -61,10 +61,14 @@ def _measure(folder: Path, entries: int) -> None:
 # --- the log -------------------------------------------------------------------------------------
 
 
-def make_log(folder: Path, pki: Path, entries: int) -> int:
-    """Bring the store in `folder` to at least so many entries; how many it has now."""
+def make_log(folder: Path, pki: Path, entries: int, *, rotate: int = ROTATE) -> int:
+    """Bring the store in `folder` to at least so many entries; how many it has now.
+
+    An audit reads the journal whole. So it is begun anew as `proxy.notary.writer` does it: before
+    any batch, when it is longer than `rotate`.
+    """
     folder.mkdir(exist_ok=True)
-    store = open_store(folder, pki)
+    store = open_store(folder, pki, rotate=rotate)
     try:
         found = each_outcome(claimed=False)
         while missing := max(0, entries - store.leaves.size):
@@ -79,6 +83,8 @@ def make_log(folder: Path, pki: Path, entries: int) -> int:
 
 def _commit(store: Store, found: Iterable[Outcome]) -> bool:
     """False where nothing was left."""
+    if store.journal_is_long:
+        _new_journal(store)
     batch = store.begin()
     store.draft(batch, pendings([statement.submission(each) for each in found]))
     store.append(batch)
@@ -86,13 +92,18 @@ def _commit(store: Store, found: Iterable[Outcome]) -> bool:
     return bool(batch.written)
 
 
+def _new_journal(store: Store) -> None:
+    rows = store.all_ids()
+    store.secure_ids(rows)
+    store.ids_secured(rows)
+    store.replace_journal(store.new_journal())
+
+
 def _publish(store: Store) -> None:
     store.journal.sync()
     found = store.unpublished()
     if found is not None:
         store.published(store.publish(*found), found[1])
-    if store.journal_is_long:
-        store.replace_journal(store.new_journal())
 
 
 # --- its audit -----------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from proxy.notary.keys import Keys, load
 from proxy.notary.link import Link
 from proxy.notary.remote import RemoteLink
 from proxy.notary.server import Hall, serve_link
-from proxy.notary.store import Store
+from proxy.notary.store import ROTATE, Store
 
 ORIGIN = "receipts.lockgate.example/loadtest"
 WORKER = "worker-0"
@@ -47,8 +47,8 @@ def keys_in(pki: Path) -> Keys:
     return load(ORIGIN, *(file.read_bytes() for file in files))
 
 
-def open_store(folder: Path, pki: Path) -> Store:
-    return Store(folder, keys_in(pki), Disk(), now, capacity=_CAPACITY)
+def open_store(folder: Path, pki: Path, *, rotate: int = ROTATE) -> Store:
+    return Store(folder, keys_in(pki), Disk(), now, capacity=_CAPACITY, rotate=rotate)
 
 
 @asynccontextmanager

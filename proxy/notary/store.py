@@ -33,7 +33,8 @@ from proxy.notary.rows import Row
 from proxy.receipt.merkle import TILE_WIDTH
 from proxy.receipt.tiles import ENTRIES, load_tile
 
-_ROTATE: Final = 64 * 2**20
+ROTATE: Final = 64 * 2**20
+"""Octets beyond which a journal is long."""
 _SCRATCH: Final = ".journal"
 Clock = Callable[[], datetime]
 
@@ -50,7 +51,7 @@ class Store:
         bounds: Bounds | None = None,
         live: Collection[str] = (),
         previous: Keys | None = None,
-        rotate: int = _ROTATE,
+        rotate: int = ROTATE,
         reserve: int = SIZE,
     ) -> None:
         """Lock, recover, and begin a new journal. Raises as `Notary.open` does."""

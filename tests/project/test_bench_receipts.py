@@ -3,6 +3,11 @@
 import re
 from pathlib import Path
 
+import pytest
+
+from loadtest import audits
+from proxy.cli.certs import make_folder
+from proxy.notary.folder import Folder
 from tests.project.tree import bench, read
 
 
@@ -20,6 +25,18 @@ def test_the_bench_of_an_audit_makes_a_log_and_tells_of_every_process(tmp_path: 
     assert re.search(r"^log: 300 entries, made in ", told, re.MULTILINE)
     assert re.search(r"^CPU: [0-9.]+ us an entry, [0-9,]+ a second on ", told, re.MULTILINE)
     assert re.search(r"^memory at most, each process: [0-9]+ MiB", told, re.MULTILINE)
+
+
+def test_the_journal_of_that_log_is_begun_anew_as_a_gateways_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audits, "_BATCH", 64)
+    make_folder(tmp_path / "pki")
+    edition = 64 * audits._EDITION
+    assert audits.make_log(tmp_path / "log", tmp_path / "pki", 6 * edition, rotate=1) == 6 * edition
+    tail = Folder(tmp_path / "log").tail()
+    assert tail is not None
+    assert len(tail.entries) < 3 * edition
 
 
 def test_make_names_them() -> None:
