@@ -15,5 +15,6 @@ notary.py       the child that writes the log
 carrier.py      accept, serve, adopt a configuration, drain
 witness.py      a small witness of other gateways' logs, by itself
 sockets.py      one SO_REUSEPORT socket per listener and worker
+system.py       what the system has to have
 privileges.py   whom the processes run as
 """

@@ -9,6 +9,7 @@ from proxy.app import single, supervisor
 from proxy.app.line import call_process
 from proxy.app.prepare import prepare_all
 from proxy.app.start import worker_count
+from proxy.app.system import require_linux
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import load
@@ -23,6 +24,7 @@ def run(path: Path) -> int:
 
 async def _main(path: Path) -> int:
     loaded = load(path)
+    require_linux(loaded)
     metrics, log = Metrics(), Log(loaded.settings.log.format)
     prepared = prepare_all(loaded, metrics)
     try:

@@ -25,6 +25,7 @@ from proxy.app.control import Message
 from proxy.app.family import Family
 from proxy.app.prepare import Prepared, prepare_workers
 from proxy.app.privileges import require_users
+from proxy.app.system import require_pidfds
 from proxy.app.vigil import Vigil, told
 from proxy.edge.admin import open_door, serve_door
 from proxy.edge.listener import Listener
@@ -44,6 +45,7 @@ _REASON: Final = 300
 
 async def run(prepared: Prepared, metrics: Metrics, log: Log) -> int:
     """Until a signal asks to stop; the process's exit code. Raises ConfigError."""
+    require_pidfds(prepared.loaded)
     require_users(prepared.loaded)
     start.raise_descriptor_limit()
     return await Supervisor(prepared, metrics, log).run()
