@@ -42,8 +42,8 @@ def parties(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def configured(folder: Path, parties: Path, workers: int) -> Path:
-    """It is refused all the same, but later: its two users are one."""
-    path, users = folder / "lockgate.yaml", {"worker": 65531, "notary": 65531}
+    """It is refused all the same, but later: there are no such users."""
+    path, users = folder / "lockgate.yaml", {"worker": "nobody-1", "notary": "nobody-2"}
     config = policy(parties, "https://localhost:1", workers=workers, users=users)
     path.write_text(json.dumps(config))
     return path
