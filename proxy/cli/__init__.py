@@ -25,10 +25,12 @@ MODULES = (
     "completion",
 )
 """One for each command, and of its name; only the one that is asked for is imported."""
+GROUPS = ("receipts",)
+"""Those whose commands have modules of their own: `register` is told the words that follow."""
 
 
-def parser(names: Sequence[str] = MODULES) -> argparse.ArgumentParser:
-    """What reads the words of these commands."""
+def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """What reads these words; without any, those of all commands."""
     top = argparse.ArgumentParser(
         prog="lockgate",
         **texts(
@@ -39,16 +41,20 @@ def parser(names: Sequence[str] = MODULES) -> argparse.ArgumentParser:
         ),
     )
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name in names:
-        import_module(f"proxy.cli.{name}").register(commands)
+    known = words[:1] if words[:1] and words[0] in MODULES else MODULES
+    for name in known:
+        module = import_module(f"proxy.cli.{name}")
+        if name in GROUPS:
+            module.register(commands, words[1:])
+        else:
+            module.register(commands)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the process's exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
-    known = words[:1] if words[:1] and words[0] in MODULES else MODULES
-    arguments = parser(known).parse_args(words)
+    arguments = parser(words).parse_args(words)
     try:
         code: int = arguments.run(arguments)
     except ConfigError as error:

@@ -46,9 +46,29 @@ witness      offers checkpoints to witnesses: offer, cosigning
 watched      what a witness of ours remembers
 """
 
-from proxy.notary.desk import Desk
-from proxy.notary.notary import Notary
-from proxy.notary.remote import RemoteLink
-from proxy.notary.server import Hall, serve_link
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from proxy.notary.desk import Desk
+    from proxy.notary.notary import Notary
+    from proxy.notary.remote import RemoteLink
+    from proxy.notary.server import Hall, serve_link
+
+else:
+
+    def __getattr__(name: str) -> object:
+        """Whoever only reads a log imports nothing that writes one, nor trio."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
 
 __all__ = ["Desk", "Hall", "Notary", "RemoteLink", "serve_link"]
+_HOMES: Final = {
+    "Desk": "desk",
+    "Hall": "server",
+    "Notary": "notary",
+    "RemoteLink": "remote",
+    "serve_link": "server",
+}
