@@ -27,6 +27,7 @@ from proxy.model import (
     Verdict,
 )
 from proxy.wire.evidence import NOTHING, Evidence, upstream_evidence
+from proxy.wire.headers import is_repeated
 
 _INCOMPLETE = {"request-incomplete", "request-timeout", "cut-off", "overloaded"}
 """Refusals that are nobody's decision: the transfer did not fit through, and may be tried again."""
@@ -204,6 +205,7 @@ class Transfer:
             claim=held,
             content_sha256=self.asked() if held and self.sent_whole else None,
             duplicate_of=self.earlier.index if self.earlier else None,
+            answer_repeated=self.answer_head is not None and is_repeated(self.answer_head),
             further=tuple(hashlib.sha256(each).digest() for each in self.behind.envelopes),
         )
 

@@ -106,6 +106,8 @@ def _answer(outcome: Outcome, entries: int) -> str:
     if answer is None and status is None:
         return "null"
     told = f'"status":{"null" if status is None else status},"receipts":{_further(outcome.further)}'
+    if outcome.answer_repeated:
+        told += ',"duplicate":true'
     return f"{{{told}}}" if answer is None else f"{{{told},{terms.content(answer, entries)}}}"
 
 

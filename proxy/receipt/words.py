@@ -46,7 +46,8 @@ def _facts(p: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _content(_map(p, "content"), "received", "delivered")
     answer = _map(p, "answer")
     if answer.get("status") is not None:
-        yield "upstream", f"answered {answer['status']}"
+        repeated = ", and says that it was delivered before" if answer.get("duplicate") else ""
+        yield "upstream", f"answered {answer['status']}{repeated}"
     yield from _content(answer, "answer", "passed on")
     channel = _map(p, "channel")
     yield "channel", ", ".join(str(channel[k]) for k in ("tls", "cipher", "group") if k in channel)

@@ -95,7 +95,7 @@ def forward_answer(
     via = (*head.values(b"via"), _via(head.http_version, gateway))
     fields += [(b"via", value) for value in via]
     fields.append((b"transfer-id", transfer_id.encode("ascii")))
-    if head.values(_DUPLICATE[0]) == (_DUPLICATE[1],):
+    if is_repeated(head):
         fields.append(_DUPLICATE)
     return fields
 
@@ -105,6 +105,11 @@ def forward_interim(headers: Headers, *, gateway: str, keep_digest: bool) -> Fie
     fields = _without_ours(crossing(headers, keep_digest))
     via = tuple(value for name, value in headers if name == b"via")
     return fields + [(b"via", value) for value in (*via, _via("1.1", gateway))]
+
+
+def is_repeated(head: AnswerHead) -> bool:
+    """True when the upstream is a gateway and says that it had delivered the transfer before."""
+    return head.values(_DUPLICATE[0]) == (_DUPLICATE[1],)
 
 
 def repeated(transfer_id: str) -> Fields:

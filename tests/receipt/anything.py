@@ -104,6 +104,7 @@ OUTCOME = st.builds(
     received_at=TIME,
     duplicate_of=maybe(INDEX),
     further=st.lists(HASH, max_size=16).map(tuple),
+    answer_repeated=st.booleans(),
 )
 INTENT = st.builds(Intent, ATTEMPT, ID, LONG, WORD, TIME)
 PLACE = st.builds(

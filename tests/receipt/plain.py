@@ -107,6 +107,7 @@ def _details(outcome: Outcome, entries: int) -> dict[str, Any]:
     if outcome.answer_status is not None or outcome.answer is not None:
         named = [digest.hex() for digest in outcome.further]
         answer = {"status": outcome.answer_status, "receipts": named or None}
+        answer |= {"duplicate": True} if outcome.answer_repeated else {}
         answer |= _content(outcome.answer, entries) if outcome.answer is not None else {}
     receiver, target = outcome.receiver, outcome.target_hmac
     return {

@@ -125,5 +125,7 @@ def test_the_sender_hears_that_a_gateway_further_on_had_delivered_it(
     assert (first.status, first.values("transfer-duplicate")) == (200, [])
     assert (again.status, again.value("transfer-duplicate"), again.body) == (200, "?1", b"")
     assert len(shared_receiver.received) == before + 1
+    assert "duplicate" not in receipt_of(sidecar, first)["answer"]
     ours = receipt_of(sidecar, again)
+    assert ours["answer"]["duplicate"] is True
     assert (ours["attempt"], ours["kind"], ours["answer"]["status"]) == ("2", "delivered", 200)
