@@ -1,15 +1,24 @@
 """`lockgate receipts verify --chain`: the receipts of all gateways that a transfer crossed."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from proxy.cli.receipts_files import UnreadableError, read, read_public_key
-from proxy.cli.receipts_held import Held, receipt_key, receipts, sides
+from proxy.cli.receipts_files import UnreadableError, pieces, read, read_public_key
+from proxy.cli.receipts_held import Held, receipt_key, receipts
+from proxy.cli.wording import count
 from proxy.errors import CredentialError, EvidenceError
 from proxy.receipt import chain, dsse, words
+from proxy.receipt.measure import Measured, measure
+from proxy.receipt.neighbours import POINTS, Point
 from proxy.tls.credentials import parse_chain
 from proxy.tls.identity import identify
+
+ALL = "all"
+DEMANDS = (ALL, *POINTS)
+"""What --require takes with --chain."""
+_Numbered = tuple[int, Point]
 
 
 def add_arguments(verify: argparse.ArgumentParser) -> None:
@@ -26,24 +35,36 @@ def add_arguments(verify: argparse.ArgumentParser) -> None:
         metavar="PEM",
         help="with --chain: what each gateway shows to its neighbours; repeat, in order",
     )
+    verify.add_argument(
+        "--target", metavar="PATH", help="with --chain: what was asked for, /orders/7?x=y"
+    )
+    verify.add_argument("--json", action="store_true", help="with --chain: a line for programs")
 
 
 def run_chain(arguments: argparse.Namespace) -> list[str]:
     """What there is to say of a chain that holds. Raises EvidenceError when it does not."""
-    content = None if arguments.content is None else read(arguments.content)
     hops = _hops(arguments)
-    links = chain.require_chain(hops, content)
-    lines = [f"verified: {len(links)} receipts of one transfer, each by the key of its gateway"]
+    content = None
+    if arguments.content is not None:
+        content = measure(pieces(arguments.content), [hop.receipt_key for hop in hops])
+    links = chain.require_chain(hops, content, arguments.target)
+    places = {} if content is None else _places(links, hops, content)
+    points = [(link.number, point) for link in links for point in link.points]
+    _require_shown(points, arguments.require)
+    if arguments.json:
+        return [_told_programs(links, hops, points, places if content is not None else None)]
+    lines = [_headline(links, points)]
     for link, hop in zip(links, hops, strict=True):
         lines.append(f"hop {link.number}: signed by {dsse.key_id(hop.key)}")
         lines += [f"  {line}" for line in words.describe(link.statement)]
-        lines += [f"hop {link.number} to {link.number + 1}: {line}" for line in link.agreed]
+        lines += [_line(link.number, point) for point in link.points]
     if content is not None:
-        places = list(_places(links, hops, content))
-        if not places:
-            raise EvidenceError("the content is not what the receipts are about")
-        lines.append(f"{arguments.content}: this is the content that {', '.join(places)}")
+        named = ", ".join(f"hop {number} {' and '.join(sides)}" for number, sides in places.items())
+        lines.append(f"{arguments.content}: this is the content that {named}")
     return lines
+
+
+# --- what was given ------------------------------------------------------------------------------
 
 
 def _hops(arguments: argparse.Namespace) -> list[chain.Hop]:
@@ -51,6 +72,8 @@ def _hops(arguments: argparse.Namespace) -> list[chain.Hop]:
     if arguments.receipt_key is not None:
         held[0] = held[0][0], receipt_key(arguments.receipt_key)
     keys = [read_public_key(path) for path in arguments.key]
+    if len(held) == 1:
+        chain.require_chain([chain.Hop(held[0][0], keys[0])])  # says what it misses
     _require_one_each(held, keys, "--key")
     spkis: list[str | None] = [_spki(path) for path in arguments.certificate]
     if spkis:
@@ -78,10 +101,63 @@ def _spki(path: Path) -> str:
         raise UnreadableError(f"{path}: {error}") from None
 
 
+# --- what it comes to ----------------------------------------------------------------------------
+
+
 def _places(
-    links: Sequence[chain.Link], hops: Sequence[chain.Hop], content: bytes
-) -> Iterator[str]:
-    for link, hop in zip(links, hops, strict=True):
-        keys = [] if hop.receipt_key is None else [hop.receipt_key]
-        if found := sides(link.statement, content, keys):
-            yield f"hop {link.number} {' and '.join(found)}"
+    links: Sequence[chain.Link], hops: Sequence[chain.Hop], content: Measured
+) -> dict[int, list[str]]:
+    """By the number of the hop, which side the content is of. Raises EvidenceError: of none."""
+    found = {
+        link.number: content.sides(link.statement, hop.receipt_key)
+        for link, hop in zip(links, hops, strict=True)
+    }
+    places = {number: sides for number, sides in found.items() if sides}
+    if not places:
+        raise EvidenceError("the content is not what the receipts are about")
+    return places
+
+
+def _require_shown(points: Sequence[_Numbered], demands: Sequence[str]) -> None:
+    missed = [
+        _line(number, point)
+        for number, point in points
+        if not point.proven and (ALL in demands or point.name in demands)
+    ]
+    if missed:
+        raise EvidenceError("\n".join(["not all that --require names is shown", *missed]))
+
+
+def _headline(links: Sequence[chain.Link], points: Sequence[_Numbered]) -> str:
+    known = f"{len(links)} receipts of one transfer, each by the key of its gateway"
+    missed = sum(not point.proven for _, point in points)
+    if missed:
+        total = count(len(points), "point", "points")
+        return f"partly verified: {known}; {missed} of {total} not shown"
+    return f"verified: {known}; every point is proven"
+
+
+def _line(number: int, point: Point) -> str:
+    shown = "proven" if point.proven else "not shown"
+    return words.printable(f"hop {number} to {number + 1}: {point.name}: {shown}: {point.text}")
+
+
+def _told_programs(
+    links: Sequence[chain.Link],
+    hops: Sequence[chain.Hop],
+    points: Sequence[_Numbered],
+    places: dict[int, list[str]] | None,
+) -> str:
+    told = {
+        "proven": all(point.proven for _, point in points),
+        "points": [
+            {"hop": number, "point": point.name, "proven": point.proven, "text": point.text}
+            for number, point in points
+        ],
+        "content": None if places is None else {str(hop): sides for hop, sides in places.items()},
+        "hops": [
+            {"hop": link.number, "signer": dsse.key_id(hop.key), "statement": link.statement}
+            for link, hop in zip(links, hops, strict=True)
+        ],
+    }
+    return json.dumps(told)

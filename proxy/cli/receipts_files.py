@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,6 +22,9 @@ Group: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What `register` adds a command to."""
 
 
+_PIECE = 2**20
+
+
 class UnreadableError(EvidenceError):
     """A file that was named is not there or may not be read. Says which."""
 
@@ -30,6 +33,16 @@ def read(path: Path) -> bytes:
     """A file that was named on the command line. Raises `UnreadableError`."""
     try:
         return path.read_bytes()
+    except OSError as error:
+        raise UnreadableError(f"{path}: {error.strerror}") from None
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """A file of any size, in pieces. Raises `UnreadableError`."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            while piece := file.read(_PIECE):
+                yield piece
     except OSError as error:
         raise UnreadableError(f"{path}: {error.strerror}") from None
 

@@ -2,14 +2,10 @@
 
 import base64
 import binascii
-import hashlib
-import hmac
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from proxy.errors import EvidenceError
-from proxy.receipt import header, reading
+from proxy.receipt import header
 
 Held = list[tuple[bytes, bytes | None]]
 """Envelopes, the sender's own gateway first, each with the receipt key that came with it."""
@@ -31,14 +27,3 @@ def receipt_key(text: str) -> bytes:
         return base64.b64decode(text.strip().strip(":"), validate=True)
     except (binascii.Error, ValueError):
         raise EvidenceError("the receipt key is not base64") from None
-
-
-def sides(statement: Mapping[str, Any], content: bytes, keys: Iterable[bytes]) -> list[str]:
-    """`received` and `delivered`, as far as this is that content."""
-    plain = hashlib.sha256(content).hexdigest()
-    keyed = [hmac.new(key, content, "sha256").hexdigest() for key in keys]
-    return [
-        side
-        for side, kind, value in reading.digests(statement)
-        if (value == plain if kind == "sha256" else value in keyed)
-    ]

@@ -1,6 +1,7 @@
 """What `prove`, `verify` and `audit` are told to trust: vkeys, a policy, algorithms."""
 
 import argparse
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,8 +30,13 @@ def signers(demand: Demand, checkpoint: bytes) -> list[str]:
     return lines
 
 
-def add_arguments(parser: argparse.ArgumentParser, *, vkey: str) -> None:
-    """--vkey, --policy and --require; `vkey` is the help of the first."""
+def add_arguments(
+    parser: argparse.ArgumentParser, *, vkey: str, also: Sequence[str] = (), require: str = ""
+) -> None:
+    """--vkey, --policy and --require; `vkey` is the help of the first.
+
+    `also` is what else --require takes, and `require` what its help says of that.
+    """
     parser.add_argument("--vkey", action="append", default=[], help=vkey)
     parser.add_argument(
         "--policy", type=Path, help="a tlog-policy: logs, witnesses, and the quorum demanded"
@@ -39,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser, *, vkey: str) -> None:
         "--require",
         action="append",
         default=[],
-        choices=sorted(ALGORITHMS),
-        help="what the log must have signed its checkpoint with; repeat",
+        choices=[*sorted(ALGORITHMS), *also],
+        help=f"what the log must have signed its checkpoint with; repeat{require}",
     )
 
 

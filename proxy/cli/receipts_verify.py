@@ -5,14 +5,15 @@ import sys
 from pathlib import Path
 
 from proxy.cli import receipts_chain
-from proxy.cli.receipts_files import Group, UnreadableError, read, read_public_key, telling
-from proxy.cli.receipts_held import Held, receipt_key, receipts, sides
+from proxy.cli.receipts_files import Group, UnreadableError, pieces, read, read_public_key, telling
+from proxy.cli.receipts_held import Held, receipt_key, receipts
 from proxy.cli.receipts_trust import add_arguments, read_demand, signers
 from proxy.cli.wording import count, texts
 from proxy.errors import CredentialError, EvidenceError
 from proxy.receipt import dsse, reading, words
 from proxy.receipt import proof as tlog_proof
 from proxy.receipt.marks import Demand
+from proxy.receipt.measure import measure
 
 
 def register(group: Group) -> None:
@@ -29,7 +30,7 @@ def register(group: Group) -> None:
             "lockgate receipts verify receipt-41.json --key certs/receipts.pub \\\n"
             "    --proof receipt-41.tlog-proof --policy trust.policy --require ml-dsa-44",
             "lockgate receipts verify order.json.receipt.headers --chain --content order.json \\\n"
-            "    --key sidecar.pub --key gateway.pub",
+            "    --key sidecar.pub --key gateway.pub --require request",
         ),
     )
     verify.add_argument(
@@ -51,7 +52,12 @@ def register(group: Group) -> None:
     verify.add_argument("--receipt-key", metavar="BASE64", help="value of Transfer-Receipt-Key")
     verify.add_argument("--proof", type=Path, help="its .tlog-proof, see prove")
     receipts_chain.add_arguments(verify)
-    add_arguments(verify, vkey="must have signed the proof's checkpoint; repeat")
+    add_arguments(
+        verify,
+        vkey="must have signed the proof's checkpoint; repeat",
+        also=receipts_chain.DEMANDS,
+        require="; with --chain, what must be shown",
+    )
     verify.set_defaults(run=telling(run_verify), usage_error=verify.error)
 
 
@@ -68,7 +74,8 @@ def run_verify(arguments: argparse.Namespace) -> int:
     except UnreadableError:
         raise
     except EvidenceError as error:
-        sys.stderr.write(f"does not verify: {error}\n")
+        said = "\n".join(map(words.printable, str(error).split("\n")))
+        sys.stderr.write(f"does not verify: {said}\n")
         return 1
     print("\n".join(lines))
     return 0
@@ -77,8 +84,9 @@ def run_verify(arguments: argparse.Namespace) -> int:
 def _demand(arguments: argparse.Namespace) -> Demand:
     """What a proof must meet; ends the process with 2 where options do not go together."""
     demand = read_demand(arguments)
+    _require_of_its_kind(arguments)
     trusted = bool(demand.vkeys or demand.policy)
-    if arguments.proof is None and (trusted or demand.require):
+    if arguments.proof is None and (trusted or (demand.require and not arguments.chain)):
         arguments.usage_error("--vkey, --policy and --require are about a --proof")
     if arguments.proof is not None and not trusted:
         arguments.usage_error("--proof takes --vkey or --policy: they say whose log to believe")
@@ -86,9 +94,20 @@ def _demand(arguments: argparse.Namespace) -> Demand:
         arguments.usage_error("--proof is about one receipt: verify each alone, then --chain")
     if not arguments.chain and (len(arguments.file), len(arguments.key)) != (1, 1):
         arguments.usage_error("several files or keys are for --chain")
-    if not arguments.chain and arguments.certificate:
-        arguments.usage_error("--certificate is for --chain")
     return demand
+
+
+def _require_of_its_kind(arguments: argparse.Namespace) -> None:
+    """End the process with 2 where an option is of the other kind of verification."""
+    ours = receipts_chain.DEMANDS
+    if arguments.chain and not set(arguments.require) <= set(ours):
+        arguments.usage_error(f"with --chain, --require takes {', '.join(ours)}")
+    if not arguments.chain:
+        for option in ("certificate", "target", "json"):
+            if getattr(arguments, option):
+                arguments.usage_error(f"--{option} is for --chain")
+        if set(arguments.require) & set(ours):
+            arguments.usage_error("--require takes algorithms here; the points are for --chain")
 
 
 def _require(arguments: argparse.Namespace, demand: Demand) -> list[str]:
@@ -96,8 +115,11 @@ def _require(arguments: argparse.Namespace, demand: Demand) -> list[str]:
     key, [path] = read_public_key(arguments.key[0]), arguments.file
     data = read(path)
     proof = None if arguments.proof is None else read(arguments.proof)
-    content = None if arguments.content is None else read(arguments.content)
     [(envelope, opens), *others] = receipts(path, data)
+    if arguments.receipt_key is not None:
+        opens = receipt_key(arguments.receipt_key)
+    about = arguments.content
+    content = None if about is None else measure(pieces(about), [opens])
     statement = reading.parse_entry(dsse.verify(envelope, key))
     lines = [f"verified: signed by {dsse.key_id(key)}"]
     if proof is not None:
@@ -105,13 +127,11 @@ def _require(arguments: argparse.Namespace, demand: Demand) -> list[str]:
     lines += [f"  {line}" for line in words.describe(statement)]
     lines += _further(others)
     if content is not None:
-        if arguments.receipt_key is not None:
-            opens = receipt_key(arguments.receipt_key)
-        found = sides(statement, content, [] if opens is None else [opens])
+        found = content.sides(statement, opens)
         if not found:
             hint = "" if opens else "; what was received may need --receipt-key"
             raise EvidenceError(f"the content is not what the receipt is about{hint}")
-        lines += [f"{arguments.content}: this is the content that was {' and '.join(found)}"]
+        lines += [f"{about}: this is the content that was {' and '.join(found)}"]
     return lines
 
 

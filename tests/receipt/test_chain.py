@@ -14,12 +14,15 @@ from proxy.errors import EvidenceError
 from proxy.model import Content, Digest, Outcome, Report
 from proxy.receipt import dsse, reading, statement
 from proxy.receipt.chain import Hop, Link, require_chain
+from proxy.receipt.measure import Measured, measure
+from proxy.receipt.neighbours import POINTS, Point
 from tests.receipt.outcomes import ORIGIN, START, outcome
 
 SENT, MASKED, ANSWER = b'{"ssn":"536"}', b'{"ssn":"*"}', b'{"ok":true}'
 KEYS = [Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in range(1, 5)]
 TRANSFER_KEYS = [bytes([16 * number]) * 32 for number in range(1, 5)]
 SPKIS = [f"{number:02x}" * 32 for number in range(1, 6)]
+TARGET = "/orders/7?x=y"
 PLACE = statement.Place(1, "sender/orders", 1, None)
 Said = dict[str, Any]
 Change = Callable[[Said], object]
@@ -58,6 +61,8 @@ def chain(changes: dict[int, Change] | None = None, hops: int = 3) -> list[Hop]:
         predicate["answer"]["receipts"] = [each.hex() for each in named] or None
         predicate["sender"] = {"name": "x", "spkiSha256": SPKIS[number - 1] if number else "00"}
         predicate["receiver"] = {"spkiSha256": SPKIS[number + 1]}
+        target = hmac.digest(TRANSFER_KEYS[number], TARGET.encode(), "sha256").hex()
+        predicate["request"]["target"] = {"hmacSha256": target}
         if changes and number + 1 in changes:
             changes[number + 1](predicate)
         envelope = dsse.sign(orjson.dumps(said), KEYS[number])
@@ -78,37 +83,122 @@ def put(path: str, value: object) -> Change:
     return change
 
 
-def fault(hops: list[Hop], content: bytes | None = None) -> str:
+def of(content: bytes) -> Measured:
+    """Content, measured as the command does it: in pieces."""
+    return measure([content[:3], content[3:]], [*TRANSFER_KEYS, None])
+
+
+def fault(hops: list[Hop], content: bytes = SENT, target: str = TARGET) -> str:
     with pytest.raises(EvidenceError) as caught:
-        require_chain(hops, content)
+        require_chain(hops, of(content), target)
     return str(caught.value)
 
 
-def agreed(links: tuple[Link, ...]) -> list[str]:
-    return [line for link in links for line in link.agreed]
+def points(links: tuple[Link, ...]) -> dict[tuple[int, str], Point]:
+    return {(link.number, point.name): point for link in links for point in link.points}
+
+
+def missed(links: tuple[Link, ...]) -> dict[tuple[int, str], str]:
+    return {at: point.text for at, point in points(links).items() if not point.proven}
 
 
 @pytest.mark.parametrize("hops", [2, 3, 4])
 def test_a_chain_of_any_length_holds(hops: int) -> None:
-    links = require_chain(chain(hops=hops), SENT)
+    links = require_chain(chain(hops=hops), of(SENT), TARGET)
     assert [link.number for link in links] == list(range(1, hops + 1))
-    assert links[-1].agreed == ()
-    assert all("by the keys of their certificates" in link.agreed[0] for link in links[:-1])
+    assert links[-1].points == ()
+    assert all(tuple(point.name for point in link.points) == POINTS for link in links[:-1])
+    assert missed(links) == {}
 
 
-def test_what_is_keyed_is_compared_by_content_and_key_and_else_by_size_which_it_says() -> None:
-    hops = chain()
-    assert agreed(require_chain(hops, SENT))[1].endswith(
-        f"HMAC-SHA256 {hmac.digest(TRANSFER_KEYS[1], SENT, 'sha256').hex()}"
-    )
-    assert "takes the content to compare" in agreed(require_chain(hops))[1]
-    hops[1] = Hop(hops[1].envelope, hops[1].key)
-    assert "the key is not here" in agreed(require_chain(hops, SENT))[0]
+def test_what_is_keyed_is_compared_by_content_and_key() -> None:
+    shown = points(require_chain(chain(), of(SENT)))[1, "request"].text
+    assert shown.endswith(f"HMAC-SHA256 {hmac.digest(TRANSFER_KEYS[1], SENT, 'sha256').hex()}")
+
+
+def test_what_there_is_nothing_to_compare_with_is_not_shown_and_says_what_it_takes() -> None:
+    hops = [Hop(hop.envelope, hop.key) for hop in chain(hops=2)]
+    texts = missed(require_chain(hops))
+    assert {name for _, name in texts} == {"receiver", "sender", "target", "request"}
+    assert texts[1, "receiver"] == "no certificate of hop 2 is here (--certificate)"
+    assert texts[1, "sender"] == "no certificate of hop 1 is here (--certificate)"
+    assert "hop 1 says the target under its receipt key, which is not here" in texts[1, "target"]
+    assert "--target" in texts[1, "target"]
+    size = f"it delivered {len(SENT)} bytes and hop 2 received as many, but "
+    keyless = "hop 2 says their digest under its receipt key, which is not here"
+    assert texts[1, "request"] == size + keyless
+    assert "--content" in missed(require_chain(chain()))[1, "request"]
+    assert "is not what it was" in missed(require_chain(chain(), of(MASKED)))[1, "request"]
+
+
+UNSAID: dict[str, tuple[int, Change, str, str]] = {
+    "no-method": (2, put("request.method", None), "method", "hop 2 does not say the method"),
+    "no-target": (1, put("request.target", None), "target", "hop 1 does not say the target"),
+    "no-digest-of-what-went": (
+        1, put("content.delivered", {"bytes": str(len(SENT))}), "request",
+        f"it delivered {len(SENT)} bytes and hop 2 received as many, but it says no digest of them",
+    ),
+    "no-digest-of-what-came": (
+        2, put("content.received", {"bytes": str(len(SENT))}), "request",
+        f"it delivered {len(SENT)} bytes and hop 2 received as many, but hop 2 says no digest of "
+        "them",
+    ),
+    "no-status": (
+        2, put("disposition.status", None), "status", "hop 2 does not say what it answered"
+    ),
+    "no-answer-of-the-inner": (
+        2, lambda said: put("answer", {"status": 201, "receipts": None})(said), "answer",
+        "hop 2 does not say the content of the answer",
+    ),
+    "no-answer-of-the-outer": (
+        1, lambda said: said["answer"].pop("received"), "answer",
+        "hop 1 does not say the content of the answer",
+    ),
+    "no-digest-of-the-answer": (
+        1, put("answer.received", {"bytes": str(len(ANSWER))}), "answer",
+        f"hop 2 answered {len(ANSWER)} bytes and it received as many, but hop 1 says no digest of "
+        "them",
+    ),
+    "a-part-of-the-answer": (
+        1, lambda said: (put("answer.received", {"bytes": "1"})(said),
+                         put("disposition.problem", "answer-refused")(said)), "answer",
+        f"it received 1 of the {len(ANSWER)} bytes of the answer",
+    ),
+    "an-answer-of-its-own": (
+        2, put("disposition.problem", "answer-refused"), "answer",
+        "hop 2 answered by itself (answer-refused), and does not say with what content",
+    ),
+    "less-than-delivered": (
+        1, put("kind", "failed"), "verdict", "it says failed, and hop 2 says delivered"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("hop", "change", "name", "text"), UNSAID.values(), ids=UNSAID)
+def test_what_a_hop_does_not_say_is_not_shown_and_is_named(
+    hop: int, change: Change, name: str, text: str
+) -> None:
+    links = require_chain(chain({hop: change}, hops=2), of(SENT), TARGET)
+    assert missed(links) == {(1, name): text}
+
+
+def test_no_content_is_the_same_as_no_content() -> None:
+    nothing = {"received": {"bytes": "0"}, "delivered": {"bytes": "0"}}
+
+    def empty(said: Said) -> None:
+        said["content"].update(nothing)
+        said["answer"].update(nothing)
+
+    links = require_chain(chain({1: empty, 2: empty}, hops=2), of(b""), TARGET)
+    assert missed(links) == {}
 
 
 def test_less_than_two_are_no_chain() -> None:
     assert "two receipts at least" in fault(chain()[:1])
     assert "two receipts at least" in fault([])
+    first, other = chain(hops=2)
+    named = hashlib.sha256(other.envelope).hexdigest()
+    assert f"hop 1 names receipts further on that are not here: {named}" in fault([first])
 
 
 NOTHING = {"received": {"bytes": "3"}, "delivered": None}
@@ -142,6 +232,30 @@ LIES: dict[str, tuple[int, Change, str]] = {
     "answered-longer": (
         3, put("answer.delivered.bytes", "99"), "what hop 3 answered is not what hop 2 received"
     ),
+    "answered-nothing": (
+        3, put("answer.delivered", None), "what hop 3 answered is not what hop 2 received"
+    ),
+    "was-answered-less": (
+        2, put("answer.received.bytes", "3"), "what hop 3 answered is not what hop 2 received"
+    ),
+    "was-answered-less-without-a-digest": (
+        2, put("answer.received", {"bytes": "3"}), "what hop 3 answered is not what hop 2 received"
+    ),
+    "was-answered-nothing": (
+        2, put("answer.received", {"bytes": "0"}), "what hop 3 answered is not what hop 2 received"
+    ),
+    "failed-and-was-answered-more": (
+        1, lambda said: (put("kind", "failed")(said),
+                         put("answer.received", {"bytes": "99"})(said)),
+        "what hop 2 answered is not what hop 1 received",
+    ),
+    "another-method": (2, put("request.method", "PUT"), "hop 1 says POST, and hop 2 says PUT"),
+    "another-target": (
+        3, put("request.target.hmacSha256", "00" * 32), "hop 3 was asked for another target"
+    ),
+    "refused": (3, put("kind", "rejected"), "hop 2 says delivered, and hop 3 says rejected"),
+    "failed": (2, put("kind", "failed"), "hop 1 says delivered, and hop 2 says failed"),
+    "unsure": (2, put("kind", "indeterminate"), "hop 1 says delivered, and hop 2 says indeterm"),
     "another-status": (
         2, put("disposition.status", 200), "hop 2 answered 200, and hop 1 was told 201"
     ),
@@ -176,7 +290,7 @@ LIES: dict[str, tuple[int, Change, str]] = {
 
 @pytest.mark.parametrize(("hop", "change", "why"), LIES.values(), ids=LIES)
 def test_a_hop_that_does_not_fit_is_named(hop: int, change: Change, why: str) -> None:
-    assert why in fault(chain({hop: change}), SENT)
+    assert why in fault(chain({hop: change}))
 
 
 @pytest.mark.parametrize("hop", [1, 2, 3])
@@ -208,7 +322,7 @@ def test_an_event_is_no_hop() -> None:
 
 
 def test_a_hop_that_left_out_the_furthest_does_not_break_the_chain() -> None:
-    links = require_chain(chain({1: lambda said: said["answer"]["receipts"].pop(0)}), SENT)
+    links = require_chain(chain({1: lambda said: said["answer"]["receipts"].pop(0)}), of(SENT))
     assert len(links) == 3
 
 
@@ -222,13 +336,42 @@ def test_a_refusal_on_the_way_is_part_of_a_chain() -> None:
         said["kind"] = "failed"
         said["answer"]["status"] = 422
 
-    links = require_chain(chain({1: told, 2: refused}, hops=2), SENT)
-    assert f"hop 2 received 3 of {len(SENT)} bytes before it refused" in links[0].agreed
+    links = require_chain(chain({1: told, 2: refused}, hops=2), of(SENT), TARGET)
+    texts = missed(links)
+    assert set(texts) == {(1, "request"), (1, "answer")}
+    assert texts[1, "request"].startswith(f"hop 2 received 3 of {len(SENT)} bytes before it ended")
+    neither = "neither says delivered: it says failed, hop 2 rejected"
+    assert points(links)[1, "verdict"] == Point("verdict", True, neither)
 
 
-def test_a_gateway_that_had_delivered_it_before_repeats_no_answer() -> None:
-    links = require_chain(chain({1: put("answer.received", {"bytes": "0"})}, hops=2), SENT)
-    assert "did not repeat its answer of then" in links[0].agreed[-1]
+def repeated(said: Said) -> None:
+    said["answer"].update(received={"bytes": "0"}, delivered={"bytes": "0"}, duplicate=True)
+
+
+def test_a_repetition_is_believed_where_the_hop_before_says_that_it_was_told_so() -> None:
+    first, again = chain(), chain({1: repeated}, hops=2)
+    of_then = first[1]
+    said = orjson.loads(dsse.parse(again[0].envelope).payload)
+    said["predicate"]["answer"]["receipts"] = [hashlib.sha256(of_then.envelope).hexdigest()]
+    now = Hop(dsse.sign(orjson.dumps(said), KEYS[0]), again[0].key, SPKIS[0], TRANSFER_KEYS[0])
+    keyless = Hop(of_then.envelope, of_then.key, of_then.spki_sha256)
+    links = require_chain([now, keyless], of(SENT), TARGET)
+    texts = missed(links)
+    assert set(texts) == {(1, "target"), (1, "request"), (1, "answer"), (2, "receipt")}
+    assert "which went out with the answer of then" in texts[1, "request"]
+    assert "answered a repetition, as hop 1 says" in texts[1, "answer"]
+    (named,) = reading.further(reading.parse(dsse.parse(of_then.envelope).payload))
+    assert texts[2, "receipt"].endswith(f"with its answer of then: SHA-256 {named}")
+    assert missed(require_chain([now, *first[1:]], of(SENT), TARGET)).keys() == {(1, "answer")}
+
+
+def test_a_repetition_whose_content_came_all_the_same_is_a_contradiction() -> None:
+    other = {"sha256": "00" * 32, "bytes": str(len(ANSWER))}
+
+    def lying(said: Said) -> None:
+        said["answer"].update(received=other, duplicate=True)
+
+    assert "what hop 2 answered is not what hop 1 received" in fault(chain({1: lying}, hops=2))
 
 
 def test_the_receipts_of_before_there_were_chains_name_none() -> None:

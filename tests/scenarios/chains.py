@@ -13,7 +13,7 @@ from proxy.cli import main
 from tests.project.tree import ROOT
 from tests.scenarios.client import request
 from tests.scenarios.conftest import StartGateway, StartReceiver
-from tests.scenarios.gateway import Gateway, lockgate
+from tests.scenarios.gateway import Config, Gateway, lockgate
 from tests.scenarios.hops import by_unix, example, own_receipt_key
 from tests.scenarios.message import Message
 from tests.scenarios.policy import SSN
@@ -21,6 +21,10 @@ from tests.scenarios.receiver import Receiver
 
 ORDER = b'{"order":7,"customer":{"ssn":"' + SSN.encode() + b'"}}'
 MASKED = ORDER.replace(SSN.encode(), b"[REDACTED]")
+
+
+ENTRIES = (None, "ingest", "ingress")
+"""The listener of each hop by which the one before reaches it; the first has a socket."""
 
 
 class Done(NamedTuple):
@@ -78,28 +82,37 @@ def start_chain(
     start_receiver: StartReceiver,
     parties: Path,
     make: Callable[[str], Path],
+    hops: int = 3,
 ) -> Chain:
-    """The second sidecar is the receiver's: its certificate, and a name and a log of its own."""
-    receiver, folder = start_receiver(None), make("chain")
-    theirs = example("sidecar", parties, application=receiver.endpoint)
+    """A sidecar and a gateway; of three hops, a sidecar of the receiver as well, with its
+    certificate, and a name and a log of its own."""
+    names = ("gateway", "gateway", "receiver")[:hops]
+    receiver = start_receiver(None if hops == 3 else "receiver")
+    configs = [example("sidecar", parties), example("gateway", parties)]
+    if hops == 3:
+        configs.append(_of_the_receiver(parties))
+    keys = [own_receipt_key(config, make("keys")) for config in configs]
+    started: list[Gateway] = []
+    further, endpoint = ("receiver", "application")[hops == 3], receiver.endpoint
+    for config, entry in reversed(list(zip(configs, ENTRIES, strict=False))):
+        config["upstreams"][further]["endpoints"] = [endpoint]
+        started.insert(0, start_gateway(config))
+        if entry is not None:
+            endpoint = "https://{}:{}".format(*started[0].address(entry))
+        further = "gateway" if entry == "ingest" else "receiver"
+    certificates = [parties / f"{name}.pem" for name in names]
+    return Chain(started, keys, certificates, receiver, make("chain"))
+
+
+def _of_the_receiver(parties: Path) -> Config:
+    theirs = example("sidecar", parties)
     theirs |= {"name": "sidecar-b"}
     theirs["identity"] |= {
         "certificate": f"file:{parties / 'receiver.pem'}",
         "key": f"file:{parties / 'receiver.key'}",
     }
     theirs["receipts"]["origin"] += "-b"
-    keys = [own_receipt_key(theirs, make("keys"))]
-    last = start_gateway(theirs)
-    host, port = last.address("ingress")
-    middle = example("gateway", parties, receiver=f"https://{host}:{port}")
-    keys.insert(0, own_receipt_key(middle, make("keys")))
-    gateway = start_gateway(middle)
-    host, port = gateway.address("ingest")
-    ours = example("sidecar", parties, gateway=f"https://{host}:{port}")
-    keys.insert(0, own_receipt_key(ours, make("keys")))
-    hops = [start_gateway(ours), gateway, last]
-    names = ("gateway", "gateway", "receiver")
-    return Chain(hops, keys, [parties / f"{name}.pem" for name in names], receiver, folder)
+    return theirs
 
 
 def order(*fields: str, body: bytes = ORDER) -> bytes:

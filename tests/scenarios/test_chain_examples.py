@@ -40,13 +40,25 @@ def test_the_receipts_of_all_hops_come_back_in_one_list_and_belong_together(
     sent.write_bytes(ORDER)
     done = chain.verify(answer, "--content", sent)
     assert done.returncode == 0, done.stderr
-    assert "verified: 3 receipts of one transfer" in done.stdout
-    size = len(MASKED)
-    assert f"hop 1 to 2: it delivered what hop 2 received: {len(ORDER)} bytes, HMAC" in done.stdout
-    plain = f"hop 2 to 3: it delivered what hop 3 received: {size} bytes, SHA-256 {sha256(MASKED)}"
-    assert plain in done.stdout
+    assert done.stdout.startswith(
+        "partly verified: 3 receipts of one transfer, each by the key of its gateway; 2 of 20 "
+        "points not shown\n"
+    )
+    shown = f"hop 1 to 2: request: proven: it delivered what hop 2 received: {len(ORDER)} bytes, HM"
+    assert shown in done.stdout
+    plain = f"{len(MASKED)} bytes, SHA-256 {sha256(MASKED)}"
+    assert f"hop 2 to 3: request: proven: it delivered what hop 3 received: {plain}" in done.stdout
+    assert "hop 1 to 2: target: not shown: each says it under a key of its own" in done.stdout
     places = "hop 1 received and delivered, hop 2 received"
     assert f"{sent}: this is the content that {places}\n" in done.stdout
+    more = ("--content", sent, "--target", "/orders/7", "--require", "all")
+    done = chain.verify(answer, *more)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("verified: 3 receipts of one transfer")
+    assert "not shown" not in done.stdout
+    other = chain.verify(answer, "--content", sent, "--target", "/orders/8")
+    assert (other.returncode, other.stdout) == (1, "")
+    assert other.stderr == "does not verify: hop 1 was asked for another target\n"
     sent.write_bytes(MASKED)
     assert (
         "hop 2 delivered, hop 3 received and del" in chain.verify(answer, "--content", sent).stdout
@@ -100,7 +112,10 @@ def test_what_send_saved_of_all_gateways_is_verified_by_the_command_of_its_page(
     done = lockgate(*documented[1:])
     assert done.returncode == 0, done.stderr
     assert "verified: 3 receipts of one transfer" in done.stdout
-    assert f"hop 1 to 2: it delivered what hop 2 received: {len(ORDER)} bytes, HMAC" in done.stdout
+    assert (
+        f"hop 1 to 2: request: proven: it delivered what hop 2 received: {len(ORDER)} bytes, HMAC"
+        in done.stdout
+    )
 
 
 def test_the_lines_of_all_receipts_leave_room_for_what_common_clients_take(chain: Chain) -> None:
@@ -161,8 +176,15 @@ def without(index: int) -> Callable[[list[bytes]], list[bytes]]:
         (lambda found: [*found, found[-1]], (0, 0, 1, 2), "hop 2 is out of its place"),
         (lambda found: found, (0, 1), "3 receipts are here, and --key was given 2 times"),
         (without(2), (0, 1), "hop 1: "),
+        (
+            lambda found: found[2:], (0, 1, 2),
+            "a chain has two receipts at least: hop 1 names receipts further on that are not here",
+        ),
     ],
-    ids=["last-gone", "middle-gone", "swapped", "swapped-under-its-key", "twice", "key", "first"],
+    ids=[
+        "last-gone", "middle-gone", "swapped", "swapped-under-its-key", "twice", "key", "first",
+        "alone",
+    ],
 )  # fmt: skip
 def test_a_chain_with_a_hop_that_is_gone_or_moved_does_not_hold(
     chain: Chain,
