@@ -279,7 +279,7 @@ def say_no_more(client: Client) -> None:
 
 
 @pytest.mark.parametrize("door", ["tls", "plain"])
-def test_a_sender_that_has_no_more_to_say_still_gets_all_its_answers(
+def test_a_sender_that_has_closed_its_half_still_gets_all_its_answers(
     gateway: Gateway, receiver: Receiver, door: str
 ) -> None:
     held = receiver.behave = Held()
@@ -294,7 +294,9 @@ def test_a_sender_that_has_no_more_to_say_still_gets_all_its_answers(
 
 
 @pytest.mark.parametrize("door", ["tls", "plain"])
-def test_a_sender_that_ends_inside_its_content_is_told_so(gateway: Gateway, door: str) -> None:
+def test_a_sender_that_closes_its_half_inside_its_content_is_told_so(
+    gateway: Gateway, door: str
+) -> None:
     path, connect = DOORS[door]
     with connect(gateway) as client:
         client.send(request(path, b"x" * 9000)[:-10])
@@ -304,7 +306,7 @@ def test_a_sender_that_ends_inside_its_content_is_told_so(gateway: Gateway, door
     assert answer.value("connection") == "close"
 
 
-def test_an_upstream_that_says_no_more_before_it_has_answered_has_not_answered(
+def test_an_upstream_that_closes_its_half_before_it_has_answered_has_not_answered(
     watch: Watch, receiver: Receiver
 ) -> None:
     def behave(exchange: Exchange) -> None:

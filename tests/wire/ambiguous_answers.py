@@ -124,6 +124,7 @@ ANSWERS: tuple[Row, ...] = tuple(
         ("a folded first field", ok(b" A: b"), MALFORMED),
         ("white space alone on a line", ok(b" "), MALFORMED),
         ("a space in a name", ok(b"A B: c"), MALFORMED),
+        ("NUL in a name", ok(b"A\x00: b"), MALFORMED),
         (
             "a space before the colon of a length",
             ok(b"Content-Length : 2", body=b"\r\nok"),
