@@ -166,6 +166,10 @@ def test_an_answer_may_come_before_the_request_has_ended() -> None:
 # --- reuse ---
 
 
+def saying(*lines: bytes) -> bytes:
+    return OK.replace(b"200 OK\r\n", b"\r\n".join([b"200 OK", *lines, b""]))
+
+
 def test_a_connection_is_used_again() -> None:
     client = ClientConnection(MAX_HEAD)
     for _ in range(3):
@@ -182,7 +186,10 @@ def test_a_connection_is_used_again() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        OK.replace(b"200 OK\r\n", b"200 OK\r\nConnection: close\r\n"),
+        saying(b"Connection: close"),
+        saying(b"Connection: close,"),
+        saying(b"Connection: , close", b"Connection:"),
+        saying(b"Connection: keep-alive,,close"),
         OK.replace(b"HTTP/1.1", b"HTTP/1.0"),
         OK + b"H",
         OK + OK,
@@ -193,6 +200,20 @@ def test_a_connection_is_not_used_again_when_it_may_not(data: bytes) -> None:
     assert content(feed(client, data)) == b"hello"
     assert not client.reusable
     assert not client.next_cycle()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"Connection:"],
+        [b"Connection: ,keep-alive, ,"],
+        [b"Connection: Upgrade", b"Upgrade: h2,h2c"],
+    ],
+)
+def test_an_upstream_that_offers_more_or_writes_commas_is_used_again(lines: list[bytes]) -> None:
+    client = asked()
+    assert content(feed(client, saying(*lines))) == b"hello"
+    assert client.next_cycle()
 
 
 @pytest.mark.parametrize("late", [b"H", OK, b"\r\n"])
