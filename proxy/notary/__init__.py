@@ -24,7 +24,7 @@ ids          which Transfer-Ids are held, used up, undecided: ids_memo, ids_tabl
 bounds       what workers may ask of it: routes, windows, shares
 memos        what that table may not hold yet
 storekey     the key under which it keeps names and content
-index        where an entry is: rows, search, query
+index        where an entry is: rows, search, query; indexing makes a lost one anew
 sqlite       how both use SQLite
 
 processes

@@ -62,7 +62,7 @@ class Store:
         self._rows: list[Row] = []
         self._owing = False
         """True from the beginning of a publication until it has succeeded."""
-        self._indexing = threading.Lock()
+        self.indexing = threading.Lock()  # held by the thread that has the index
         try:
             opening.make_folder(folder, disk)
             self._lock = opening.lock(folder)
@@ -233,8 +233,8 @@ class Store:
         self.publisher.publish(edition, checkpoint)
         if ids is not None:
             self.ids.flush(ids)
-        with self._indexing:
-            self.index.advance(rows, self._load, edition.size)
+        with self.indexing:
+            self.index.advance(rows, self.load, edition.size)
         return edition
 
     def published(self, edition: Edition, ids: Rows | None) -> None:
@@ -263,16 +263,17 @@ class Store:
         found = {at: index for at in attempt_ids if (index := recent.get(at)) is not None}
         rest = [wanted for wanted in attempt_ids if wanted not in found]
         if rest and self.leaves.base:
-            with self._indexing:
+            with self.indexing:
                 size = self.publisher.size or 0
-                found |= self.index.attempts(rest, since, self._load, size)
+                found |= self.index.attempts(rest, since, self.load, size)
         return found
 
-    def _load(self, path: str) -> bytes | None:
+    def load(self, path: str) -> bytes | None:
+        """A file of the log; None where there is none. Raises `OSError`."""
         try:
             return (self.folder / path).read_bytes()
         except FileNotFoundError:
             return None
 
     def _bundle(self, position: int) -> list[bytes]:
-        return load_tile(self._load, ENTRIES, position, TILE_WIDTH)[1]
+        return load_tile(self.load, ENTRIES, position, TILE_WIDTH)[1]

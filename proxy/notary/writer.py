@@ -32,6 +32,7 @@ from proxy.errors import EvidenceError, LogFailure
 from proxy.model import named_trouble
 from proxy.notary.drafts import Batch, Pending
 from proxy.notary.health import Health, trouble_with
+from proxy.notary.indexing import keep_level
 from proxy.notary.store import Store
 
 _BATCH: Final = 256
@@ -86,6 +87,7 @@ class Writer:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._publish_loop)
+                nursery.start_soon(keep_level, self.store)
                 task_status.started()
                 await self._commit_loop()
                 nursery.cancel_scope.cancel()

@@ -33,6 +33,7 @@ from tests.notary.samples import (
     outcome,
     refusal,
     running,
+    until,
 )
 
 SIZE = 560
@@ -263,6 +264,27 @@ def test_an_index_that_was_deleted_under_the_notary_is_made_anew(log: Path) -> N
     answer = page(log, ORIGIN, Query(), low=0, high=SIZE, newest_first=False)
     assert answer is not None
     assert answer.size == SIZE - UNPUBLISHED
+
+
+async def test_a_lost_index_is_made_anew_while_nothing_comes(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (log / INDEX).unlink()
+    monkeypatch.setattr("proxy.notary.index._STEP", 100)
+    async with running(log, clock=Minutes()) as notary:
+        await until(lambda: notary._store.index.size == SIZE)
+        answer = page(log, ORIGIN, Query(kind="event:*"), low=0, high=SIZE, newest_first=False)
+        assert answer is not None
+        assert (answer.size, answer.indexes) == (SIZE, (0, *range(50, SIZE, 100)))
+
+
+async def test_one_that_cannot_be_made_is_tried_again(log: Path) -> None:
+    (log / INDEX).unlink()
+    (log / INDEX).mkdir()
+    async with running(log, clock=Minutes()) as notary:
+        await until(lambda: notary._store.index.fault is not None)
+        (log / INDEX).rmdir()
+        await until(lambda: notary._store.index.size == SIZE)
 
 
 def test_attempts_are_found_in_the_index_and_beyond_it(log: Path, everything: list[Found]) -> None:
