@@ -32,6 +32,10 @@ class Certificate:
     uris: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()
     ips: tuple[str, ...] = ()
+    common_names: tuple[str, ...] = ()
+    """CN of the subject: whatever the authority let stand there."""
+    units: tuple[str, ...] = ()
+    """OU of the subject."""
 
     @property
     def sans(self) -> tuple[str, ...]:

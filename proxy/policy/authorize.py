@@ -6,6 +6,9 @@ the peer does not have (a certificate, an address, a user id) does not hold.
     spiffe    spiffe://acme/etl/*     trust domain in any case, path exactly (SPIFFE-ID, section 2)
     uri       urn:acme:*              any URI name of the certificate, exactly
     dns       *.example.com           any DNS name of the certificate, in any case; one label
+    ip        10.0.0.0/8            any address name of the certificate, within it
+    cn, ou    etl-*                 any CN, or OU, of the subject, exactly: what an authority lets
+                                    stand there is often less controlled than subjectAltName
     pins      sha256:…                the certificate's own key (RFC 7469, section 2.4)
     networks  10.0.0.0/8              the peer's address; IPv4 in IPv6 counts as IPv4
     local     {uid: [1000]}           the process at the other end of a unix socket
@@ -60,6 +63,9 @@ def prepare(principal: Principal) -> None:
         (_uri_pattern, principal.uri),
         (_dns_pattern, principal.dns),
         (_network, principal.networks),
+        (_network, principal.ip),
+        (_subject_pattern, principal.cn),
+        (_subject_pattern, principal.ou),
     ):
         for pattern in patterns or ():
             compiler(pattern)
@@ -80,6 +86,23 @@ def _dns(peer: Peer, patterns: list[str]) -> bool:
     return any(_dns_pattern(text).fullmatch(name) for text in patterns for name in names)
 
 
+def _ip(peer: Peer, networks: list[str]) -> bool:
+    names = peer.certificate.ips if peer.certificate is not None else ()
+    return any(_within(name, networks) for name in names)
+
+
+def _cn(peer: Peer, patterns: list[str]) -> bool:
+    return _subject(peer.certificate.common_names if peer.certificate else (), patterns)
+
+
+def _ou(peer: Peer, patterns: list[str]) -> bool:
+    return _subject(peer.certificate.units if peer.certificate else (), patterns)
+
+
+def _subject(values: tuple[str, ...], patterns: list[str]) -> bool:
+    return any(_subject_pattern(text).fullmatch(value) for text in patterns for value in values)
+
+
 def _pins(peer: Peer, pins: list[str]) -> bool:
     if peer.certificate is None:
         return False
@@ -88,8 +111,12 @@ def _pins(peer: Peer, pins: list[str]) -> bool:
 
 
 def _networks(peer: Peer, networks: list[str]) -> bool:
-    address = _address(peer.address) if peer.address is not None else None
-    return address is not None and any(address in _network(text) for text in networks)
+    return peer.address is not None and _within(peer.address, networks)
+
+
+def _within(text: str, networks: list[str]) -> bool:
+    address = _address(text)
+    return address is not None and any(address in _network(each) for each in networks)
 
 
 def _local(peer: Peer, local: object) -> bool:
@@ -100,6 +127,9 @@ _KEYS: tuple[tuple[str, Callable[..., bool]], ...] = (
     ("spiffe", _spiffe),
     ("uri", _uri),
     ("dns", _dns),
+    ("ip", _ip),
+    ("cn", _cn),
+    ("ou", _ou),
     ("pins", _pins),
     ("networks", _networks),
     ("local", _local),
@@ -147,6 +177,12 @@ def _uri_pattern(text: str) -> re.Pattern[str]:
 def _dns_pattern(text: str) -> re.Pattern[str]:
     grammar.require_dns_pattern(text)
     return re.compile(_stars(text, _LABEL), re.IGNORECASE | re.ASCII)
+
+
+@functools.lru_cache(maxsize=4096)
+def _subject_pattern(text: str) -> re.Pattern[str]:
+    grammar.require_subject_pattern(text)
+    return re.compile(_stars(text, r"[^\x00-\x1f\x7f-\x9f]+"))
 
 
 def _stars(text: str, star: str) -> str:

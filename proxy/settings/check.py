@@ -11,7 +11,8 @@ from proxy.settings.mistakes import Mistakes
 from proxy.settings.schema import ContentPolicy, Listener, Principal, Route, Settings, Tls, Upstream
 from proxy.settings.yaml12 import Path
 
-_BY_CERTIFICATE = ("spiffe", "uri", "dns", "pins")
+_BY_CERTIFICATE = ("spiffe", "uri", "dns", "ip", "cn", "ou", "pins")
+_OF_SENDERS = ("networks", "local")
 _ROOT = ("root", 0)
 
 
@@ -102,6 +103,10 @@ def _require_upstream(
     endpoints = [parse_endpoint(text) for text in upstream.endpoints]
     for index, endpoint in enumerate(endpoints):
         _require_name((*path, "endpoints", index), endpoint, upstream, mistakes)
+    for key in _OF_SENDERS:
+        if upstream.peer is not None and getattr(upstream.peer, key) is not None:
+            text = "is of senders; where an upstream is, `endpoints` says"
+            mistakes.add((*path, "peer", key), text, at_key=True)
     secured = any(endpoint.secure for endpoint in endpoints)
     if secured and settings.identity is None and upstream.tls.trust is None:
         mistakes.add(path, "TLS needs `identity`, or a `tls.trust` of its own")

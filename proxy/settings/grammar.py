@@ -6,7 +6,8 @@ Every `require_*` takes text and raises ValueError with a sentence that does not
     spiffe          spiffe://acme/etl-*/**   * within a segment, ** any number of segments
     uri             urn:acme:*               * within a segment, never in scheme or host
     dns             *.example.com            * is the first label, and only that
-    networks        10.0.0.0/8  fd00::/8     CIDR with no host bits
+    networks, ip    10.0.0.0/8  fd00::/8     an address, or CIDR with no host bits
+    cn, ou          etl-*                    * is one printable character or more
     JSONPath        $.a  $..b  $['a','b'][0,-1][*]    RFC 9535 without filters and functions
 
 In SPIFFE and URI patterns `*` is one character or more.
@@ -113,6 +114,14 @@ def require_network(text: str) -> None:
         ) from None
     if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped:
         raise ValueError("write an IPv4-mapped network as IPv4")
+
+
+def require_subject_pattern(text: str) -> None:
+    """CN or OU. One that is all wildcard would name everybody who has any."""
+    if not text.isprintable() or text != text.strip() or len(text) > 256:
+        raise ValueError("expected printable text without spaces around it, such as etl-*")
+    if "**" in text or text == "*":
+        raise ValueError("* stands for a part of the name, and something must stand beside it")
 
 
 def require_header_name(text: str) -> None:

@@ -71,6 +71,9 @@ _VALUES: tuple[tuple[Pattern, Callable[[str], None]], ...] = (
     *(((*place, "uri"), grammar.require_uri_pattern) for place in _ENTRIES),
     *(((*place, "dns"), grammar.require_dns_pattern) for place in _ENTRIES),
     *(((*place, "networks"), grammar.require_network) for place in _ENTRIES),
+    *(((*place, "ip"), grammar.require_network) for place in _ENTRIES),
+    *(((*place, "cn"), grammar.require_subject_pattern) for place in _ENTRIES),
+    *(((*place, "ou"), grammar.require_subject_pattern) for place in _ENTRIES),
     *(((*place, "label_from"), grammar.require_header_name) for place in _POLICIES),
     *(((*place, "mask", "*", "path"), grammar.require_jsonpath) for place in _POLICIES),
 )

@@ -15,6 +15,11 @@ class Principal(Model):
     spiffe: Patterns | None = None
     uri: Patterns | None = None
     dns: Patterns | None = None
+    ip: Patterns | None = Field(
+        default=None, description="an address of the certificate: address or CIDR"
+    )
+    cn: Patterns | None = Field(default=None, description="CN of the subject; weaker than a SAN")
+    ou: Patterns | None = Field(default=None, description="OU of the subject; weaker than a SAN")
     pins: list[Pin] | None = Field(default=None, min_length=1)
     networks: Patterns | None = Field(default=None, description="CIDR")
     local: "Local | None" = None

@@ -1,8 +1,9 @@
 """Who a certificate says its holder is: subjectAltName, SPIFFE ID, pins (RFC 5280, RFC 7469).
 
-A name is only ever taken from subjectAltName; the subject is for people. Names are compared as
-text further on, and written into headers and logs, so one with white space, control characters or
-anything that is not ASCII refuses the whole certificate.
+A name is only ever taken from subjectAltName. Of the subject CN and OU are kept apart, for grants
+that ask for them by these keys; whoever does relies on what the authority lets stand there. Names
+are compared as text further on, and written into headers and logs, so one with white space, control
+characters or anything that is not ASCII refuses the whole certificate.
 
 A SPIFFE ID looks like `spiffe://lockgate.example/etl/orders`. Its rules (SPIFFE-ID 2, X509-SVID 2
 and 3.1): lower-case trust domain; a path with no empty, `.` or `..` segment; letters, digits and
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_public_key,
 )
+from cryptography.x509.oid import NameOID
 
 from proxy.errors import CredentialError, TlsFailure
 from proxy.model import Certificate
@@ -69,6 +71,8 @@ def _identify(leaf: x509.Certificate, chain: tuple[bytes, ...]) -> Certificate:
         uris=uris,
         dns=dns,
         ips=ips,
+        common_names=_of_subject(leaf, NameOID.COMMON_NAME),
+        units=_of_subject(leaf, NameOID.ORGANIZATIONAL_UNIT_NAME),
     )
 
 
@@ -93,6 +97,11 @@ def printable(name: x509.Name) -> str:
     """RFC 4514 text of a name, with everything but printable ASCII escaped, for logs."""
     text = name.rfc4514_string()
     return _UNPRINTABLE.sub(lambda found: f"\\u{{{ord(found[0]):x}}}", text)
+
+
+def _of_subject(leaf: x509.Certificate, kind: x509.ObjectIdentifier) -> tuple[str, ...]:
+    values = (each.value for each in leaf.subject.get_attributes_for_oid(kind))
+    return tuple(value for value in values if isinstance(value, str))
 
 
 def _names(leaf: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +27,12 @@ def certified(
         b"", (), b"", SPKI, "CN=x", "CN=ca", 1, when, when, spiffe, uris, dns
     )  # fmt: skip
     return Peer(address="10.1.2.3", certificate=certificate)
+
+
+def certified_with(**parts: tuple[str, ...]) -> Peer:
+    peer = certified()
+    assert peer.certificate is not None
+    return replace(peer, certificate=replace(peer.certificate, **parts))  # type: ignore[arg-type]
 
 
 def principal(**keys: Any) -> Principal:
@@ -89,6 +96,43 @@ def test_uri(pattern: str, yes: list[str], no: list[str]) -> None:
     assert [name for name in no if matches(certified(uris=("z:", name)), named)] == []
 
 
+@pytest.mark.parametrize(
+    ("network", "yes", "no"),
+    [
+        ("192.0.2.7", ["192.0.2.7", "::ffff:192.0.2.7"], ["192.0.2.8"]),
+        ("192.0.2.0/24", ["192.0.2.0", "192.0.2.255"], ["192.0.3.0", "::c000:207"]),
+        ("fd00::/8", ["fd00::1"], ["fe80::1"]),
+    ],
+)
+def test_ip_is_an_address_name_of_the_certificate(
+    network: str, yes: list[str], no: list[str]
+) -> None:
+    named = principal(ip=network)
+    assert [name for name in yes if not matches(certified_with(ips=("::1", name)), named)] == []
+    assert [name for name in no if matches(certified_with(ips=("::1", name)), named)] == []
+    assert not matches(Peer(address=yes[0]), named), "where a peer is makes no name"
+    assert not matches(certified_with(dns=(yes[0],), uris=(yes[0],)), named)
+
+
+@pytest.mark.parametrize("key", ["cn", "ou"])
+@pytest.mark.parametrize(
+    ("pattern", "yes", "no"),
+    [
+        ("etl", ["etl"], ["ETL", "etl ", " etl", "etl2", "xetl", ""]),
+        ("etl-*", ["etl-1", "etl-a b", "etl-ü"], ["etl-", "etl-a\n", "etl-\x85", "ETL-1"]),
+        ("*.acme", ["a.b.acme"], [".acme", "aXacme"]),
+    ],
+)
+def test_cn_and_ou_are_of_the_subject(
+    key: str, pattern: str, yes: list[str], no: list[str]
+) -> None:
+    named = principal(**{key: pattern})
+    part, other = ("common_names", "units") if key == "cn" else ("units", "common_names")
+    assert [text for text in yes if not matches(certified_with(**{part: ("z", text)}), named)] == []
+    assert [text for text in no if matches(certified_with(**{part: ("z", text)}), named)] == []
+    assert not matches(certified_with(**{other: (yes[0],), "dns": (yes[0],)}), named)
+
+
 def test_pins_compare_the_key() -> None:
     assert matches(certified(), principal(pins=[OTHER_PIN, PIN]))
     assert not matches(certified(), principal(pins=[OTHER_PIN]))
@@ -125,6 +169,7 @@ def test_local() -> None:
 @pytest.mark.parametrize(
     "keys",
     [{"spiffe": "spiffe://acme/**"}, {"uri": "urn:*"}, {"dns": "*.example.com"}, {"pins": [PIN]},
+     {"ip": ["0.0.0.0/0", "::/0"]}, {"cn": "x*"}, {"ou": "x*"},
      {"networks": ["0.0.0.0/0", "::/0"]}, {"local": {"uid": [0]}}],
 )  # fmt: skip
 def test_a_key_about_what_the_peer_does_not_have_does_not_hold(keys: dict[str, Any]) -> None:

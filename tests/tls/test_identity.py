@@ -4,11 +4,14 @@ import base64
 import contextlib
 import hashlib
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,9 +25,10 @@ from proxy.tls.identity import (
     read_pins,
     require_one_spiffe_id,
 )
-from proxy.tls.keys import public_pem
+from proxy.tls.keys import make_key, public_pem
 from proxy.tls.pki import Names, issue
 from tests.pki import pki
+from tests.tls.makers import HOUR
 
 GOOD = [
     "spiffe://lockgate.example/client",
@@ -56,6 +60,25 @@ BAD = [
     "spiffe://" + "a" * 256 + "/x",
     "spiffe://lockgate.example/" + "a" * 2048,
 ]
+
+
+def test_cn_and_ou_of_the_subject_are_read_each_as_often_as_it_stands_there() -> None:
+    kinds = [NameOID.COMMON_NAME, NameOID.ORGANIZATIONAL_UNIT_NAME] * 2
+    values = ["etl", "data", "\u00fc", "night"]
+    subject = x509.Name(map(x509.NameAttribute, kinds, values))
+    certificate = identify(with_subject(subject))
+    assert certificate.common_names == ("etl", "\u00fc")
+    assert certificate.units == ("data", "night")
+    bare = identify(with_subject(x509.Name([])))
+    assert (bare.common_names, bare.units) == ((), ())
+
+
+def with_subject(subject: x509.Name) -> x509.Certificate:
+    key, now = make_key(), datetime.now(UTC)
+    builder = x509.CertificateBuilder(pki().authority.certificate.subject, subject)
+    builder = builder.public_key(key.public_key()).serial_number(1)
+    builder = builder.not_valid_before(now).not_valid_after(now + HOUR)
+    return builder.sign(pki().authority.signer, hashes.SHA256())
 
 
 @pytest.mark.parametrize("uri", GOOD)
