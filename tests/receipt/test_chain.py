@@ -164,6 +164,11 @@ UNSAID: dict[str, tuple[int, Change, str, str]] = {
                          put("disposition.problem", "answer-refused")(said)), "answer",
         f"it received 1 of the {len(ANSWER)} bytes of the answer",
     ),
+    "a-part-of-the-answer-since-the-sender-left": (
+        1, lambda said: (put("answer.received", {"bytes": "1"})(said),
+                         put("disposition.status", None)(said)), "answer",
+        f"it received 1 of the {len(ANSWER)} bytes of the answer",
+    ),
     "an-answer-of-its-own": (
         2, put("disposition.problem", "answer-refused"), "answer",
         "hop 2 answered by itself (answer-refused), and does not say with what content",
@@ -363,6 +368,21 @@ def test_a_repetition_is_believed_where_the_hop_before_says_that_it_was_told_so(
     (named,) = reading.further(reading.parse(dsse.parse(of_then.envelope).payload))
     assert texts[2, "receipt"].endswith(f"with its answer of then: SHA-256 {named}")
     assert missed(require_chain([now, *first[1:]], of(SENT), TARGET)).keys() == {(1, "answer")}
+
+
+def test_who_refused_did_not_receive_more_than_was_delivered() -> None:
+    def refused(said: Said) -> None:
+        said["kind"] = "rejected"
+        said["content"]["received"] = {"bytes": "99"}
+
+    hops = chain({1: put("kind", "failed"), 2: refused}, hops=2)
+    assert "what hop 1 delivered is not what hop 2 received" in fault(hops)
+
+
+def test_a_repetition_of_an_answer_without_content_lacks_nothing_of_it() -> None:
+    nothing = put("answer.delivered", {"bytes": "0"})
+    links = require_chain(chain({1: repeated, 2: nothing}, hops=2), of(SENT), TARGET)
+    assert missed(links) == {}
 
 
 def test_a_repetition_whose_content_came_all_the_same_is_a_contradiction() -> None:

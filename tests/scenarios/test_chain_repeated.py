@@ -1,4 +1,7 @@
-"""A transfer that comes again through sidecar and gateway: what its receipts show, and what not."""
+"""What curl and `send` save, through sidecar and gateway: what its receipts show, and what not.
+
+Most of it is about a transfer that comes again.
+"""
 
 import json
 import subprocess
@@ -10,6 +13,7 @@ import pytest
 from tests.scenarios.chains import MASKED, ORDER, Chain, Done, flags, start_chain, verify
 from tests.scenarios.conftest import StartGateway, StartReceiver
 from tests.scenarios.gateway import lockgate
+from tests.scenarios.receiver import Exchange
 
 pytestmark = pytest.mark.parametrize("workers", [1], ids=["as-they-stand"], indirect=True)
 URL = "http://gateway/orders/7"
@@ -140,3 +144,38 @@ def test_the_receipts_of_the_first_attempt_make_up_what_a_repetition_lacks(
     assert done.returncode == 0, done.stderr
     assert "2 to 3 receipt" not in missed(done)
     assert "2 to 3 request" not in missed(done)
+
+
+@pytest.mark.parametrize(
+    "head", ["200 OK\r\nContent-Length: 0", "204 No Content"], ids=["empty", "none"]
+)
+def test_an_answer_without_content_is_the_same_for_all(chain: Chain, file: Path, head: str) -> None:
+    def behave(exchange: Exchange) -> None:
+        exchange.read()
+        exchange.send(f"HTTP/1.1 {head}\r\n\r\n".encode())
+
+    chain.receiver.behave = behave
+    try:
+        curl(chain, file, str(uuid.uuid4()), saved := file.with_name("empty.headers"))
+    finally:
+        chain.receiver.behave = Exchange.answer
+    given = ("--content", file, "--target", "/orders/7", "--require", "all")
+    done = judge(chain, saved, *given, hops=len(chain.hops))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_refused_answer_is_not_shown_to_be_what_came(chain: Chain, file: Path) -> None:
+    card = b'{"note":"4111' + b"1111" * 3 + b'"}'
+    chain.receiver.behave = lambda exchange: exchange.answer(200, card)
+    try:
+        curl(chain, file, str(uuid.uuid4()), saved := file.with_name("refused.headers"))
+    finally:
+        chain.receiver.behave = Exchange.answer
+    done = judge(chain, saved, "--content", file, "--target", "/orders/7")
+    if len(chain.hops) == 3:  # who refuses an answer passes no receipts on, but names them
+        assert done.returncode == 1
+        assert "hop 2 names a receipt further on that is not here" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    assert missed(done) == ["1 to 2 verdict", "1 to 2 answer"]
+    assert "hop 2 answered by itself (answer-refused)" in done.stdout
