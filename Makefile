@@ -8,7 +8,7 @@ SHELL := /bin/bash
 PROGRAMS := curl:curl wget:wget ab:apache2-utils node:nodejs nginx:nginx zsh:zsh fish:fish
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
-.PHONY: demo test programs test-large test-crash fuzz-http check format bench bench-receipts \
+.PHONY: demo test programs test-large test-crash fuzz-http limbo check format bench bench-receipts \
 	bench-audit lock clean
 
 demo: $(STAMP)
@@ -30,6 +30,11 @@ test-crash: $(STAMP)
 REQUESTS ?= 100000
 fuzz-http: $(STAMP)
 	@$(BIN)/python -m tests.fuzz --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
+
+# Path-validation vectors of C2SP/x509-limbo through the judge of the handshakes: every difference.
+limbo: $(STAMP)
+	@test -n "$(CORPUS)" || { echo "which vectors: make limbo CORPUS=limbo.json" >&2; exit 2; }
+	@$(BIN)/python -W ignore -m tests.limbo $(CORPUS)
 
 # Every part runs, so that one look shows all that is wrong.
 check: $(STAMP)

@@ -210,8 +210,8 @@ class TlsFailure(LockgateError):
     """A TLS handshake or record failed.
 
     `reason` is one of a closed set, fit for a metric label: `no_certificate`, `untrusted`,
-    `expired`, `not_yet_valid`, `revoked`, `crl`, `usage`, `name`, `identity`, `pin`, `protocol`,
-    `group`, `cipher`, `timeout`, `closed`, `refused_by_peer`, `garbage`, `other`.
+    `expired`, `not_yet_valid`, `revoked`, `crl`, `usage`, `weak_key`, `name`, `identity`, `pin`,
+    `protocol`, `group`, `cipher`, `timeout`, `closed`, `refused_by_peer`, `garbage`, `other`.
     `detail` is for our own log and never for the peer.
     """
 

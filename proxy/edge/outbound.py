@@ -32,8 +32,8 @@ from proxy.wire.events import (
 )
 
 _IDENTITY = {
-    "no_certificate", "untrusted", "expired", "not_yet_valid", "revoked", "crl", "usage", "name",
-    "identity", "pin",
+    "no_certificate", "untrusted", "expired", "not_yet_valid", "revoked", "crl", "usage",
+    "weak_key", "name", "identity", "pin",
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from proxy.errors import CredentialError
 from proxy.settings.schema import CIPHERS, GROUPS, ListenerTls, Tls
 from proxy.tls.credentials import Credentials, load_credentials, parse_chain, parse_key
 from proxy.tls.identity import parse_pins
+from proxy.tls.path import LONGEST
 from proxy.tls.revocation import read_crls
 from proxy.tls.verify import make_callback
 
@@ -90,6 +91,7 @@ def _context(
     _set_protocol(context, tls)
     callback = make_callback(server, parse_pins(pins) if pins is not None else None)
     context.set_verify(_VERIFY, callback)
+    context.set_verify_depth(LONGEST - 2)
     _set_trust(context, trust_pem, crl_pem)
     if credentials is not None:
         _set_credentials(context, credentials)

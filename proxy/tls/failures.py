@@ -37,6 +37,7 @@ _TEXTS = (
     ("bad record mac", "garbage"),
     ("data between ccs", "garbage"),
     ("certificate verify failed", "untrusted"),
+    ("nested asn1 error", "garbage"),
     ("protocol is shutdown", "closed"),
 )
 """What an error text holds -> reason; the first that fits. Alerts are told apart before."""

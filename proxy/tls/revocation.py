@@ -22,6 +22,18 @@ def read_crls(content: bytes) -> list[x509.CertificateRevocationList]:
         raise CredentialError("a CRL does not parse") from None
     if not crls:
         raise CredentialError("no PEM CRL found")
-    if any(crl.next_update_utc is None for crl in crls):
-        raise CredentialError("a CRL has no nextUpdate: nobody could tell when it is stale")
+    for crl in crls:
+        _require_form(crl)
     return crls
+
+
+def _require_form(crl: x509.CertificateRevocationList) -> None:
+    """RFC 5280, 5.1.2.5 and 5.2.3: a list says when it is stale, and which of two is newer."""
+    if crl.next_update_utc is None:
+        raise CredentialError("a CRL has no nextUpdate: nobody could tell when it is stale")
+    try:
+        number = crl.extensions.get_extension_for_class(x509.CRLNumber)
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        raise CredentialError("a CRL has no CRLNumber: nobody could tell which is newer") from None
+    if number.critical:
+        raise CredentialError("the CRLNumber of a CRL is critical, which it may not be")

@@ -1,8 +1,10 @@
 """What is asked of a peer's certificate during the handshake, and the reason when it fails.
 
-OpenSSL builds the chain and judges it (RFC 5280: signatures, validity, constraints, purpose, CRLs).
-At the leaf it is our turn. Everything is asked within the handshake, so that the peer gets an alert
-and not a silent end; which alert says little, and the reason stays with us.
+OpenSSL builds the path and judges it (RFC 5280: signatures, validity, constraints, purpose, CRLs),
+then shows it certificate by certificate, the trust anchor first. Each is examined before its key is
+used for the next one (`proxy.tls.profile`), and at the leaf the whole path is judged again
+(`proxy.tls.path`), then who the leaf is. Everything is asked within the handshake, so that the peer
+gets an alert and not a silent end; which alert says little, and the reason stays with us.
 
 Rules of the callback: it never raises (pyOpenSSL would raise it in whichever connection comes next
 on the same context), it never turns a failure into a success but for the one case in
@@ -11,8 +13,8 @@ on the same context), it never turns a failure into a success but for the one ca
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -26,8 +28,8 @@ from service_identity.cryptography import (
 
 from proxy.errors import TlsFailure
 from proxy.tls.identity import UNREADABLE, identify, printable
-
-_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+from proxy.tls.path import examine_in_place, require_path
+from proxy.tls.profile import Member
 
 _Codes = SSL.X509VerificationCodes
 _REASONS = {
@@ -36,6 +38,11 @@ _REASONS = {
     _Codes.ERR_CERT_REVOKED: "revoked",
     _Codes.ERR_INVALID_PURPOSE: "usage",
     _Codes.ERR_KEYUSAGE_NO_DIGITAL_SIGNATURE: "usage",
+    66: "weak_key",  # of the leaf; pyOpenSSL has no names from here on
+    67: "weak_key",  # of an authority
+    68: "weak_key",  # a hash
+    76: "weak_key",  # an unsupported signature algorithm
+    94: "weak_key",  # a curve that is not named
     _Codes.ERR_UNABLE_TO_GET_CRL: "crl",
     _Codes.ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE: "crl",
     _Codes.ERR_CRL_SIGNATURE_FAILURE: "crl",
@@ -50,7 +57,30 @@ _REASONS = {
     _Codes.ERR_CRL_PATH_VALIDATION_ERROR: "crl",
 }
 """Verification error -> reason. Whatever is not here means that the chain is `untrusted`."""
-_WORDS = {
+_WORDS: dict[int, str] = {
+    66: "key of the leaf too small",
+    67: "key of an authority too small",
+    68: "hash too weak",
+    76: "unsupported signature algorithm",
+    77: "signature algorithm mismatch",
+    78: "two signature algorithms",
+    79: "an issuer that is no authority",
+    80: "pathLenConstraint where there is no authority",
+    81: "pathLenConstraint without keyCertSign",
+    82: "keyCertSign where there is no authority",
+    83: "empty issuer",
+    84: "empty subject",
+    85: "no authorityKeyIdentifier",
+    86: "no subjectKeyIdentifier",
+    87: "empty subjectAltName",
+    88: "empty subject, and subjectAltName not critical",
+    89: "basicConstraints not critical",
+    90: "authorityKeyIdentifier critical",
+    91: "subjectKeyIdentifier critical",
+    92: "an authority without keyUsage",
+    93: "extensions before version 3",
+    94: "curve with explicit parameters",
+} | {
     number: name.removeprefix("ERR_").replace("_", " ").lower()
     for name, number in vars(_Codes).items()
     if name.startswith("ERR_")
@@ -63,6 +93,8 @@ class Examination:
 
     server_name: str | None
     failure: TlsFailure | None = None
+    path: list[Member] = field(default_factory=list)
+    """What has passed so far, the trust anchor first."""
 
 
 Callback = Callable[[SSL.Connection, crypto.X509, int, int, int], bool]
@@ -82,15 +114,19 @@ def make_callback(server: bool, pins: frozenset[bytes] | None) -> Callback:
             return True
         try:
             if not passed:
-                raise _failure(certificate, error, depth)
+                raise TlsFailure(reason_of(error), words_of(error))
+            if depth == 0 and certificate.get_serial_number() <= 0:  # cryptography would warn
+                raise TlsFailure("untrusted", "a serial that is not positive")
+            parsed = certificate.to_cryptography()
+            examination.path.append(examine_in_place(parsed, depth, datetime.now(UTC), usage))
             if depth == 0:
-                leaf = certificate.to_cryptography()
-                _require_usage(leaf, usage)
-                _require_identity(leaf, pins, examination.server_name)
+                require_path(examination.path[::-1])
+                require_identity(parsed, pins, examination.server_name)
         except TlsFailure as failure:
-            examination.failure = failure
+            detail = f"{failure.detail}: {_describe(certificate, depth)}"
+            examination.failure = TlsFailure(failure.reason, detail)
         except UNREADABLE:
-            examination.failure = TlsFailure("identity", "the certificate does not parse")
+            examination.failure = TlsFailure("untrusted", "a certificate does not parse")
         except Exception as foreign:
             name = type(foreign).__name__
             examination.failure = TlsFailure("other", f"{name} while examining the certificate")
@@ -104,9 +140,14 @@ def _is_uncovered_issuer(error: int, depth: int) -> bool:
     return error == _Codes.ERR_UNABLE_TO_GET_CRL and depth > 0
 
 
-def _failure(certificate: crypto.X509, error: int, depth: int) -> TlsFailure:
-    words = _WORDS.get(error, f"verification error {error}")
-    return TlsFailure(_REASONS.get(error, "untrusted"), f"{words}: {_describe(certificate, depth)}")
+def reason_of(error: int) -> str:
+    """The reason that a verification error of OpenSSL means."""
+    return _REASONS.get(error, "untrusted")
+
+
+def words_of(error: int) -> str:
+    """What a verification error of OpenSSL says."""
+    return _WORDS.get(error, f"verification error {error}")
 
 
 def _describe(certificate: crypto.X509, depth: int) -> str:
@@ -119,25 +160,10 @@ def _describe(certificate: crypto.X509, depth: int) -> str:
     return f"depth {depth}, {printable(parsed.subject)[:200]!r}, sha256 {fingerprint}"
 
 
-def _require_usage(leaf: x509.Certificate, usage: x509.ObjectIdentifier) -> None:
-    """RFC 5280, 4.2.1.3, 4.2.1.9 and 4.2.1.12; the extended usage must be *written*."""
-    constraints = _extension(leaf, x509.BasicConstraints)
-    if constraints is not None and constraints.ca:
-        raise TlsFailure("usage", "the certificate of an authority stands for no peer")
-    key_usage = _extension(leaf, x509.KeyUsage)
-    if key_usage is not None and not key_usage.digital_signature:
-        raise TlsFailure("usage", "keyUsage does not admit digitalSignature")
-    extended = _extension(leaf, x509.ExtendedKeyUsage)
-    if extended is None:
-        raise TlsFailure("usage", "there is no extendedKeyUsage")
-    if usage not in extended:
-        wanted = "clientAuth" if usage == ExtendedKeyUsageOID.CLIENT_AUTH else "serverAuth"
-        raise TlsFailure("usage", f"extendedKeyUsage does not hold {wanted}")
-
-
-def _require_identity(
+def require_identity(
     leaf: x509.Certificate, pins: frozenset[bytes] | None, server_name: str | None
 ) -> None:
+    """Names, SPIFFE ID, `server_name` and pins of a leaf. Raises `TlsFailure`; fails closed."""
     certificate = identify(leaf)
     if server_name is not None:
         _require_name(leaf, server_name)
@@ -164,10 +190,3 @@ def is_ip(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _extension(leaf: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
-    try:
-        return leaf.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
