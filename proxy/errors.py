@@ -46,13 +46,16 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "cut-off": (503, "The connection was cut off before the transfer had ended"),
     "overloaded": (503, "Lockgate is shedding load"),
     "log-unavailable": (503, "The receipt log cannot be written"),
+    "tunnel-idle": (503, "The tunnel was ended because nothing moved in it for too long"),
+    "tunnel-lifetime": (503, "The tunnel was ended because it had lived for as long as it may"),
     "upstream-timeout": (504, "The upstream did not answer in time"),
     "loop": (508, "This request has passed this gateway before"),
 }
 """Problem code -> (HTTP status, title). The `type` on the wire is `urn:lockgate:problem:CODE`.
 
-`duplicate` alone never stands on the wire: it is why an attempt did not cross whose transfer had
-been delivered before, and which was answered with the status of then (docs/http.md).
+`duplicate` never stands on the wire: it is why an attempt did not cross whose transfer had been
+delivered before, and which was answered with the status of then (docs/http.md). Nor do those of
+tunnels, in which nobody can be told anything (docs/tunnels.md).
 """
 
 ADVICE: Final[dict[str, str]] = {
@@ -112,6 +115,8 @@ ADVICE: Final[dict[str, str]] = {
     "overloaded": "Wait as long as Retry-After says, then send it again with the same Transfer-Id.",
     "log-unavailable": "Wait as long as Retry-After says, then send it again with the same "
     "Transfer-Id: without a receipt nothing crosses.",
+    "tunnel-idle": "Connect again when there is something to send.",
+    "tunnel-lifetime": "Connect again.",
     "upstream-timeout": "It may have arrived. Send it again with the same Transfer-Id; if that is "
     "undecided, ask the receiver.",
     "loop": "Tell the gateway's operator, and name the instance: its upstream leads back to it.",

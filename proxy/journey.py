@@ -20,6 +20,7 @@ import trio
 from proxy.edge import answers, receipts, relay, upload
 from proxy.edge.bodies import answer_flow, request_flow, require_method
 from proxy.edge.budget import Share
+from proxy.edge.conclusion import record
 from proxy.edge.gate import Keeper, Lane
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Outbound
@@ -230,22 +231,11 @@ async def conclude(
     """Give the one verdict: returns when its receipt is durable. Raises LogFailure, also when that
     takes too long; the verdict stands then, and is in the log when that goes on."""
     transfer.concluded = True
-    outcome = transfer.outcome(status, refusal)
-    receipt, reason = None, refusal.reason if refusal else None
-    try:
-        receipt = await keeper.notary.conclude(outcome)
-    except LogFailure as failure:
-        reason = failure.reason
-        raise
-    finally:
-        keeper.metrics.transfer(outcome, transfer.seconds)
-        index = receipt.index if receipt is not None else None
-        keeper.log.transfer(
-            outcome,
-            reason=reason,
-            rule=transfer.rule,
-            index=index,
-            trace_id=trace_id(transfer.head) if transfer.head else None,
-            seconds=transfer.seconds,
-        )
-    return receipt
+    return await record(
+        keeper,
+        transfer.outcome(status, refusal),
+        refusal,
+        rule=transfer.rule,
+        started=transfer.started,
+        trace_id=trace_id(transfer.head) if transfer.head else None,
+    )

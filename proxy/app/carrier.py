@@ -12,6 +12,7 @@ from proxy.edge.listener import Listener
 from proxy.edge.stream import Stream
 from proxy.journey import serve
 from proxy.model import Peer
+from proxy.tunnelling import carry
 
 
 class Carrier:
@@ -68,7 +69,9 @@ class Carrier:
 
     async def _accept(self, listener: Listener, connections: trio.Nursery) -> None:
         async def serve_one(stream: Stream, peer: Peer) -> None:
-            await serve(self.keeper, listener.name, stream, peer)
+            protocol = self.keeper.gate.loaded.settings.listeners[listener.name].protocol
+            run = carry if protocol == "tcp" else serve
+            await run(self.keeper, listener.name, stream, peer)
 
         await listener.run(connections, serve_one)
 

@@ -113,7 +113,8 @@ class Single:
             "ok": keeper.ready,
             "trouble": told(keeper.trouble),
             "draining": keeper.draining,
-            "connections": len(keeper.clients),
+            "connections": keeper.connections,
+            "tunnels": len(keeper.tunnels),
             "processes": [start.process("all", _NAME, "running")],
         }
 

@@ -183,7 +183,8 @@ class Supervisor:
             "ok": trouble is None,
             "trouble": told(trouble),
             "draining": self._draining.is_set(),
-            "connections": sum(map(_connections, answers.values())),
+            "connections": sum(_count(each, "connections") for each in answers.values()),
+            "tunnels": sum(_count(each, "tunnels") for each in answers.values()),
             "processes": processes,
         }
 
@@ -218,7 +219,7 @@ def _trouble(answer: Message) -> Trouble | None:
     return named_trouble("no-worker")
 
 
-def _connections(answer: Message) -> int:
+def _count(answer: Message, name: str) -> int:
     """How many a worker says that it has; none where it says what is no number."""
-    found = answer.get("connections")
+    found = answer.get(name)
     return found if type(found) is int and found > 0 else 0

@@ -79,8 +79,11 @@ class Worker:
                 return {"metrics": snapshot(self._metrics.registry)}
             case "status":
                 keeper = self._keeper
-                trouble = told(keeper.trouble)
-                return {"trouble": trouble, "connections": len(keeper.clients)}
+                return {
+                    "trouble": told(keeper.trouble),
+                    "connections": keeper.connections,
+                    "tunnels": len(keeper.tunnels),
+                }
         return {}
 
     async def _start(self, nursery: trio.Nursery, question: Message, fds: list[int]) -> None:

@@ -7,7 +7,7 @@ began, so that its receipt names the policy that judged it.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from proxy.content.rules import Rules
 from proxy.edge.budget import Budget
@@ -31,6 +31,9 @@ from proxy.policy.routes import Routes
 from proxy.settings.load import Loaded
 from proxy.settings.schema import Route
 from proxy.tls.context import TlsContext
+
+if TYPE_CHECKING:
+    from proxy.edge.tunnel import Tunnel
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class Keeper:
     metrics: Metrics
     log: Log
     clients: set[Inbound] = field(default_factory=set)
+    tunnels: "set[Tunnel]" = field(default_factory=set)
+    """Those that live. Any of them may be told to end, with the reason: `Tunnel.refuse`."""
     loaded_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     draining: bool = False
 
@@ -118,6 +123,11 @@ class Keeper:
     def ready(self) -> bool:
         """True while transfers are accepted and can be receipted."""
         return self.trouble is None
+
+    @property
+    def connections(self) -> int:
+        """How many there are on listeners."""
+        return len(self.clients) + len(self.tunnels)
 
     @property
     def trouble(self) -> Trouble | None:

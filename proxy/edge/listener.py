@@ -203,9 +203,10 @@ class Listener:
     ) -> tuple[Stream | None, Peer]:
         anonymous = Peer(address=address, uid=uid)
         context = self._tls()
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if context is None:
             return PlainStream(sock), anonymous
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         engine = Engine(context)
         stream = TlsStream(sock, engine)
         try:

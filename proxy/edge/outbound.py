@@ -2,25 +2,24 @@
 
 A connection is lent to one transfer at a time. It comes back only when the exchange ended so that
 both sides agree where the next one starts; anything else is reset. Before it is lent again it must
-be quiet: an upstream that has closed, or spoken out of turn, is not asked a second time.
+be quiet: an upstream that has closed, or spoken out of turn, is not asked a second time. A tunnel
+has a connection of its own, which is never lent again.
 """
 
-import socket
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 import trio
 
+from proxy.edge.dial import Dialler, Reached
 from proxy.edge.places import Places
-from proxy.edge.stream import Disconnected, PlainStream, Stream, TlsStream
-from proxy.errors import Refusal, TlsFailure, UpstreamFailure
-from proxy.model import AnswerHead, Certificate, Framing, Headers, Peer
+from proxy.edge.stream import Disconnected
+from proxy.errors import Refusal, UpstreamFailure
+from proxy.model import AnswerHead, Framing, Headers, Peer
 from proxy.observe.metrics import Metrics
-from proxy.settings.address import Endpoint, parse_endpoint
 from proxy.settings.schema import Upstream
 from proxy.tls.context import TlsContext
-from proxy.tls.engine import Engine
 from proxy.wire.client import ClientConnection
 from proxy.wire.events import (
     ClientEvent,
@@ -31,21 +30,14 @@ from proxy.wire.events import (
     ResponseHead,
 )
 
-_IDENTITY = {
-    "no_certificate", "untrusted", "expired", "not_yet_valid", "revoked", "crl", "usage",
-    "weak_key", "name", "identity", "pin",
-}  # fmt: skip
-
 
 class Outbound:
     """One upstream connection: a stream with the client side of HTTP/1.1 on it."""
 
-    def __init__(
-        self, stream: Stream, at: Endpoint, certificate: Certificate | None, max_head: int
-    ) -> None:
-        self.stream = stream
-        self.endpoint = at
-        self.certificate = certificate
+    def __init__(self, reached: Reached, max_head: int) -> None:
+        self.stream = reached.stream
+        self.endpoint = reached.at
+        self.certificate = reached.certificate
         self.idle_since = 0.0
         self.sender = ""
         """Who has it now."""
@@ -145,12 +137,10 @@ class Pool:
         metrics: Metrics,
     ) -> None:
         self.name = name
+        self.proxy_protocol = settings.proxy_protocol == "v2"
+        """A tunnel begins with a header that says who its sender is."""
         self._settings = settings
-        self._directory = directory
-        self._endpoints = [parse_endpoint(url) for url in settings.endpoints]
-        self._tls = tls
-        self._is_expected = is_expected
-        self._metrics = metrics
+        self._dialler = Dialler(name, settings, directory, tls, is_expected, metrics)
         self._idle: deque[Outbound] = deque()
         self._places = Places(settings.limits.connections)
         self._retired = False
@@ -162,11 +152,7 @@ class Pool:
 
         Raises Refusal `overloaded`, UpstreamFailure `upstream-unreachable` or `upstream-identity`.
         """
-        with trio.move_on_after(self._settings.limits.connect_timeout) as waiting:
-            await self._places.take(sender)
-        if waiting.cancelled_caught:
-            reason = f"every connection to {self.name} is in use"
-            raise Refusal("overloaded", reason, retry_after=1)
+        await self._take_place(sender)
         try:
             connection = self._reusable() or await self._connect()
         except BaseException:
@@ -187,6 +173,22 @@ class Pool:
             connection.stream.abort()
         self._places.give(connection.sender)
 
+    async def reach(self, sender: str) -> Reached:
+        """A new connection for a tunnel of `sender`, of whom the place is. Call `leave` in the end.
+
+        Raises as `acquire`.
+        """
+        await self._take_place(sender)
+        try:
+            return await self._dialler.connect()
+        except BaseException:
+            self._places.give(sender)
+            raise
+
+    def leave(self, sender: str) -> None:
+        """Give the place of a tunnel back, whose connection is closed."""
+        self._places.give(sender)
+
     async def retire(self) -> None:
         """Close what is idle, and what comes back from now on: another configuration took over."""
         self._retired = True
@@ -202,48 +204,12 @@ class Pool:
             connection.stream.abort()
         return None
 
+    async def _take_place(self, sender: str) -> None:
+        with trio.move_on_after(self._settings.limits.connect_timeout) as waiting:
+            await self._places.take(sender)
+        if waiting.cancelled_caught:
+            reason = f"every connection to {self.name} is in use"
+            raise Refusal("overloaded", reason, retry_after=1)
+
     async def _connect(self) -> Outbound:
-        reasons = []
-        for at in self._endpoints:
-            with trio.move_on_after(self._settings.limits.connect_timeout):
-                try:
-                    return await self._connect_to(at)
-                except (OSError, Disconnected) as error:
-                    reasons.append(f"{at}: {error}")
-                    continue
-            reasons.append(f"{at}: timed out")
-        raise UpstreamFailure("upstream-unreachable", "; ".join(reasons))
-
-    async def _connect_to(self, at: Endpoint) -> Outbound:
-        sock = await self._dial(at)
-        max_head = self._settings.limits.head
-        if self._tls is None or not at.secure:
-            return Outbound(PlainStream(sock), at, None, max_head)
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            engine = Engine(self._tls, server_name=self._settings.server_name or at.address.host)
-            stream = TlsStream(sock, engine)
-            await stream.handshake()
-            self._require_expected(engine)
-        except TlsFailure as failure:
-            sock.close()
-            self._metrics.handshake("upstream", self.name, failure.reason)
-            if failure.reason in _IDENTITY:
-                raise UpstreamFailure("upstream-identity", str(failure)) from None
-            raise Disconnected(str(failure)) from None
-        except BaseException:
-            sock.close()
-            raise
-        self._metrics.handshake("upstream", self.name, "ok")
-        return Outbound(stream, at, engine.certificate, max_head)
-
-    def _require_expected(self, engine: Engine) -> None:
-        peer = Peer(certificate=engine.certificate, channel=engine.channel)
-        if not self._is_expected(peer):
-            raise TlsFailure("identity", "the certificate is not the one of the expected peer")
-
-    async def _dial(self, at: Endpoint) -> trio.socket.SocketType:
-        host, port, path = at.address.host, at.address.port, at.address.path
-        if path is not None:
-            return (await trio.open_unix_socket(str(self._directory / path))).socket
-        return (await trio.open_tcp_stream(host or "", port or 0)).socket
+        return Outbound(await self._dialler.connect(), self._settings.limits.head)

@@ -1,4 +1,4 @@
-"""Octets to and from a peer: plain sockets and TLS with the same five methods.
+"""Octets to and from a peer: plain sockets and TLS with the same methods.
 
 One task may receive while another sends. Ciphertext leaves the engine and enters the socket under
 one lock, because records are numbered: two of them in the wrong order end the connection. A failed
@@ -29,11 +29,18 @@ class Disconnected(LockgateError):
 class Stream(Protocol):
     """An ordered stream of octets."""
 
-    async def receive(self) -> bytes:
-        """Some octets; b"" when the peer has ended cleanly. Raises Disconnected."""
+    async def receive(self, size: int = RECEIVE_SIZE) -> bytes:
+        """Some octets, about `size` at most; b"" when the peer has ended cleanly, which may be
+        its side alone. Raises Disconnected."""
 
     async def send(self, pieces: Iterable[bytes]) -> None:
         """Send all of them in order. Raises Disconnected."""
+
+    async def end(self) -> None:
+        """End our side cleanly, and ours alone: what the peer sends can be received all the same.
+
+        Over TLS that is close_notify, else the end of the socket's stream. Raises Disconnected.
+        """
 
     async def close(self) -> None:
         """End cleanly; never raises."""
@@ -50,6 +57,10 @@ class Stream(Protocol):
 
     def quiet(self) -> bool:
         """True when the connection is open and nothing has arrived: fit to be used again."""
+
+    @property
+    def socket(self) -> trio.socket.SocketType:
+        """What is under it, for questions of addresses and options."""
 
 
 def _abort(sock: trio.socket.SocketType) -> None:
@@ -68,9 +79,9 @@ def _quiet(sock: trio.socket.SocketType) -> bool:
     return not poll.poll(0)
 
 
-async def _receive(sock: trio.socket.SocketType) -> bytes:
+async def _receive(sock: trio.socket.SocketType, size: int = RECEIVE_SIZE) -> bytes:
     try:
-        return await sock.recv(RECEIVE_SIZE)
+        return await sock.recv(size)
     except (OSError, trio.ClosedResourceError) as error:
         raise Disconnected(type(error).__name__) from None
 
@@ -104,13 +115,24 @@ class PlainStream:
     def __init__(self, sock: trio.socket.SocketType) -> None:
         self._sock = sock
 
-    async def receive(self) -> bytes:
-        return await _receive(self._sock)
+    @property
+    def socket(self) -> trio.socket.SocketType:
+        return self._sock
+
+    async def receive(self, size: int = RECEIVE_SIZE) -> bytes:
+        return await _receive(self._sock, size)
 
     async def send(self, pieces: Iterable[bytes]) -> None:
         data = b"".join(pieces)
         if data:
             await _send(self._sock, data)
+
+    async def end(self) -> None:
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except (OSError, trio.ClosedResourceError) as error:
+            raise Disconnected(type(error).__name__) from None
+        await trio.lowlevel.checkpoint()
 
     async def close(self) -> None:
         self._sock.close()
@@ -134,6 +156,10 @@ class TlsStream:
         self._engine = engine
         self._sending = trio.Lock()
 
+    @property
+    def socket(self) -> trio.socket.SocketType:
+        return self._sock
+
     async def first_octets(self) -> None:
         """Wait until the peer has said anything at all. Raises Disconnected."""
         self._engine.receive(await _receive(self._sock))
@@ -153,12 +179,12 @@ class TlsStream:
                 await self._flush_quietly()
             raise
 
-    async def receive(self) -> bytes:
+    async def receive(self, size: int = RECEIVE_SIZE) -> bytes:
         try:
-            data = self._engine.read(RECEIVE_SIZE)
+            data = self._engine.read(size)
             while data is None:
-                self._engine.receive(await _receive(self._sock))
-                data = self._engine.read(RECEIVE_SIZE)
+                self._engine.receive(await _receive(self._sock, size))
+                data = self._engine.read(size)
                 await self._flush_if_free()
         except TlsFailure as failure:
             raise Disconnected(f"{failure.reason}: {failure.detail}") from None
@@ -174,6 +200,13 @@ class TlsStream:
             data = self._engine.outgoing()
             if data:
                 await _send(self._sock, data)
+
+    async def end(self) -> None:
+        try:
+            self._engine.close()
+        except TlsFailure as failure:
+            raise Disconnected(f"{failure.reason}: {failure.detail}") from None
+        await self._flush()
 
     async def close(self) -> None:
         await self._say_goodbye()

@@ -54,6 +54,7 @@ class Metrics:
             "handshakes", "TLS handshakes, by result", "side", "name", "result"
         )
         self.connections = self._gauge("connections", "Open inbound connections", "listener")
+        self.tunnels = self._gauge("tunnels", "Open tunnels", "route")
         self.held = self._gauge("held_bytes", "Content kept back until it is judged")
         self.in_flight = self._gauge("transfers_in_flight", "Transfers that have not ended")
         self._expiry = self._gauge(

@@ -147,6 +147,11 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return mapped or address
 
 
+def compile_name(pattern: str) -> re.Pattern[str]:
+    """What a `dns` pattern takes. Raises ValueError when it is malformed."""
+    return _dns_pattern(pattern)
+
+
 # --- patterns: they come from the configuration alone, so that what is kept of them is bounded ----
 
 

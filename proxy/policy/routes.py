@@ -1,9 +1,15 @@
-"""Listener, method and path -> route. The first route of the file that matches decides."""
+"""What comes in -> route. The first route of the file that matches decides.
 
+A message is matched by listener, method and path; a tunnel by listener and the server name (SNI)
+that its TLS client asked for. A route without server names takes every tunnel, and one with names
+none that asks for no name: who sends no SNI cannot be meant by it.
+"""
+
+import re
 from dataclasses import dataclass
 
 from proxy.errors import Refusal
-from proxy.policy.authorize import prepare
+from proxy.policy.authorize import compile_name, prepare
 from proxy.policy.paths import Pattern, compile_pattern, split
 from proxy.settings.schema import Route, Settings
 
@@ -12,6 +18,12 @@ from proxy.settings.schema import Route, Settings
 class _Entry:
     pattern: Pattern
     methods: frozenset[str] | None
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class _Tunnel:
+    names: tuple[re.Pattern[str], ...] | None
     route: Route
 
 
@@ -24,10 +36,16 @@ class Routes:
 
     def __init__(self, settings: Settings) -> None:
         self._entries: dict[str, list[_Entry]] = {name: [] for name in settings.listeners}
+        self._tunnels: dict[str, list[_Tunnel]] = {}
         for route in settings.routes:
-            methods = frozenset(route.match.methods) if route.match.methods is not None else None
-            entry = _Entry(compile_pattern(route.match.path), methods, route)
-            self._entries.setdefault(route.listener, []).append(entry)
+            match = route.match
+            if match.path is not None:
+                methods = frozenset(match.methods) if match.methods is not None else None
+                entry = _Entry(compile_pattern(match.path), methods, route)
+                self._entries.setdefault(route.listener, []).append(entry)
+            else:
+                names = None if match.sni is None else tuple(map(compile_name, match.sni))
+                self._tunnels.setdefault(route.listener, []).append(_Tunnel(names, route))
             for principal in (*route.allow, *route.deny):
                 prepare(principal)
 
@@ -44,3 +62,13 @@ class Routes:
             if entry.pattern.matches_segments(segments):
                 return entry.route
         raise Refusal("no-route", f"no route of listener {listener} takes this method and path")
+
+    def find_tunnel(self, listener: str, server_name: str | None) -> Route:
+        """The route of a tunnel. Raises Refusal `no-route`."""
+        for entry in self._tunnels.get(listener, ()):
+            if entry.names is None:
+                return entry.route
+            if server_name and any(name.fullmatch(server_name) for name in entry.names):
+                return entry.route
+        asked = f"server name {server_name!r}" if server_name else "a tunnel without server name"
+        raise Refusal("no-route", f"no route of listener {listener} takes {asked}")

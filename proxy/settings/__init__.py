@@ -7,7 +7,7 @@ address    binds and endpoints: text -> frozen value, or ValueError
 files      what need not be there: bytes, or None
 grammar    paths, patterns, networks, JSONPath, header names: accepted, or ValueError
 references single values and names, judged beside mistakes of shape
-check      what values may be together, and warnings
+check      what values may be together, and warnings; `tunnels`: on tcp listeners
 load       all of it: path -> Loaded
 secrets    reads what `file:` and `env:` refer to
 editor     the JSON Schema that editors use, config/schema.json

@@ -2,6 +2,7 @@
 
     127.0.0.1:8443   [::1]:8443   localhost:8443   unix:run/lockgate.sock     binds
     https://host[:port]   http://host[:port]   unix:PATH                      endpoints
+    tls://host:port       tcp://host:port                                     of tunnels
 
 An endpoint is a place only: no user, path, query or fragment, not even a final `/` (RFC 3986,
 section 3). A unix path is relative to the folder of the configuration.
@@ -15,6 +16,7 @@ _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 _PORTS = {"https": 443, "http": 80}
+_PLAIN = {"http": "https", "tcp": "tls"}
 _MAX_UNIX_PATH = 107
 
 
@@ -45,7 +47,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One place of an upstream. `scheme` is https, http, tls or unix."""
+    """One place of an upstream. `scheme` is https, http, tls, tcp or unix."""
 
     scheme: str
     address: Address
@@ -82,25 +84,26 @@ def parse_bind(text: str) -> Address:
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """Read an endpoint. Plain http: and unix: only within this machine."""
+    """Read an endpoint. Plain http:, tcp: and unix: only within this machine."""
     if text.startswith("unix:"):
         return Endpoint("unix", _unix(text))
     scheme, separator, rest = text.partition("://")
     if not separator or scheme not in ("https", "http", "tls", "tcp"):
-        raise ValueError("expected https://HOST[:PORT], http://HOST[:PORT] or unix:PATH")
-    if scheme == "tcp":
-        raise ValueError("tcp:// is not available; endpoints are https://, http:// or unix:")
+        raise ValueError(
+            "expected https://HOST[:PORT], http://HOST[:PORT], tls://HOST:PORT, tcp://HOST:PORT "
+            "or unix:PATH"
+        )
     match = _AUTHORITY.fullmatch(rest)
     if match is None:
         raise ValueError(
             "expected a host and a port and nothing after them: no user, path, query or final /"
         )
     if match[2] is None and scheme not in _PORTS:
-        raise ValueError("a tls:// endpoint needs a port")
+        raise ValueError(f"a {scheme}:// endpoint needs a port")
     address = Address(_host(match[1]), _port(match[2]) if match[2] else _PORTS[scheme])
-    if scheme == "http" and not address.is_local:
-        raise ValueError("http:// only reaches this machine (127.0.0.1, ::1, localhost); "
-                         "elsewhere use https://")  # fmt: skip
+    if scheme in _PLAIN and not address.is_local:
+        raise ValueError(f"{scheme}:// only reaches this machine (127.0.0.1, ::1, localhost); "
+                         f"elsewhere use {_PLAIN[scheme]}://")  # fmt: skip
     return Endpoint(scheme, address)
 
 

@@ -6,6 +6,7 @@ Runs on settings whose shape, values and references are right already.
 from collections.abc import Iterator
 from typing import Literal
 
+from proxy.settings import tunnels
 from proxy.settings.address import Address, Endpoint, parse_bind, parse_endpoint
 from proxy.settings.mistakes import Mistakes
 from proxy.settings.schema import ContentPolicy, Listener, Principal, Route, Settings, Tls, Upstream
@@ -27,8 +28,10 @@ def require_coherent(settings: Settings, mistakes: Mistakes) -> None:
         _require_upstream(("upstreams", name), upstream, settings, mistakes)
     for path, policy in _policies(settings):
         _require_policy(path, policy, mistakes)
+    tunnels.require_protocols(settings, mistakes)
     for index, route in enumerate(settings.routes):
-        for name in ("document", "hold"):
+        tunnel = settings.listeners[route.listener].protocol == "tcp"
+        for name in () if tunnel else ("document", "hold"):
             if getattr(route.limits, name) > settings.memory.held:
                 path = ("routes", index, "limits", name)
                 mistakes.add(path, "more than memory.held lets all transfers keep together")
@@ -112,7 +115,7 @@ def _require_upstream(
         mistakes.add(path, "TLS needs `identity`, or a `tls.trust` of its own")
     if not all(endpoint.secure for endpoint in endpoints):
         for place in _needs_certificate(path, upstream):
-            mistakes.add(place, "cannot be checked: an endpoint has no TLS; use https://")
+            mistakes.add(place, "cannot be checked: an endpoint has no TLS; use https:// or tls://")
 
 
 def _require_name(path: Path, endpoint: Endpoint, upstream: Upstream, mistakes: Mistakes) -> None:
@@ -146,8 +149,11 @@ def _require_policy(path: Path, policy: ContentPolicy, mistakes: Mistakes) -> No
 
 
 def _covers(earlier: Route, later: Route) -> bool:
-    """True when the same path and all methods of `later` are taken by `earlier`."""
+    """True when the same path and all methods of `later` are taken by `earlier`; of tunnels, when
+    all its server names are."""
     same = earlier.listener == later.listener and earlier.match.path == later.match.path
+    if not tunnels.covers(earlier, later):
+        return False
     if earlier.match.methods is None:
         return same
     return same and set(later.match.methods or ("any",)) <= set(earlier.match.methods)
@@ -176,6 +182,8 @@ def _lint_route(path: Path, route: Route, settings: Settings, warnings: Mistakes
     if not route.allow:
         warnings.add(path, "an empty `allow` admits nobody")
     listener = settings.listeners[route.listener]
+    if listener.protocol == "tcp" and not (route.request.content or route.response.content):
+        warnings.add(path, "nothing may cross either way: give `content: [opaque]`")
     for key in ("allow", "deny"):
         for index, entry in enumerate(getattr(route, key)):
             if _never(entry, listener):

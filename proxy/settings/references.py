@@ -32,8 +32,7 @@ def _require_local_bind(text: str) -> None:
 
 
 def _require_endpoint(text: str) -> None:
-    if address.parse_endpoint(text).scheme == "tls":
-        raise ValueError("tls:// carries raw streams; an http listener's upstream is https://")
+    address.parse_endpoint(text)
 
 
 def _require_group(text: str) -> None:
@@ -65,6 +64,7 @@ _VALUES: tuple[tuple[Pattern, Callable[[str], None]], ...] = (
     (("receipts", "store"), _require_folder),
     (("routes", "*", "match", "path"), grammar.require_path_pattern),
     (("routes", "*", "match", "methods"), _require_method),
+    (("routes", "*", "match", "sni"), grammar.require_dns_pattern),
     *(((*place, "groups"), _require_group) for place in _TLS),
     *(((*place, "ciphers"), _require_cipher) for place in _TLS),
     *(((*place, "spiffe"), grammar.require_spiffe_pattern) for place in _ENTRIES),

@@ -38,9 +38,16 @@ class Local(Model):
 
 
 class Match(Model):
-    path: str = Field(pattern=r"^/", description="* is one segment, ** any number, none included")
+    """By path and method where the listener speaks HTTP, which needs a path; by SNI on tcp."""
+
+    path: str | None = Field(
+        default=None, pattern=r"^/", description="* is one segment, ** any number, none included"
+    )
     methods: list[Annotated[str, Field(pattern=r"^[A-Z]+$")]] | None = Field(
         default=None, min_length=1
+    )
+    sni: Patterns | None = Field(
+        default=None, description="tcp listeners: the server name that a TLS client asks for"
     )
 
 
@@ -141,12 +148,16 @@ class Limits(Model):
     hold: Size = 2**20
     depth: int = Field(default=256, gt=0, le=1024)
     stall_timeout: Duration = 60.0
+    idle_timeout: Duration = Field(
+        default=3600.0, description="tunnels: without an octet in either direction"
+    )
+    lifetime: Duration = Field(default=86400.0, description="tunnels: from the first to the last")
 
 
 class Route(Model):
     name: Name
     listener: Name
-    match: Match
+    match: Match = Match()
     allow: list[Principal] = Field(default=[])
     deny: list[Principal] = Field(default=[])
     upstream: Name

@@ -144,7 +144,9 @@ class ListenerLimits(Model):
 class Listener(Model):
     bind: str = Field(description="HOST:PORT, [IPV6]:PORT or unix:PATH")
     zone: Name
-    protocol: Literal["http"] = "http"
+    protocol: Literal["http", "tcp"] = Field(
+        default="http", description="tcp: each connection is a tunnel, whatever is in it"
+    )
     tls: ListenerTls = ListenerTls()
     limits: ListenerLimits = ListenerLimits()
 
@@ -164,6 +166,9 @@ class Upstream(Model):
     server_name: str | None = None
     pins: list[Pin] | None = Field(default=None, min_length=1)
     peer: Principal | None = None
+    proxy_protocol: Literal["off", "v2"] = Field(
+        default="off", description="v2: a tunnel begins with a header that says who its sender is"
+    )
     tls: Tls = Tls()
     limits: UpstreamLimits = UpstreamLimits()
 
