@@ -36,7 +36,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         clearance                   policy/clearance.py
 
     the receiver
-        upstream TLS, pins          edge/outbound.py, tls/engine.py again
+        upstream TLS, pins          edge/outbound.py, edge/dial.py, tls/engine.py again
         intent, before any octet    notary/desk.py, notary/intents.py
         encode                      wire/headers.py, wire/identity.py, wire/client.py
         forward                     edge/upload.py
@@ -49,6 +49,13 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
                                     receipt/merkle.py, receipt/tiles.py, receipt/note.py
         end of the answer           edge/answers.py, wire/headers.py, wire/structured.py
         log line, metrics           observe/log.py, observe/metrics.py
+
+    a tunnel, instead of a message
+        the walk                    tunnelling.py
+        route by server name        policy/routes.py
+        who it is, for the receiver edge/dial.py, wire/proxyheader.py
+        octets both ways, verdict   edge/tunnel.py, edge/conclusion.py
+        what its settings may be    settings/tunnels.py
 
     beside the journey
         health, metrics, reload     edge/admin.py

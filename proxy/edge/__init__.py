@@ -5,7 +5,10 @@ crowd.py      places for peers that have yet to show who they are
 listener.py   accepts, bounds and shakes hands
 inbound.py    HTTP with a sender
 places.py     places that are shared fairly
+dial.py       reaches an upstream
 outbound.py   HTTP with an upstream, and the pool of its connections
+tunnel.py     octets both ways, unseen
+conclusion.py the one verdict, wherever it comes from
 relay.py      holds bodies, and takes answers back
 upload.py     sends requests on
 budget.py     how much is kept back at once

@@ -128,11 +128,11 @@ class PlainStream:
             await _send(self._sock, data)
 
     async def end(self) -> None:
+        await trio.lowlevel.checkpoint()  # before, so that who is told that it went is told so
         try:
             self._sock.shutdown(socket.SHUT_WR)
         except (OSError, trio.ClosedResourceError) as error:
             raise Disconnected(type(error).__name__) from None
-        await trio.lowlevel.checkpoint()
 
     async def close(self) -> None:
         self._sock.close()

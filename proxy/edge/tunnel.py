@@ -8,8 +8,8 @@ Rules
   sockets', and a tunnel whose reader never reads holds one piece each way (`PIECE`) and what TLS
   makes of it.
 - Anything that is not such an end breaks the tunnel: a reset, TLS without close_notify, a limit,
-  the drain's deadline, `refuse`. Both sides are reset then, so that neither can take what it has for
-  complete. (A unix socket knows no reset: its peer, a process beside us, sees an end.)
+  the drain's deadline, `refuse`. Both sides are reset then, so that neither can take what it has
+  for complete. (A unix socket knows no reset: its peer, a process beside us, sees an end.)
 - Whatever breaks it calls `refuse`; the first reason stands.
 - The end of the answer is the last that goes to the sender when it has ended its own way: then it
   waits for the durable receipt (`tunnelling.py`).

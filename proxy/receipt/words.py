@@ -106,7 +106,8 @@ def _party(party: Mapping[str, Any]) -> str:
 
 def _request(p: Mapping[str, Any]) -> str:
     request, policy = _map(p, "request"), _map(p, "policy")
-    text = f"{request.get('method') or 'a request'} on route {request.get('route') or '(none)'}"
+    method = "a tunnel" if request.get("method") == "tunnel" else request.get("method")
+    text = f"{method or 'a request'} on route {request.get('route') or '(none)'}"
     return text + (f" to {policy['upstream']}" if policy.get("upstream") else "")
 
 

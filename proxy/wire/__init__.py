@@ -8,5 +8,6 @@ server      a client's connection        client   a connection to an upstream
 crossing    the fields that cross and those that do not
 headers     the fields of a message on the other side; problems
 identity    the fields that say who the sender is
+proxyheader the same for a receiver of a tunnel: PROXY protocol, version 2
 digests     Content-Digest (RFC 9530)    structured   lists and dictionaries (RFC 9651)
 """

@@ -84,7 +84,7 @@ def test_every_make_target_that_a_page_names_is_there() -> None:
 
 
 def test_the_configurations_that_the_pages_run_are_there() -> None:
-    for name in ("gateway", "sidecar"):
+    for name in ("gateway", "sidecar", "tunnel-gateway", "tunnel-sidecar"):
         assert load(ROOT / f"config/{name}.yaml").settings.routes
 
 

@@ -10,9 +10,11 @@ from tests.scenarios.parties import make_parties
 from tests.scenarios.policy import policy, route, with_routes
 from tests.scenarios.proof import Watch
 from tests.scenarios.receiver import Exchange, Receiver, server_context
+from tests.scenarios.tunnels import Backend, End, echo
 
 StartReceiver = Callable[..., Receiver]
 StartGateway = Callable[[Config], Gateway]
+Serve = Callable[[Callable[[End], None]], None]
 
 
 @pytest.fixture(scope="session")
@@ -93,3 +95,24 @@ def own_gateway(start_gateway: StartGateway, receiver: Receiver, parties: Path) 
 def watch(gateway: Gateway, receiver: Receiver) -> Watch:
     """Sees what one refusal leaves behind."""
     return Watch(gateway, receiver)
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[Backend]:
+    """The module's upstream of tunnels."""
+    running = Backend(echo)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def serve(backend: Backend) -> Iterator[Serve]:
+    """Have the backend do something else than echo, for one test."""
+    while not backend.ends.empty():
+        backend.ends.get()
+
+    def do(behaviour: Callable[[End], None]) -> None:
+        backend.serve = behaviour
+
+    yield do
+    backend.serve = echo

@@ -1,45 +1,21 @@
-"""A tunnel through the running program: its ends, its breaks, its limits, its receipt."""
+"""A tunnel through the running program: what goes through, how it ends, and how it breaks."""
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.scenarios.conftest import StartGateway
+from tests.scenarios.conftest import Serve, StartGateway
 from tests.scenarios.gateway import Gateway
-from tests.scenarios.proof import sha256
+from tests.scenarios.proof import audit, sha256
 from tests.scenarios.tunnels import (
     Backend,
     End,
     dial,
-    echo,
     line_of,
     receipt,
-    tunnel,
     tunnels,
 )
-
-
-@pytest.fixture(scope="module")
-def backend() -> Iterator[Backend]:
-    running = Backend(echo)
-    yield running
-    running.close()
-
-
-@pytest.fixture
-def serve(backend: Backend) -> Iterator[Callable[[Callable[[End], None]], None]]:
-    """Have the backend do something else, for one test."""
-
-    def do(behaviour: Callable[[End], None]) -> None:
-        backend.serve = behaviour
-
-    while not backend.ends.empty():
-        backend.ends.get()
-    yield do
-    backend.serve = echo
 
 
 @pytest.fixture(scope="module")
@@ -47,33 +23,48 @@ def gateway(parties: Path, start_gateway: StartGateway, backend: Backend) -> Gat
     return start_gateway(tunnels(parties, backend.endpoint))
 
 
-def test_what_goes_in_comes_out_and_the_receipt_says_so(gateway: Gateway) -> None:
+# --- ends ----------------------------------------------------------------------------------------
+
+
+def test_what_goes_in_comes_out_and_the_receipt_has_the_digest_of_each_way(
+    gateway: Gateway, serve: Serve
+) -> None:
+    heard = bytearray()
+    said = os.urandom(2_000_000)
+
+    def hear_and_say(end: End) -> None:
+        end.send(said)
+        heard.extend(end.rest())
+        end.end()
+
+    serve(hear_and_say)
     since, data = gateway.mark(), os.urandom(3_000_000)
     with dial(gateway) as client:
-        back = bytearray()
-        for start in range(0, len(data), 100_000):
-            piece = data[start : start + 100_000]
-            client.send(piece)
-            back += client.exactly(len(piece))
+        back = client.exactly(len(said))
+        client.send(data)
         client.end()
-        assert client.rest() == b""
-    assert bytes(back) == data
+        back += client.rest()
+    assert (bytes(heard), back) == (data, said)
     line = line_of(gateway, since)
     assert (line["verdict"], line["method"], line["route"]) == ("delivered", "tunnel", "tunnel")
-    said = receipt(gateway, line)
-    digest = {"sha256": sha256(data), "bytes": str(len(data))}
-    assert said["content"]["received"] == said["content"]["delivered"] == digest
-    assert said["answer"]["received"] == said["answer"]["delivered"] == digest
-    assert said["content"]["opaque"] and said["answer"]["opaque"]
-    assert said["sender"]["name"] == "spiffe://lockgate.example/client"
+    assert (line["delivered_bytes"], line["answer_bytes"]) == (len(data), len(said))
+    found = receipt(gateway, line)
+    to, fro = found["content"], found["answer"]
+    assert to["received"] == to["delivered"] == {"sha256": sha256(heard), "bytes": "3000000"}
+    assert fro["received"] == fro["delivered"] == {"sha256": sha256(back), "bytes": "2000000"}
+    assert (to["opaque"], fro["opaque"]) == (True, True)
+    assert (to["label"], fro["label"]) == ("internal", "internal")
+    assert found["sender"]["name"] == "spiffe://lockgate.example/client"
+    assert found["channel"]["tls"] == "TLSv1.3"
+    assert found["disposition"] == {"status": None, "problem": None, "duplicateOf": None}
 
 
-def test_sender_ends_first_and_hears_all_that_is_said_after(
-    gateway: Gateway, serve: Callable[[Callable[[End], None]], None]
+def test_a_sender_that_ends_first_hears_all_that_is_said_after(
+    gateway: Gateway, serve: Serve
 ) -> None:
     def answer_after_the_end(end: End) -> None:
         heard = end.rest()
-        end.send(hashlib.sha256(heard).hexdigest().encode())
+        end.send(sha256(heard).encode())
         end.end()
 
     serve(answer_after_the_end)
@@ -85,8 +76,8 @@ def test_sender_ends_first_and_hears_all_that_is_said_after(
     assert line_of(gateway, since)["verdict"] == "delivered"
 
 
-def test_upstream_ends_first_and_hears_all_that_is_said_after(
-    gateway: Gateway, backend: Backend, serve: Callable[[Callable[[End], None]], None]
+def test_an_upstream_that_ends_first_hears_all_that_is_said_after(
+    gateway: Gateway, serve: Serve
 ) -> None:
     heard: list[bytes] = []
 
@@ -105,14 +96,113 @@ def test_upstream_ends_first_and_hears_all_that_is_said_after(
     assert heard == [b"well then"]
 
 
-def test_a_sender_that_resets_is_a_reset_for_the_upstream(
-    gateway: Gateway, backend: Backend, serve: Callable[[Callable[[End], None]], None]
+def test_a_tunnel_that_ends_cleanly_has_its_receipt_by_then(gateway: Gateway) -> None:
+    since = gateway.mark()
+    with dial(gateway) as client:
+        client.end()
+        assert client.rest() == b""
+        (line,) = gateway.logged("transfer", since) or [line_of(gateway, since)]
+        assert receipt(gateway, line)["kind"] == "delivered"
+    assert line["delivered_bytes"] == 0
+
+
+# --- breaks --------------------------------------------------------------------------------------
+
+
+def broken_by(gateway: Gateway, since: int) -> tuple[str, str]:
+    line = line_of(gateway, since)
+    found = receipt(gateway, line)
+    assert found["disposition"]["problem"] == line["problem"]
+    return line["verdict"], line["problem"]
+
+
+@pytest.mark.parametrize("way", ["reset", "leave"])
+def test_a_sender_that_leaves_without_an_end_is_a_reset_for_the_upstream(
+    gateway: Gateway, backend: Backend, serve: Serve, way: str
 ) -> None:
-    serve(End.require_broken)
+    cut: list[bool] = []
+
+    def notice(end: End) -> None:
+        end.exactly(10)
+        end.require_broken()
+        cut.append(True)
+
+    serve(notice)
     since = gateway.mark()
     client = dial(gateway)
     client.send(b"half of it")
     backend.ends.get(timeout=15)
-    client.reset()
+    getattr(client, way)()
+    assert broken_by(gateway, since) == ("failed", "request-incomplete")
+    backend.settle()
+    assert cut == [True]
+
+
+def test_an_upstream_that_resets_is_a_reset_for_the_sender(gateway: Gateway, serve: Serve) -> None:
+    def break_off(end: End) -> None:
+        end.send(b"half of")
+        end.exactly(1)
+        end.reset()
+
+    serve(break_off)
+    since = gateway.mark()
+    with dial(gateway) as client:
+        assert client.exactly(7) == b"half of"
+        client.send(b".")
+        client.require_broken()
+    assert broken_by(gateway, since) == ("failed", "upstream-closed")
+
+
+def test_an_upstream_that_breaks_off_after_the_senders_end_may_have_done_it_all(
+    gateway: Gateway, serve: Serve
+) -> None:
+    def hear_and_break(end: End) -> None:
+        assert end.rest() == b"all of it"
+        end.reset()
+
+    serve(hear_and_break)
+    since = gateway.mark()
+    with dial(gateway) as client:
+        client.send(b"all of it")
+        client.end()
+        client.require_broken()
     line = line_of(gateway, since)
-    assert (line["verdict"], line["problem"]) == ("failed", "request-incomplete")
+    assert (line["verdict"], line["problem"]) == ("indeterminate", "upstream-closed")
+    found = receipt(gateway, line)
+    assert found["content"]["delivered"]["sha256"] == sha256(b"all of it")
+    assert found["answer"]["delivered"] is None
+
+
+def test_a_sender_that_does_not_wait_for_the_answer_breaks_it(
+    gateway: Gateway, backend: Backend, serve: Serve
+) -> None:
+    def say_on(end: End) -> None:
+        end.rest()
+        while True:
+            end.send(bytes(65536))
+
+    serve(say_on)
+    since = gateway.mark()
+    client = dial(gateway)
+    client.end()
+    client.receive()
+    client.reset()
+    assert broken_by(gateway, since) == ("indeterminate", "cut-off")
+
+
+def test_a_broken_tunnel_says_how_much_went_and_the_digest_of_it(
+    gateway: Gateway, serve: Serve
+) -> None:
+    since = gateway.mark()
+    client = dial(gateway)
+    client.send(b"half of it")
+    assert client.exactly(10) == b"half of it"
+    client.leave()
+    found = receipt(gateway, line_of(gateway, since))
+    digest = {"sha256": sha256(b"half of it"), "bytes": "10"}
+    assert found["content"]["delivered"] == found["answer"]["delivered"] == digest
+    assert found["kind"] == "failed"
+
+
+def test_the_log_of_all_these_tunnels_holds_in_an_audit(gateway: Gateway) -> None:
+    assert audit(gateway)

@@ -131,7 +131,7 @@ class TlsEnd(End):
         return found
 
     def end(self) -> None:
-        with contextlib.suppress(ssl.SSLWantReadError):
+        with contextlib.suppress(ssl.SSLError):  # it would hear the other's end, and waits for it
             self.tls.unwrap()
         self._flush()
 
@@ -180,15 +180,20 @@ class Backend:
                 self.serve(end)
             except Broken:
                 pass
-            except BaseException as error:  # noqa: BLE001
+            except BaseException as error:
                 self.errors.append(error)
+
+    def settle(self) -> None:
+        """Wait until every connection so far has been served to its end."""
+        for thread in list(self._threads):
+            thread.join(20)
+            assert not thread.is_alive()
 
     def close(self) -> None:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         self._accepting.join(20)
-        for thread in self._threads:
-            thread.join(20)
+        self.settle()
         assert not self.errors, self.errors
 
 

@@ -51,7 +51,13 @@ SHAPES: list[tuple[Change, bool]] = [
     (put("zones", {}), False),
     (put("zones.near.x", 1), False),
     (put("listeners", []), False),
-    (put("listeners.in.protocol", "tcp"), False),
+    (put("listeners.in.protocol", "tcp"), True),
+    (put("listeners.in.protocol", "udp"), False),
+    (put("routes.0.match.sni", "*.example.com"), True),
+    (put("routes.0.match.sni", []), False),
+    (put("upstreams.out.proxy_protocol", "v2"), True),
+    (put("upstreams.out.proxy_protocol", "v1"), False),
+    (put("routes.0.limits.lifetime", "0s"), False),
     (put("listeners.in.tls.mode", "off"), False),
     (put("listeners.in.tls.minimum", 1.3), False),
     (put("listeners.in.tls.pins", []), False),
@@ -103,7 +109,9 @@ def test_the_schema_is_itself_right() -> None:
     Draft202012Validator.check_schema(json.loads(editor.text()))
 
 
-@pytest.mark.parametrize("name", ["gateway.yaml", "sidecar.yaml"])
+@pytest.mark.parametrize(
+    "name", ["gateway.yaml", "sidecar.yaml", "tunnel-gateway.yaml", "tunnel-sidecar.yaml"]
+)
 def test_an_example_passes_both_and_names_the_schema(name: str) -> None:
     text = (CONFIG / name).read_text(encoding="utf-8")
     assert text.startswith("# yaml-language-server: $schema=schema.json\n")
@@ -111,7 +119,9 @@ def test_an_example_passes_both_and_names_the_schema(name: str) -> None:
     assert load(CONFIG / name).warnings == ()
 
 
-@pytest.mark.parametrize("name", ["gateway.yaml", "sidecar.yaml"])
+@pytest.mark.parametrize(
+    "name", ["gateway.yaml", "sidecar.yaml", "tunnel-gateway.yaml", "tunnel-sidecar.yaml"]
+)
 def test_an_example_names_only_files_that_certs_init_makes(name: str) -> None:
     text = (CONFIG / name).read_text(encoding="utf-8")
     named = {word.split("/")[-1].rstrip("}") for word in text.split() if "file:../certs/" in word}
