@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from proxy.edge.stream import PlainStream, Stream
+from proxy.edge.stream import RECEIVE_SIZE, PlainStream, Stream
 from proxy.journey import serve
 from proxy.model import Verdict
 from tests.edge.stage import HOLD, LOCAL, Stage, blocking, route, stage
@@ -45,11 +45,14 @@ class Slow:
             await self._may()
         await self._stream.send([data])
 
-    async def receive(self) -> bytes:
-        data = await self._stream.receive()
+    async def receive(self, size: int = RECEIVE_SIZE) -> bytes:
+        data = await self._stream.receive(size)
         if self.begun.is_set():
             self.heard.set()
         return data
+
+    async def end(self) -> None:
+        await self._stream.end()
 
     async def close(self) -> None:
         await self._stream.close()
@@ -62,6 +65,10 @@ class Slow:
 
     def quiet(self) -> bool:
         return self._stream.quiet()
+
+    @property
+    def socket(self) -> trio.socket.SocketType:
+        return self._stream.socket
 
 
 def pair() -> tuple[Client, trio.socket.SocketType]:

@@ -50,7 +50,7 @@ def test_what_goes_in_comes_out_and_the_receipt_has_the_digest_of_each_way(
     assert (line["delivered_bytes"], line["answer_bytes"]) == (len(data), len(said))
     found = receipt(gateway, line)
     to, fro = found["content"], found["answer"]
-    assert to["received"] == to["delivered"] == {"sha256": sha256(heard), "bytes": "3000000"}
+    assert to["received"] == to["delivered"] == {"sha256": sha256(data), "bytes": "3000000"}
     assert fro["received"] == fro["delivered"] == {"sha256": sha256(back), "bytes": "2000000"}
     assert (to["opaque"], fro["opaque"]) == (True, True)
     assert (to["label"], fro["label"]) == ("internal", "internal")

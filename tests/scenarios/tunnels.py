@@ -7,6 +7,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ class TlsEnd(End):
     ) -> None:
         super().__init__(sock)
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self._in, self._out, server_hostname=name)
+        self.tls = context.wrap_bio(self._in, self._out, server_hostname=name or None)
         self._drive(self.tls.do_handshake)
 
     def _drive(self, step: Callable[[], Any]) -> Any:
@@ -123,8 +124,7 @@ class TlsEnd(End):
 
     def send(self, data: bytes) -> None:
         for start in range(0, len(data), 65536):
-            piece = data[start : start + 65536]
-            self._drive(lambda piece=piece: self.tls.write(piece))
+            self._drive(partial(self.tls.write, data[start : start + 65536]))
 
     def receive(self) -> bytes:
         found: bytes = self._drive(lambda: self.tls.read(65536))
