@@ -10,6 +10,9 @@ import pytest
 import trio
 from hypothesis import HealthCheck, settings
 
+# Every start of a program would compile all of it again; what is kept is kept beside the source.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100)
 settings.register_profile(
     "fuzz", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow]

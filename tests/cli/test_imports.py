@@ -1,11 +1,13 @@
 """A command imports what it needs: a start is mostly imports."""
 
+import gc
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
-from proxy.cli import MODULES, receipts
+from proxy.cli import MODULES, main, receipts
 
 SHOW = "import sys; from proxy.cli import parser; parser({!r}); print(*sys.modules, sep='\\n')"
 
@@ -32,6 +34,14 @@ def test_of_the_commands_that_read_a_log_it_is_the_one_that_is_asked_for(name: s
 
 def test_whoever_only_reads_a_log_reads_no_configuration() -> None:
     assert not imported("receipts", "list", "LOG") & {"pydantic", "yaml"}
+
+
+@pytest.mark.parametrize("words", [["completion", "bash"], ["check", "missing.yaml"], ["lst"]])
+def test_what_is_no_longer_used_is_looked_for_again_when_all_is_imported(words: list[str]) -> None:
+    gc.enable()
+    with suppress(SystemExit):
+        main(words)
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("words", [(), ("receipts",), ("receipts", "--help"), ("receipts", "lst")])
