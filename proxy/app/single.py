@@ -13,20 +13,20 @@ import trio
 from proxy.app import memory, start
 from proxy.app.carrier import Carrier, in_force
 from proxy.app.evidence import open_notary
-from proxy.app.prepare import Prepared, prepare
+from proxy.app.prepare import Prepared
+from proxy.app.reloader import Reloader, Version
 from proxy.app.vigil import Vigil, told
 from proxy.edge.admin import open_door, serve_door
 from proxy.edge.budget import Budget
 from proxy.edge.gate import Keeper
 from proxy.edge.listener import bind
-from proxy.errors import ConfigError, LockgateError
+from proxy.errors import LockgateError
 from proxy.model import Event, Trouble
 from proxy.notary import Notary
 from proxy.notary.attempts import name_worker
 from proxy.notary.desk import Desk
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
-from proxy.settings.load import load
 from proxy.settings.secrets import resolve_path
 
 _NAME: Final = "1"
@@ -48,7 +48,6 @@ class Single:
         loaded = prepared.loaded
         settings = loaded.settings
         self.metrics, self.log = metrics, log
-        self._path = loaded.path
         self.store = resolve_path(settings.receipts.store, loaded.directory)
         self._notary: Notary = open_notary(loaded, prepared.keys, metrics, log)
         name = name_worker(1, self._notary.size)
@@ -62,6 +61,8 @@ class Single:
             for name, listener in settings.listeners.items()
         ]
         self._carrier = Carrier(self._keeper, self._listeners)
+        version = Version(loaded, prepared.gate, prepared.for_workers)
+        self._reloader = Reloader(version, self._adopt, self._note, metrics, log)
         wanted = (("admin", settings.admin), ("metrics", settings.metrics))
         self._doors = [
             open_door(self, name, door.bind, loaded.directory) for name, door in wanted if door
@@ -74,6 +75,7 @@ class Single:
             await house.start(self._notary.run)
             house.start_soon(self._desk.run)
             house.start_soon(Vigil(self.log, self.trouble).run)
+            house.start_soon(self._reloader.run)
             await self._note(start.event(loaded, 1, self._notary.receipt_key))
             for door in self._doors:
                 house.start_soon(serve_door, self, door)
@@ -92,7 +94,7 @@ class Single:
             task_status.started()
             async for number in signals:
                 if number == signal.SIGHUP:
-                    await self.reload()
+                    await self.reload("signal")
                 elif not self._carrier.draining:
                     shutdown = self._keeper.gate.loaded.settings.shutdown
                     self._carrier.drain(shutdown.drain)
@@ -112,27 +114,19 @@ class Single:
         return shown | {
             "ok": keeper.ready,
             "trouble": told(keeper.trouble),
+            "reload": self._reloader.status(),
             "draining": keeper.draining,
             "connections": keeper.connections,
             "tunnels": len(keeper.tunnels),
             "processes": [start.process("all", _NAME, "running")],
         }
 
-    async def reload(self) -> bool:
-        """Swap in what the file says now; on any mistake the last good stays. True when swapped."""
-        old = self._keeper.gate.loaded
-        try:
-            loaded = load(self._path)
-            start.require_reloadable(old, loaded)
-            gate = prepare(loaded, self.metrics)
-        except ConfigError as error:
-            start.refuse_reload(self.metrics, self.log, error)
-            return False
-        await self._carrier.adopt(gate)
-        self.metrics.reload(swapped=True)
-        self.log.info("reloaded", config_sha256=loaded.sha256.hex())
-        await self._note(start.reload_event(old, loaded))
-        return True
+    async def reload(self, by: str = "admin") -> bool:
+        """Swap in what the files say now; on any mistake the last good stays."""
+        return await self._reloader.reload(by)
+
+    async def _adopt(self, version: Version) -> None:
+        await self._carrier.adopt(version.gate)
 
     async def _note(self, event: Event) -> None:
         """Put an event into the log of receipts; where that fails, operation goes on."""

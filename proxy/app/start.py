@@ -17,7 +17,6 @@ from proxy.errors import ConfigError, LogFailure
 from proxy.model import Event
 from proxy.notary.intents import IntentFile
 from proxy.observe.log import Log
-from proxy.observe.metrics import Metrics
 from proxy.settings.load import Loaded
 from proxy.settings.schema import Settings
 
@@ -80,9 +79,11 @@ def event(loaded: Loaded, workers: int, receipt_key: Mapping[str, str]) -> Event
     )
 
 
-def reload_event(old: Loaded, new: Loaded) -> Event:
-    """The log event of a reload."""
-    return Event("reload", {"from": old.sha256.hex(), "to": new.sha256.hex()})
+def reload_event(old: Loaded, new: Loaded, before: bytes, after: bytes) -> Event:
+    """The log event of a reload; `before` and `after` are the digests of the credentials."""
+    credentials = {"from": before.hex(), "to": after.hex()}
+    details = {"from": old.sha256.hex(), "to": new.sha256.hex(), "credentials": credentials}
+    return Event("reload", details)
 
 
 # --- transfers -----------------------------------------------------------------------------------
@@ -151,9 +152,3 @@ def require_reloadable(old: Loaded, new: Loaded) -> None:
             problems.append(new.problem((name,), f"{name} changed: that takes a restart"))
     if problems:
         raise ConfigError(problems)
-
-
-def refuse_reload(metrics: Metrics, log: Log, error: ConfigError) -> None:
-    metrics.reload(swapped=False)
-    for problem in error.problems:
-        log.error("reload_refused", problem=str(problem))

@@ -23,18 +23,18 @@ from proxy.app import start
 from proxy.app.child import Child, ask_all
 from proxy.app.control import Message
 from proxy.app.family import Family
-from proxy.app.prepare import Prepared, prepare_workers
+from proxy.app.prepare import Prepared
 from proxy.app.privileges import require_users
+from proxy.app.reloader import Reloader, Version
 from proxy.app.system import require_pidfds
 from proxy.app.vigil import Vigil, told
 from proxy.edge.admin import open_door, serve_door
 from proxy.edge.listener import Listener
-from proxy.errors import TROUBLES, ConfigError
+from proxy.errors import TROUBLES
 from proxy.model import Trouble, named_trouble
 from proxy.observe.log import Log
 from proxy.observe.merge import Ledger
 from proxy.observe.metrics import Metrics
-from proxy.settings.load import load
 from proxy.settings.secrets import resolve_path
 
 _SNAPSHOT_EVERY: Final = 5.0
@@ -64,7 +64,8 @@ class Supervisor:
         self._family.on_death = self._bury
         self._loaded_at = datetime.now(UTC)
         self._ledger = Ledger()
-        self._reloading = trio.Lock()
+        version = Version(loaded, prepared.gate, prepared.for_workers)
+        self._reloader = Reloader(version, self._adopt, self._family.note, metrics, log)
         self._draining = trio.Event()
         self._doors: list[Listener] = []
 
@@ -88,6 +89,7 @@ class Supervisor:
             house.start_soon(self._take_snapshots)
             house.start_soon(family.keep_notary)
             house.start_soon(Vigil(self.log, self.trouble).run)
+            house.start_soon(self._reloader.run)
             await house.start(self._watch_signals)
             async with trio.open_nursery() as workers:
                 for position in range(self._count):
@@ -112,7 +114,7 @@ class Supervisor:
             task_status.started()
             async for number in signals:
                 if number == signal.SIGHUP:
-                    await self.reload()
+                    await self.reload("signal")
                 elif not self._draining.is_set():
                     self._family.stop_accepting()
                     self._draining.set()
@@ -182,31 +184,27 @@ class Supervisor:
         return shown | {
             "ok": trouble is None,
             "trouble": told(trouble),
+            "reload": self._reloader.status(),
             "draining": self._draining.is_set(),
             "connections": sum(_count(each, "connections") for each in answers.values()),
             "tunnels": sum(_count(each, "tunnels") for each in answers.values()),
             "processes": processes,
         }
 
-    async def reload(self) -> bool:
-        """Swap in what the file says now, everywhere or nowhere; on any mistake the last good
+    async def reload(self, by: str = "admin") -> bool:
+        """Swap in what the files say now, everywhere or nowhere; on any mistake the last good
         stays."""
-        async with self._reloading:
-            prepared = self._family.prepared
-            try:
-                loaded = load(prepared.loaded.path)
-                start.require_reloadable(prepared.loaded, loaded)
-                gate, for_workers = prepare_workers(loaded, self.metrics)
-                new = replace(prepared, loaded=loaded, gate=gate, for_workers=for_workers)
-                await self._family.adopt(new)
-            except ConfigError as error:
-                start.refuse_reload(self.metrics, self.log, error)
-                return False
-            self._in_force()
-            self.metrics.reload(swapped=True)
-            self.log.info("reloaded", config_sha256=loaded.sha256.hex())
-            await self._family.note(start.reload_event(prepared.loaded, loaded))
-            return True
+        return await self._reloader.reload(by)
+
+    async def _adopt(self, version: Version) -> None:
+        new = replace(
+            self._family.prepared,
+            loaded=version.loaded,
+            gate=version.gate,
+            for_workers=version.secrets,
+        )
+        await self._family.adopt(new)
+        self._in_force()
 
 
 def _trouble(answer: Message) -> Trouble | None:

@@ -75,6 +75,12 @@ class Metrics:
             "witness_cosigned_entries", "Entries under the last cosigned checkpoint", "witness"
         )
         self._reloads = self._counter("config_reloads", "Reloads, by result", "result")
+        self._reloaded = self._gauge(
+            "config_reload_timestamp_seconds", "When a reload last ended, by result", "result"
+        )
+        self._problems = self._gauge(
+            "config_problems", "What keeps the files on the disk from coming into force"
+        )
         self._restarts = self._counter(
             "process_restarts", "Processes that died and were replaced, by kind", "process"
         )
@@ -147,9 +153,14 @@ class Metrics:
         self._info.labels(sha256.hex()).set(1)
         self._loaded.set(now.timestamp())
 
-    def reload(self, *, swapped: bool) -> None:
-        """Record a reload: swapped in, or refused, so that the last good configuration stays."""
-        self._reloads.labels("ok" if swapped else "failed").inc()
+    def reload(self, result: str) -> None:
+        """Record a reload: `ok`, `unchanged`, or `failed`, so that the last good stays."""
+        self._reloads.labels(result).inc()
+        self._reloaded.labels(result).set(time.time())
+
+    def reload_problems(self, count: int) -> None:
+        """Record how much is wrong with what is on the disk; none where it is in force."""
+        self._problems.set(count)
 
     def restarted(self, process: str) -> None:
         """Count a child that died and is replaced: `worker` or `notary`."""

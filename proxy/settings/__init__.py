@@ -1,7 +1,7 @@
 """From a YAML file to frozen settings, with every mistake told at once and where it stands.
 
 yaml12     YAML 1.2 core schema -> plain data and the line and column of everything
-schema     the shape: what one value may be (`route` and `values` are parts of it)
+schema     the shape: what one value may be (`route`, `operation` and `values` are parts of it)
 mistakes   collects mistakes; says in plain words what pydantic found
 address    binds and endpoints: text -> frozen value, or ValueError
 files      what need not be there: bytes, or None

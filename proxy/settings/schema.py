@@ -2,13 +2,23 @@
 
 These models say what one value may be. What values may be *together* (a route naming a listener
 that exists, a label that is on the scale) is checked in `check.py`, so that all mistakes are told
-at once. Routes are in `route.py`, one-word values in `values.py`; both are reached from here.
+at once. Routes are in `route.py`, operation in `operation.py`, one-word values in `values.py`; all
+are reached from here.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from proxy.settings.operation import (
+    Bind,
+    Log,
+    Memory,
+    Reload,
+    Shutdown,
+    TransferIds,
+    Users,
+)
 from proxy.settings.route import (
     DETECTED_TYPES,
     Action,
@@ -34,7 +44,6 @@ from proxy.settings.values import (
     Pin,
     SecretRef,
     Size,
-    require_user,
     require_version,
     require_workers,
 )
@@ -68,6 +77,7 @@ __all__ = [
     "Pin",
     "Principal",
     "Receipts",
+    "Reload",
     "Replay",
     "Route",
     "SecretRef",
@@ -177,7 +187,7 @@ class Zone(Model):
     clearance: Name
 
 
-# --- evidence and operation ----------------------------------------------------------------------
+# --- evidence ----------------------------------------------------------------------------------
 
 
 class MaskingKey(Model):
@@ -212,43 +222,6 @@ class Receipts(Model):
     )
 
 
-class Bind(Model):
-    bind: str
-
-
-class Memory(Model):
-    held: Size = Field(
-        default=256 * 2**20,
-        description="content kept back at once, by all transfers, until it is judged",
-    )
-
-
-class TransferIds(Model):
-    capacity: int = Field(
-        default=200_000,
-        gt=0,
-        description="ids remembered at once, by all routes; one sender has at most half",
-    )
-
-
-class Shutdown(Model):
-    drain: Duration = Field(default=30.0, description="the one deadline of a graceful stop")
-
-
-User = Annotated[str | int, BeforeValidator(require_user)]
-
-
-class Users(Model):
-    """Whom the processes run as, where the program is started by root: names or numbers."""
-
-    worker: User
-    notary: User
-
-
-class Log(Model):
-    format: Literal["auto", "json", "text"] = "auto"
-
-
 class Settings(Model):
     """A whole configuration."""
 
@@ -272,4 +245,5 @@ class Settings(Model):
     memory: Memory = Memory()
     transfer_ids: TransferIds = TransferIds()
     shutdown: Shutdown = Shutdown()
+    reload: Reload = Reload()
     log: Log = Log()

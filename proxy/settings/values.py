@@ -5,7 +5,7 @@ that editors see. Secrets are references (`file:` or `env:`), never values.
 """
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -83,6 +83,15 @@ def require_user(value: object) -> object:
     return value
 
 
+def _poll(value: object) -> object:
+    if value == "off":
+        return value
+    try:
+        return _duration(value)
+    except ValueError:
+        raise ValueError("expected off, or a duration such as 10s") from None
+
+
 def _many(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -112,6 +121,17 @@ Duration = Annotated[
     ),
 ]
 """Seconds."""
+Poll = Annotated[
+    Annotated[float, Field(gt=0)] | Literal["off"],
+    BeforeValidator(_poll),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^(off|(?![0.]+ ?[a-z]*$)[0-9]{1,9}(\.[0-9]{1,6})? ?(ms|s|m|h|d))$",
+        }
+    ),
+]
+"""Seconds, or `off`."""
 SecretRef = Annotated[
     str,
     BeforeValidator(_secret),

@@ -5,6 +5,7 @@ does not fit the leaf refuses the pair, so that half a rotation is never served.
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from proxy.errors import CredentialError
 
+UNFIT: Final = "the private key does not belong to the first certificate"
+"""What is said of two that are each sound: one may be the other half of a renewal."""
 TlsKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 """Keys that TLS peers of today accept."""
 
@@ -35,7 +38,7 @@ def load_credentials(certificate: bytes, key: bytes) -> Credentials:
     """Both PEM. Raises `CredentialError` when either does not parse or they do not fit."""
     leaf = parse_chain(certificate)[0]
     if _spki(parse_key(key)) != _spki(leaf):
-        raise CredentialError("the private key does not belong to the first certificate")
+        raise CredentialError(UNFIT)
     return Credentials(certificate, key)
 
 

@@ -52,7 +52,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Event | None]:
         "start": start.event(policy, 2, keychain.describe(NEW)),
         "stop": Event("stop", {"clean": True}),
         "recovery": opening.recovery(3, 17),
-        "reload": start.reload_event(policy, policy),
+        "reload": start.reload_event(policy, policy, bytes(32), bytes(32)),
         "key": Event("key", keychain.handover(OLD, NEW)),
         "refused-handshakes": shed(),
         "refused-transfers": missed_event(Missed({"disk-full": 3}, NOW, NOW)),

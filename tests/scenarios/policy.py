@@ -52,6 +52,7 @@ def policy(pki: Path, endpoint: str, **changes: Any) -> Config:
             "log_pq_key": file("log-pq.key"),
         },
         "admin": {"bind": "127.0.0.1:0"},
+        "reload": {"watch": False, "poll": "off"},
     }
     return config | changes
 

@@ -42,6 +42,7 @@ SECTIONS = {
     "Memory": "memory",
     "TransferIds": "transfer_ids",
     "Shutdown": "shutdown",
+    "Reload": "reload",
     "Log": "log",
 }
 """Model -> the heading under which its keys stand."""
@@ -60,7 +61,9 @@ def test_every_key_is_explained_with_its_default(model: str, key: str, default: 
     row = ROWS[SECTIONS[model], key]
     if isinstance(default, str):
         assert f"`{default}`" in row
-    if isinstance(default, int):
+    if isinstance(default, bool):
+        assert f"`{str(default).lower()}`" in row
+    elif isinstance(default, int):
         assert f"`{default}`" in row or f"`{binary(default)}`" in row
 
 

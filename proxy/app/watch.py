@@ -1,0 +1,102 @@
+"""What a configuration's files hold, by digest, and when it is time to look at them again.
+
+The kernel tells of most changes at once; polling finds the others (network file systems, a file
+that is mounted by itself). Neither decides anything: only a different content is a change.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from proxy.app.inotify import Inotify
+from proxy.observe.log import Log
+from proxy.settings.operation import Reload
+from proxy.settings.secrets import MAX_OCTETS
+
+Digests = Mapping[Path, bytes]
+"""File -> SHA-256 of its octets; empty for one that cannot be read."""
+
+_ROUNDS: Final = 20
+"""Times that files may change while they settle before they are taken as they are."""
+
+
+class Watch:
+    """Waits for changes of files, which it is told anew for every wait."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._inotify: Inotify | None = None
+        self._told = False
+        self._waiting: trio.CancelScope | None = None
+
+    async def wait(self, paths: Iterable[Path], how: Reload, at_most: float) -> None:
+        """Return when it is time to look: the kernel said so, a poll is due, `at_most` seconds
+        have passed, or `wake` was called."""
+        poll = at_most if how.poll == "off" else min(at_most, how.poll)
+        with trio.move_on_after(poll) as self._waiting:
+            if how.watch and self._arm(paths) and self._inotify is not None:
+                await self._inotify.changed()
+            else:
+                await trio.sleep_forever()
+        self._waiting = None
+
+    def wake(self) -> None:
+        """Have the present wait end: there are other files to look at."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    def _arm(self, paths: Iterable[Path]) -> bool:
+        """False where the kernel cannot watch, which is said once: polling goes on."""
+        try:
+            self._inotify = self._inotify or Inotify()
+            self._inotify.arm(paths)
+        except OSError as error:
+            if not self._told:
+                self._log.warning("watch_unavailable", reason=error.strerror)
+            self._told = True
+            return False
+        return True
+
+    def close(self) -> None:
+        if self._inotify is not None:
+            self._inotify.close()
+
+
+async def look(paths: Iterable[Path], known: Digests) -> Digests:
+    """What the files hold now; of what is no file that stays (a pipe), what is `known`."""
+    wanted = list(paths)
+    read = partial(_digests, wanted, known)
+    return await trio.to_thread.run_sync(read, abandon_on_cancel=True)
+
+
+async def settled(paths: Iterable[Path], known: Digests, seconds: float) -> Digests:
+    """What they hold when they have been left alone for so long."""
+    wanted = list(paths)
+    found = await look(wanted, known)
+    for _ in range(_ROUNDS):
+        await trio.sleep(seconds)
+        before, found = found, await look(wanted, known)
+        if before == found:
+            break
+    return found
+
+
+def _digests(paths: Iterable[Path], known: Digests) -> Digests:
+    return {path: _digest(path, known.get(path, b"")) for path in paths}
+
+
+def _digest(path: Path, known: bytes) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return known
+            return hashlib.sha256(file.read(MAX_OCTETS + 1)).digest()
+    except OSError:
+        return b""
