@@ -117,14 +117,22 @@ class Reloader:
         """Follow the disk until cancelled."""
         try:
             while True:
-                how = self._loaded.settings.reload
-                await self._watch.wait(self._files, how, self._left())
+                how, watched = self._loaded.settings.reload, self._files
+                self._watch.arm(watched, how)  # before looking, or what comes between is missed
                 if how.watch or how.poll != "off":
                     await self._follow(how.settle)
+                if watched == self._files:
+                    await self._watch.wait(how, self._left())
         finally:
             self._watch.close()
 
     async def _follow(self, seconds: float) -> None:
+        try:
+            await self._catch_up(seconds)
+        except Exception as error:  # a defect must not end the program: the last good stays
+            self._log.defect(error, process="reloader")
+
+    async def _catch_up(self, seconds: float) -> None:
         if not await self._differs() and not self._troubled:
             return
         await settled(self._files, self._force, seconds)

@@ -27,7 +27,7 @@ _ROUNDS: Final = 20
 
 
 class Watch:
-    """Waits for changes of files, which it is told anew for every wait."""
+    """Waits for changes of files: arm it, look at them, then wait."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -35,12 +35,26 @@ class Watch:
         self._told = False
         self._waiting: trio.CancelScope | None = None
 
-    async def wait(self, paths: Iterable[Path], how: Reload, at_most: float) -> None:
-        """Return when it is time to look: the kernel said so, a poll is due, `at_most` seconds
-        have passed, or `wake` was called."""
+    def arm(self, paths: Iterable[Path], how: Reload) -> None:
+        """Have the kernel watch these from now on, and no others.
+
+        Where it cannot that is said once, and polling goes on.
+        """
+        try:
+            if how.watch or self._inotify is not None:
+                self._inotify = self._inotify or Inotify()
+                self._inotify.arm(paths if how.watch else ())
+        except OSError as error:
+            if not self._told:
+                self._log.warning("watch_unavailable", reason=error.strerror)
+            self._told = True
+
+    async def wait(self, how: Reload, at_most: float) -> None:
+        """Return when it is time to look: the kernel said so since it was armed, a poll is due,
+        `at_most` seconds have passed, or `wake` was called."""
         poll = at_most if how.poll == "off" else min(at_most, how.poll)
         with trio.move_on_after(poll) as self._waiting:
-            if how.watch and self._arm(paths) and self._inotify is not None:
+            if self._inotify is not None:
                 await self._inotify.changed()
             else:
                 await trio.sleep_forever()
@@ -50,18 +64,6 @@ class Watch:
         """Have the present wait end: there are other files to look at."""
         if self._waiting is not None:
             self._waiting.cancel()
-
-    def _arm(self, paths: Iterable[Path]) -> bool:
-        """False where the kernel cannot watch, which is said once: polling goes on."""
-        try:
-            self._inotify = self._inotify or Inotify()
-            self._inotify.arm(paths)
-        except OSError as error:
-            if not self._told:
-                self._log.warning("watch_unavailable", reason=error.strerror)
-            self._told = True
-            return False
-        return True
 
     def close(self) -> None:
         if self._inotify is not None:

@@ -1,0 +1,121 @@
+"""How long half of a pair is waited for, and what a defect does, by a clock that runs fast."""
+
+import functools
+import io
+import json
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from proxy.app.prepare import prepare_workers
+from proxy.app.reloader import Reloader, Version
+from proxy.model import Event
+from proxy.observe.log import Log
+from proxy.observe.metrics import Metrics
+from tests import pki
+from tests.settings.example import loaded, put
+
+
+def fast(test: Callable[[Path], Awaitable[None]]) -> Callable[[Path], None]:
+    """A hundred seconds in one; files and threads take real time."""
+
+    @functools.wraps(test)
+    def run(folder: Path) -> None:
+        trio.run(test, folder, clock=MockClock(rate=100))
+
+    return run
+
+
+def write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The files of the example."""
+    pki.write(tmp_path / "made")
+    names = {"c.pem": "gateway.pem", "c.key": "gateway.key", "ca.pem": "ca.pem"}
+    for name, made in (names | {"p.key": "pseudonym.key"}).items():
+        shutil.copy(tmp_path / "made" / made, tmp_path / name)
+    return tmp_path
+
+
+class Said:
+    """The lines of a log, as they come."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+        self.log = Log("json", self.stream)
+
+    def __call__(self, event: str) -> list[dict[str, object]]:
+        lines = map(json.loads, self.stream.getvalue().splitlines())
+        return [line for line in lines if line["event"] == event]
+
+    async def wait(self, event: str) -> None:
+        with trio.fail_after(1000):
+            while not self(event):  # noqa: ASYNC110, a log has no event
+                await trio.sleep(0.5)
+
+
+@asynccontextmanager
+async def running(folder: Path, said: Said, fails: bool = False) -> AsyncIterator[list[Version]]:
+    adopted: list[Version] = []
+
+    async def adopt(version: Version) -> None:
+        if fails:
+            raise RuntimeError("a defect")
+        adopted.append(version)
+
+    async def note(event: Event) -> None:
+        await trio.lowlevel.checkpoint()
+
+    how = put("reload", {"poll": "5s", "settle": "1s"})
+    config, metrics = loaded(folder, how), Metrics()
+    version = Version(config, *prepare_workers(config, metrics))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Reloader(version, adopt, note, metrics, said.log).run)
+        yield adopted
+        nursery.cancel_scope.cancel()
+
+
+@fast
+async def test_half_of_a_pair_that_stays_alone_is_told_after_ten_seconds(folder: Path) -> None:
+    said = Said()
+    async with running(folder, said) as adopted:
+        write(folder / "c.key", pki.pki().gateway.key)
+        await said.wait("reload_waits")
+        began = trio.current_time()
+        assert not said("reload_refused")
+        await said.wait("reload_refused")
+        assert trio.current_time() - began > 8
+        assert len(said("reload_refused")) == 1
+        write(folder / "c.pem", pki.pki().gateway.certificate)
+        await said.wait("reload_recovered")
+        assert len(adopted) == 1
+        assert len(said("reload_waits")) == 1
+
+
+@fast
+async def test_a_certificate_that_is_renewed_for_the_same_key_waits_for_nothing(
+    folder: Path,
+) -> None:
+    said = Said()
+    async with running(folder, said):
+        chain = (folder / "c.pem").read_bytes()
+        write(folder / "c.pem", chain + pki.pki().authority.pem)
+        await said.wait("reloaded")
+        assert not said("reload_waits")
+
+
+@fast
+async def test_a_defect_in_a_reload_leaves_the_program_running(folder: Path) -> None:
+    said = Said()
+    async with running(folder, said, fails=True) as adopted:
+        write(folder / "p.key", b"x" * 32)
+        await said.wait("internal")
+        assert not adopted
