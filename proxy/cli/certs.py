@@ -11,7 +11,7 @@ import stat
 import sys
 from pathlib import Path
 
-from proxy.cli import certs_show
+from proxy.cli import certs_show, certs_verify
 from proxy.cli.wording import texts, typed
 from proxy.errors import CredentialError
 from proxy.tls.keys import make_ed25519, make_mldsa44, make_pseudonym, private_pem, public_pem
@@ -67,6 +67,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     pin.add_argument("file", type=Path, metavar="FILE")
     pin.set_defaults(run=certs_show.run_pin)
+    certs_verify.register(actions)
 
 
 def run_init(arguments: argparse.Namespace) -> int:

@@ -56,8 +56,8 @@ class Parts:
 def values(data: bytes) -> list[Value]:
     """Everything in `data`, one level deep. Raises ValueError for what is not DER."""
     found: list[Value] = []
-    position = 0
-    while position < len(data):
+    position, end = 0, len(data)
+    while position < end:
         value = _value(data, position)
         position += len(value.whole)
         found.append(value)

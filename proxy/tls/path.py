@@ -15,6 +15,7 @@ certificate of the path that it chose, and never goes back to try another.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import TypeVar
 
@@ -28,6 +29,8 @@ from proxy.tls.profile import Member, examine, require_issued
 
 DEPTH = 8
 """Intermediates between leaf and trust anchor, self-issued ones not counted."""
+AUTHORITIES = 256
+"""Authorities whose examination is kept. Only what a trusted authority issued gets here."""
 LONGEST = 16
 """Certificates of a path, all of them."""
 
@@ -38,11 +41,17 @@ def examine_in_place(
     certificate: x509.Certificate, depth: int, at: datetime, usage: x509.ObjectIdentifier
 ) -> Member:
     """One certificate of a path by itself, at its depth (0 is the leaf). Raises `TlsFailure`."""
-    member = examine(certificate, usage, authority=depth > 0)
+    member = _authority(certificate, usage) if depth else examine(certificate, usage)
     require_time(certificate, at)
     if depth == 0:
         require_leaf_usage(certificate, usage)
     return member
+
+
+@lru_cache(maxsize=AUTHORITIES)
+def _authority(certificate: x509.Certificate, usage: x509.ObjectIdentifier) -> Member:
+    """The same few authorities come with every peer; those that are refused are not kept."""
+    return examine(certificate, usage, authority=True)
 
 
 def require_path(path: Sequence[Member], *, depth: int = DEPTH) -> None:

@@ -71,7 +71,7 @@ class Member:
 
 
 def examine(
-    certificate: x509.Certificate, usage: x509.ObjectIdentifier, *, authority: bool
+    certificate: x509.Certificate, usage: x509.ObjectIdentifier, *, authority: bool = False
 ) -> Member:
     """Hold one certificate against the profile; `authority` says in which place it stands.
 
