@@ -3,6 +3,10 @@
     credentials   a certificate chain and its key, proven to belong together
     context       policy (versions, suites, trust, CRLs, pins) -> what engines are made from
     verify        what is asked of a peer's certificate, and the reason when it fails
+    path          the certification path, judged once more: RFC 5280, strictly
+    profile       one certificate by itself; over `algorithms` and `der`
+    constraints   name constraints, over `names`; `policies` beside it
+    offline       the same judgement without a connection
     engine        ciphertext in, plaintext out, and back
     identity      DER -> `proxy.model.Certificate`, SPIFFE IDs, pins
     revocation    reading CRLs

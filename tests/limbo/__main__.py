@@ -11,19 +11,20 @@ import argparse
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.limbo.known import explanation
 from tests.limbo.vectors import Outcome, run
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """The differences, and a line that counts them."""
     words = argparse.ArgumentParser(prog="python -m tests.limbo")
     words.add_argument("corpus", type=Path)
     words.add_argument("--only", default="", help="cases whose id begins with this")
     words.add_argument("--all", action="store_true", help="print the explained ones, each")
-    arguments = words.parse_args()
+    arguments = words.parse_args(argv)
     cases = json.loads(arguments.corpus.read_text())["testcases"]
     outcomes = [run(case) for case in cases if case["id"].startswith(arguments.only)]
     counts: Counter[str] = Counter()
