@@ -13,6 +13,7 @@ import threading
 
 import h11
 
+from tests.accepting import accept_all
 from tests.fuzz.senders import answer_to, is_masked
 from tests.wire.readings import Reading, TwoReadings, one_request
 
@@ -28,7 +29,7 @@ class Upstream:
         self.messages = self.masked = self.broken = 0
         self.ids: set[str] = set()
         self.found: list[str] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        accept_all(self._listening, self._serve)
 
     @property
     def endpoint(self) -> str:
@@ -36,14 +37,6 @@ class Upstream:
 
     def close(self) -> None:
         self._listening.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self._listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

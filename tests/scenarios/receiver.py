@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.accepting import accept_all
 from tests.scenarios.message import Broken, Message, Reader
 
 OK = b'{"ok": true}'
@@ -97,7 +98,7 @@ class Receiver:
         self.wire: bytearray | None = None
         """Once it is set, those octets themselves."""
         self.connections = 0
-        threading.Thread(target=self._accept, daemon=True).start()
+        accept_all(self._listening, self._serve)
 
     @property
     def endpoint(self) -> str:
@@ -133,14 +134,6 @@ class Receiver:
             except OSError:
                 pass  # gone already
         self._listening.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self._listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, plain: socket.socket) -> None:
         sock = plain
