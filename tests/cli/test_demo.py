@@ -24,11 +24,13 @@ from proxy.settings.load import load
 from tests.pki import write
 
 DEMO = [sys.executable, "-c", "import sys; from proxy.cli import main; sys.exit(main())", "demo"]
+SSN = "078-05-" + "1120"
+NAMED = "tel a@b.example"
 OWN = b"""{"mail": "ada@x.example", "n": 1.10, "note": "mail bob@y.example"}
 {"mail": "eve@z.example", "n": 18446744073709551616, "note": "none", "mail2": "a"}
 
 {"mail": null, "note": "caf\\u00e9 eve@z.example \\ud83d\\ude00"}
-"""
+""" + orjson.dumps({NAMED: 1, SSN: {"z": 4111111111111111}, "ok": "c@d.example"})
 
 
 def processes(folder: Path) -> list[str]:
@@ -93,20 +95,37 @@ def test_it_works_without_curl_in_a_folder_of_ones_choice(tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
 
 
-def test_a_file_of_ones_own_crosses_by_a_policy_made_for_it(tmp_path: Path) -> None:
-    (tmp_path / "own.ndjson").write_bytes(OWN)
-    ran = demo(tmp_path, "--input", "own.ndjson", "--dir", "here")
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a demo with a file of one's own was run."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "own.ndjson").write_bytes(OWN)
+    ran = demo(folder, "--input", "own.ndjson", "--dir", "here")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    config = (tmp_path / "here" / "gateway.yaml").read_text()
+    return folder
+
+
+def test_a_file_of_ones_own_crosses_by_a_policy_made_for_it(own: Path) -> None:
+    config = (own / "here" / "gateway.yaml").read_text()
     assert '{path: "$.mail", action: {hmac: {key: pseudonym}}}' in config
     assert "{type: email, action: redact}" in config
-    (arrived,) = (tmp_path / "here" / "inbox").iterdir()
+    (arrived,) = (own / "here" / "inbox").iterdir()
     content = arrived.read_bytes()
-    assert content.count(b"tok:k1:") == 2
-    assert content.count(b"[REDACTED:email]") == 2
+    assert content.count(b"tok:k1:") == 3
+    assert content.count(b"[REDACTED:email]") == 3
     assert b"@" not in content
-    assert (tmp_path / "own.ndjson").read_bytes() == OWN
-    assert processes(tmp_path) == []
+    assert (own / "own.ndjson").read_bytes() == OWN
+    assert processes(own) == []
+
+
+def test_data_in_names_gets_into_no_policy_and_no_receipt(own: Path) -> None:
+    policy = (own / "here" / "gateway.yaml").read_text()
+    receipt = orjson.loads((own / "here" / "input.ndjson.receipt.json").read_bytes())
+    says = base64.b64decode(receipt["payload"]).decode()
+    for text in (policy, says):
+        assert "$.ok" in text
+        assert SSN not in text
+        assert "a@b.example" not in text
 
 
 def test_what_is_no_json_is_refused_in_plain_words(tmp_path: Path) -> None:
@@ -355,21 +374,6 @@ def test_no_path_is_made_from_a_name_that_may_be_data() -> None:
     route = policy.route(found, 1)
     assert not any(name in route for name in names)
     assert "{type: email, action: redact}" in route
-
-
-def test_data_in_names_gets_into_no_policy_and_no_receipt(tmp_path: Path) -> None:
-    ssn = "078-05-" + "1120"
-    data = {"tel a@b.example": 1, ssn: {"z": 4111111111111111}, "ok": "c@d.example"}
-    (tmp_path / "own.json").write_bytes(orjson.dumps(data))
-    ran = demo(tmp_path, "--input", "own.json", "--dir", "here")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    policy = (tmp_path / "here" / "gateway.yaml").read_text()
-    receipt = orjson.loads((tmp_path / "here" / "input.json.receipt.json").read_bytes())
-    says = base64.b64decode(receipt["payload"]).decode()
-    for text in (policy, says):
-        assert "$.ok" in text
-        assert ssn not in text
-        assert "a@b.example" not in text
 
 
 @pytest.mark.parametrize(
