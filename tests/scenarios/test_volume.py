@@ -159,7 +159,7 @@ def test_an_upload_of_records_that_are_masked(
 
 
 @pytest.mark.parametrize(
-    ("connections", "transfers"), [(50, 2000), pytest.param(200, 20000, marks=large)]
+    ("connections", "transfers"), [(50, 1000), pytest.param(200, 20000, marks=large)]
 )
 def test_no_transfer_of_many_connections_is_lost(
     start_gateway: StartGateway,
