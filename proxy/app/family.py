@@ -82,7 +82,8 @@ class Family:
             )
             self.receipt_key = answer["receiptKey"]
             self._log.info("notary_started", pid=notary.pid, interrupted=answer["interrupted"])
-            await self._wiring.appoint(notary, answer["size"], live, self._workers.values())
+            workers = list(self._workers.values())  # some may die meanwhile
+            await self._wiring.appoint(notary, answer["size"], live, workers)
 
     async def _start_worker(self, source: Launcher, position: int) -> Child:
         """Raises ConfigError and EndedError."""

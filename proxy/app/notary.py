@@ -157,7 +157,7 @@ class NotaryProcess:
 
     async def close(self, *, clean: bool = False) -> None:
         """When every channel has ended: the last batch, the last checkpoint; then it is free."""
-        for _, ended in self._served.values():
+        for _, ended in list(self._served.values()):  # who is gone is taken out meanwhile
             await ended.wait()
         while self._leaving:
             self._left = trio.Event()

@@ -3,7 +3,8 @@
 `workers: 1`: the one process, which is then started again. `workers: 2`: a worker or the notary,
 which the supervisor replaces; now and then the supervisor itself, whose children then have to end
 by themselves, or everybody at once. Some kills come before those who were killed last have been
-replaced, and some in the midst of a drain.
+replaced, some in the midst of a drain, and some worker just when the notary's successor is given its
+channels.
 """
 
 import os
@@ -31,10 +32,16 @@ def kill(site: Site, times: int) -> None:
 
 
 def _kill_one(site: Site, workers: int) -> None:
-    kinds = ("worker", "notary", "supervisor", "everybody")
-    kind = site.chance.choices(kinds, (10, 8, 1, 1))[0]
+    kinds = ("worker", "notary", "one after the other", "supervisor", "everybody")
+    kind = site.chance.choices(kinds, (10, 8, 4, 1, 1))[0]
     if kind == "supervisor":
         _restart(site)
+    elif kind == "one after the other":
+        wait_until(lambda: whole(site, workers), 60)
+        since = site.gateway.mark()
+        _kill(pid for pid, each in site.processes().items() if each == "notary")
+        site.gateway.wait_for("notary_started", since, timeout=60)
+        _kill([pid for pid, each in site.processes().items() if each == "worker"][:1])
     elif kind == "everybody":
         _kill(site.processes())
         _restart(site)

@@ -85,6 +85,24 @@ def test_a_process_that_dies_is_replaced_while_the_others_go_on(
     audit(gateway)
 
 
+def test_a_worker_that_dies_while_a_new_notary_is_given_its_channels_is_replaced(
+    own_gateway: Gateway,
+) -> None:
+    gateway = own_gateway
+    first, other = gateway.processes("worker")
+    since = gateway.mark()
+    os.kill(first, signal.SIGSTOP)  # so that it is still waited for
+    os.kill(gateway.log_writer, signal.SIGKILL)
+    gateway.wait_for("notary_started", since)
+    os.kill(first, signal.SIGKILL)
+    gateway.wait_for("worker_died", since, pid=first)
+    gateway.wait_for("worker_started", since)
+    assert other in gateway.processes("worker")
+    ask_until_answered(gateway)
+    assert gateway.stop() == 0
+    audit(gateway)
+
+
 def test_a_death_tells_nothing_of_the_addresses_in_the_successor(own_gateway: Gateway) -> None:
     gateway = own_gateway
     workers = gateway.processes("worker")
