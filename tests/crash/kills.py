@@ -2,9 +2,9 @@
 
 `workers: 1`: the one process, which is then started again. `workers: 2`: a worker or the notary,
 which the supervisor replaces; now and then the supervisor itself, whose children then have to end
-by themselves, or everybody at once. Some kills come before those who were killed last have been
-replaced, some in the midst of a drain, and some worker just when the notary's successor is given its
-channels.
+by themselves, or everybody at once; or a worker just when the notary's successor is given its
+channels. Some kills come before those who were killed last have been replaced, and some in the
+midst of a drain.
 """
 
 import os
