@@ -60,8 +60,9 @@ class NotaryProcess:
             case "serve":
                 self._serve(question["name"], fds[0], question["number"])
             case "gone":
-                self._leaving.add(question["name"])
-                self._house.start_soon(self._close_intents, question["name"])
+                if question["name"] not in self._leaving:  # it may be told again while we are at it
+                    self._leaving.add(question["name"])
+                    self._house.start_soon(self._close_intents, question["name"])
                 return {"size": self._notary.size}
             case "windows":
                 self._notary.bounds.allow(question["windows"])

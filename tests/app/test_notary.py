@@ -10,12 +10,16 @@ from proxy.app import notary
 from proxy.app.notary import NotaryProcess
 from proxy.notary.server import Hall
 from tests.notary.links import MemoryLog, statement
-from tests.notary.places import by_clock
+from tests.notary.places import by_clock, settled
 from tests.notary.wires import HELLO, concluding
 
 
 class Log(MemoryLog):
+    closed = 0
+    """How often the intents of somebody were."""
+
     async def worker_gone(self, name: str) -> int:
+        self.closed += 1
         return 0
 
     @property
@@ -48,6 +52,25 @@ async def test_a_channel_that_outlives_its_worker_keeps_nobody_waiting() -> None
                 ours.sendall(HELLO)
             house.cancel_scope.cancel()
     ours.close()
+
+
+async def test_a_death_that_is_told_twice_closes_nothing_before_the_channel_has_ended() -> None:
+    log, said = Log(at_once=False), [statement() for _ in range(3)]
+    ours, theirs = socket.socketpair()
+    with trio.fail_after(10):
+        async with trio.open_nursery() as house:
+            process = await begun(house, log, "1")
+            await process.answer({"do": "serve", "name": "1", "number": 0}, [theirs.detach()])
+            ours.sendall(HELLO + b"".join(concluding(n, each) for n, each in enumerate(said)))
+            ours.close()
+            for _ in range(2):
+                assert (await process.answer({"do": "gone", "name": "1"}, [])).keys() == {"size"}
+                await settled()
+            assert log.closed == 0, "what it said last is not yet in the log"
+            log.commit()
+            await settled()
+            assert (log.durable.log, log.closed) == (said, 1)
+            house.cancel_scope.cancel()
 
 
 def test_who_says_no_hello_is_named_when_it_keeps_the_others_waiting() -> None:
