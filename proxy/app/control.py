@@ -25,6 +25,8 @@ Message = dict[str, Any]
 
 _LENGTH: Final = struct.Struct(">I")
 _MOST: Final = 64 * 2**20
+_MOST_HEARD: Final = 16 * 2**20
+"""Octets of a frame; of one from an end that may be ours no longer."""
 _READ: Final = 65_536
 _FDS: Final = 253
 """SCM_MAX_FD: descriptors that one call sends."""
@@ -38,7 +40,10 @@ class Control:
     """One end. Not for two readers, nor for two writers, at once."""
 
     def __init__(self, sock: trio.socket.SocketType, *, trusted: bool = True) -> None:
-        """From an end that is not `trusted` no descriptors are taken: they would fill our table."""
+        """From an end that is not `trusted` no descriptors are taken: they would fill our table.
+
+        Nor are frames that would fill our memory.
+        """
         self._sock = sock
         self._trusted = trusted
         self._buffer = bytearray()
@@ -81,7 +86,7 @@ class Control:
         if len(self._buffer) < _LENGTH.size:
             return None
         size: int = _LENGTH.unpack_from(self._buffer)[0]
-        if size > _MOST:
+        if size > (_MOST if self._trusted else _MOST_HEARD):
             raise EndedError("what came is no frame")
         return size
 

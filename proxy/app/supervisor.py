@@ -63,7 +63,7 @@ class Supervisor:
         self._family = Family(prepared, log)
         self._family.on_death = self._bury
         self._loaded_at = datetime.now(UTC)
-        self._ledger = Ledger()
+        self._ledger = Ledger(metrics.registry)
         version = Version(loaded, prepared.gate, prepared.for_workers)
         self._reloader = Reloader(version, self._adopt, self._family.note, metrics, log)
         self._draining = trio.Event()

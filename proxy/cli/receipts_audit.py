@@ -1,6 +1,7 @@
 """`lockgate receipts audit`: a whole log checked from nothing but its files and public keys."""
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
@@ -90,6 +91,7 @@ def _audit(
                     attempts=attempts,
                     crew=crew,
                     progress=tick,
+                    gap=_tell_gap,
                 )
                 return found, None
             in_folder = audit_log(
@@ -100,10 +102,15 @@ def _audit(
                 attempts=attempts,
                 crew=crew,
                 progress=tick,
+                gap=_tell_gap,
             )
             return in_folder.log, in_folder.beyond
     except OSError as error:
         raise UnreadableError(f"the audit's temporary file: {error.strerror}") from None
+
+
+def _tell_gap(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _crew(log: Folder | Website) -> AbstractContextManager[Crew | None]:

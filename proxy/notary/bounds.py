@@ -29,8 +29,12 @@ class Bounds:
 
     def require_route(self, route: str | None) -> None:
         """Raises `EvidenceError` for a route that there never was. Fails closed."""
-        if self._windows is not None and route is not None and route not in self._windows:
+        if route is not None and not self.has(route):
             raise EvidenceError("a worker names a route that there is not")
+
+    def has(self, route: str) -> bool:
+        """Whether there is this route, or was."""
+        return self._windows is None or route in self._windows
 
     def window(self, claim: Claim) -> float:
         """For how long an id is remembered: as its route says, and at most as the worker says.

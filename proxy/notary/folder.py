@@ -13,7 +13,7 @@ from proxy.notary.book import decode_snapshot
 from proxy.notary.publisher import CHECKPOINT, JOURNAL
 from proxy.receipt import note
 from proxy.receipt.attempts import Attempts
-from proxy.receipt.audit import Audited, Crew, Progress, audit
+from proxy.receipt.audit import Audited, Crew, Gap, Progress, audit
 from proxy.receipt.marks import Demand, Kept
 from proxy.receipt.merkle import TILE_WIDTH
 from proxy.receipt.strays import require_stray
@@ -104,6 +104,7 @@ def audit_log(
     attempts: Attempts | None = None,
     crew: Crew | None = None,
     progress: Progress = lambda done, total: None,
+    gap: Gap = lambda line: None,
 ) -> FolderAudited:
     """Audit a folder: what `audit` does, every file below `tile/`, and the journal where it reads.
 
@@ -127,6 +128,7 @@ def audit_log(
         attempts=attempts,
         crew=crew,
         progress=progress,
+        gap=gap,
         beyond=beyond,
     )
     return FolderAudited(found, further[0] if further else None)

@@ -13,7 +13,7 @@ FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Health:
-    __slots__ = ("_ids", "_journal", "_publication", "_reserve", "_running", "_watchers")
+    __slots__ = ("_ids", "_journal", "_past", "_publication", "_reserve", "_running", "_watchers")
 
     def __init__(self) -> None:
         self._running = False
@@ -21,6 +21,7 @@ class Health:
         self._publication: Trouble | None = None
         self._ids: Trouble | None = None
         self._reserve: Trouble | None = None
+        self._past: Trouble | None = None
         self._watchers: list[Callable[[], None]] = []
 
     @property
@@ -42,7 +43,7 @@ class Health:
 
     @property
     def _failing(self) -> Trouble | None:
-        return self._journal or self._publication or self._ids or self._reserve
+        return self._journal or self._publication or self._ids or self._reserve or self._past
 
     @property
     def journal(self) -> str | None:
@@ -91,6 +92,11 @@ class Health:
     def reserve_is(self, trouble: Trouble | None) -> None:
         """There is no space for the verdicts of what would be forwarded; None: there is."""
         was, self._reserve = self.trouble, trouble
+        self._tell(was)
+
+    def past_is(self, trouble: Trouble | None) -> None:
+        """What was written does not read, though somebody asks for a receipt; None: it does."""
+        was, self._past = self.trouble, trouble
         self._tell(was)
 
     def _tell(self, was: Trouble | None) -> None:

@@ -39,8 +39,10 @@ from proxy.notary.ids_memo import MAX_WINDOW
 FOLDER: Final = "intents"
 SLOT: Final = 4096
 _FIRST: Final = 64
-_MOST: Final = 2**18
-"""Slots of a file. What a worker that is no longer ours writes beyond them is not read."""
+_MOST: Final = 2**14
+"""Slots of a file: so many attempts of one worker may be under way. What one that is no longer ours
+writes beyond them is not read, so that it delays no start by more than some seconds.
+"""
 _AT_ONCE: Final = 256
 _MAGIC: Final = b"LGI1"
 _HEADER: Final = struct.Struct(">4sII")

@@ -31,6 +31,8 @@ _INDEX: Final = struct.Struct(">Q")
 _EARLIER: Final = struct.Struct(">HQ")
 ID: Final = 16
 _SHA256: Final = 32
+_NAMES: Final = 2048 + 64 + 64
+"""Octets of a claim's names: a SPIFFE ID, a route's name, a transfer id. Ids are held in memory."""
 _REASON: Final = 1000
 _COUNTED: Final = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 _SPAN: Final = struct.Struct(">QQ")
@@ -86,6 +88,8 @@ def unpack_claim(data: bytes, offset: int = 0) -> Claim:
         window, forward = _CLAIM.unpack_from(data, offset)
     except struct.error:
         raise malformed("claim") from None
+    if len(data) - offset > _CLAIM.size + 3 * _LENGTH.size + _NAMES:
+        raise malformed("claim")
     sender, route, transfer_id = unpack_texts(data, 3, offset + _CLAIM.size)
     if forward > 1 or not 0 <= window <= MAX_WINDOW:
         raise malformed("claim")

@@ -244,6 +244,7 @@ class Notary:
         path = self._store.folder / FOLDER / name
         try:
             found = await trio.to_thread.run_sync(opening.still_open, path, self._store.find)
+            found = [each for each in found if self.bounds.has(each.route)]
             self._store.ids.keep_undecided(found, self._store.now(), holder=name)
             waiting = [self._reception.close(intent) for intent in found]
             for each in waiting:

@@ -26,7 +26,7 @@ class Reception:
         """Refused while the disk failed."""
         self._writer = writer
         self._store = writer.store
-        self._resent = Resent(writer.store, self._submit_again)
+        self._resent = Resent(writer.store, writer.health, self._submit_again)
 
     async def run(self) -> None:
         """Look up what came again, until cancelled."""

@@ -7,10 +7,13 @@ A snapshot is what one registry holds, as JSON can say it:
 
 Counters and histograms add up, and what a process had counted when it was last asked stays counted
 after its death. Gauges add up where they are amounts, else the extreme that tells is taken.
+
+A worker may be ours no longer. So only families that the program has are taken, and neither what
+one process tells nor what the dead leave behind is more than some thousand rows.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
@@ -33,6 +36,10 @@ _PROGRAM: Final = ("lockgate_ready",)
 _LASTING: Final = ("counter", "histogram")
 _KINDS: Final = ("counter", "gauge", "histogram", "info", "summary", "unknown")
 _NAME: Final = re.compile("[A-Za-z_:][A-Za-z0-9_:]{0,255}")
+_ROWS: Final = 50_000
+"""Of one process, and of the dead together in one family."""
+_LABEL: Final = 1024
+"""Characters of a label's value."""
 
 
 def snapshot(registry: CollectorRegistry) -> Snapshot:
@@ -50,7 +57,9 @@ def _samples(family: Metric) -> list[list[Any]]:
 class Ledger:
     """What the processes of one program have counted, the dead among them too."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: CollectorRegistry) -> None:
+        """`own`: the program's, whose families every process has."""
+        self._names = {family.name for family in own.collect()}
         self._living: dict[str, Snapshot] = {}
         self._past: Snapshot = []
 
@@ -59,7 +68,7 @@ class Ledger:
 
         Raises ValueError for what is no snapshot.
         """
-        _require_snapshot(found)
+        _require_snapshot(found, self._names)
         read = _merged([[family for family in found if family[0] not in _PROGRAM]])
         self._living[process] = list(read)
 
@@ -67,7 +76,7 @@ class Ledger:
         """A process has died: what it counted stays, what it held does not."""
         gone = self._living.pop(process, [])
         lasting = [family for family in gone if family[1] in _LASTING]
-        self._past = list(_merged([self._past, lasting]))
+        self._past = [[*told, rows[:_ROWS]] for *told, rows in _merged([self._past, lasting])]
 
     def exposition(self, own: CollectorRegistry) -> bytes:
         """Prometheus' text format of all processes and of `own`."""
@@ -89,19 +98,22 @@ class _Merged(Collector):
             yield metric
 
 
-def _require_snapshot(found: object) -> None:
-    """Raises ValueError unless it is what `snapshot` gives: a worker may be ours no longer."""
+def _require_snapshot(found: Any, names: Container[str]) -> None:
+    """Raises ValueError unless it is what `snapshot` gives of families of these names: rows first,
+    so that what is too much is not looked at.
+    """
     try:
-        well = isinstance(found, list) and all(map(_is_family, found))
-    except (TypeError, ValueError):
+        rows = sum(len(family[3]) for family in found) if isinstance(found, list) else _ROWS + 1
+        well = rows <= _ROWS and all(_is_family(family, names) for family in found)
+    except (TypeError, ValueError, LookupError):
         well = False
     if not well:
         raise ValueError("this is no snapshot of metrics")
 
 
-def _is_family(family: Any) -> bool:
+def _is_family(family: Any, names: Container[str]) -> bool:
     name, kind, text, samples = family
-    told = _is_name(name) and isinstance(text, str) and kind in _KINDS
+    told = name in names and isinstance(text, str) and kind in _KINDS
     return told and isinstance(samples, list) and all(map(_is_sample, samples))
 
 
@@ -109,7 +121,8 @@ def _is_sample(row: Any) -> bool:
     sample, labels, value = row
     if not _is_name(sample) or not isinstance(labels, dict) or not all(map(_is_name, labels)):
         return False
-    return type(value) in (int, float) and all(type(each) is str for each in labels.values())
+    texts = (type(each) is str and len(each) <= _LABEL for each in labels.values())
+    return type(value) in (int, float) and all(texts)
 
 
 def _is_name(name: object) -> bool:

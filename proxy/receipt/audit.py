@@ -40,6 +40,7 @@ from proxy.receipt.tiles import HASH, Loader, load_tile
 from proxy.receipt.walk import Walk
 
 Progress = Callable[[int, int], None]
+Gap = Callable[[str], None]
 """(entries checked, entries in all)."""
 _AHEAD = 8
 """Bundles under inspection at once, where there are helpers: at most 16 MiB each."""
@@ -75,31 +76,30 @@ def audit(
     attempts: Attempts | None = None,
     crew: Crew | None = None,
     progress: Progress = lambda done, total: None,
+    gap: Gap = lambda line: None,
     beyond: Callable[[Walk], None] = lambda walk: None,
 ) -> Audited:
     """Audit a log. Raises `EvidenceError`; fails closed. May raise `OSError` from `attempts`.
 
     `keys`: the receipt keys that are trusted at the beginning; events name later ones. `crew`:
-    processes that inspect bundles. `beyond` walks on where the checkpoint ends, before the last
+    processes that inspect bundles. `gap` is told where a stream leaves numbers out; the audit goes
+    on behind it, and fails at its end. `beyond` walks on where the checkpoint ends, before the last
     questions are asked.
     """
     checkpoints = require_checkpoints(load, demand, kept)
     checkpoint, marks = checkpoints.latest, checkpoints.marks
-    walk = Walk(checkpoint.origin, keys, attempts)
-    try:
-        require_marks(walk.tree, marks)
-        for bundle in _bundles(load, walk, checkpoint.size, crew):
-            _take(load, walk, bundle, marks)
-            progress(walk.tree.size, checkpoint.size)
-        for level, row in enumerate(walk.tree.edge):
-            if level and row:
-                position = walk.tree.size >> 8 * (level + 1)
-                _require_tile(load, level, position, len(row), b"".join(row))
-        if walk.tree.root() != checkpoint.root:
-            raise EvidenceError("checkpoint: its root is not the root over the entries")
-        beyond(walk)
-    except EvidenceError as error:
-        raise walk.with_gaps(error) from None
+    walk = Walk(checkpoint.origin, keys, attempts, gap)
+    require_marks(walk.tree, marks)
+    for bundle in _bundles(load, walk, checkpoint.size, crew):
+        _take(load, walk, bundle, marks)
+        progress(walk.tree.size, checkpoint.size)
+    for level, row in enumerate(walk.tree.edge):
+        if level and row:
+            position = walk.tree.size >> 8 * (level + 1)
+            _require_tile(load, level, position, len(row), b"".join(row))
+    if walk.tree.root() != checkpoint.root:
+        raise EvidenceError("checkpoint: its root is not the root over the entries")
+    beyond(walk)
     walk.finish()
     return Audited(checkpoints, walk)
 

@@ -2,8 +2,8 @@
 
 - It is of this log, and was signed by a receipt key that may sign now (`keychain.py`).
 - It is the next of its stream: number one higher, `previous` the digest of the one before. Where
-  numbers are left out, that is a gap: it is written down, and the walk goes on behind it, so that
-  all gaps are told. A number that comes again, or a `previous` that is another, ends the walk.
+  numbers are left out, that is a gap: it is told, and the walk goes on behind it, so that all are.
+  A number that comes again, or a `previous` that is another, ends the walk.
 - It was completed no earlier than the entry before it.
 - Events stand in the log's own stream and nowhere else.
 - No two entries are about one attempt (`attempts.py`; looked at when the walk has ended).
@@ -11,8 +11,7 @@
 Memory: one number and digest a stream, as many as there are senders and routes.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -23,9 +22,6 @@ from proxy.receipt.keychain import KeyChain
 from proxy.receipt.merkle import Tree
 from proxy.receipt.statement import event_stream
 
-_TOLD: Final = 100
-"""How many gaps are told one by one."""
-
 
 class Walk:
     """How far a log has been walked. Everything raises `EvidenceError` where an entry is wrong."""
@@ -35,11 +31,13 @@ class Walk:
         origin: str,
         keys: Sequence[Ed25519PublicKey],
         attempts: Attempts | None = None,
+        gap: Callable[[str], None] = lambda line: None,
     ) -> None:
+        """`gap` is told each gap, a line."""
         self.tree = Tree()
         self.chain = KeyChain(keys)
-        self._gaps: list[str] = []
-        self._gap_count = 0
+        self._gap = gap
+        self._gaps = 0
         self._attempts = attempts or Attempts()
         self._origin = origin
         self._events = event_stream(origin)
@@ -90,9 +88,8 @@ class Walk:
         number, previous = self._streams.get(said.stream, (0, None))
         wrong = f"is number {said.number} of its stream, where {number + 1} comes next"
         if said.number > number + 1 and said.previous is not None:
-            self._gap_count += 1
-            if len(self._gaps) < _TOLD:
-                self._gaps.append(f"{where}: entry {index}: {wrong} ({said.stream})")
+            self._gaps += 1
+            self._gap(f"{where}: entry {index}: {wrong} ({said.stream})")
         elif said.number != number + 1:
             raise EvidenceError(wrong)
         elif said.previous != previous:
@@ -102,10 +99,5 @@ class Walk:
         """Raises where an attempt has two entries, or a stream a gap. May raise `OSError`."""
         self._attempts.require_distinct()
         if self._gaps:
-            raise self.with_gaps(None)
-
-    def with_gaps(self, error: EvidenceError | None) -> EvidenceError:
-        """What ended the walk, behind the gaps that were found before, a line each."""
-        more = self._gap_count - len(self._gaps)
-        lines = [*self._gaps, *([f"and {more} more gaps"] if more else [])]
-        return EvidenceError("\n".join([*lines, *([] if error is None else [str(error)])]))
+            told = "1 gap" if self._gaps == 1 else f"{self._gaps} gaps"
+            raise EvidenceError(f"{told} in the streams: receipts were left out")

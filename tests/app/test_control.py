@@ -23,6 +23,17 @@ def can_write(fd: int) -> bool:
     return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
 
 
+async def test_from_who_may_be_ours_no_longer_no_frame_is_taken_that_fills_the_memory() -> None:
+    for trusted in (True, False):
+        one, other = pair()
+        await one.send(struct.pack(">I", 16 * 2**20 + 1))
+        one.close()
+        end = Control(other, trusted=trusted)
+        with pytest.raises(EndedError, match="gone" if trusted else "no frame"):
+            await end.receive()
+        end.close()
+
+
 async def test_messages_arrive_whole_and_in_order() -> None:
     one, other = pair()
     sender, receiver = Control(one), Control(other)

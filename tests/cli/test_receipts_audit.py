@@ -129,7 +129,9 @@ def test_every_gap_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(words(store)) == 1
     told = capsys.readouterr()
     assert told.out == ""
-    assert [line.split(": ", 1)[1] for line in told.err.splitlines()] == [
+    *gaps, end = told.err.splitlines()
+    assert end == "3 gaps in the streams: receipts were left out"
+    assert [line.split(": ", 1)[1] for line in gaps] == [
         "entry 0: is number 2 of its stream, where 1 comes next (ip:192.0.2.9/orders)",
         "entry 1: is number 4 of its stream, where 3 comes next (ip:192.0.2.9/orders)",
         "entry 3: is number 9 of its stream, where 6 comes next (ip:192.0.2.9/orders)",

@@ -1,5 +1,6 @@
 """A worker that is no longer ours cannot take the table of ids from the others."""
 
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -109,6 +110,33 @@ async def test_a_route_that_there_never_was_is_not_spoken_of(tmp_path: Path, kin
         async with wired(notary) as wire:
             await wire.say(concluding(1, found))
             assert (await wire.hear())[0] == Kind.RECEIPT
+
+
+async def test_an_intent_on_a_route_that_there_never_was_is_not_spoken_of(tmp_path: Path) -> None:
+    store, name = tmp_path / "log", name_worker(1, 0)
+    begun = AttemptIds(name)
+    left = [replace(intent_of(outcome()), attempt_id=begun(), route=at) for at in ("orders", "no")]
+    async with running(store) as notary:
+        notary.bounds.allow({"orders": 60.0})
+        path = store / "intents" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"".join(intents.encode(each).ljust(SLOT, b"\0") for each in left))
+        assert await notary.worker_gone(name) == 1
+    said = [each for each in statements(store) if each.verdict is Verdict.INDETERMINATE]
+    assert [each.attempt_id for each in said] == [left[0].attempt_id]
+
+
+async def test_no_name_that_is_too_long_is_held(tmp_path: Path) -> None:
+    name = name_worker(1, 0)
+    longest = Claim("s" * 2048, "r" * 64, str(uuid.uuid4()), 60.0)
+    too_long = replace(longest, sender="s" * 2100)
+    async with running(tmp_path / "log") as notary:
+        begun = AttemptIds(name)
+        async with wired(notary, name) as wire:
+            await wire.say(reserving(1, longest, begun()))
+            assert (await wire.hear())[0] == Kind.NOTHING
+            await wire.say(reserving(2, too_long, begun()))
+            assert isinstance(await wire.outcome(), EvidenceError)
 
 
 async def test_what_is_refused_before_its_route_is_known_has_none(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from proxy.errors import EvidenceError, LogFailure
 from proxy.model import Claim, Outcome, Submission, Verdict
 from proxy.notary import Hall, Notary, drafts, intents, serve_link, server
 from proxy.notary.frames import Kind, encode
-from proxy.notary.intents import SLOT, read_intents
+from proxy.notary.intents import SLOT, IntentFile, read_intents
 from proxy.receipt import dsse
 from proxy.receipt.statement import submission
 from proxy.receipt.words import describe
-from tests.notary.links import MemoryLog, channel, statement
+from tests.notary.links import MemoryLog, attempt, channel, statement
 from tests.notary.samples import (
     ORIGIN,
     audited,
@@ -144,6 +144,20 @@ def test_no_length_of_a_file_of_intents_fills_the_memory(tmp_path: Path) -> None
         file.write(intents.encode(kept).ljust(SLOT, b"\0"))
         file.truncate(2**40)
     assert read_intents(path) == [kept]
+
+
+def test_no_more_intents_of_one_worker_are_read_than_it_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intents, "_MOST", 256)
+    file, found = IntentFile.open(tmp_path / "1", sync=False), outcome()
+    for _ in range(256):
+        file.write(intent_of(replace(found, attempt_id=attempt())))
+    with pytest.raises(LogFailure):
+        file.write(intent_of(replace(found, attempt_id=attempt())))
+    with (tmp_path / "1").open("ab") as beyond:
+        beyond.write(intents.encode(intent_of(outcome())).ljust(SLOT, b"\0"))
+    assert len(read_intents(tmp_path / "1")) == 256
 
 
 async def test_what_waits_is_bounded_by_its_octets_too(monkeypatch: pytest.MonkeyPatch) -> None:

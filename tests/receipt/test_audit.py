@@ -43,6 +43,13 @@ def fault(entries: Sequence[bytes], **changes: Any) -> str:
     return str(caught.value)
 
 
+def told(entries: Sequence[bytes]) -> list[str]:
+    """Every gap, then what ended the audit."""
+    gaps: list[str] = []
+    end = fault(entries, gap=gaps.append)
+    return [*gaps, end]
+
+
 def two(**place: Any) -> list[bytes]:
     """Two entries of a stream, the second out of place."""
     maker = Maker()
@@ -112,28 +119,29 @@ def test_every_gap_of_every_stream_is_told() -> None:
     maker.receipt(outcome(3, "192.0.2.2"))
     maker.event("stop", {}, number=3, previous=digest)  # 2 is missing
     maker.receipt(outcome(4), number=9, previous=digest)  # 6 to 8 are missing
-    assert fault(maker.entries).split("\n") == [
+    assert told(maker.entries) == [
         f"tile/entries/000.p/6: entry 1: is number 4 of its stream, where 1 comes next ({STREAM})",
         "tile/entries/000.p/6: entry 4: is number 3 of its stream, where 2 comes next "
         f"({ORIGIN}/log)",
         f"tile/entries/000.p/6: entry 5: is number 9 of its stream, where 6 comes next ({STREAM})",
+        "3 gaps in the streams: receipts were left out",
     ]
 
 
 def test_what_ends_the_audit_comes_after_the_gaps_before_it() -> None:
     entries = [*two(number=3, previous=bytes(32)), b"{}"]
-    assert [line.split(": ", 1)[1] for line in fault(entries).split("\n")] == [
+    assert [line.split(": ", 1)[1] for line in told(entries)] == [
         f"entry 1: is number 3 of its stream, where 2 comes next ({STREAM})",
         "entry 2: this is not a DSSE envelope",
     ]
 
 
-def test_gaps_without_end_are_counted() -> None:
+def test_gaps_are_told_one_by_one_however_many_there_are() -> None:
     maker = Maker()
     for number in range(150):
         maker.receipt(outcome(number), number=2 * number + 2, previous=bytes(32))
-    told = fault(maker.entries).split("\n")
-    assert (len(told), told[-1]) == (101, "and 50 more gaps")
+    lines = told(maker.entries)
+    assert (len(lines), lines[-1]) == (151, "150 gaps in the streams: receipts were left out")
 
 
 # --- envelopes -----------------------------------------------------------------------------------
