@@ -28,7 +28,8 @@ COMPARABLE = frozenset({EMAIL, DNS, DIRECTORY, URI, IP})
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LENIENT = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _LOCAL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+"""RFC 3986, appendix A: no backslash, which some take for a slash and others for a user's name."""
 _AUTHORITY = re.compile(r"[^:/?#]+://(?:[^/?#@]*@)?([^/?#@:\[\]]+)(?::[0-9]*)?(?:[/?#].*)?")
 _EMAIL_ADDRESS = bytes.fromhex("2a864886f70d010901")
 _CONSTRUCTED = {0xA0: OTHER, 0xA3: X400, 0xA4: DIRECTORY, 0xA5: EDI}

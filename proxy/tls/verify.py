@@ -21,9 +21,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL, crypto
 from service_identity import CertificateError, VerificationError
-from service_identity.cryptography import (
-    verify_certificate_hostname,
-    verify_certificate_ip_address,
+from service_identity.hazmat import (
+    DNS_ID,
+    DNSPattern,
+    IPAddress_ID,
+    IPAddressPattern,
+    verify_service_identity,
 )
 
 from proxy.errors import TlsFailure
@@ -97,6 +100,7 @@ class Examination:
     """What has passed so far, the trust anchor first."""
 
 
+_ADDRESSES = (ipaddress.IPv4Address, ipaddress.IPv6Address)
 Callback = Callable[[SSL.Connection, crypto.X509, int, int, int], bool]
 
 
@@ -173,14 +177,40 @@ def require_identity(
 
 
 def _require_name(leaf: x509.Certificate, server_name: str) -> None:
-    """RFC 9525: subjectAltName only, DNS or IP."""
+    """RFC 9525: subjectAltName only, DNS or IP. Names of other kinds neither help nor hinder."""
+    address = is_ip(server_name)
+    wanted = IPAddress_ID(server_name) if address else DNS_ID(server_name)
     try:
-        if is_ip(server_name):
-            verify_certificate_ip_address(leaf, server_name)
-        else:
-            verify_certificate_hostname(leaf, server_name)
+        verify_service_identity(
+            cert_patterns=_addresses(leaf) if address else _hosts(leaf),
+            obligatory_ids=[wanted],
+            optional_ids=[],
+        )
     except (VerificationError, CertificateError):
         raise TlsFailure("name", f"the certificate is not for {server_name!r}") from None
+
+
+def _hosts(leaf: x509.Certificate) -> list[DNSPattern]:
+    """What service-identity takes for a pattern; what it does not, matches nothing."""
+    found = []
+    for name in _alternative_names(leaf).get_values_for_type(x509.DNSName):
+        try:
+            found.append(DNSPattern.from_bytes(name.encode()))
+        except CertificateError:
+            continue
+    return found
+
+
+def _addresses(leaf: x509.Certificate) -> list[IPAddressPattern]:
+    found = _alternative_names(leaf).get_values_for_type(x509.IPAddress)
+    return [IPAddressPattern(each) for each in found if isinstance(each, _ADDRESSES)]
+
+
+def _alternative_names(leaf: x509.Certificate) -> x509.SubjectAlternativeName:
+    try:
+        return leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return x509.SubjectAlternativeName([])
 
 
 def is_ip(name: str) -> bool:

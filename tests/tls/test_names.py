@@ -32,8 +32,9 @@ from tests.tls.paths import (
 
 _HOSTS_REFUSED = [
     *("a_b.example", "a..example", ".example", "example.", "*", "a*.example", "a.*.example"),
-    *("*.*.b", "-a.example", "a-.example", "192.0.2.1", "1:2"),
+    *("*.*.b", "-a.example", "a-.example", "192.0.2.1"),
 ]
+_URIS_REFUSED = ["//a/b", "1:2", "spiffe:", "https://a.example\\@b.example/", "urn:a b", "urn:\x7f"]
 _MAILBOXES_REFUSED = ["jo@", "@a.example", "jo@x@a.example", "jo@a_b.example"]
 
 
@@ -43,6 +44,18 @@ def test_a_name_that_its_kind_does_not_admit_is_refused(name: str) -> None:
     unchecked = x509.RFC822Name._init_without_validation(name) if "@" in name else special
     names = x509.SubjectAlternativeName([general("localhost"), unchecked])
     assert judged(leaf(root(), extensions=[names])) in ("untrusted", "identity")
+
+
+@pytest.mark.parametrize("uri", _URIS_REFUSED)
+def test_a_uri_is_absolute_and_has_no_character_that_none_may_have(uri: str) -> None:
+    unchecked = x509.UniformResourceIdentifier._init_without_validation(uri)
+    names = x509.SubjectAlternativeName([general("localhost"), unchecked])
+    assert judged(leaf(root(), extensions=[names])) == "untrusted"
+
+
+@pytest.mark.parametrize("uri", ["spiffe://a/b", "urn:uuid:1", "https://jo@a.example:1/b?c#d"])
+def test_other_uris_are_admitted(uri: str) -> None:
+    assert judged(leaf(root(), names=["localhost", uri])) is None
 
 
 @pytest.mark.parametrize(

@@ -174,3 +174,13 @@ def test_the_log_learns_who_failed_and_no_control_character_with_it() -> None:
 def test_usages_are_those_of_the_side_on_which_the_peer_stands() -> None:
     only_client, only_server = ours(usages=CLIENT), ours(usages=SERVER)
     assert reasons(server_side(only_server), client_side(only_client)) == (None, None)
+
+
+def test_names_of_other_kinds_do_not_hinder_a_name_that_fits() -> None:
+    """A URI with two colons, or a wildcard that matches nothing, once hid the others."""
+    for other in (Names(uris=("urn:uuid:1",)), Names(dns=("*.example",))):
+        names = Names(uris=other.uris, dns=("localhost", *other.dns), ips=("127.0.0.1",))
+        server = server_side(ours(names=names))
+        assert reasons(server, client_side()) == (None, None)
+        assert reasons(server, client_side(), "127.0.0.1") == (None, None)
+        assert reasons(server, client_side(), "a.example") == ("refused_by_peer", "name")
