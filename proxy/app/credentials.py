@@ -5,12 +5,14 @@ from cryptography import x509
 from proxy.app.preparation import Path, Preparation
 from proxy.content.tokens import Tokenizer
 from proxy.errors import CredentialError
-from proxy.model import Certificate
+from proxy.model import Certificate, ListInForce
 from proxy.settings.schema import Tls
-from proxy.tls.context import read_trust, require_strong
+from proxy.tls.context import make_judge, read_trust, require_strong
 from proxy.tls.credentials import Credentials, load_credentials, parse_chain, parse_key
 from proxy.tls.identity import identify
-from proxy.tls.revocation import read_crls
+from proxy.tls.judge import Judge
+from proxy.tls.revocation import read_crls, read_lists
+from proxy.tls.standing import Revocations, require_signed
 
 
 def own_credentials(preparation: Preparation) -> Credentials | None:
@@ -51,7 +53,58 @@ def trust_of(preparation: Preparation, path: Path, tls: Tls) -> tuple[bytes, byt
         trust = preparation.read((*path, "tls", "trust"), tls.trust, _trusted)
     if tls.crl:
         crl = preparation.read((*path, "tls", "crl"), tls.crl, read_crls)
-    return None if trust is None or (named and crl is None) else (trust, crl)
+    if trust is None or (named and crl is None):
+        return None
+    place: Path = (*path, "tls", "crl") if tls.crl else ("identity", "crl")
+    return _paired(preparation, place, trust, crl)
+
+
+def route_judge(preparation: Preparation, position: int) -> Judge | None:
+    """Who may use a route that narrows the trust of its listener; None where it does not, or a
+    problem has been noted."""
+    route, path = preparation.loaded.settings.routes[position], ("routes", position)
+    trust = preparation.read((*path, "trust"), route.trust, _trusted)
+    crl = preparation.read((*path, "crl"), route.crl, read_crls)
+    if trust is None or (route.crl and crl is None):
+        return None
+    if _paired(preparation, (*path, "crl"), trust, crl) is None:
+        return None
+    rule = preparation.loaded.settings.revocation
+    return preparation.attempt(path, lambda: make_judge(trust, crl, rule, server=True))
+
+
+def _paired(
+    preparation: Preparation, place: Path, trust: bytes, crl: bytes | None
+) -> tuple[bytes, bytes | None] | None:
+    """Both, unless a list bears the name of an authority that has not signed it."""
+    if crl is None:
+        return trust, crl
+    lists, authorities = read_lists(crl), read_trust(trust)
+    before = len(preparation.problems)
+    preparation.attempt(place, lambda: require_signed(lists, authorities))
+    return (trust, crl) if len(preparation.problems) == before else None
+
+
+def lists(preparation: Preparation) -> tuple[ListInForce, ...]:
+    """Every revocation list in use: of each file, issuer and scope the newest."""
+    settings = preparation.loaded.settings
+    named: list[tuple[Path, str | None]] = [
+        (("identity", "crl"), settings.identity.crl if settings.identity else None)
+    ]
+    for section, members in (("listeners", settings.listeners), ("upstreams", settings.upstreams)):
+        named += [((section, name, "tls", "crl"), each.tls.crl) for name, each in members.items()]
+    named += [(("routes", at, "crl"), route.crl) for at, route in enumerate(settings.routes)]
+    rule = Revocations((), settings.revocation)
+    found: dict[object, ListInForce] = {}
+    for path, reference in named:
+        content = preparation.read(path, reference, read_crls)
+        for each in read_lists(content) if reference and content else ():
+            key, until = (reference, each.issuer, each.scope), rule.fresh_until(each)
+            if key not in found or found[key].this_update < each.this_update:
+                found[key] = ListInForce(
+                    reference or "", each.issuer_text, each.this_update, each.next_update, until
+                )
+    return tuple(found.values())
 
 
 def masking_keys(preparation: Preparation) -> dict[str, list[tuple[str, bytes]]]:

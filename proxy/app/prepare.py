@@ -5,6 +5,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
 from proxy.app import credentials
@@ -13,16 +14,19 @@ from proxy.app.preparation import Preparation, Secrets
 from proxy.content.rules import Rules, compile_rules
 from proxy.edge.gate import Gate, Lane
 from proxy.edge.outbound import Pool
-from proxy.errors import ConfigError
+from proxy.errors import ConfigError, Refusal, TlsFailure
+from proxy.model import Certificate, Peer
 from proxy.observe.metrics import Metrics
 from proxy.policy.authorize import matches, require_allowed
 from proxy.policy.clearance import Scale
 from proxy.policy.routes import Routes
 from proxy.settings.address import parse_endpoint
 from proxy.settings.load import Loaded
-from proxy.settings.schema import Route
+from proxy.settings.schema import Principal, Route
 from proxy.tls.context import TlsContext, client_context, server_context
 from proxy.tls.credentials import Credentials
+from proxy.tls.judge import Judge
+from proxy.tls.standing import Standing
 
 
 def prepare(loaded: Loaded, metrics: Metrics, secrets: Secrets | None = None) -> Gate:
@@ -81,15 +85,17 @@ def _gate(preparation: Preparation, metrics: Metrics) -> Gate | None:
     listeners = {
         name: _listener_tls(preparation, name, own, trusted) for name in settings.listeners
     }
-    pools = {name: _pool(preparation, name, own, metrics) for name in settings.upstreams}
+    receivers = {name: _receiver(preparation, name, own) for name in settings.upstreams}
+    judges = [credentials.route_judge(preparation, at) for at in range(len(settings.routes))]
     rules = []
     if not preparation.problems:
         rules = [_rules(preparation, position, keys) for position in range(len(settings.routes))]
     if preparation.problems:
         return None
+    pools = {name: _pool(loaded, name, each, metrics) for name, each in receivers.items()}
     lanes = {
-        route.name: _lane(loaded, route, pools, *compiled)
-        for route, compiled in zip(settings.routes, rules, strict=True)
+        route.name: _lane(loaded, route, pools, judge, *compiled)
+        for route, judge, compiled in zip(settings.routes, judges, rules, strict=True)
         if compiled is not None
     }
     certificates = credentials.certificates(preparation)
@@ -103,6 +109,10 @@ def _gate(preparation: Preparation, metrics: Metrics) -> Gate | None:
         trusted=trusted.digest(),
         own_uri=next((each.spiffe for role, each in certificates if role == "identity"), None),
         certificates=certificates,
+        receivers={
+            name: each.require for name, each in receivers.items() if each.context is not None
+        },
+        lists=credentials.lists(preparation),
     )
 
 
@@ -117,22 +127,48 @@ def _listener_tls(
     if trust is None or own is None:
         return None  # a problem has been noted, or the cross-checks refused it
     trusted.update(repr((name, trust, tls)).encode())
-    build = partial(server_context, own, *trust, tls)
+    rule = preparation.loaded.settings.revocation
+    build = partial(server_context, own, *trust, tls, rule)
     return preparation.attempt(("listeners", name, "tls"), build)
 
 
-def _pool(preparation: Preparation, name: str, own: Credentials | None, metrics: Metrics) -> Pool:
-    loaded = preparation.loaded
-    upstream = loaded.settings.upstreams[name]
+@dataclass(frozen=True, slots=True)
+class _Receiver:
+    """Whom an upstream has to be."""
+
+    context: TlsContext | None
+    """None without TLS."""
+    expected: Principal | None
+
+    def is_expected(self, peer: Peer) -> bool:
+        return self.expected is None or matches(peer, self.expected)
+
+    def require(self, certificate: Certificate, now: datetime) -> Standing:
+        """Raises `TlsFailure`."""
+        if self.context is None:
+            raise TlsFailure("identity", "without TLS nobody is who they should be")
+        standing = self.context.judge.require(certificate, now)
+        if not self.is_expected(Peer(certificate=certificate)):
+            raise TlsFailure("identity", "the certificate is not the one of the expected peer")
+        return standing
+
+
+def _receiver(preparation: Preparation, name: str, own: Credentials | None) -> _Receiver:
+    settings = preparation.loaded.settings
+    upstream = settings.upstreams[name]
     secure = any(parse_endpoint(url).secure for url in upstream.endpoints)
     context = None
     trust = credentials.trust_of(preparation, ("upstreams", name), upstream.tls) if secure else None
     if trust is not None:
-        build = partial(client_context, own, *trust, upstream.tls, upstream.pins)
+        rule, pins = settings.revocation, upstream.pins
+        build = partial(client_context, own, *trust, upstream.tls, pins, rule)
         context = preparation.attempt(("upstreams", name), build)
-    expected = upstream.peer
-    is_expected = (lambda peer: matches(peer, expected)) if expected else (lambda peer: True)
-    return Pool(name, upstream, loaded.directory, context, is_expected, metrics)
+    return _Receiver(context, upstream.peer)
+
+
+def _pool(loaded: Loaded, name: str, receiver: _Receiver, metrics: Metrics) -> Pool:
+    upstream = loaded.settings.upstreams[name]
+    return Pool(name, upstream, loaded.directory, receiver.context, receiver.is_expected, metrics)
 
 
 def _rules(
@@ -153,15 +189,35 @@ def _rules(
 
 
 def _lane(
-    loaded: Loaded, route: Route, pools: dict[str, Pool], request: Rules, answer: Rules
+    loaded: Loaded,
+    route: Route,
+    pools: dict[str, Pool],
+    judge: Judge | None,
+    request: Rules,
+    answer: Rules,
 ) -> Lane:
     settings = loaded.settings
     return Lane(
         route=route,
-        require_allowed=lambda peer: require_allowed(peer, route),
+        require_allowed=partial(_require_admitted, route, judge),
         request=request,
         answer=answer,
         pool=pools[route.upstream],
         sender_zone=settings.listeners[route.listener].zone,
         receiver_zone=settings.upstreams[route.upstream].zone,
     )
+
+
+def _require_admitted(route: Route, judge: Judge | None, peer: Peer) -> str:
+    """The entry that admits a peer whose chain ends where the route says. Raises Refusal."""
+    rule = require_allowed(peer, route)
+    if judge is None:
+        return rule
+    if peer.certificate is None:
+        raise Refusal("not-allowed", f"trust of route {route.name} asks for a certificate")
+    try:
+        judge.require(peer.certificate, datetime.now(UTC))
+    except TlsFailure as failure:
+        reason = f"trust of route {route.name} refuses the peer: {failure}"
+        raise Refusal("not-allowed", reason) from None
+    return rule

@@ -13,6 +13,7 @@ import trio
 from proxy.app import memory, start
 from proxy.app.carrier import Carrier, in_force
 from proxy.app.evidence import open_notary
+from proxy.app.lists import ListWatch, warnings
 from proxy.app.prepare import Prepared
 from proxy.app.reloader import Reloader, Version
 from proxy.app.vigil import Vigil, told
@@ -76,6 +77,7 @@ class Single:
             house.start_soon(self._desk.run)
             house.start_soon(Vigil(self.log, self.trouble).run)
             house.start_soon(self._reloader.run)
+            house.start_soon(ListWatch(lambda: self._keeper.gate, self.metrics, self.log).run)
             await self._note(start.event(loaded, 1, self._notary.receipt_key))
             for door in self._doors:
                 house.start_soon(serve_door, self, door)
@@ -104,6 +106,9 @@ class Single:
 
     async def trouble(self) -> Trouble | None:
         return self._keeper.trouble
+
+    def warnings(self) -> list[tuple[str, str]]:
+        return warnings(self._keeper.gate.lists)
 
     async def exposition(self) -> bytes:
         return self.metrics.exposition()

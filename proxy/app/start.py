@@ -4,13 +4,14 @@ import os
 import resource
 import signal
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import trio
 
+from proxy.app.lists import described
 from proxy.edge.gate import Gate, Keeper
 from proxy.edge.listener import Listener
 from proxy.errors import ConfigError, LogFailure
@@ -132,6 +133,7 @@ def status(gate: Gate, loaded_at: datetime) -> dict[str, Any]:
             {"role": role, "subject": each.subject, "not_after": each.not_after}
             for role, each in gate.certificates
         ],
+        "crls": [described(each, datetime.now(UTC)) for each in gate.lists],
     }
 
 

@@ -23,6 +23,7 @@ from proxy.app import start
 from proxy.app.child import Child, ask_all
 from proxy.app.control import Message
 from proxy.app.family import Family
+from proxy.app.lists import ListWatch, warnings
 from proxy.app.prepare import Prepared
 from proxy.app.privileges import require_users
 from proxy.app.reloader import Reloader, Version
@@ -90,6 +91,7 @@ class Supervisor:
             house.start_soon(family.keep_notary)
             house.start_soon(Vigil(self.log, self.trouble).run)
             house.start_soon(self._reloader.run)
+            house.start_soon(ListWatch(lambda: family.prepared.gate, self.metrics, self.log).run)
             await house.start(self._watch_signals)
             async with trio.open_nursery() as workers:
                 for position in range(self._count):
@@ -133,6 +135,9 @@ class Supervisor:
         if self._draining.is_set():
             return named_trouble("draining")
         return self._judge(await ask_all(self._family.children, "status", _ANSWER))
+
+    def warnings(self) -> list[tuple[str, str]]:
+        return warnings(self._family.prepared.gate.lists)
 
     def _judge(self, answers: Mapping[Child, Message]) -> Trouble | None:
         found = {each: _trouble(answer) for each, answer in answers.items()}

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from proxy.app.lists import warnings
 from proxy.app.prepare import prepare_all
 from proxy.cli.wording import count, texts
 from proxy.observe.metrics import Metrics
@@ -34,7 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in loaded.warnings:
         sys.stderr.write(f"{warning} (warning)\n")
     if not arguments.no_credentials:
-        prepare_all(loaded, Metrics())
+        gate = prepare_all(loaded, Metrics()).gate
+        for code, what in warnings(gate.lists):
+            sys.stderr.write(f"{loaded.path}: {code}: {what} (warning)\n")
     settings = loaded.settings
     print(
         f"{loaded.path}: ok: {settings.name}, "

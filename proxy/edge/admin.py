@@ -1,7 +1,8 @@
 """The operator's door: health, readiness, metrics, status, reload, the log. Plain HTTP.
 
     GET  /healthz          200 while the process runs
-    GET  /readyz           200 while transfers are accepted and can be receipted, else 503, why not
+    GET  /readyz           200 while transfers are accepted and can be receipted, else 503, why not;
+                           and warnings, such as a revocation list that has expired
     GET  /metrics          Prometheus' text format
     GET  /status           JSON                             admin only
     POST /reload           200, or 409 and the last good stays   admin only
@@ -58,6 +59,9 @@ class Operator(Protocol):
     async def trouble(self) -> Trouble | None:
         """Why transfers are not accepted, or cannot be receipted; None while they are."""
 
+    def warnings(self) -> list[tuple[str, str]]:
+        """(code, what it is about) of what needs looking after, and stops no transfer by itself."""
+
     async def exposition(self) -> bytes:
         """All metrics, in Prometheus' text format."""
 
@@ -111,7 +115,8 @@ async def _reply(operator: Operator, everything: bool, method: str, path: str) -
         case "/healthz" if get:
             return _text(200, "alive")
         case "/readyz" if get:
-            return _readiness(await operator.trouble())
+            warnings = operator.warnings()
+            return _readiness(await operator.trouble(), warnings, everything=everything)
         case "/metrics" if get:
             return 200, [(b"content-type", CONTENT_TYPE)], await operator.exposition()
         case "/status" if get and everything:
@@ -124,9 +129,14 @@ async def _reply(operator: Operator, everything: bool, method: str, path: str) -
     return _text(404, "no such page")
 
 
-def _readiness(trouble: Trouble | None) -> Reply:
-    """The code alone: this page may be anybody's to read."""
-    return _text(200, "ready") if trouble is None else _text(503, f"not ready: {trouble.code}")
+def _readiness(
+    trouble: Trouble | None, warnings: list[tuple[str, str]], *, everything: bool
+) -> Reply:
+    """Codes alone, but on the admin's door: this page may be anybody's to read."""
+    shown = [f"{code}: {what}" if everything else code for code, what in warnings]
+    lines = [f"\nwarning: {each}" for each in dict.fromkeys(shown)]
+    first = "ready" if trouble is None else f"not ready: {trouble.code}"
+    return _text(200 if trouble is None else 503, first + "".join(lines))
 
 
 def _log_file(store: Path, name: str) -> Reply:

@@ -90,6 +90,8 @@ class Dialler:
             sock.close()
             raise
         self._metrics.handshake("upstream", self._name, "ok")
+        if engine.standing.unknown:
+            self._metrics.revocation_unknown("upstream", self._name)
         return Reached(stream, at, engine.certificate)
 
     def _require_expected(self, engine: Engine) -> None:

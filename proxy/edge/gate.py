@@ -18,6 +18,7 @@ from proxy.model import (
     Claim,
     Earlier,
     Intent,
+    ListInForce,
     Outcome,
     Peer,
     Receipt,
@@ -31,6 +32,7 @@ from proxy.policy.routes import Routes
 from proxy.settings.load import Loaded
 from proxy.settings.schema import Route
 from proxy.tls.context import TlsContext
+from proxy.tls.standing import Standing
 
 if TYPE_CHECKING:
     from proxy.edge.tunnel import Tunnel
@@ -66,6 +68,10 @@ class Gate:
     """Our own SPIFFE ID: By in X-Forwarded-Client-Cert."""
     certificates: tuple[tuple[str, Certificate], ...]
     """(role, certificate) of all that expires."""
+    receivers: Mapping[str, Callable[[Certificate, datetime], Standing]]
+    """Upstream -> whether its certificate is acceptable, and until when; raises `TlsFailure`."""
+    lists: tuple[ListInForce, ...]
+    """Every revocation list that is gone by."""
 
 
 class Evidence(Protocol):

@@ -219,6 +219,9 @@ class Listener:
             self._refused(error, address)
             return None, anonymous
         self._metrics.handshake("listener", self.name, "ok")
+        for unknown in engine.standing.unknown[:1]:
+            self._metrics.revocation_unknown("listener", self.name)
+            self._log.once("revocation_unknown", listener=self.name, reason=unknown)
         return stream, Peer(address, uid, engine.certificate, engine.channel)
 
     def _refused(self, error: Exception, address: str | None) -> None:

@@ -12,6 +12,7 @@ from proxy.model.crossing import (
     Framing,
     Head,
     Headers,
+    ListInForce,
     Peer,
     Report,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Head",
     "Headers",
     "Intent",
+    "ListInForce",
     "Missed",
     "Outcome",
     "Peer",

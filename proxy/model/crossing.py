@@ -44,6 +44,25 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class ListInForce:
+    """A revocation list of the configuration. Times are UTC."""
+
+    file: str
+    """The reference that names it."""
+    issuer: str
+    this_update: datetime
+    next_update: datetime
+    fresh_until: datetime
+    """`next_update`, or sooner where a greatest age is demanded."""
+
+    def state(self, now: datetime) -> str:
+        """`fresh`, `expired`, or `future`: issued by a clock that is ahead of ours."""
+        if now < self.this_update:
+            return "future"
+        return "fresh" if now <= self.fresh_until else "expired"
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """What was negotiated. `exporter_sha256` is SHA-256 of the tls-exporter value (RFC 9266)."""
 

@@ -24,6 +24,8 @@ from proxy.model import Outcome
 _COLOURS = {"info": "", "warning": "\x1b[33m", "error": "\x1b[31m"}
 _WAITING: Final = 10_000
 """Lines that may wait to be written."""
+_SAID: Final = 1000
+"""Repeated warnings that are remembered."""
 _AT_ONCE: Final = 4096
 """Octets that a pipe which is ready takes without blocking (PIPE_BUF on Linux)."""
 
@@ -47,6 +49,7 @@ class Log:
         self._colour = takes_escapes(self._stream)
         self._lines: queue.Queue[str | None] = queue.Queue(_WAITING)
         self._dropped = 0
+        self._said: set[tuple[str, ...]] = set()
         self._room = _room(self._stream)
         self._writer = threading.Thread(target=self._write_lines, name="log", daemon=True)
         self._writer.start()
@@ -114,6 +117,16 @@ class Log:
 
     def warning(self, event: str, **fields: object) -> None:
         self.write("warning", event, **fields)
+
+    def once(self, event: str, **fields: object) -> None:
+        """A warning that comes again and again: one line for each that differs, in a while."""
+        line = (event, *map(str, fields.values()))
+        if line in self._said:
+            return
+        if len(self._said) >= _SAID:
+            self._said.clear()
+        self._said.add(line)
+        self.warning(event, **fields)
 
     def error(self, event: str, **fields: object) -> None:
         self.write("error", event, **fields)

@@ -19,7 +19,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from proxy.model import Certificate, Content, Outcome
+from proxy.model import Certificate, Content, ListInForce, Outcome
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -63,6 +63,18 @@ class Metrics:
             "role",
             "subject",
             "sha256",
+        )
+        self._crl_fresh = self._gauge(
+            "crl_fresh", "1 while a revocation list covers its certificates", "file", "issuer"
+        )
+        self._crl_expiry = self._gauge(
+            "crl_next_update_timestamp_seconds", "nextUpdate, per list", "file", "issuer"
+        )
+        self._unknown = self._counter(
+            "revocation_unknown",
+            "Handshakes that mode soft let pass, though a list was missing or had expired",
+            "side",
+            "name",
         )
         self._commit = self._histogram(
             "journal_commit_seconds", "One append and one sync of the journal", _COMMIT
@@ -135,6 +147,23 @@ class Metrics:
         for role, certificate in found:
             expiry = certificate.not_after.timestamp()
             self._expiry.labels(role, certificate.subject, certificate.sha256.hex()).set(expiry)
+
+    def lists(self, found: Iterable[ListInForce], now: datetime) -> None:
+        """Publish how each revocation list stands; forget all others."""
+        fresh: dict[tuple[str, str], tuple[float, float]] = {}
+        for each in found:
+            key, state = (each.file, each.issuer), float(each.state(now) == "fresh")
+            stood, until = fresh.get(key, (1.0, each.next_update.timestamp()))
+            fresh[key] = min(stood, state), min(until, each.next_update.timestamp())
+        self._crl_fresh.clear()
+        self._crl_expiry.clear()
+        for key, (stood, until) in fresh.items():
+            self._crl_fresh.labels(*key).set(stood)
+            self._crl_expiry.labels(*key).set(until)
+
+    def revocation_unknown(self, side: str, name: str) -> None:
+        """Count a handshake of whose peer nobody knows whether it is revoked."""
+        self._unknown.labels(side, name).inc()
 
     def commit(self, batch: int, seconds: float) -> None:
         """Record one commit of the journal."""

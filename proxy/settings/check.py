@@ -8,6 +8,7 @@ from typing import Literal
 
 from proxy.settings import tunnels
 from proxy.settings.address import Address, Endpoint, parse_bind, parse_endpoint
+from proxy.settings.check_trust import lint_trust, require_trust
 from proxy.settings.mistakes import Mistakes
 from proxy.settings.schema import ContentPolicy, Listener, Principal, Route, Settings, Tls, Upstream
 from proxy.settings.yaml12 import Path
@@ -22,6 +23,7 @@ def require_coherent(settings: Settings, mistakes: Mistakes) -> None:
     _require_binds(settings, mistakes)
     _require_two_users(settings, mistakes)
     _require_two_keys(settings, mistakes)
+    require_trust(settings, mistakes)
     for name, listener in settings.listeners.items():
         _require_listener(("listeners", name), listener, settings, mistakes)
     for name, upstream in settings.upstreams.items():
@@ -175,6 +177,7 @@ def lint(settings: Settings, warnings: Mistakes) -> None:
     for name, upstream in settings.upstreams.items():
         for place, text in enumerate(upstream.endpoints):
             _lint_endpoint(("upstreams", name, "endpoints", place), text, upstream, warnings)
+    lint_trust(settings, warnings)
     _lint_unused(settings, warnings)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from proxy.settings.values import Duration, Model, Name, Patterns, Pin, Size
+from proxy.settings.values import Duration, Model, Name, Patterns, Pin, SecretRef, Size
 
 
 class Principal(Model):
@@ -160,6 +160,10 @@ class Route(Model):
     match: Match = Match()
     allow: list[Principal] = Field(default=[])
     deny: list[Principal] = Field(default=[])
+    trust: SecretRef | None = Field(
+        default=None, description="authorities at one of which the sender's chain must end besides"
+    )
+    crl: SecretRef | None = Field(default=None, description="revocation lists beside `trust`")
     upstream: Name
     content_on_get: Literal["refuse", "pass"] = Field(
         default="refuse", description="content of GET, HEAD and DELETE, whose meaning is undefined"

@@ -35,6 +35,7 @@ from proxy.settings.route import (
     Replay,
     Route,
 )
+from proxy.settings.trust import Revocation
 from proxy.settings.values import (
     MOST_WORKERS,
     Duration,
@@ -79,6 +80,7 @@ __all__ = [
     "Receipts",
     "Reload",
     "Replay",
+    "Revocation",
     "Route",
     "SecretRef",
     "Settings",
@@ -228,6 +230,7 @@ class Settings(Model):
     version: Annotated[Literal[1], BeforeValidator(require_version)]
     name: Name
     identity: Identity | None = None
+    revocation: Revocation = Revocation()
     keys: dict[Name, Annotated[list[MaskingKey], Field(min_length=1)]] = Field(default={})
     sensitivity: list[Name] = Field(min_length=1, description="lowest first")
     zones: dict[Name, Zone] = Field(min_length=1)

@@ -10,6 +10,8 @@
     engine        ciphertext in, plaintext out, and back
     identity      DER -> `proxy.model.Certificate`, SPIFFE IDs, pins
     revocation    reading CRLs
+    standing      whether a path is revoked, and until when the answer stands
+    judge         who a trust bundle accepts, at any time after a handshake
     failures      OpenSSL's errors -> the reasons of `TlsFailure`
     keys, pki     make keys, certificates and CRLs, for development and tests
 

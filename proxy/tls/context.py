@@ -17,10 +17,13 @@ from OpenSSL import SSL, crypto
 
 from proxy.errors import CredentialError
 from proxy.settings.schema import CIPHERS, GROUPS, ListenerTls, Tls
+from proxy.settings.trust import Revocation
 from proxy.tls.credentials import Credentials, load_credentials, parse_chain, parse_key
 from proxy.tls.identity import parse_pins
+from proxy.tls.judge import Judge
 from proxy.tls.path import LONGEST
-from proxy.tls.revocation import read_crls
+from proxy.tls.revocation import read_lists
+from proxy.tls.standing import Revocations
 from proxy.tls.verify import make_callback
 
 CA_NAMES_MAXIMUM = 8192
@@ -31,6 +34,7 @@ _OPTIONS = (
     | SSL.OP_CIPHER_SERVER_PREFERENCE
 )  # fmt: skip
 _OLDER = [name for name in CIPHERS if not name.startswith("TLS_")]
+_REVOCATION = Revocation()
 _VERIFY = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
 
 
@@ -43,13 +47,20 @@ class TlsContext:
     groups: frozenset[str]
     """Names that are allowed, lower case."""
     ciphers: frozenset[str]
+    judge: Judge
+    """Whether a peer is acceptable, in the handshake and later."""
 
 
 def server_context(
-    credentials: Credentials, trust_pem: bytes, crl_pem: bytes | None, tls: ListenerTls
+    credentials: Credentials,
+    trust_pem: bytes,
+    crl_pem: bytes | None,
+    tls: ListenerTls,
+    revocation: Revocation = _REVOCATION,
 ) -> TlsContext:
     """A listener's side: a client certificate is required. Raises `CredentialError`."""
-    context = _context(credentials, trust_pem, crl_pem, tls, tls.pins, server=True)
+    judge = make_judge(trust_pem, crl_pem, revocation, tls.pins, server=True)
+    context = _context(credentials, trust_pem, judge, tls, server=True)
     authorities = parse_chain(trust_pem)
     if sum(len(each.subject.public_bytes()) + 2 for each in authorities) <= CA_NAMES_MAXIMUM:
         for each in authorities:
@@ -63,9 +74,28 @@ def client_context(
     crl_pem: bytes | None,
     tls: Tls,
     pins: list[str] | None,
+    revocation: Revocation = _REVOCATION,
 ) -> TlsContext:
     """An upstream's side. Raises `CredentialError`."""
-    return _context(credentials, trust_pem, crl_pem, tls, pins, server=False)
+    judge = make_judge(trust_pem, crl_pem, revocation, pins, server=False)
+    return _context(credentials, trust_pem, judge, tls, server=False)
+
+
+def make_judge(
+    trust_pem: bytes,
+    crl_pem: bytes | None,
+    revocation: Revocation,
+    pins: list[str] | None = None,
+    *,
+    server: bool,
+) -> Judge:
+    """Who is acceptable to a trust bundle with its lists: clients, where we are the `server`.
+
+    Raises `CredentialError`.
+    """
+    lists = read_lists(crl_pem) if crl_pem is not None else ()
+    wanted = parse_pins(pins) if pins is not None else None
+    return Judge(read_trust(trust_pem), Revocations(lists, revocation), wanted, server=server)
 
 
 def require_strong(credentials: Credentials) -> None:
@@ -78,9 +108,8 @@ def require_strong(credentials: Credentials) -> None:
 def _context(
     credentials: Credentials | None,
     trust_pem: bytes,
-    crl_pem: bytes | None,
+    judge: Judge,
     tls: Tls,
-    pins: list[str] | None,
     *,
     server: bool,
 ) -> TlsContext:
@@ -89,14 +118,14 @@ def _context(
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(os.urandom(32))
     _set_protocol(context, tls)
-    callback = make_callback(server, parse_pins(pins) if pins is not None else None)
+    callback = make_callback(server, judge.pins, judge.revocations.require)
     context.set_verify(_VERIFY, callback)
     context.set_verify_depth(LONGEST - 2)
-    _set_trust(context, trust_pem, crl_pem)
+    _set_trust(context, trust_pem)
     if credentials is not None:
         _set_credentials(context, credentials)
     groups = frozenset(group.lower() for group in tls.groups)
-    return TlsContext(context, server, groups, frozenset(tls.ciphers))
+    return TlsContext(context, server, groups, frozenset(tls.ciphers), judge)
 
 
 def _set_protocol(context: SSL.Context, tls: Tls) -> None:
@@ -121,18 +150,13 @@ def _require_known(what: str, names: Iterable[str], known: Iterable[str]) -> Non
         raise CredentialError(f"unknown {what}: {', '.join(unknown)}")
 
 
-def _set_trust(context: SSL.Context, trust_pem: bytes, crl_pem: bytes | None) -> None:
+def _set_trust(context: SSL.Context, trust_pem: bytes) -> None:
     store = context.get_cert_store()
     if store is None:
         raise CredentialError("no certificate store")
     for authority in read_trust(trust_pem):
         store.add_cert(crypto.X509.from_cryptography(authority))
-    flags = crypto.X509StoreFlags.X509_STRICT
-    if crl_pem is not None:
-        for crl in read_crls(crl_pem):
-            store.add_crl(crl)
-        flags |= crypto.X509StoreFlags.CRL_CHECK | crypto.X509StoreFlags.CRL_CHECK_ALL
-    store.set_flags(flags)
+    store.set_flags(crypto.X509StoreFlags.X509_STRICT)
 
 
 def read_trust(pem: bytes) -> list[x509.Certificate]:

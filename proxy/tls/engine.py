@@ -29,6 +29,7 @@ from proxy.model import Certificate, Channel
 from proxy.tls.context import TlsContext
 from proxy.tls.failures import translate
 from proxy.tls.identity import identify
+from proxy.tls.standing import Standing
 from proxy.tls.verify import Examination, is_ip
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -71,6 +72,13 @@ class Engine:
     def certificate(self) -> Certificate | None:
         """The peer's, verified; None before `handshake()` was True."""
         return self._certificate
+
+    @property
+    def standing(self) -> Standing:
+        """How long the peer is acceptable. Raises RuntimeError before `handshake()` was True."""
+        if self._channel is None or self._examination.standing is None:
+            raise RuntimeError("the handshake is not complete")
+        return self._examination.standing
 
     @property
     def channel(self) -> Channel:
@@ -187,6 +195,8 @@ class Engine:
         """Fails closed when there is no verified chain, as after a resumption."""
         if self._examination.failure is not None:
             raise self._examination.failure
+        if self._examination.standing is None:
+            raise TlsFailure("no_certificate", "the handshake examined no certificate")
         verified = self._connection.get_verified_chain(as_cryptography=True)
         if not verified:
             raise TlsFailure("no_certificate", "the handshake verified no certificate")

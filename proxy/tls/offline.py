@@ -1,9 +1,8 @@
 """A certification path judged without a connection: what the handshake would say of a peer.
 
 The same two judges as in the handshake: OpenSSL's, then ours (`proxy.tls.path`). What differs is
-how OpenSSL is asked: without a connection there is no callback, so revocation is asked certificate
-by certificate, and what a connection tells OpenSSL of purpose and strength is left to our judge,
-which asks both again anyway.
+how OpenSSL is asked: what a connection tells it of purpose and strength is left to our judge, which
+asks both again anyway.
 """
 
 from collections.abc import Sequence
@@ -11,11 +10,14 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from OpenSSL import SSL, crypto
+from OpenSSL import crypto
 
 from proxy.errors import TlsFailure
+from proxy.settings.trust import Revocation
 from proxy.tls.identity import UNREADABLE
 from proxy.tls.path import DEPTH, examine_in_place, require_path
+from proxy.tls.revocation import read_list
+from proxy.tls.standing import Revocations
 from proxy.tls.verify import reason_of, require_identity, words_of
 
 CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
@@ -40,18 +42,19 @@ def verify_path(
 
     `usage` is `CLIENT` or `SERVER`, whichever the leaf is to be; `name` is the DNS name or address
     that it has to have; `at` is now unless given; with `crls` the leaf's issuer must have one, as
-    in the handshake. Raises `TlsFailure` with the reason that the handshake would give.
+    in the handshake. Raises `TlsFailure` with the reason that the handshake would give, and
+    `CredentialError` for a CRL that is of no use.
     """
     now = at or datetime.now(UTC)
     try:
         path = _build(leaf, intermediates, trust, now)
-        for place, certificate in enumerate(path if crls else ()):
-            _require_not_revoked(certificate, place, path, trust, crls, now)
         members = [
             examine_in_place(certificate, place, now, usage)
             for place, certificate in reversed(list(enumerate(path)))
         ]
         require_path(members[::-1], depth=depth)
+        if crls:
+            Revocations([read_list(crl) for crl in crls], Revocation()).require(path, now)
         require_identity(leaf, None, name)
     except UNREADABLE:
         raise TlsFailure("untrusted", "a certificate does not parse") from None
@@ -71,27 +74,6 @@ def _build(
         return [each.to_cryptography() for each in context.get_verified_chain()]
     except crypto.X509StoreContextError as error:
         raise _translate(error) from None
-
-
-def _require_not_revoked(
-    certificate: x509.Certificate,
-    place: int,
-    path: Sequence[x509.Certificate],
-    trust: Sequence[x509.Certificate],
-    crls: Sequence[x509.CertificateRevocationList],
-    at: datetime,
-) -> None:
-    """Only the leaf's issuer must publish a list (docs/identity.md)."""
-    store = _store(trust, at)
-    for crl in crls:
-        store.add_crl(crl)
-    store.set_flags(_Flags.CRL_CHECK)
-    try:
-        _context(certificate, path, store).verify_certificate()
-    except crypto.X509StoreContextError as error:
-        uncovered = error.errors[0] == SSL.X509VerificationCodes.ERR_UNABLE_TO_GET_CRL
-        if place == 0 or not uncovered:
-            raise _translate(error) from None
 
 
 def _store(trust: Sequence[x509.Certificate], at: datetime) -> crypto.X509Store:

@@ -1,14 +1,14 @@
 """What is asked of a peer's certificate during the handshake, and the reason when it fails.
 
-OpenSSL builds the path and judges it (RFC 5280: signatures, validity, constraints, purpose, CRLs),
-then shows it certificate by certificate, the trust anchor first. Each is examined before its key is
-used for the next one (`proxy.tls.profile`), and at the leaf the whole path is judged again
-(`proxy.tls.path`), then who the leaf is. Everything is asked within the handshake, so that the peer
-gets an alert and not a silent end; which alert says little, and the reason stays with us.
+OpenSSL builds the path and judges it (RFC 5280: signatures, validity, constraints, purpose), then
+shows it certificate by certificate, the trust anchor first. Each is examined before its key is used
+for the next one (`proxy.tls.profile`). At the leaf the whole path is judged again
+(`proxy.tls.path`), then revocation (`proxy.tls.standing`), then who the leaf is. All is asked
+within the handshake, so that the peer gets an alert and not a silent end; which alert says little,
+and the reason stays with us.
 
 Rules of the callback: it never raises (pyOpenSSL would raise it in whichever connection comes next
-on the same context), it never turns a failure into a success but for the one case in
-`_is_uncovered_issuer`, and the first failure stands.
+on the same context), it never turns a failure into a success, and the first failure stands.
 """
 
 import ipaddress
@@ -33,12 +33,12 @@ from proxy.errors import TlsFailure
 from proxy.tls.identity import UNREADABLE, identify, printable
 from proxy.tls.path import examine_in_place, require_path
 from proxy.tls.profile import Member
+from proxy.tls.standing import Standing, Unrevoked
 
 _Codes = SSL.X509VerificationCodes
 _REASONS = {
     _Codes.ERR_CERT_HAS_EXPIRED: "expired",
     _Codes.ERR_CERT_NOT_YET_VALID: "not_yet_valid",
-    _Codes.ERR_CERT_REVOKED: "revoked",
     _Codes.ERR_INVALID_PURPOSE: "usage",
     _Codes.ERR_KEYUSAGE_NO_DIGITAL_SIGNATURE: "usage",
     66: "weak_key",  # of the leaf; pyOpenSSL has no names from here on
@@ -46,18 +46,6 @@ _REASONS = {
     68: "weak_key",  # a hash
     76: "weak_key",  # an unsupported signature algorithm
     94: "weak_key",  # a curve that is not named
-    _Codes.ERR_UNABLE_TO_GET_CRL: "crl",
-    _Codes.ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE: "crl",
-    _Codes.ERR_CRL_SIGNATURE_FAILURE: "crl",
-    _Codes.ERR_CRL_NOT_YET_VALID: "crl",
-    _Codes.ERR_CRL_HAS_EXPIRED: "crl",
-    _Codes.ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD: "crl",
-    _Codes.ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD: "crl",
-    _Codes.ERR_UNABLE_TO_GET_CRL_ISSUER: "crl",
-    _Codes.ERR_KEYUSAGE_NO_CRL_SIGN: "crl",
-    _Codes.ERR_UNHANDLED_CRITICAL_CRL_EXTENSION: "crl",
-    _Codes.ERR_DIFFERENT_CRL_SCOPE: "crl",
-    _Codes.ERR_CRL_PATH_VALIDATION_ERROR: "crl",
 }
 """Verification error -> reason. Whatever is not here means that the chain is `untrusted`."""
 _WORDS: dict[int, str] = {
@@ -98,13 +86,17 @@ class Examination:
     failure: TlsFailure | None = None
     path: list[Member] = field(default_factory=list)
     """What has passed so far, the trust anchor first."""
+    standing: Standing | None = None
+    """How long the path that has passed is good."""
 
 
 _ADDRESSES = (ipaddress.IPv4Address, ipaddress.IPv6Address)
 Callback = Callable[[SSL.Connection, crypto.X509, int, int, int], bool]
 
 
-def make_callback(server: bool, pins: frozenset[bytes] | None) -> Callback:
+def make_callback(
+    server: bool, pins: frozenset[bytes] | None, require_unrevoked: Unrevoked
+) -> Callback:
     """The callback of a context. The connection's app data must be an `Examination`."""
     usage = ExtendedKeyUsageOID.CLIENT_AUTH if server else ExtendedKeyUsageOID.SERVER_AUTH
 
@@ -114,8 +106,6 @@ def make_callback(server: bool, pins: frozenset[bytes] | None) -> Callback:
         examination: Examination = connection.get_app_data()
         if examination.failure is not None:
             return False
-        if _is_uncovered_issuer(error, depth):
-            return True
         try:
             if not passed:
                 raise TlsFailure(reason_of(error), words_of(error))
@@ -124,7 +114,10 @@ def make_callback(server: bool, pins: frozenset[bytes] | None) -> Callback:
             parsed = certificate.to_cryptography()
             examination.path.append(examine_in_place(parsed, depth, datetime.now(UTC), usage))
             if depth == 0:
-                require_path(examination.path[::-1])
+                path = examination.path[::-1]
+                require_path(path)
+                members = [each.certificate for each in path]
+                examination.standing = require_unrevoked(members, datetime.now(UTC))
                 require_identity(parsed, pins, examination.server_name)
         except TlsFailure as failure:
             detail = f"{failure.detail}: {_describe(certificate, depth)}"
@@ -137,11 +130,6 @@ def make_callback(server: bool, pins: frozenset[bytes] | None) -> Callback:
         return examination.failure is None
 
     return examine
-
-
-def _is_uncovered_issuer(error: int, depth: int) -> bool:
-    """No CRL covers an issuer. Only the leaf's issuer must publish one (docs/identity.md)."""
-    return error == _Codes.ERR_UNABLE_TO_GET_CRL and depth > 0
 
 
 def reason_of(error: int) -> str:

@@ -157,7 +157,7 @@ def log_calls() -> Iterator[tuple[str, set[str]]]:
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                 continue
             verb = node.func.attr
-            position = {"info": 0, "warning": 0, "error": 0, "write": 1}.get(verb)
+            position = {"info": 0, "warning": 0, "once": 0, "error": 0, "write": 1}.get(verb)
             if position is None or len(node.args) <= position:
                 continue
             event = node.args[position]

@@ -18,6 +18,7 @@ ROWS = {
 SECTIONS = {
     "Settings": "The file",
     "Identity": "identity",
+    "Revocation": "revocation",
     "MaskingKey": "keys",
     "Zone": "zones",
     "Listener": "listeners",

@@ -1,0 +1,70 @@
+"""Tells operators which revocation lists are not fresh: log, metrics, readiness, `check`.
+
+One line when a list ceases to be fresh, or is so from the start, and one when it is replaced.
+Whether peers are refused meanwhile is for `revocation.mode` to say, and for their own log lines.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import trio
+
+from proxy.edge.gate import Gate
+from proxy.model import ListInForce
+from proxy.observe.log import Log
+from proxy.observe.metrics import Metrics
+
+_EVERY: Final = 1.0
+
+
+class ListWatch:
+    """Looks at the lists of whatever configuration is in force."""
+
+    def __init__(self, gate: Callable[[], Gate], metrics: Metrics, log: Log) -> None:
+        self._gate = gate
+        self._metrics = metrics
+        self._log = log
+        self._stale: set[tuple[str, str]] = set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self.look(datetime.now(UTC))
+            await trio.sleep(_EVERY)
+
+    def look(self, now: datetime) -> None:
+        lists = self._gate().lists
+        self._metrics.lists(lists, now)
+        before, self._stale = self._stale, set()
+        for each in stale(lists, now):
+            key = (each.file, each.issuer)
+            if key not in before | self._stale:
+                fields = described(each, now)
+                self._log.error("crl_not_fresh", **fields)
+            self._stale.add(key)
+        for file, issuer in sorted(before - self._stale):
+            self._log.info("crl_fresh", file=file, issuer=issuer)
+
+
+def stale(lists: tuple[ListInForce, ...], now: datetime) -> list[ListInForce]:
+    """Those that cover nobody now."""
+    return [each for each in lists if each.state(now) != "fresh"]
+
+
+def described(each: ListInForce, now: datetime) -> dict[str, Any]:
+    """What /status and the log say of a list."""
+    return {
+        "file": each.file,
+        "issuer": each.issuer,
+        "state": each.state(now),
+        "this_update": each.this_update,
+        "next_update": each.next_update,
+    }
+
+
+def warnings(lists: tuple[ListInForce, ...]) -> list[tuple[str, str]]:
+    """(code, which one) of each list that is not fresh, for readiness and `check`."""
+    now = datetime.now(UTC)
+    found = stale(lists, now)
+    return [(f"crl-{each.state(now)}", f"{each.file}, {each.issuer}") for each in found]
