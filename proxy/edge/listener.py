@@ -96,8 +96,11 @@ def _is_answered(path: Path) -> bool:
 
 
 def name_of(address: Any) -> str:
-    """What a socket is bound to, as HOST:PORT or unix:PATH."""
-    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else f"unix:{address}"
+    """What a socket is bound to, as a configuration writes it."""
+    if not isinstance(address, tuple):
+        return f"unix:{address}"
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"{host}:{address[1]}"
 
 
 class Listener:

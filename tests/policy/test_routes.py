@@ -4,7 +4,7 @@ import pytest
 
 from proxy.errors import Refusal
 from proxy.policy.routes import Routes
-from tests.settings.example import changed, put, settings
+from tests.settings.example import Data, changed, put, settings
 
 ROUTE = changed()["routes"][0]
 LISTENERS = {name: {"bind": f"unix:{name}", "zone": "far"} for name in ("one", "two")}
@@ -66,3 +66,54 @@ def test_what_nothing_matches_is_refused(listener: str, method: str, path: str) 
 def test_a_malformed_pattern_shows_when_routes_are_made(place: str, value: object) -> None:
     with pytest.raises(ValueError, match=r"whole segments|network|spiffe"):
         Routes(settings(put(place, value)))
+
+
+# --- tunnels -------------------------------------------------------------------------------------
+
+
+def tunnels(*names: list[str] | None) -> Routes:
+    """Routes of a tcp listener; each is called by its place, and takes these server names."""
+
+    def change(data: Data) -> None:
+        data["listeners"]["in"]["protocol"] = "tcp"
+        (route,) = data["routes"]
+        data["routes"] = [
+            route | {"name": f"r{place}", "match": {"sni": each} if each else {}}
+            for place, each in enumerate(names)
+        ]
+
+    return Routes(settings(change))
+
+
+@pytest.mark.parametrize(
+    ("name", "route"),
+    [
+        ("a.example", "r0"),
+        ("A.Example", "r0"),
+        ("x.b.example", "r1"),
+        ("b.example", "r2"),
+        ("x.y.b.example", "r2"),
+        ("a.example.", "r2"),
+        ("axexample", "r2"),
+        ("*.b.example", "r2"),
+        ("", "r2"),
+        (None, "r2"),
+    ],
+)
+def test_the_first_route_that_takes_the_server_name_decides(name: str | None, route: str) -> None:
+    routes = tunnels(["a.example"], ["*.b.example", "a.example"], None)
+    assert routes.find_tunnel("in", name).name == route
+
+
+@pytest.mark.parametrize("name", ["b.example", "", None])
+def test_a_server_name_that_no_route_takes_has_no_route(name: str | None) -> None:
+    with pytest.raises(Refusal) as caught:
+        tunnels(["a.example"]).find_tunnel("in", name)
+    assert caught.value.code == "no-route"
+
+
+def test_a_listener_of_messages_has_no_tunnels_and_the_other_way_round() -> None:
+    with pytest.raises(Refusal):
+        Routes(settings()).find_tunnel("in", None)
+    with pytest.raises(Refusal):
+        tunnels(None).find("in", "POST", "/orders/1")

@@ -2,6 +2,7 @@
 
 import contextlib
 import queue
+import select
 import socket
 import ssl
 import struct
@@ -43,10 +44,10 @@ class End:
         except OSError as error:
             raise Broken(type(error).__name__) from None
 
-    def receive(self) -> bytes:
+    def receive(self, most: int = 65536) -> bytes:
         """Some octets; b"" at a clean end. Raises Broken."""
         try:
-            return self.sock.recv(65536)
+            return self.sock.recv(most)
         except TimeoutError:
             raise
         except OSError as error:
@@ -55,7 +56,7 @@ class End:
     def exactly(self, size: int) -> bytes:
         data = b""
         while len(data) < size:
-            piece = self.receive()
+            piece = self.receive(size - len(data))
             assert piece, f"the end after {len(data)} of {size} octets"
             data += piece
         return data
@@ -84,6 +85,12 @@ class End:
             return
         raise AssertionError("it ended cleanly")
 
+    def require_reset(self) -> None:
+        """Wait, without reading, until the other side resets the connection."""
+        poll = select.poll()
+        poll.register(self.sock, select.POLLERR)
+        assert poll.poll(60_000), "no reset came"
+
 
 class TlsEnd(End):
     """The same over TLS, whose end is close_notify and not that of the socket."""
@@ -93,8 +100,11 @@ class TlsEnd(End):
     ) -> None:
         super().__init__(sock)
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self._in, self._out, server_hostname=name or None)
+        self.tls = self.wrap(context, name)
         self._drive(self.tls.do_handshake)
+
+    def wrap(self, context: ssl.SSLContext, name: str) -> ssl.SSLObject:
+        return context.wrap_bio(self._in, self._out, server_hostname=name or None)
 
     def _drive(self, step: Callable[[], Any]) -> Any:
         while True:
@@ -126,8 +136,8 @@ class TlsEnd(End):
         for start in range(0, len(data), 65536):
             self._drive(partial(self.tls.write, data[start : start + 65536]))
 
-    def receive(self) -> bytes:
-        found: bytes = self._drive(lambda: self.tls.read(65536))
+    def receive(self, most: int = 65536) -> bytes:
+        found: bytes = self._drive(partial(self.tls.read, most))
         return found
 
     def end(self) -> None:

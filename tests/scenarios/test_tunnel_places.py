@@ -1,0 +1,232 @@
+"""Where a tunnel comes from and goes to: loopback, unix sockets, TLS; and who says who it is."""
+
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios import proxyheader
+from tests.scenarios.conftest import Serve, StartGateway
+from tests.scenarios.gateway import Config, Gateway
+from tests.scenarios.policy import RECEIVER
+from tests.scenarios.proof import receipts, sha256
+from tests.scenarios.receiver import server_context
+from tests.scenarios.tunnels import (
+    Backend,
+    Broken,
+    End,
+    TlsEnd,
+    dial,
+    echo,
+    line_of,
+    receipt,
+    tunnel,
+    tunnels,
+)
+
+HERE = [{"local": {"uid": [os.getuid()]}}]
+
+
+@pytest.fixture(scope="module")
+def by_unix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    running = Backend(echo, tmp_path_factory.mktemp("upstream") / "upstream.sock")
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    parties: Path, start_gateway: StartGateway, backend: Backend, by_unix: Backend
+) -> Gateway:
+    """Comes from TLS, loopback and a unix socket; goes to loopback and a unix socket."""
+
+    def listener(bind: str) -> Config:
+        return {"bind": bind, "zone": "partner", "protocol": "tcp", "tls": {"mode": "none"}}
+
+    config = tunnels(
+        parties,
+        backend.endpoint,
+        tunnel(),
+        tunnel("loopback", listener="loopback", allow=[{"networks": "127.0.0.0/8"}]),
+        tunnel("sidecar", listener="sidecar", allow=HERE, upstream="unix"),
+        tunnel("others", listener="others", allow=[{"local": {"uid": [os.getuid() + 1]}}]),
+        tunnel("six", listener="six", allow=[{"networks": "::1/128"}]),
+    )
+    config["listeners"] |= {
+        "loopback": listener("127.0.0.1:0"),
+        "sidecar": listener("unix:sidecar.sock"),
+        "others": listener("unix:others.sock"),
+        "six": listener("[::1]:0"),
+    }
+    config["upstreams"]["warehouse"]["proxy_protocol"] = "v2"
+    config["upstreams"]["unix"] = {
+        "zone": "warehouse",
+        "endpoints": ["unix:/nowhere.sock", by_unix.endpoint],
+        "proxy_protocol": "v2",
+    }
+    return start_gateway(config)
+
+
+@pytest.fixture
+def told(backend: Backend, serve: Serve) -> list[proxyheader.Told]:
+    """What upstreams are told of their senders; after that they echo."""
+    found: list[proxyheader.Told] = []
+    serve(lambda end: (found.append(proxyheader.read(end)), echo(end))[-1])
+    return found
+
+
+def plain(gateway: Gateway, listener: str) -> End:
+    address = gateway.ready["listeners"][listener]
+    if address.startswith("unix:"):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(address.removeprefix("unix:"))
+        return End(sock)
+    host, _, port = address.rpartition(":")
+    return End(socket.create_connection((host.strip("[]"), int(port))))
+
+
+def converse(client: End, data: bytes) -> None:
+    client.send(data)
+    assert client.exactly(len(data)) == data
+    client.end()
+    assert client.rest() == b""
+
+
+def test_the_upstream_is_told_who_came_over_tls(
+    gateway: Gateway, told: list[proxyheader.Told]
+) -> None:
+    since = gateway.mark()
+    with dial(gateway) as client:
+        source, destination = client.sock.getsockname(), client.sock.getpeername()
+        converse(client, b"x" * 100_000)
+    line = line_of(gateway, since)
+    (said,) = told
+    assert (said.source, said.destination) == (source, destination)
+    assert said.tlvs.keys() == {0x02, 0x05, 0x20}
+    assert said.tlvs[0x02] == b"localhost"
+    assert said.tlvs[0x05].decode() == line["transfer_id"]
+    assert (said.client, said.verify) == (0x07, 0)
+    channel = receipt(gateway, line)["channel"]
+    assert said.ssl == {0x21: b"TLSv1.3", 0x22: b"client", 0x23: channel["cipher"].encode()}
+
+
+def test_the_header_is_neither_counted_nor_digested(
+    gateway: Gateway, told: list[proxyheader.Told]
+) -> None:
+    since = gateway.mark()
+    with dial(gateway) as client:
+        converse(client, b"content")
+    said = receipt(gateway, line_of(gateway, since))["content"]
+    assert said["delivered"] == {"sha256": sha256(b"content"), "bytes": "7"}
+    assert told
+
+
+@pytest.mark.parametrize("listener", ["loopback", "six"])
+def test_the_upstream_is_told_who_came_by_loopback(
+    gateway: Gateway, told: list[proxyheader.Told], listener: str
+) -> None:
+    since = gateway.mark()
+    host = "::1" if listener == "six" else "127.0.0.1"
+    with plain(gateway, listener) as client:
+        source, destination = client.sock.getsockname(), client.sock.getpeername()
+        converse(client, b"plain")
+    line = line_of(gateway, since)
+    (said,) = told
+    assert (said.source, said.destination) == (source[:2], destination[:2])
+    assert said.tlvs.keys() == {0x05}
+    assert (line["verdict"], line["peer"]) == ("delivered", f"ip:{host}")
+
+
+def test_unix_sockets_carry_on_both_sides_and_the_kernel_says_who(
+    gateway: Gateway, by_unix: Backend
+) -> None:
+    found: list[proxyheader.Told] = []
+    by_unix.serve = lambda end: (found.append(proxyheader.read(end)), echo(end))[-1]
+    since = gateway.mark()
+    with plain(gateway, "sidecar") as client:
+        converse(client, os.urandom(50_000))
+    line = line_of(gateway, since)
+    assert (line["verdict"], line["peer"]) == ("delivered", f"uid:{os.getuid()}")
+    (said,) = found
+    assert (said.source, said.destination) == ("", str(gateway.folder / "sidecar.sock"))
+
+
+def test_another_user_is_not_let_in(gateway: Gateway) -> None:
+    since = gateway.mark()
+    with plain(gateway, "others") as client:
+        assert client.receive() == b""  # a unix socket knows no reset
+    line = line_of(gateway, since)
+    assert (line["verdict"], line["problem"]) == ("rejected", "not-allowed")
+
+
+def test_both_sides_of_a_broken_tunnel_get_a_reset(
+    gateway: Gateway, backend: Backend, serve: Serve
+) -> None:
+    serve(lambda end: (proxyheader.read(end), end.exactly(1), end.reset())[-1])
+    with plain(gateway, "loopback") as client:
+        client.send(b".")
+        with pytest.raises(Broken, match="ConnectionResetError"):
+            client.rest()
+
+
+# --- TLS out -------------------------------------------------------------------------------------
+
+
+class Secure(Backend):
+    """An upstream with mutual TLS, of stdlib ssl: it hears, and says what it heard."""
+
+    def __init__(self, pki: Path) -> None:
+        self.context = server_context(pki, "receiver")
+        self.heard: list[bytes] = []
+        super().__init__(self._serve)
+        self.endpoint = self.endpoint.replace("tcp://", "tls://")
+
+    def _serve(self, end: End) -> None:
+        with SecureEnd(end.sock, self.context) as secure:
+            data = secure.rest()
+            self.heard.append(data)
+            secure.send(sha256(data).encode())
+            secure.end()
+
+
+class SecureEnd(TlsEnd):
+    """The server's side."""
+
+    def wrap(self, context: ssl.SSLContext, name: str) -> ssl.SSLObject:
+        return context.wrap_bio(self._in, self._out, server_side=True)
+
+
+@pytest.fixture(scope="module")
+def secure(parties: Path) -> Iterator[Secure]:
+    running = Secure(parties)
+    yield running
+    running.close()
+
+
+def test_the_end_of_a_stream_is_close_notify_over_tls_and_back(
+    parties: Path, start_gateway: StartGateway, secure: Secure
+) -> None:
+    config = tunnels(parties, secure.endpoint, tunnel(allow=[{"networks": "127.0.0.1/32"}]))
+    config["listeners"]["ingest"]["tls"] = {"mode": "none"}
+    config["upstreams"]["warehouse"] |= {
+        "server_name": "receiver.lockgate.example",
+        "peer": RECEIVER,
+    }
+    sidecar = start_gateway(config)
+    data = os.urandom(1_500_000)
+    since = sidecar.mark()
+    with plain(sidecar, "ingest") as client:
+        sending = threading.Thread(target=lambda: (client.send(data), client.end()))
+        sending.start()
+        assert client.rest() == sha256(data).encode()
+        sending.join(20)
+    assert secure.heard[-1] == data
+    line = line_of(sidecar, since)
+    (said,) = receipts(sidecar)
+    assert (line["verdict"], said["kind"]) == ("delivered", "delivered")
+    assert said["receiver"]["sans"][0] == RECEIVER["spiffe"]
+    assert said["content"]["delivered"]["sha256"] == sha256(data)
