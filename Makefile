@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SHELL := /bin/bash
-# Clients, a server and shells of the field that the tests talk with: program:package of Debian.
-PROGRAMS := curl:curl wget:wget ab:apache2-utils node:nodejs nginx:nginx zsh:zsh fish:fish
+# Clients, servers and shells of the field that the tests talk with: program:package of Debian.
+PROGRAMS := curl:curl wget:wget ab:apache2-utils node:nodejs nginx:nginx zsh:zsh fish:fish \
+	redis-server:redis-server redis-benchmark:redis-tools initdb:postgresql
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
 .PHONY: demo test programs test-large test-crash fuzz-http limbo check format bench bench-receipts \
@@ -70,7 +71,7 @@ lock:
 
 # Root gets what is missing, and no service is started for it; others are told what to type.
 programs:
-	@PATH="$$PATH:/usr/sbin:/sbin"; missing=; \
+	@PATH="$$PATH:/usr/sbin:/sbin:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)"; missing=; \
 	for each in $(PROGRAMS); do \
 		command -v "$${each%%:*}" >/dev/null || missing="$$missing $${each#*:}"; \
 	done; \

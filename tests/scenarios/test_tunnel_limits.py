@@ -16,7 +16,6 @@ from tests.scenarios.tunnels import (
     Backend,
     Broken,
     End,
-    TlsEnd,
     dial,
     line_of,
     receipt,
@@ -43,7 +42,7 @@ def gateway(parties: Path, start_gateway: StartGateway, backend: Backend) -> Gat
 
 
 @pytest.fixture
-def opened(gateway: Gateway) -> Iterator[TlsEnd]:
+def opened(gateway: Gateway) -> Iterator[End]:
     """A tunnel through which something has gone, both ways."""
     with dial(gateway) as client:
         echoed(client)
@@ -262,7 +261,7 @@ def test_a_reload_leaves_tunnels_alone_and_their_receipts_name_the_policy_they_b
     assert own.wait_for("reloaded")["config_sha256"] != own.ready["config_sha256"]
 
 
-def test_a_tunnel_that_has_ended_leaves_nothing_behind(gateway: Gateway, opened: TlsEnd) -> None:
+def test_a_tunnel_that_has_ended_leaves_nothing_behind(gateway: Gateway, opened: End) -> None:
     opened.end()
     assert opened.rest() == b""
     gateway.wait_for_metric(0, "lockgate_tunnels")

@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -75,8 +76,13 @@ def gateway(
 def told(backend: Backend, serve: Serve) -> list[proxyheader.Told]:
     """What upstreams are told of their senders; after that they echo."""
     found: list[proxyheader.Told] = []
-    serve(lambda end: (found.append(proxyheader.read(end)), echo(end))[-1])
+    serve(partial(note_and_echo, found))
     return found
+
+
+def note_and_echo(found: list[proxyheader.Told], end: End) -> None:
+    found.append(proxyheader.read(end))
+    echo(end)
 
 
 def plain(gateway: Gateway, listener: str) -> End:
@@ -145,7 +151,7 @@ def test_unix_sockets_carry_on_both_sides_and_the_kernel_says_who(
     gateway: Gateway, by_unix: Backend
 ) -> None:
     found: list[proxyheader.Told] = []
-    by_unix.serve = lambda end: (found.append(proxyheader.read(end)), echo(end))[-1]
+    by_unix.serve = partial(note_and_echo, found)
     since = gateway.mark()
     with plain(gateway, "sidecar") as client:
         converse(client, os.urandom(50_000))
@@ -166,7 +172,12 @@ def test_another_user_is_not_let_in(gateway: Gateway) -> None:
 def test_both_sides_of_a_broken_tunnel_get_a_reset(
     gateway: Gateway, backend: Backend, serve: Serve
 ) -> None:
-    serve(lambda end: (proxyheader.read(end), end.exactly(1), end.reset())[-1])
+    def break_off(end: End) -> None:
+        proxyheader.read(end)
+        end.exactly(1)
+        end.reset()
+
+    serve(break_off)
     with plain(gateway, "loopback") as client:
         client.send(b".")
         with pytest.raises(Broken, match="ConnectionResetError"):
@@ -220,7 +231,12 @@ def test_the_end_of_a_stream_is_close_notify_over_tls_and_back(
     data = os.urandom(1_500_000)
     since = sidecar.mark()
     with plain(sidecar, "ingest") as client:
-        sending = threading.Thread(target=lambda: (client.send(data), client.end()))
+
+        def say() -> None:
+            client.send(data)
+            client.end()
+
+        sending = threading.Thread(target=say)
         sending.start()
         assert client.rest() == sha256(data).encode()
         sending.join(20)
