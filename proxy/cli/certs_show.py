@@ -1,19 +1,25 @@
 """`lockgate certs inspect` and `pin`: what a certificate or key says. Key material is not shown."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from proxy.cli.wording import count
+from proxy.cli import certs_live
+from proxy.cli.wording import count, texts
 from proxy.errors import CredentialError, TlsFailure
 from proxy.tls.credentials import parse_chain
-from proxy.tls.identity import format_pin, identify, read_pins
+from proxy.tls.identity import format_pin, identify, printable, read_pins
 from proxy.tls.revocation import read_crls
+
+Said = dict[str, Any]
 
 _USAGES = {
     ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
@@ -21,22 +27,59 @@ _USAGES = {
 }
 
 
+def register(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `inspect` and `pin` to the commands of `certs`."""
+    inspect = actions.add_parser(
+        "inspect",
+        help="show certificates, of files or of a server; key material is never shown",
+        **texts(
+            "Show who the certificates in each FILE are for, how long, and their pins; of CRLs "
+            "and public keys what there is to say. Key material is never shown. HOST:PORT is a "
+            "server: what it negotiates and presents, whoever it is, and with --trust whether a "
+            "handshake of Lockgate would believe it.",
+            "lockgate certs inspect certs/gateway.pem certs/ca.pem",
+            "lockgate certs inspect localhost:8443 --trust certs/ca.pem --json",
+        ),
+    )
+    inspect.add_argument("files", nargs="+", metavar="FILE", help="or HOST:PORT")
+    inspect.add_argument("--json", action="store_true", help="one line for each, for programs")
+    for option, what in (
+        ("--trust", "the authorities by which a server is judged, PEM"),
+        ("--cert", "shown to a server: a certificate, PEM"),
+        ("--key", "its key, PEM"),
+    ):
+        inspect.add_argument(option, type=Path, metavar="FILE", help=what)
+    inspect.add_argument("--server-name", metavar="NAME", help="asked of a server; HOST if not")
+    inspect.set_defaults(run=run_inspect)
+    pin = actions.add_parser(
+        "pin",
+        help="print the pin of each certificate or public key",
+        **texts(
+            "Print the pin (sha256:…) of each certificate or public key in FILE, as a "
+            "configuration and `lockgate send --pin` take it.",
+            "lockgate certs pin certs/gateway.pem",
+        ),
+    )
+    pin.add_argument("file", type=Path, metavar="FILE")
+    pin.set_defaults(run=run_pin)
+
+
 def run_inspect(arguments: argparse.Namespace) -> int:
-    """Describe every file; 1 when one of them cannot be described."""
-    return max(_tell(path, _describe) for path in arguments.files)
+    """Describe every file and server; 1 when one of them cannot be described."""
+    return max(_tell(each, partial(_inspect, arguments)) for each in arguments.files)
 
 
 def run_pin(arguments: argparse.Namespace) -> int:
     """Print the pin of every key in the file, one a line; 1 when there is none."""
-    return _tell(arguments.file, lambda _, content: iter(read_pins(content)))
+    return _tell(str(arguments.file), lambda path: iter(read_pins(Path(path).read_bytes())))
 
 
-def _tell(path: Path, lines: Callable[[Path, bytes], Iterator[str]]) -> int:
+def _tell(path: str, lines: Callable[[str], Iterator[str]]) -> int:
     try:
-        for line in lines(path, path.read_bytes()):
+        for line in lines(path):
             print(line)
     except OSError as error:
-        sys.stderr.write(f"{path}: {error.strerror}\n")
+        sys.stderr.write(f"{path}: {error.strerror or error}\n")
         return 1
     except (CredentialError, TlsFailure) as error:
         sys.stderr.write(f"{path}: {error}\n")
@@ -44,52 +87,104 @@ def _tell(path: Path, lines: Callable[[Path, bytes], Iterator[str]]) -> int:
     return 0
 
 
-def _describe(path: Path, content: bytes) -> Iterator[str]:
-    yield f"{path}"
-    if b"PRIVATE KEY-----" in content:
-        yield "  a private key, which is not shown"
-    elif b"-----BEGIN PUBLIC KEY-----" in content:
-        yield f"  public key  {read_pins(content)[0]}"
-    elif b"-----BEGIN X509 CRL-----" in content:
-        for crl in read_crls(content):
-            yield f"  CRL of      {crl.issuer.rfc4514_string()!r}"
-            yield f"  revokes     {count(len(crl), 'certificate')}"
-            yield f"  valid       {_period(crl.last_update_utc, crl.next_update_utc)}"
+def _inspect(arguments: argparse.Namespace, text: str) -> Iterator[str]:
+    server = certs_live.place(text, arguments)
+    if server is not None:
+        seen, said = certs_live.look(server)
+        certificates = [_said(each) for each in seen.chain]
     else:
-        for certificate in parse_chain(content):
-            yield from _describe_certificate(certificate)
+        said, certificates = _of_file(text, Path(text).read_bytes())
+    if arguments.json:
+        yield json.dumps(said | {"certificates": certificates})
+        return
+    yield text
+    yield from certs_live.lines(said) if server is not None else _lines(said)
+    for each in certificates:
+        yield from _certificate_lines(each)
 
 
-def _describe_certificate(parsed: x509.Certificate) -> Iterator[str]:
+def _of_file(path: str, content: bytes) -> tuple[Said, list[Said]]:
+    """What a file is, and the certificates in it."""
+    said: Said = {"file": path}
+    if b"PRIVATE KEY-----" in content:
+        return said | {"private_key": True}, []
+    if b"-----BEGIN PUBLIC KEY-----" in content:
+        return said | {"public_key": read_pins(content)[0]}, []
+    if b"-----BEGIN X509 CRL-----" in content:
+        return said | {"crls": [_said_of_list(crl) for crl in read_crls(content)]}, []
+    return said, [_said(each) for each in parse_chain(content)]
+
+
+def _said_of_list(crl: x509.CertificateRevocationList) -> Said:
+    number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    return {
+        "issuer": printable(crl.issuer),
+        "number": number,
+        "revoked": [f"{each.serial_number:x}" for each in crl],
+        "not_before": _moment(crl.last_update_utc),
+        "next_update": _moment(crl.next_update_utc),
+    }
+
+
+def _said(parsed: x509.Certificate) -> Said:
     certificate = identify(parsed)
-    yield f"  subject     {certificate.subject}"
-    yield f"  issuer      {certificate.issuer}"
-    yield f"  serial      {certificate.serial:x}"
-    for name in certificate.sans:
+    return {
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "serial": f"{certificate.serial:x}",
+        "names": list(certificate.sans),
+        "not_before": _moment(certificate.not_before),
+        "not_after": _moment(certificate.not_after),
+        "usages": _usages(parsed),
+        "sha256": certificate.sha256.hex(),
+        "pin": format_pin(certificate.spki_sha256),
+    }
+
+
+def _lines(said: Said) -> Iterator[str]:
+    if "private_key" in said:
+        yield "  a private key, which is not shown"
+    if "public_key" in said:
+        yield f"  public key  {said['public_key']}"
+    for crl in said.get("crls", ()):
+        yield f"  CRL of      {crl['issuer']!r}"
+        yield f"  number      {crl['number']}"
+        yield f"  revokes     {count(len(crl['revoked']), 'certificate')}"
+        yield f"  valid       {_period(crl['not_before'], crl['next_update'])}"
+
+
+def _certificate_lines(said: Said) -> Iterator[str]:
+    for key in ("subject", "issuer", "serial"):
+        yield f"  {key:<10}  {said[key]}"
+    for name in said["names"]:
         yield f"  name        {name}"
-    yield f"  valid       {_period(certificate.not_before, certificate.not_after)}"
-    yield f"  usages      {_usages(parsed)}"
-    yield f"  sha256      {certificate.sha256.hex()}"
-    yield f"  pin         {format_pin(certificate.spki_sha256)}"
+    yield f"  valid       {_period(said['not_before'], said['not_after'])}"
+    usages = ", ".join(said["usages"]) or "none written: no peer will be let in with this"
+    yield f"  usages      {usages}"
+    yield f"  sha256      {said['sha256']}"
+    yield f"  pin         {said['pin']}"
 
 
-def _period(begin: datetime, end: datetime | None) -> str:
-    if end is None:
-        return f"from {begin:%Y-%m-%d %H:%M}Z"
-    left = end - datetime.now(UTC)
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _period(begin: str, end: str) -> str:
+    left = datetime.strptime(end, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) - datetime.now(UTC)
     state = "EXPIRED" if left.total_seconds() < 0 else f"{count(left.days, 'day')} left"
-    return f"{begin:%Y-%m-%d %H:%M}Z to {end:%Y-%m-%d %H:%M}Z ({state})"
+    return f"{begin[:16].replace('T', ' ')}Z to {end[:16].replace('T', ' ')}Z ({state})"
 
 
-def _usages(parsed: x509.Certificate) -> str:
+def _usages(parsed: x509.Certificate) -> list[str]:
+    """`authority`, or the extended key usages; empty where none are written."""
     try:
         constraints = parsed.extensions.get_extension_for_class(x509.BasicConstraints)
         if constraints.value.ca:
-            return "authority"
+            return ["authority"]
     except x509.ExtensionNotFound:
         pass
     try:
         extended = parsed.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
-        return "none written: no peer will be let in with this"
-    return ", ".join(_USAGES.get(usage, usage.dotted_string) for usage in extended)
+        return []
+    return [_USAGES.get(usage, usage.dotted_string) for usage in extended]

@@ -13,6 +13,8 @@
     standing      whether a path is revoked, and until when the answer stands
     judge         who a trust bundle accepts, at any time after a handshake
     failures      OpenSSL's errors -> the reasons of `TlsFailure`
+    book          what a small authority has issued and revoked
+    look          a handshake that judges nothing, for `certs inspect`
     keys, pki     make keys, certificates and CRLs, for development and tests
 
 What is checked, in which order and why: `docs/identity.md`.

@@ -22,6 +22,8 @@ from proxy.tls.credentials import Credentials, TlsKey
 from proxy.tls.keys import Algorithm, make_key, private_pem
 
 TRUST_DOMAIN = "lockgate.example"
+ORGANIZATION = "Lockgate throwaway PKI"
+"""In the subject of what is made to try things; None for a certificate without one."""
 LIFETIME = timedelta(days=398)
 """The longest that any certificate made here lives."""
 SKEW = timedelta(minutes=5)
@@ -88,10 +90,11 @@ def make_authority(
     lifetime: timedelta = LIFETIME,
     not_before: datetime | None = None,
     algorithm: Algorithm = "p256",
+    organization: str | None = ORGANIZATION,
 ) -> Authority:
     """A root, or an intermediate below `issuer`. `not_before` is `SKEW` ago by default."""
     key = make_key(algorithm)
-    subject = _subject(name)
+    subject = _subject(name, organization)
     builder = _builder(subject, issuer, key, not_before, lifetime)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     builder = builder.add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
@@ -109,6 +112,7 @@ def issue(
     not_before: datetime | None = None,
     algorithm: Algorithm = "p256",
     digital_signature: bool | None = True,
+    organization: str | None = ORGANIZATION,
 ) -> Credentials:
     """An end-entity certificate with its key.
 
@@ -116,7 +120,7 @@ def issue(
     writes one without it. `names` are `default_names(name)` unless given.
     """
     key = make_key(algorithm)
-    builder = _builder(_subject(name), authority, key, not_before, lifetime)
+    builder = _builder(_subject(name, organization), authority, key, not_before, lifetime)
     builder = builder.add_extension(
         x509.BasicConstraints(ca=False, path_length=None), critical=True
     )
@@ -136,13 +140,11 @@ def issue(
 # --- parts of a certificate ----------------------------------------------------------------------
 
 
-def _subject(name: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Lockgate throwaway PKI"),
-            x509.NameAttribute(NameOID.COMMON_NAME, name),
-        ]
-    )
+def _subject(name: str, organization: str | None) -> x509.Name:
+    common = x509.NameAttribute(NameOID.COMMON_NAME, name)
+    if organization is None:
+        return x509.Name([common])
+    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization), common])
 
 
 def _builder(

@@ -67,7 +67,7 @@ def test_private_files_are_for_the_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {path.name for path in folder.iterdir()} == set(contents())
     for path in folder.iterdir():
-        expected = 0o600 if path.suffix == ".key" else 0o644
+        expected = 0o600 if path.suffix in (".key", ".index") else 0o644
         assert stat.S_IMODE(path.stat().st_mode) == expected, path
 
 
