@@ -7,6 +7,7 @@ what was expected and where, never the value that was found there.
 `PROBLEMS` is the public table of problem codes: a code, once published, keeps its meaning.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -142,6 +143,34 @@ TROUBLES: Final[dict[str, str]] = {
 """Why transfers are refused before they begin: code -> what it means."""
 
 
+TLS_FAILURES: Final[dict[str, str]] = {
+    "no_certificate": "the peer has none",
+    "untrusted": "its chain does not end at an authority of `trust`, or is not sound",
+    "expired": "a certificate of the chain is too old",
+    "not_yet_valid": "a certificate of the chain is too young; look at the clocks",
+    "revoked": "it is on the CRL",
+    "crl": "the CRL does not cover it, or is out of date",
+    "usage": "the certificate is not for this: key usage, extended key usage, or an authority as "
+    "a leaf",
+    "weak_key": "a key or a signature of the chain is not of a kind that is admitted",
+    "name": "an upstream's certificate does not bear `server_name`",
+    "identity": "its names cannot be read safely, or it is not who `peer` expects",
+    "pin": "its key is none of `pins`",
+    "protocol": "no TLS version in common",
+    "group": "no key exchange group in common, or not one of the list",
+    "cipher": "no suite in common, or not one of the list",
+    "timeout": "it did not finish in time, or gave way to newer peers",
+    "closed": "it went away in the middle, by closing the connection",
+    "reset": "the connection broke in the middle: the peer reset it, or the network did",
+    "refused_by_peer": "it refused us, by an alert",
+    "plain_http": "it speaks HTTP without TLS where TLS is spoken",
+    "unexpected_tls": "it speaks TLS where HTTP is spoken without",
+    "garbage": "it does not speak TLS",
+    "other": "anything else; the detail in the log has OpenSSL's own words",
+}
+"""Why a handshake ended without a peer: the closed list of log and metric, and what each means."""
+
+
 class LockgateError(Exception):
     """The root of everything that Lockgate raises on purpose."""
 
@@ -214,13 +243,17 @@ class OutOfReachError(LockgateError):
 class TlsFailure(LockgateError):
     """A TLS handshake or record failed.
 
-    `reason` is one of a closed set, fit for a metric label: `no_certificate`, `untrusted`,
-    `expired`, `not_yet_valid`, `revoked`, `crl`, `usage`, `weak_key`, `name`, `identity`, `pin`,
-    `protocol`, `group`, `cipher`, `timeout`, `closed`, `refused_by_peer`, `garbage`, `other`.
-    `detail` is for our own log and never for the peer.
+    `reason` is one of `TLS_FAILURES`, fit for a metric label; `detail` is for our own log and never
+    for the peer. `presented` says whose certificate it was, for the log too: `subject`, `serial`
+    and `pin`, bounded and printable; empty when the handshake did not come that far.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(
+        self, reason: str, detail: str, presented: Mapping[str, str] | None = None
+    ) -> None:
+        if reason not in TLS_FAILURES:
+            raise ValueError(f"{reason} is not among the reasons")
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.presented = presented or {}

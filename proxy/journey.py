@@ -23,11 +23,12 @@ from proxy.edge.budget import Share
 from proxy.edge.conclusion import record
 from proxy.edge.gate import Keeper, Lane
 from proxy.edge.inbound import Inbound
+from proxy.edge.mistaken import UnexpectedTls, turn_away
 from proxy.edge.outbound import Outbound
 from proxy.edge.repeat import read_again
 from proxy.edge.stream import Disconnected, Stream
 from proxy.edge.transfer import Transfer
-from proxy.errors import LogFailure, Refusal
+from proxy.errors import LogFailure, Refusal, TlsFailure
 from proxy.model import Earlier, Peer, Receipt
 from proxy.policy.paths import require_normal
 from proxy.wire.headers import trace_id, transfer_id
@@ -55,6 +56,9 @@ async def serve(keeper: Keeper, listener: str, stream: Stream, peer: Peer) -> No
                 await stream.linger(LINGER)
                 return
         await stream.close()
+    except UnexpectedTls as mistake:
+        keeper.refused_at_the_door(listener, peer, TlsFailure("unexpected_tls", str(mistake)))
+        await turn_away(stream)
     except Disconnected:
         stream.abort()
     finally:

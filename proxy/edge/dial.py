@@ -8,9 +8,11 @@ from typing import Final
 
 import trio
 
-from proxy.edge.stream import Disconnected, PlainStream, Stream, TlsStream
+from proxy.edge.mistaken import translated
+from proxy.edge.stream import PlainStream, Stream, TlsStream
 from proxy.errors import TlsFailure, UpstreamFailure
 from proxy.model import Certificate, Peer
+from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.settings.address import Endpoint, parse_endpoint
 from proxy.settings.schema import Upstream
@@ -52,6 +54,8 @@ class Dialler:
         self._tls = tls
         self._is_expected = is_expected
         self._metrics = metrics
+        self.log: Log | None = None
+        """Where handshakes that fail are told; a configuration that is only tried has none."""
 
     async def connect(self) -> Reached:
         """The first endpoint that can be reached.
@@ -61,46 +65,68 @@ class Dialler:
         """
         reasons = []
         for at in self._endpoints:
-            with trio.move_on_after(self._settings.limits.connect_timeout):
-                try:
-                    return await self._connect_to(at)
-                except (OSError, Disconnected) as error:
-                    reasons.append(f"{at}: {error}")
-                    continue
-            reasons.append(f"{at}: timed out")
+            deadline = trio.current_time() + self._settings.limits.connect_timeout
+            try:
+                with trio.fail_at(deadline):
+                    sock = await self._dial(at)
+                if self._tls is None or not at.secure:
+                    return Reached(PlainStream(sock), at, None)
+                return await self._shake_hands(self._tls, sock, at, deadline)
+            except OSError as error:
+                reasons.append(f"{at}: {error}")
+            except trio.TooSlowError:
+                reasons.append(f"{at}: timed out")
+            except TlsFailure as failure:
+                if failure.reason in _IDENTITY:
+                    raise UpstreamFailure("upstream-identity", str(failure)) from None
+                reasons.append(f"{at}: {failure}")
         raise UpstreamFailure("upstream-unreachable", "; ".join(reasons))
 
-    async def _connect_to(self, at: Endpoint) -> Reached:
-        sock = await self._dial(at)
-        if self._tls is None or not at.secure:
-            return Reached(PlainStream(sock), at, None)
+    async def _shake_hands(
+        self, tls: TlsContext, sock: trio.socket.SocketType, at: Endpoint, deadline: float
+    ) -> Reached:
+        """Raises TlsFailure, counted and logged."""
+        address = _address(sock)
         try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            engine = Engine(self._tls, server_name=self._settings.server_name or at.address.host)
-            stream = TlsStream(sock, engine)
-            await stream.handshake()
+            if address is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            engine = Engine(tls, server_name=self._settings.server_name or at.address.host)
+            stream = TlsStream(sock, engine, lambda failure: self._refused(failure, address))
+            with translated(), trio.fail_at(deadline):
+                await stream.handshake()
             self._require_expected(engine)
-        except TlsFailure as failure:
+        except BaseException as error:
             sock.close()
-            self._metrics.handshake("upstream", self._name, failure.reason)
-            if failure.reason in _IDENTITY:
-                raise UpstreamFailure("upstream-identity", str(failure)) from None
-            raise Disconnected(str(failure)) from None
-        except BaseException:
-            sock.close()
+            if isinstance(error, TlsFailure):
+                self._refused(error, address)
             raise
         self._metrics.handshake("upstream", self._name, "ok")
         if engine.standing.unknown:
             self._metrics.revocation_unknown("upstream", self._name)
         return Reached(stream, at, engine.certificate)
 
+    def _refused(self, failure: TlsFailure, address: str | None) -> None:
+        self._metrics.handshake("upstream", self._name, failure.reason)
+        if self.log is not None:
+            self.log.refused_handshake(failure, upstream=self._name, address=address)
+
     def _require_expected(self, engine: Engine) -> None:
         peer = Peer(certificate=engine.certificate, channel=engine.channel)
         if not self._is_expected(peer):
-            raise TlsFailure("identity", "the certificate is not the one of the expected peer")
+            detail = "the certificate is not the one of the expected peer"
+            raise TlsFailure("identity", detail, engine.presented)
 
     async def _dial(self, at: Endpoint) -> trio.socket.SocketType:
         host, port, path = at.address.host, at.address.port, at.address.path
         if path is not None:
             return (await trio.open_unix_socket(str(self._directory / path))).socket
         return (await trio.open_tcp_stream(host or "", port or 0)).socket
+
+
+def _address(sock: trio.socket.SocketType) -> str | None:
+    """The IP address at the other end; None for a unix socket, and where it is gone already."""
+    try:
+        name = sock.getpeername()
+    except OSError:
+        return None
+    return str(name[0]) if isinstance(name, tuple) else None

@@ -13,6 +13,7 @@ from proxy.content.rules import Rules
 from proxy.edge.budget import Budget
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Pool
+from proxy.errors import TlsFailure
 from proxy.model import (
     Certificate,
     Claim,
@@ -129,6 +130,12 @@ class Keeper:
     def ready(self) -> bool:
         """True while transfers are accepted and can be receipted."""
         return self.trouble is None
+
+    def refused_at_the_door(self, listener: str, peer: Peer, failure: TlsFailure) -> None:
+        """Count and log somebody who was admitted without TLS, and then spoke it."""
+        self.metrics.handshake("listener", listener, failure.reason)
+        self.notary.shed({f"{listener}:{failure.reason}": 1})
+        self.log.refused_handshake(failure, listener=listener, address=peer.address)
 
     @property
     def connections(self) -> int:

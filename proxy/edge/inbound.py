@@ -2,7 +2,8 @@
 
 import trio
 
-from proxy.edge.stream import Disconnected, Stream
+from proxy.edge.mistaken import HANDSHAKE, UnexpectedTls
+from proxy.edge.stream import Disconnected, PlainStream, Stream
 from proxy.errors import Refusal
 from proxy.model import Framing, Head, Headers
 from proxy.settings.schema import ListenerLimits
@@ -25,7 +26,10 @@ class Inbound:
         """True while something is being sent, and for good when that was cut short."""
 
     async def wait(self) -> bool:
-        """Wait for the first octet of a request; False when none will come."""
+        """Wait for the first octet of a request; False when none will come.
+
+        Raises UnexpectedTls where it is one of TLS, on a connection without.
+        """
         with trio.move_on_after(self._limits.idle_timeout) as scope:
             self._cancel_idle = scope
             try:
@@ -35,8 +39,12 @@ class Inbound:
                     data = await self.stream.receive()
                     if not data:
                         return False
+                    if data.startswith(HANDSHAKE) and isinstance(self.stream, PlainStream):
+                        raise UnexpectedTls("a TLS handshake where HTTP is spoken without")
                     self._http.receive(data)
                 return True
+            except UnexpectedTls:
+                raise
             except Disconnected:
                 return False
             finally:

@@ -2,8 +2,11 @@
 
 A listener serves `limits.connections` at once; beyond that admitted peers wait a while. Who has
 yet to be admitted takes none of these places: silent peers, and handshakes under way, are crowds of
-their own, in which the oldest gives way. What is refused in the handshake, or finds no place, is
-counted and logged with its reason, never told.
+their own, in which the oldest gives way, and those of one source address are one more. What is
+refused in the handshake, or finds no place, is counted and logged with its reason, never told.
+
+Where no descriptor is left the silent peer that has waited longest gives way; where there is none,
+new connections wait in the kernel's queue until one is free.
 """
 
 import errno
@@ -18,7 +21,8 @@ from typing import Any
 
 import trio
 
-from proxy.edge.crowd import Crowd
+from proxy.edge.crowd import Crowd, Sources
+from proxy.edge.mistaken import ANSWER, translated
 from proxy.edge.stream import Disconnected, PlainStream, Stream, TlsStream
 from proxy.edge.tally import Shed, Tally
 from proxy.errors import ConfigError, Problem, TlsFailure
@@ -126,6 +130,7 @@ class Listener:
         self._connections = trio.CapacityLimiter(limits.connections)
         self._silent = Crowd(limits.connections, chance=0)
         self._handshakes = Crowd(limits.handshakes, _CHANCE)
+        self._sources = Sources(limits.handshakes_per_source)
         self._tally = Tally(name, shed)
 
     @property
@@ -156,6 +161,7 @@ class Listener:
             except OSError as error:
                 if error.errno in _OUT_OF_DESCRIPTORS:
                     self._log.error("accept_failed", listener=self.name, reason=error.strerror)
+                    self._silent.push_out()
                     await trio.sleep(0.1)
                 continue  # the peer was gone before it was accepted
             return sock
@@ -213,13 +219,11 @@ class Listener:
         engine = Engine(context)
         stream = TlsStream(sock, engine)
         try:
-            with trio.fail_after(self._limits.handshake_timeout):
-                async with self._silent.place():
-                    await stream.first_octets()
-                async with self._handshakes.place():
-                    await stream.handshake()
-        except (TlsFailure, Disconnected, trio.TooSlowError) as error:
-            self._refused(error, address)
+            with translated(), trio.fail_after(self._limits.handshake_timeout):
+                async with self._sources.place(address):
+                    await self._identify(stream)
+        except TlsFailure as failure:
+            self._refused(failure, address)
             return None, anonymous
         self._metrics.handshake("listener", self.name, "ok")
         for unknown in engine.standing.unknown[:1]:
@@ -227,22 +231,24 @@ class Listener:
             self._log.once("revocation_unknown", listener=self.name, reason=unknown)
         return stream, Peer(address, uid, engine.certificate, engine.channel)
 
-    def _refused(self, error: Exception, address: str | None) -> None:
-        if isinstance(error, TlsFailure):
-            failure = error
-        elif isinstance(error, Disconnected):
-            failure = TlsFailure("closed", str(error))
-        else:
-            failure = TlsFailure("timeout", "the handshake did not complete in time")
+    async def _identify(self, stream: TlsStream) -> None:
+        """The handshake. Who waits for its turn is one of the silent until then: nobody is in no
+        crowd. Raises TlsFailure, Disconnected."""
+        async with self._silent.place() as silent:
+            await stream.first_octets()
+            async with self._handshakes.place():
+                silent.leave()
+                try:
+                    await stream.handshake()
+                except TlsFailure as failure:
+                    if failure.reason == "plain_http":
+                        await stream.answer_plainly(ANSWER)
+                    raise
+
+    def _refused(self, failure: TlsFailure, address: str | None) -> None:
         self._metrics.handshake("listener", self.name, failure.reason)
         self._tally.count(failure.reason)
-        self._log.warning(
-            "handshake_refused",
-            listener=self.name,
-            address=address,
-            reason=failure.reason,
-            detail=failure.detail,
-        )
+        self._log.refused_handshake(failure, listener=self.name, address=address)
 
 
 def _remove(address: object) -> None:

@@ -17,6 +17,7 @@ from proxy.edge.places import Places
 from proxy.edge.stream import Disconnected
 from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import AnswerHead, Framing, Headers, Peer
+from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.settings.schema import Upstream
 from proxy.tls.context import TlsContext
@@ -188,6 +189,10 @@ class Pool:
     def leave(self, sender: str) -> None:
         """Give the place of a tunnel back, whose connection is closed."""
         self._places.give(sender)
+
+    def report_to(self, log: Log) -> None:
+        """Tell there of handshakes that fail, from now on: the configuration is in force."""
+        self._dialler.log = log
 
     async def retire(self) -> None:
         """Close what is idle, and what comes back from now on: another configuration took over."""

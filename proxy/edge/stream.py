@@ -8,7 +8,7 @@ handshake still flushes its alert, so that the peer learns that (not why) it was
 import select
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import trio
@@ -19,6 +19,8 @@ from proxy.tls.engine import Engine
 RECEIVE_SIZE = 128 * 1024
 """Octets asked of the kernel at once: larger buffers come from fresh pages and cost more."""
 
+_PARTING = 1.0
+"""Seconds that a peer which speaks the wrong protocol has to read that it does."""
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -151,9 +153,19 @@ class PlainStream:
 class TlsStream:
     """A socket with an engine between it and the caller."""
 
-    def __init__(self, sock: trio.socket.SocketType, engine: Engine) -> None:
+    def __init__(
+        self,
+        sock: trio.socket.SocketType,
+        engine: Engine,
+        refused: Callable[[TlsFailure], None] = lambda failure: None,
+    ) -> None:
+        """`refused` is told when a server refuses us after our side of the handshake was complete,
+        as in TLS 1.3 it does (RFC 8446, 4.4.2.4)."""
         self._sock = sock
         self._engine = engine
+        self._refused = refused
+        self._heard = False
+        """The peer has sent us something, so it has not refused us."""
         self._sending = trio.Lock()
 
     @property
@@ -179,6 +191,11 @@ class TlsStream:
                 await self._flush_quietly()
             raise
 
+    async def answer_plainly(self, answer: bytes) -> None:
+        """Tell a peer that speaks no TLS so, in its own protocol, and end. Raises Disconnected."""
+        await _send(self._sock, answer)
+        await _linger(self._sock, _PARTING)
+
     async def receive(self, size: int = RECEIVE_SIZE) -> bytes:
         try:
             data = self._engine.read(size)
@@ -187,7 +204,10 @@ class TlsStream:
                 data = self._engine.read(size)
                 await self._flush_if_free()
         except TlsFailure as failure:
+            if failure.reason == "refused_by_peer" and not self._heard:
+                self._refused(failure)
             raise Disconnected(f"{failure.reason}: {failure.detail}") from None
+        self._heard = True
         return data
 
     async def send(self, pieces: Iterable[bytes]) -> None:

@@ -19,6 +19,7 @@ from typing import Final, TextIO
 
 import orjson
 
+from proxy.errors import TlsFailure
 from proxy.model import Outcome
 
 _COLOURS = {"info": "", "warning": "\x1b[33m", "error": "\x1b[31m"}
@@ -136,6 +137,16 @@ class Log:
         frames = traceback.extract_tb(error.__traceback__)[-6:]
         where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
         self.write("error", "internal", error=type(error).__name__, where=where, **fields)
+
+    def refused_handshake(self, failure: TlsFailure, **where: object) -> None:
+        """The one line of a handshake that failed; `where` is listener or upstream, and address."""
+        self.warning(
+            "handshake_refused",
+            **where,
+            reason=failure.reason,
+            detail=failure.detail,
+            **failure.presented,
+        )
 
     def transfer(
         self,

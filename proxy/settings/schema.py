@@ -148,6 +148,9 @@ class ListenerLimits(Model):
     receipts: Size = Field(default=14 * 1024, description="of all hops, in one answer's fields")
     connections: int = Field(default=1024, gt=0)
     handshakes: int = Field(default=256, gt=0, description="in flight at once")
+    handshakes_per_source: int = Field(
+        default=64, gt=0, description="of one IPv4 address, or IPv6 /64; silent peers count too"
+    )
     handshake_timeout: Duration = 10.0
     idle_timeout: Duration = 75.0
     head_timeout: Duration = 30.0

@@ -27,8 +27,8 @@ from OpenSSL import SSL
 from proxy.errors import TlsFailure
 from proxy.model import Certificate, Channel
 from proxy.tls.context import TlsContext
-from proxy.tls.failures import translate
-from proxy.tls.identity import identify
+from proxy.tls.failures import OPENING, translate
+from proxy.tls.identity import describe, identify
 from proxy.tls.standing import Standing
 from proxy.tls.verify import Examination, is_ip
 
@@ -61,6 +61,8 @@ class Engine:
         self._channel: Channel | None = None
         self._failure: TlsFailure | None = None
         self._written = 0
+        self._opening = bytearray()
+        """What the peer began with: enough to know HTTP by."""
         if server_name is None:
             self._connection.set_accept_state()
         else:
@@ -81,6 +83,12 @@ class Engine:
         return self._examination.standing
 
     @property
+    def presented(self) -> dict[str, str]:
+        """Whose certificate the peer presented, verified or not, for the log; empty without one."""
+        leaf = self._examination.leaf
+        return describe(leaf) if leaf is not None else {}
+
+    @property
     def channel(self) -> Channel:
         """What was negotiated. Raises RuntimeError before `handshake()` was True."""
         if self._channel is None:
@@ -90,6 +98,8 @@ class Engine:
     def receive(self, ciphertext: bytes | bytearray | memoryview) -> None:
         """Take what came from the transport; empty means that it has ended."""
         if ciphertext:
+            if len(self._opening) < OPENING:
+                self._opening += ciphertext[:OPENING]
             self._connection.bio_write(ciphertext)
         else:
             self._connection.bio_shutdown()
@@ -119,7 +129,8 @@ class Engine:
         except SSL.WantReadError:
             return False
         except SSL.Error as error:
-            raise self._fail(self._examination.failure or translate(error)) from None
+            failure = self._examination.failure or translate(error, bytes(self._opening))
+            raise self._fail(failure) from None
         try:
             self._channel = self._require_channel()
             self._certificate = self._require_peer()
@@ -216,6 +227,7 @@ class Engine:
 
     def _fail(self, failure: TlsFailure) -> TlsFailure:
         self._failure = failure
+        failure.presented = failure.presented or self.presented
         return failure
 
     def _shutdown(self) -> None:

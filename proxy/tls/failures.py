@@ -23,8 +23,8 @@ _TEXTS = (
     ("no shared group", "group"),
     ("bad key share", "group"),
     ("wrong curve", "group"),
-    ("http request", "garbage"),
-    ("https proxy request", "garbage"),
+    ("http request", "plain_http"),
+    ("https proxy request", "plain_http"),
     ("wrong version number", "garbage"),
     ("packet length too long", "garbage"),
     ("bad record type", "garbage"),
@@ -43,16 +43,37 @@ _TEXTS = (
 """What an error text holds -> reason; the first that fits. Alerts are told apart before."""
 
 
-def translate(error: SSL.Error) -> TlsFailure:
-    """The failure that an OpenSSL error means."""
+OPENING = 16
+"""Octets from the beginning of a connection that `translate` asks for: no more, to know HTTP by."""
+_METHODS = (
+    b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"PATCH ", b"OPTIONS ", b"TRACE ",
+    b"CONNECT ", b"QUERY ", b"PROPFIND ", b"PRI ",
+)  # fmt: skip
+_FEWEST = 5
+"""A TLS record's header: OpenSSL judges no sooner."""
+
+
+def translate(error: SSL.Error, opening: bytes = b"") -> TlsFailure:
+    """The failure that an OpenSSL error means; `opening` is what the peer began with."""
     if isinstance(error, SSL.SysCallError):
         return TlsFailure("closed", "the peer closed the connection without close_notify")
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     texts = "; ".join(str(entry[-1]) for entry in queue) or type(error).__name__
-    return TlsFailure(_reason(texts), texts)
+    reason = _reason(texts)
+    if reason == "garbage" and _is_http(opening):
+        reason = "plain_http"
+    return TlsFailure(reason, texts)
 
 
 def _reason(texts: str) -> str:
     if " alert " in texts:
         return "refused_by_peer"
     return next((reason for text, reason in _TEXTS if text in texts), "other")
+
+
+def _is_http(opening: bytes) -> bool:
+    """A request, or the answer of an upstream; the octets may have come one by one."""
+    if len(opening) < _FEWEST:
+        return False
+    begun = (method.startswith(opening[: len(method)]) for method in _METHODS)
+    return opening.startswith(b"HTTP/") or any(begun)

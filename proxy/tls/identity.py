@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 from cryptography.x509.oid import NameOID
+from OpenSSL import crypto
 
 from proxy.errors import CredentialError, TlsFailure
 from proxy.model import Certificate
@@ -39,6 +40,8 @@ UNREADABLE: tuple[type[Exception], ...] = (
 
 _SPIFFE = re.compile(r"spiffe://([a-z0-9._-]{1,255})((?:/[A-Za-z0-9._-]+)+)")
 _PIN = re.compile(r"sha256:([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)")
+_LONGEST_SUBJECT = 200
+_LONGEST_SERIAL = 64
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
@@ -102,6 +105,23 @@ def printable(name: x509.Name) -> str:
 def _of_subject(leaf: x509.Certificate, kind: x509.ObjectIdentifier) -> tuple[str, ...]:
     values = (each.value for each in leaf.subject.get_attributes_for_oid(kind))
     return tuple(value for value in values if isinstance(value, str))
+
+
+def describe(leaf: crypto.X509) -> dict[str, str]:
+    """Subject, serial (hexadecimal) and pin of a certificate that nobody has verified, for our log:
+    bounded, printable. What cannot be read is left out; never raises."""
+    serial = leaf.get_serial_number()
+    found = {"serial": f"{serial:x}"[:_LONGEST_SERIAL]}
+    if serial <= 0:
+        return found  # cryptography would warn
+    try:
+        parsed = leaf.to_cryptography()
+        found["subject"] = printable(parsed.subject)[:_LONGEST_SUBJECT]
+        key = parsed.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        found["pin"] = format_pin(sha256(key).digest())
+    except UNREADABLE:
+        pass  # nobody has judged it yet, and nothing follows from it
+    return found
 
 
 def _names(leaf: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:

@@ -88,6 +88,8 @@ class Examination:
     """What has passed so far, the trust anchor first."""
     standing: Standing | None = None
     """How long the path that has passed is good."""
+    leaf: crypto.X509 | None = None
+    """What the peer presented, whether it passed or not; None while it has not been seen."""
 
 
 _ADDRESSES = (ipaddress.IPv4Address, ipaddress.IPv6Address)
@@ -103,7 +105,7 @@ def make_callback(
     def examine(
         connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, passed: int
     ) -> bool:
-        examination: Examination = connection.get_app_data()
+        examination = _examination(connection, certificate, depth)
         if examination.failure is not None:
             return False
         try:
@@ -130,6 +132,13 @@ def make_callback(
         return examination.failure is None
 
     return examine
+
+
+def _examination(connection: SSL.Connection, certificate: crypto.X509, depth: int) -> Examination:
+    examination: Examination = connection.get_app_data()
+    if depth == 0:
+        examination.leaf = certificate
+    return examination
 
 
 def reason_of(error: int) -> str:

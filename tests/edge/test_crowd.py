@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from proxy.edge.crowd import Crowd
+from proxy.edge.crowd import Crowd, Sources, source_of
 from proxy.errors import TlsFailure
 
 
@@ -58,3 +58,51 @@ async def test_a_place_that_is_left_is_taken_without_pushing() -> None:
     with trio.fail_after(1):
         async with crowd.place():
             pass
+
+
+async def test_who_has_left_is_not_pushed_out_while_his_task_goes_on() -> None:
+    crowd = Crowd(1, chance=0)
+    async with crowd.place() as first:
+        first.leave()
+        async with crowd.place():
+            assert len(crowd) == 1
+            await trio.lowlevel.checkpoint()
+
+
+async def test_the_oldest_gives_way_when_it_is_asked_to_and_nobody_does_where_nobody_is() -> None:
+    crowd, ended = Crowd(5, chance=1000), list[str]()
+    assert not crowd.push_out()
+    async with trio.open_nursery() as nursery:
+        for name in ("first", "second"):
+            nursery.start_soon(stay, crowd, ended, name)
+            await wait_all_tasks_blocked()
+        assert crowd.push_out()
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert ended == ["first: timeout"]
+
+
+async def test_a_source_pushes_out_its_own_and_nobody_elses() -> None:
+    sources, ended = Sources(2), list[str]()
+
+    async def come(address: str | None, name: str) -> None:
+        try:
+            async with sources.place(address):
+                await trio.sleep_forever()
+        except TlsFailure as failure:
+            ended.append(f"{name}: {failure.reason}")
+
+    async with trio.open_nursery() as nursery:
+        for number, address in enumerate(["192.0.2.1", "198.51.100.1", *["192.0.2.1"] * 3, None]):
+            nursery.start_soon(come, address, f"{number} of {address}")
+            await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert ended == ["0 of 192.0.2.1: timeout", "2 of 192.0.2.1: timeout"]
+    assert not sources
+
+
+def test_a_source_is_an_ipv4_address_or_the_64_bits_of_an_ipv6_network() -> None:
+    assert source_of("192.0.2.1") == "192.0.2.1"
+    assert source_of("192.0.2.2") == "192.0.2.2"
+    assert source_of("2001:db8:0:1::1") == source_of("2001:db8:0:1:ffff::2") == "2001:db8:0:1::/64"
+    assert source_of("2001:db8:0:2::1") != source_of("2001:db8:0:1::1")

@@ -52,7 +52,7 @@ async def turned_away(
 async def test_handshakes_that_fail_are_counted_by_reason() -> None:
     tls = server_context(pki().gateway, pki().trust, None, ListenerTls())
     counted = await turned_away(ListenerLimits(), tls, b"GET / HTTP/1.1\r\n\r\n", 3)
-    assert counted == {"ingest:garbage": 3}
+    assert counted == {"ingest:plain_http": 3}
 
 
 async def test_who_finds_no_place_is_counted() -> None:

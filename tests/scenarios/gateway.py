@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from tests.scenarios.client import Client, client_context, parse
 from tests.scenarios.message import Message
@@ -142,14 +143,15 @@ class Gateway:
             with error:
                 return error.code, error.read().decode()
 
+    def samples(self, name: str) -> list[Sample]:
+        """Every sample of a metric, of one scrape."""
+        families = text_string_to_metric_families(self.admin("/metrics")[1])
+        return [each for family in families for each in family.samples if each.name == name]
+
     def metric(self, name: str, /, **labels: str) -> float:
         """The sum of the samples of `name` that have these labels."""
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(self.admin("/metrics")[1])
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        found = self.samples(name)
+        return sum(each.value for each in found if labels.items() <= each.labels.items())
 
     def wait_for_metric(self, wanted: float, name: str, /, **labels: str) -> None:
         deadline = time.monotonic() + 15

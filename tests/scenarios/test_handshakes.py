@@ -106,7 +106,7 @@ def test_the_pinned_peer_is_admitted(gateway: Gateway) -> None:
 @pytest.mark.usefixtures("sent_nothing")
 @pytest.mark.parametrize(
     ("octets", "reason"),
-    [(b"GET / HTTP/1.1\r\n\r\n", "garbage"), (b"\x00" * 64, "garbage"), (b"", "closed")],
+    [(b"GET / HTTP/1.1\r\n\r\n", "plain_http"), (b"\x00" * 64, "garbage"), (b"", "closed")],
 )
 def test_a_peer_that_does_not_speak_tls(gateway: Gateway, octets: bytes, reason: str) -> None:
     since = gateway.mark()

@@ -106,11 +106,17 @@ def feed(engine: Engine, pieces: Iterator[bytes]) -> TlsFailure | None:
 
 # --- what is no TLS at all -----------------------------------------------------------------------
 
-NO_TLS = [
+PLAIN_HTTP = [
     b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     b"POST /orders HTTP/1.1\r\n\r\n",
+    b"DELETE /orders HTTP/1.1\r\n\r\n",
+    b"OPTIONS * HTTP/1.0\r\n\r\n",
     b"CONNECT a:443 HTTP/1.1\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+]
+NO_TLS = [
+    b"GETAWAY / HTTP/1.1\r\n\r\n",
+    b"get / HTTP/1.1\r\n\r\n",
     b"SSH-2.0-OpenSSH_9.9\r\n",
     b"\0" * 64,
     b"\xff" * 64,
@@ -127,6 +133,15 @@ def test_what_is_no_tls_is_garbage_however_it_arrives(noise: bytes) -> None:
         failure = feed(engine, cut(noise))
         assert failure is not None
         assert failure.reason == "garbage", failure.detail
+        assert "AWAY" not in failure.detail
+
+
+@pytest.mark.parametrize("request_line", PLAIN_HTTP)
+def test_http_without_tls_is_known_however_it_arrives(request_line: bytes) -> None:
+    for cut in (whole, bytewise):
+        failure = feed(Engine(server_side()), cut(request_line))
+        assert failure is not None
+        assert failure.reason == "plain_http", failure.detail
         assert "orders" not in failure.detail
 
 
@@ -143,12 +158,15 @@ def test_whatever_arrives_the_handshake_fails_with_a_reason_or_waits(
         assert engine.certificate is None
 
 
-@pytest.mark.parametrize("noise", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0" * 64])
-def test_a_client_takes_an_answer_that_is_no_tls_for_garbage(noise: bytes) -> None:
+@pytest.mark.parametrize(
+    ("noise", "reason"),
+    [(b"HTTP/1.1 400 Bad Request\r\n\r\n", "plain_http"), (b"\0" * 64, "garbage")],
+)
+def test_a_client_knows_an_answer_that_is_no_tls(noise: bytes, reason: str) -> None:
     engine = Engine(client_side(), server_name="localhost")
     assert not engine.handshake()
     engine.receive(noise)
-    assert refusal_of(engine) == "garbage"
+    assert refusal_of(engine) == reason
 
 
 @pytest.mark.parametrize("length", [0, 1, 100])
