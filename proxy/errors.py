@@ -149,7 +149,7 @@ TLS_FAILURES: Final[dict[str, str]] = {
     "expired": "a certificate of the chain is too old",
     "not_yet_valid": "a certificate of the chain is too young; look at the clocks",
     "revoked": "it is on the CRL",
-    "crl": "the CRL does not cover it, or is out of date",
+    "revocation_unknown": "no CRL covers it, or only one that is out of date",
     "usage": "the certificate is not for this: key usage, extended key usage, or an authority as "
     "a leaf",
     "weak_key": "a key or a signature of the chain is not of a kind that is admitted",

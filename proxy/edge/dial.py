@@ -20,8 +20,8 @@ from proxy.tls.context import TlsContext
 from proxy.tls.engine import Engine
 
 _IDENTITY: Final = {
-    "no_certificate", "untrusted", "expired", "not_yet_valid", "revoked", "crl", "usage",
-    "weak_key", "name", "identity", "pin",
+    "no_certificate", "untrusted", "expired", "not_yet_valid", "revoked", "revocation_unknown",
+    "usage", "weak_key", "name", "identity", "pin",
 }  # fmt: skip
 
 

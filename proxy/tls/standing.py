@@ -77,7 +77,7 @@ class Revocations:
             if fresh is not None and now <= fresh:
                 until = min([until, fresh, *later])
             elif self._demands(place, certificate):
-                raise TlsFailure("crl", _uncovered(certificate, stale=bool(limits)))
+                raise TlsFailure("revocation_unknown", _uncovered(certificate, stale=bool(limits)))
             else:
                 unknown.append(_uncovered(certificate, stale=bool(limits)))
                 until = min([until, *later])

@@ -24,7 +24,7 @@ CERTIFICATES = [
     ("expired-peer", "expired", "ingest"),
     ("young-peer", "not_yet_valid", "ingest"),
     ("revoked-peer", "revoked", "fresh"),
-    ("good-peer", "crl", "stale"),
+    ("good-peer", "revocation_unknown", "stale"),
     ("useless-peer", "usage", "ingest"),
     ("weak-peer", "weak_key", "ingest"),
     ("two-ids-peer", "identity", "ingest"),

@@ -81,7 +81,7 @@ def test_a_name_time_and_revocation_are_asked_where_they_are_given(
     ):
         asked(tmp_path, peer.certificate, "--json", *words)
         said.append(told(capsys)["reason"])
-    assert said == [None, "name", "expired", "not_yet_valid", "crl", "revoked"]
+    assert said == [None, "name", "expired", "not_yet_valid", "revocation_unknown", "revoked"]
 
 
 def test_a_chain_that_does_not_parse_is_untrusted(

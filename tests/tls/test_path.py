@@ -203,7 +203,7 @@ def test_revocation_offline_is_that_of_the_handshake() -> None:
         "covered": (None, None),
         "revoked": ("revoked", "revoked"),
         "authority revoked": ("revoked", "revoked"),
-        "uncovered": ("crl", "crl"),
+        "uncovered": ("revocation_unknown", "revocation_unknown"),
     }
 
 

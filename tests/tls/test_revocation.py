@@ -27,18 +27,18 @@ def test_a_revoked_certificate_is_refused_on_both_sides() -> None:
 def test_an_expired_crl_refuses_whom_it_covers() -> None:
     before = datetime.now(UTC) - 2 * HOUR
     crl = make_crl(pki().authority, this_update=before, lifetime=HOUR)
-    assert reasons(server_side(crl=crl), client_side()) == ("crl", "refused_by_peer")
+    assert reasons(server_side(crl=crl), client_side()) == ("revocation_unknown", "refused_by_peer")
 
 
 def test_a_crl_of_another_authority_covers_nobody_here() -> None:
     crl = make_crl(pki().foreign)
-    assert reasons(server_side(crl=crl), client_side()) == ("crl", "refused_by_peer")
+    assert reasons(server_side(crl=crl), client_side()) == ("revocation_unknown", "refused_by_peer")
 
 
 def test_a_forged_crl_refuses() -> None:
     forged = dataclasses.replace(pki().authority, signer=pki().foreign.signer)
     crl = make_crl(forged)
-    assert reasons(server_side(crl=crl), client_side()) == ("crl", "refused_by_peer")
+    assert reasons(server_side(crl=crl), client_side()) == ("revocation_unknown", "refused_by_peer")
 
 
 def test_only_the_issuer_of_the_leaf_must_publish_a_crl() -> None:
@@ -46,7 +46,7 @@ def test_only_the_issuer_of_the_leaf_must_publish_a_crl() -> None:
     peer = client_side(issue(below, "peer"))
     assert reasons(server_side(crl=make_crl(below)), peer) == (None, None)
     upper = make_crl(pki().authority)
-    assert reasons(server_side(crl=upper), peer) == ("crl", "refused_by_peer")
+    assert reasons(server_side(crl=upper), peer) == ("revocation_unknown", "refused_by_peer")
 
 
 def test_a_revoked_authority_takes_everybody_below_it_along() -> None:

@@ -66,10 +66,10 @@ def test_a_revoked_certificate_is_refused_in_every_mode_and_by_a_list_that_has_e
     [
         ("leaf", True, True, None),
         ("leaf", True, False, None),
-        ("leaf", False, True, "crl"),
+        ("leaf", False, True, "revocation_unknown"),
         ("hard", True, True, None),
-        ("hard", True, False, "crl"),
-        ("hard", False, True, "crl"),
+        ("hard", True, False, "revocation_unknown"),
+        ("hard", False, True, "revocation_unknown"),
         ("soft", True, False, None),
         ("soft", False, True, None),
     ],
@@ -81,7 +81,10 @@ def test_a_missing_list_means_what_the_mode_says(
     assert reason(PATH, *lists, mode=mode) == said
 
 
-@pytest.mark.parametrize(("mode", "said"), [("leaf", "crl"), ("hard", "crl"), ("soft", None)])
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [("leaf", "revocation_unknown"), ("hard", "revocation_unknown"), ("soft", None)],
+)
 def test_an_expired_list_means_what_the_mode_says(mode: str, said: str | None) -> None:
     assert reason(PATH, crl(BELOW, **STALE), crl(ROOT), mode=mode) == said
     assert reason(PATH, crl(BELOW), crl(ROOT, **STALE), mode=mode) == said
@@ -108,13 +111,13 @@ def test_a_list_older_than_max_age_counts_as_expired() -> None:
     old = crl(ROOT, issued=NOW - 2 * HOUR)
     assert reason(SHORT, old) is None
     assert reason(SHORT, old, max_age=7200.0) is None
-    assert reason(SHORT, old, max_age=7199.0) == "crl"
+    assert reason(SHORT, old, max_age=7199.0) == "revocation_unknown"
     assert reason(SHORT, old, max_age=7199.0, mode="soft") is None
 
 
 def test_a_list_of_the_future_covers_nobody_yet_and_revokes_at_once() -> None:
     early: dict[str, Any] = {"issued": NOW + HOUR, "until": NOW + 2 * HOUR}
-    assert reason(SHORT, crl(ROOT, **early)) == "crl"
+    assert reason(SHORT, crl(ROOT, **early)) == "revocation_unknown"
     assert reason(SHORT, crl(ROOT, pki().client, **early), mode="soft") == "revoked"
 
 
@@ -140,7 +143,7 @@ def test_the_answer_stands_until_the_list_or_a_certificate_ends() -> None:
 
 def test_a_list_that_its_authority_has_not_signed_does_not_count() -> None:
     forged = replace(ROOT, signer=pki().foreign.signer)
-    assert reason(SHORT, crl(forged)) == "crl"
+    assert reason(SHORT, crl(forged)) == "revocation_unknown"
     assert reason(SHORT, crl(forged, pki().client), mode="soft") is None
     with pytest.raises(CredentialError, match="has not signed it: CN=Test CA"):
         require_signed(read_lists(crl(forged)), [ROOT.certificate])
@@ -158,14 +161,14 @@ def test_an_authority_that_may_not_sign_lists_covers_nobody() -> None:
     (certificate,) = parse_chain(lax.certificate)
     mute = Authority(certificate, parse_key(lax.key), (certificate,))
     path = [SHORT[0], certificate, ROOT.certificate]
-    assert reason(path, crl(mute)) == "crl"
+    assert reason(path, crl(mute)) == "revocation_unknown"
 
 
 def test_an_earlier_key_of_the_same_name_covers_nobody_of_the_later() -> None:
     one, two = make_authority("Rolled"), make_authority("Rolled")
     leaf = issue(two, "leaf")
     path = [*parse_chain(leaf.certificate), two.certificate]
-    assert reason(path, crl(one, leaf)) == "crl"
+    assert reason(path, crl(one, leaf)) == "revocation_unknown"
     assert reason(path, crl(one, leaf), crl(two)) is None
     assert reason(path, crl(two, leaf), crl(one)) == "revoked"
     require_signed(read_lists(crl(one)), [two.certificate])
@@ -177,10 +180,10 @@ def test_an_earlier_key_of_the_same_name_covers_nobody_of_the_later() -> None:
 def test_a_list_of_authorities_only_covers_no_leaf_and_one_of_others_no_authority() -> None:
     of_authorities = crl(ROOT, critical=[scope(authorities=True)])
     of_others = crl(ROOT, critical=[scope(others=True)])
-    assert reason(SHORT, of_authorities) == "crl"
+    assert reason(SHORT, of_authorities) == "revocation_unknown"
     assert reason(SHORT, of_others) is None
     assert reason(PATH, crl(BELOW), of_authorities, mode="hard") is None
-    assert reason(PATH, crl(BELOW), of_others, mode="hard") == "crl"
+    assert reason(PATH, crl(BELOW), of_others, mode="hard") == "revocation_unknown"
     assert reason(PATH, crl(BELOW), of_others, of_authorities, mode="hard") is None
 
 
@@ -193,9 +196,11 @@ def test_a_list_of_one_distribution_point_covers_who_names_that_point() -> None:
     first = crl(ROOT, two, critical=[scope("http://crl.example/1", "ldap://x/")])
     second = crl(ROOT, two, critical=[scope("http://crl.example/2")])
     paths = [[certificate_of(each), ROOT.certificate] for each in (one, two)]
-    assert [reason(path, first) for path in paths] == [None, "crl"]
+    assert [reason(path, first) for path in paths] == [None, "revocation_unknown"]
     assert [reason(path, first, second) for path in paths] == [None, "revoked"]
-    assert reason(SHORT, first) == "crl", "who names none is covered by a list for all only"
+    assert reason(SHORT, first) == "revocation_unknown", (
+        "who names none is covered by a list for all only"
+    )
 
 
 # --- lists that are of no use --------------------------------------------------------------------
