@@ -8,7 +8,10 @@ within the handshake, so that the peer gets an alert and not a silent end; which
 and the reason stays with us.
 
 Rules of the callback: it never raises (pyOpenSSL would raise it in whichever connection comes next
-on the same context), it never turns a failure into a success, and the first failure stands.
+on the same context), it never turns a failure into a success, and the first failure stands. One
+above the leaf lets OpenSSL go on as far as the leaf, so that the log can say whose it was, but not
+past a key that costs more than any that is admitted. The handshake fails there, and were the leaf
+never shown, the engine would refuse it for the failure that stands.
 """
 
 import ipaddress
@@ -18,6 +21,7 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL, crypto
 from service_identity import CertificateError, VerificationError
@@ -30,6 +34,8 @@ from service_identity.hazmat import (
 )
 
 from proxy.errors import TlsFailure
+from proxy.tls.algorithms import require_key
+from proxy.tls.der import parts
 from proxy.tls.identity import UNREADABLE, identify, printable
 from proxy.tls.path import examine_in_place, require_path
 from proxy.tls.profile import Member
@@ -107,7 +113,7 @@ def make_callback(
     ) -> bool:
         examination = _examination(connection, certificate, depth)
         if examination.failure is not None:
-            return False
+            return _goes_on(certificate, depth)
         try:
             if not passed:
                 raise TlsFailure(reason_of(error), words_of(error))
@@ -129,7 +135,7 @@ def make_callback(
         except Exception as foreign:
             name = type(foreign).__name__
             examination.failure = TlsFailure("other", f"{name} while examining the certificate")
-        return examination.failure is None
+        return examination.failure is None or _goes_on(certificate, depth)
 
     return examine
 
@@ -139,6 +145,20 @@ def _examination(connection: SSL.Connection, certificate: crypto.X509, depth: in
     if depth == 0:
         examination.leaf = certificate
     return examination
+
+
+def _goes_on(certificate: crypto.X509, depth: int) -> bool:
+    """Whether what was refused here or above is followed down to its leaf."""
+    if depth == 0 or certificate.get_serial_number() <= 0:  # cryptography would warn
+        return False
+    try:
+        parsed = certificate.to_cryptography()
+        require_key(parsed, parts(parsed.public_bytes(Encoding.DER)).public_key)
+    except TlsFailure:
+        return False
+    except UNREADABLE:
+        return False
+    return True
 
 
 def reason_of(error: int) -> str:

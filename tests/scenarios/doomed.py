@@ -25,6 +25,7 @@ def make_doomed(folder: Path) -> Path:
     authority = authority_of(folder)
     foreign = make_authority("Another CA")
     below = make_authority("Expired CA", issuer=authority, not_before=LONG_AGO, lifetime=DAY)
+    far_below = make_authority("Below Another CA", issuer=foreign)
     revoked = issue(authority, "receiver")
     wrong_names = Names(dns=("elsewhere.example",))
     weak = leaf(authority, names=["receiver.lockgate.example", "localhost"], key=rsa_key(1024))
@@ -33,6 +34,7 @@ def make_doomed(folder: Path) -> Path:
         "foreign": issue(foreign, "receiver"),
         "expired": issue(authority, "receiver", not_before=LONG_AGO, lifetime=DAY),
         "below-expired": issue(below, "receiver"),
+        "below-foreign": issue(far_below, "receiver"),
         "young": issue(authority, "receiver", not_before=tomorrow),
         "revoked": revoked,
         "useless": issue(authority, "receiver", usages=None),

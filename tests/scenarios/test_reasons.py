@@ -22,6 +22,8 @@ from tests.tls.hello import X25519, client_hello
 CERTIFICATES = [
     ("foreign-peer", "untrusted", "ingest"),
     ("expired-peer", "expired", "ingest"),
+    ("below-expired-peer", "expired", "ingest"),
+    ("below-foreign-peer", "untrusted", "ingest"),
     ("young-peer", "not_yet_valid", "ingest"),
     ("revoked-peer", "revoked", "fresh"),
     ("good-peer", "revocation_unknown", "stale"),

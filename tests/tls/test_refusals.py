@@ -4,11 +4,13 @@ Pairs are `(what the server says, what the client says)`.
 """
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from proxy.errors import TlsFailure
 from proxy.settings.schema import ListenerTls, Tls
 from proxy.tls.context import client_context
-from proxy.tls.credentials import Credentials
+from proxy.tls.credentials import Credentials, parse_chain
 from proxy.tls.engine import Engine
 from proxy.tls.pki import (
     CLIENT,
@@ -18,6 +20,7 @@ from proxy.tls.pki import (
     make_authority,
 )
 from tests.pki import pki
+from tests.tls import paths
 from tests.tls.makers import (
     Maker,
     below_a_leaf,
@@ -169,6 +172,47 @@ def test_the_log_learns_who_failed_and_no_control_character_with_it() -> None:
     assert end.failure is not None
     assert "evil" in end.failure.detail
     assert end.failure.detail.isprintable()
+
+
+@pytest.mark.parametrize(
+    "make", [expired, of_an_expired_authority, of_a_foreign_authority, with_two_spiffe_ids]
+)
+def test_a_failure_says_whose_certificate_it_was_also_where_one_above_it_is_refused(
+    make: Maker,
+) -> None:
+    peer = make()
+    (leaf, *_) = parse_chain(peer.certificate)
+    for end in (
+        shake(server_side(), client_side(peer))[0],
+        shake(server_side(peer), client_side())[1],
+    ):
+        assert end.failure is not None
+        assert end.failure.presented == {
+            "subject": leaf.subject.rfc4514_string(),
+            "serial": f"{leaf.serial_number:x}",
+            "pin": of_whom(peer),
+        }
+
+
+def test_no_key_is_used_that_is_not_admitted_only_to_learn_whose_the_leaf_is() -> None:
+    root = paths.authority("Foreign CA", None)
+    said = []
+    for key in (paths.rsa_key(2048), paths.rsa_key(2048, 3)):
+        between = paths.authority("Below", root, key=key)
+        failure = shake(server_side(), client_side(paths.leaf(between)))[0].failure
+        assert failure is not None
+        said.append((failure.reason, sorted(failure.presented)))
+    assert said == [("untrusted", ["pin", "serial", "subject"]), ("untrusted", [])]
+
+
+def test_what_a_certificate_says_of_itself_is_bounded_and_printable_in_the_log() -> None:
+    names = [f"name {number}\n\x1b[31m" for number in range(60)]
+    long = x509.Name([x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, each) for each in names])
+    peer = paths.leaf(paths.authority("Foreign CA", None), subject=long)
+    failure = shake(server_side(), client_side(peer))[0].failure
+    assert failure is not None
+    assert len(failure.presented["subject"]) == 200
+    assert all(each.isprintable() and each.isascii() for each in failure.presented.values())
 
 
 def test_usages_are_those_of_the_side_on_which_the_peer_stands() -> None:
