@@ -19,7 +19,7 @@ from proxy.tls.constraints import (
     read_constraints,
     require_names,
 )
-from proxy.tls.names import DIRECTORY, DNS, IP, Name, labels, read_directory, read_names
+from proxy.tls.names import DIRECTORY, DNS, EMAIL, IP, URI, Name, labels, read_directory, read_names
 from tests.tls.paths import (
     authority,
     der,
@@ -81,6 +81,21 @@ def test_distinguished_names_compare_as_people_read_them() -> None:
     assert written("Some  CA ", utf8) == written("some ca", printable)
     assert written("Some CA", utf8) != written("Some  C A", utf8)
     assert written("ＣＡ", utf8) == written("ca", printable)
+
+
+def test_a_leading_dot_stands_for_what_is_below_and_not_for_the_host_itself() -> None:
+    for kind, local in ((EMAIL, ("jo",)), (URI, ())):
+        below = Subtree(kind, "below", labels("a.example"))
+        assert is_within(Name(kind, (*local, *labels("b.a.example"))), below)
+        assert not is_within(Name(kind, (*local, *labels("a.example"))), below)
+        assert not is_touched(Name(kind, (*local, *labels("a.example"))), below)
+
+
+def test_a_host_name_has_253_characters_at_most() -> None:
+    longest = ".".join(["a" * 49] * 5) + ".abc"
+    assert len(labels(longest)) == 6
+    with pytest.raises(ValueError, match="preferred"):
+        labels(longest + "d")
 
 
 # --- against a naive oracle ----------------------------------------------------------------------

@@ -24,7 +24,7 @@ from tests.tls.paths import (
     root,
     why,
 )
-from tests.tls.pump import client_side, reasons, server_side
+from tests.tls.pump import client_side, reasons, server_side, shake
 
 _TRUE = bytes.fromhex("0101ff")
 
@@ -170,6 +170,16 @@ def test_authorities_that_issued_each_other_end_in_a_refusal(
     same_name: bool, same_key: bool
 ) -> None:
     assert judged(bomb(40, same_name=same_name, same_key=same_key)) == "untrusted"
+
+
+def test_openssl_builds_no_further_than_the_longest_path() -> None:
+    top = root()
+    for index in range(LONGEST + 4):
+        top = authority(f"Level {index}", top)
+    client = client_side(leaf(top), trust=root().pem)
+    end = shake(server_side(leaf(root()), trust=root().pem), client)[0]
+    assert end.failure is not None
+    assert "cert chain too long" in end.failure.detail
 
 
 def test_offline_only_so_many_certificates_are_considered() -> None:

@@ -108,6 +108,15 @@ def test_a_leaf_that_may_sign_certificates_is_refused_whether_or_not_it_says_wha
     assert alone(leaf(root(), extensions=[signs])) == "untrusted"
 
 
+def test_a_trust_anchor_may_have_the_serial_zero_and_no_negative_one() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        zero = authority("Zero", None, edit=serial("00"))
+        negative = authority("Negative", None, edit=serial("80"))
+        assert alone(leaf(zero), zero) is None
+        assert alone(leaf(negative), negative) == "untrusted"
+
+
 def test_an_authority_has_a_subject() -> None:
     assert alone(leaf(authority("", root()))) == "untrusted"
 
@@ -135,8 +144,16 @@ def test_a_certificate_stands_once_in_a_path() -> None:
     middle = authority("Same", root())
     peer = leaf(middle)
     assert alone(peer) is None
-    twice = Credentials(peer.certificate + middle.pem, peer.key)
-    assert alone(twice) == "untrusted"
+    assert alone(Credentials(peer.certificate + middle.pem, peer.key)) == "untrusted"
+    assert alone(Credentials(peer.certificate + root().pem, peer.key)) == "untrusted"
+
+
+def test_an_address_in_the_subject_is_held_against_mailboxes() -> None:
+    narrow = x509.NameConstraints([x509.RFC822Name("a.example")], None)
+    middle = authority("Mail", root(), extensions=[narrow])
+    for address, reason in (("jo@a.example", None), ("jo@b.example", "untrusted")):
+        who = x509.Name([x509.NameAttribute(x509.NameOID.EMAIL_ADDRESS, address)])
+        assert alone(leaf(middle, subject=who)) == reason
 
 
 def test_a_path_has_an_anchor_beside_its_leaf() -> None:

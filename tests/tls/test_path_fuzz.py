@@ -2,6 +2,7 @@
 
 import functools
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
@@ -9,10 +10,10 @@ from hypothesis import strategies as st
 
 from proxy.errors import TlsFailure
 from proxy.tls.credentials import parse_chain
-from proxy.tls.der import Value, only, parts, values
+from proxy.tls.der import parts, values
 from proxy.tls.offline import CLIENT
 from proxy.tls.profile import examine
-from tests.tls.paths import authority, der, leaf, root, rsa_key
+from tests.tls.paths import authority, der, edited, extension, leaf, root, rsa_key
 
 
 @functools.cache
@@ -80,5 +81,26 @@ def test_every_cut_of_a_certificate_is_refused() -> None:
         except ValueError:
             continue
         raise AssertionError(length)
-    for value in (Value(0x30, b"", b""),):
-        assert only(der(value.tag, value.content), 0x30) == b""
+
+
+@pytest.mark.parametrize(
+    "octets",
+    ["04", "0480", "048101aa", "04820080" + "aa" * 128, "1f0100", "0485000000000100", "0402aa"],
+)
+def test_what_is_not_der_is_refused(octets: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        values(bytes.fromhex(octets))
+    assert values(bytes.fromhex("048180" + "aa" * 128))
+
+
+@pytest.mark.parametrize(
+    ("flag", "reads"), [("0101ff", True), ("010101", False), ("010100", False)]
+)
+def test_criticality_is_read_only_as_der_has_it(flag: str, reads: bool) -> None:
+    added = extension(b"\x2a\x03", b"", critical=bytes.fromhex(flag))
+    made = edited(x509.load_der_x509_certificate(samples()[0]), root().signer, added)
+    if reads:
+        assert parts(made).extensions[-1].critical
+    else:
+        with pytest.raises(ValueError, match="criticality"):
+            parts(made)

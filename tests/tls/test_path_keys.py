@@ -66,7 +66,7 @@ def test_ed448_and_lattices_sign_certificates(kind: type[Any]) -> None:
     "key",
     [
         rsa_key(1024),
-        rsa_key(2040),
+        rsa_key(2052),
         rsa_key(2048, 3),
         ec.generate_private_key(ec.SECP224R1()),
         ec.generate_private_key(ec.SECP256K1()),

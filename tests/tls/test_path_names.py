@@ -167,6 +167,8 @@ def test_a_constraint_that_is_not_understood_refuses_whatever_the_names_are(
         der(0xA0, der(0x30, der(0x82, b"a") + der(0x80, b"\0"))),
         der(0xA0, der(0x30, der(0x82, b"a") + der(0x81, b"\1"))),
         der(0xA0, der(0x30, der(0x87, b"\0" * 5))),
+        der(0xA0, der(0x30, der(0x87, bytes.fromhex("c0000200ff00ff00")))),
+        der(0xA0, b""),
         der(0xA2, der(0x30, der(0x82, b"a"))),
     ],
 )

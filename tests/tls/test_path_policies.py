@@ -53,6 +53,11 @@ def test_a_demand_may_begin_further_down() -> None:
     assert offline(leaf(lower)) == "untrusted"
 
 
+def test_self_issued_authorities_do_not_bring_a_demand_nearer() -> None:
+    later = authority("Later", root(), extensions=[asserted(ONE), demands(2)])
+    assert offline(leaf(authority("Later", later))) is None
+
+
 def test_a_demand_of_the_trust_anchor_holds() -> None:
     anchor = authority("Anchor", None, extensions=[demands(0)])
     assert offline(leaf(anchor), trust=anchor) == "untrusted"

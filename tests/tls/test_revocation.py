@@ -4,6 +4,8 @@ import dataclasses
 from datetime import UTC, datetime
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from proxy.errors import CredentialError
@@ -68,6 +70,24 @@ def test_a_list_is_read_from_der() -> None:
     der = read_crls(make_crl(pki().authority))[0].public_bytes(Encoding.DER)
     assert len(read_crls(der)) == 1
     assert reasons(server_side(crl=der), client_side()) == (None, None)
+
+
+def test_a_list_has_a_number_that_is_not_critical() -> None:
+    """RFC 5280, 5.2.3: without it nobody could tell which of two lists is the newer."""
+    authority, now = pki().authority, datetime.now(UTC)
+    plain = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(authority.certificate.subject)
+        .last_update(now - HOUR)
+        .next_update(now + HOUR)
+    )
+    numbered = [plain.add_extension(x509.CRLNumber(1), critical=each) for each in (False, True)]
+    made = [each.sign(authority.signer, hashes.SHA256()) for each in (*numbered, plain)]
+    good, *bad = [each.public_bytes(Encoding.PEM) for each in made]
+    assert len(read_crls(good)) == 1
+    for each in bad:
+        with pytest.raises(CredentialError, match="CRLNumber"):
+            read_crls(good + each)
 
 
 def test_a_damaged_list_refuses_the_file() -> None:
