@@ -86,7 +86,7 @@ def test_a_list_has_a_number_that_is_not_critical() -> None:
     good, *bad = [each.public_bytes(Encoding.PEM) for each in made]
     assert len(read_crls(good)) == 1
     for each in bad:
-        with pytest.raises(CredentialError, match="CRLNumber"):
+        with pytest.raises(CredentialError, match=r"Number|critical"):
             read_crls(good + each)
 
 
