@@ -3,9 +3,11 @@
 prepare.py      a loaded configuration -> a Gate: everything compiled, every credential opened
 run.py          in one process, or in many
 single.py       the one process: notary, doors, connections, listeners
-supervisor.py   the many, as one program: signals, doors, reload, the order of ending
+supervisor.py   the many, as one program: doors, reload, the order of ending
+signals.py      what signals ask of either form; lastly.py ends it whatever happens
 family.py       its children: started, replaced, drained
 wiring.py       which notary knows of which workers
+brood.py        whose parent the supervisor is, and the end of those that it did not start
 launch.py       how a child begins: forked (spawn.py) by a launcher (launcher.py), and handed what
                 it needs
 child.py        one child (process.py) and the line to it (control.py, bundle.py); line.py is the

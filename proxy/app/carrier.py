@@ -40,7 +40,7 @@ class Carrier:
             connections.cancel_scope.deadline = self._deadline
         cut_off = connections.cancel_scope.cancelled_caught
         if cut_off:
-            keeper.log.warning("drain_deadline", seconds=self._seconds)
+            keeper.log.warning("drain_deadline", seconds=round(self._seconds, 1))
         for pool in keeper.gate.pools.values():
             await pool.retire()
         return not cut_off

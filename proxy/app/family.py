@@ -10,6 +10,7 @@ Rules
 """
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
@@ -18,9 +19,11 @@ import trio
 
 from proxy.app import bundle, launch, privileges
 from proxy.app.backoff import BackOff
+from proxy.app.brood import Brood
 from proxy.app.child import Child
 from proxy.app.control import EndedError
 from proxy.app.evidence import windows
+from proxy.app.lastly import LAST_RITES
 from proxy.app.prepare import Prepared
 from proxy.app.sockets import Sockets
 from proxy.app.spawn import Launcher
@@ -30,10 +33,8 @@ from proxy.model import Event
 from proxy.notary.attempts import name_worker
 from proxy.observe.log import Log
 
-_LAST_RITES: Final = 8.0
-"""Seconds beyond the drain's deadline for the last verdicts."""
 _CLOSING: Final = 2.0
-"""Seconds to close the log where the deadline has gone by already."""
+"""Seconds of the last rites that are the notary's alone, to close the log."""
 
 
 class Family:
@@ -44,6 +45,7 @@ class Family:
         self.on_time = True
         self.on_death: Callable[[Child], None] = lambda dead: None
         self.receipt_key: Mapping[str, str] = {}
+        self.brood = Brood()
         self._log = log
         self._workers: dict[int, Child] = {}
         self._count = 0
@@ -51,6 +53,10 @@ class Family:
         """Of every route that was in force: a transfer may have begun under it."""
         self._wiring = Wiring(log)
         self._draining, self._stopping = trio.Event(), trio.Event()
+        self._deadline = math.inf
+        """Of the drain."""
+        self._starts: set[trio.CancelScope] = set()
+        """Successors of workers that are being started, of which a drain has no need."""
 
     @property
     def children(self) -> list[Child]:
@@ -63,7 +69,7 @@ class Family:
         loaded, self._count = self.prepared.loaded, count
         self.sockets = Sockets(loaded.settings, loaded.directory, count)
         privileges.make_store(loaded)
-        async with launch.launcher(self.prepared) as source:
+        async with launch.launcher(self.prepared, self.brood) as source:
             await launch.all_begun(loaded, [partial(self._start_notary, source)])
             workers = [partial(self._start_worker, source, each) for each in range(count)]
             await launch.all_begun(loaded, workers)
@@ -85,7 +91,7 @@ class Family:
             workers = list(self._workers.values())  # some may die meanwhile
             await self._wiring.appoint(notary, answer["size"], live, workers)
 
-    async def _start_worker(self, source: Launcher, position: int) -> Child:
+    async def _start_worker(self, source: Launcher, position: int) -> None:
         """Raises ConfigError and EndedError."""
         prepared = self.prepared
         async with self._wiring.lock:
@@ -94,48 +100,51 @@ class Family:
         try:
             worker = await launch.worker(source, prepared, self.sockets, position, name)
         except BaseException:
-            with trio.CancelScope(shield=True):
-                await self._wiring.tell_gone(name)
+            self._wiring.gone(name)
             raise
-        async with self._wiring.lock:
-            self._workers[position] = worker
-            if self._wiring.notary is not None:
-                await launch.wire(self._wiring.notary, worker)
+        self._workers[position] = worker
         if self.prepared is not prepared:
             worker.process.kill()  # a reload came in between
         self._log.info("worker_started", name=name, pid=worker.pid)
-        return worker
+        await self._wiring.wire(worker)
 
     # --- going on --------------------------------------------------------------------------------
 
     async def keep_worker(self, position: int) -> None:
         """Replace the worker whenever it dies; returns at its end in a drain."""
-        back_off, worker, too_late = BackOff(), self._workers[position], False
+        back_off, too_late = BackOff(), False
         while True:
-            born = trio.current_time()
+            worker, born = self._workers[position], trio.current_time()
             code = await worker.process.wait()
             del self._workers[position]
             worker.close()
+            self._wiring.gone(worker.name)
             if self._draining.is_set():
                 self.on_time = self.on_time and (code == 0 or too_late)
-                await self._wiring.tell_gone(worker.name)
                 return
             self._log.error("worker_died", name=worker.name, pid=worker.pid, code=code)
             self.on_death(worker)
-            await self._wiring.tell_gone(worker.name)
             back_off.lived(trio.current_time() - born)
             while position not in self._workers:
                 await back_off.pause(self._draining)
                 if self._draining.is_set():
                     return
-                try:
-                    async with launch.launcher(self.prepared) as source:
-                        worker = await self._start_worker(source, position)
-                except (ConfigError, EndedError) as error:
-                    self._log.error("worker_not_started", reason=str(error))
+                await self._replace_worker(position)
             if self._draining.is_set():
                 too_late = True  # to be told of the drain, or to take anything
-                worker.process.kill()
+                self._workers[position].process.kill()
+
+    async def _replace_worker(self, position: int) -> None:
+        """Try to, until a drain begins."""
+        with trio.CancelScope() as scope:
+            self._starts.add(scope)
+            try:
+                async with launch.launcher(self.prepared, self.brood) as source:
+                    await self._start_worker(source, position)
+            except (ConfigError, EndedError) as error:
+                self._log.error("worker_not_started", reason=str(error))
+            finally:
+                self._starts.discard(scope)
 
     async def keep_notary(self) -> None:
         """Replace the notary whenever it dies, in a drain too, until one has closed the log."""
@@ -155,11 +164,15 @@ class Family:
             while not self._stopping.is_set():
                 await back_off.pause(self._stopping)
                 try:
-                    async with launch.launcher(self.prepared) as source:
+                    async with launch.launcher(self.prepared, self.brood) as source:
                         await self._start_notary(source)
                     break
                 except (ConfigError, EndedError) as error:
                     self._log.error("notary_not_started", reason=str(error))
+
+    async def tell_deaths(self) -> None:
+        """See `Wiring.run`."""
+        await self._wiring.run()
 
     async def look_after(self) -> None:
         """See `Wiring.look_after`."""
@@ -203,17 +216,21 @@ class Family:
 
     # --- ending ----------------------------------------------------------------------------------
 
-    def stop_accepting(self) -> None:
+    def begin_drain(self, seconds: float) -> None:
+        """From now on everything has so long, and no successor is waited for."""
+        self._deadline = trio.current_time() + seconds
         self._draining.set()
+        for scope in self._starts:
+            scope.cancel()
         self.sockets.close()
 
-    async def drain(self, seconds: float) -> None:
+    async def drain(self) -> None:
         """Workers end their transfers; who has not ended long after the deadline is killed."""
-        self._wiring.deadline = trio.current_time() + seconds + _LAST_RITES
-        async with trio.open_nursery() as telling:
-            for worker in self._workers.values():
-                telling.start_soon(partial(worker.tell, "drain", seconds=seconds))
-        with trio.move_on_at(self._wiring.deadline) as scope:
+        until = time.monotonic() + self._deadline - trio.current_time()
+        with trio.move_on_at(self._deadline + LAST_RITES - _CLOSING) as scope:
+            async with trio.open_nursery() as telling:
+                for worker in self._workers.values():
+                    telling.start_soon(partial(worker.tell, "drain", until=until))
             while self._workers:
                 await next(iter(self._workers.values())).process.wait()
                 await trio.lowlevel.checkpoint()
@@ -226,20 +243,21 @@ class Family:
 
         One that does not answer by the deadline is killed; the next start closes the log then.
         """
-        notary = None
-        with trio.move_on_at(max(self._wiring.deadline, trio.current_time() + _CLOSING)):
+        notary, limit = None, self._deadline + LAST_RITES
+        with trio.move_on_at(limit):
             while not self._stopping.is_set():
                 notary = await self._wiring.notary_after(notary)
+                await self._wiring.tell()
                 try:
                     await notary.ask("stop", timeout=math.inf, clean=self.on_time)
                     self._stopping.set()
                 except EndedError:
                     notary.process.kill()  # dead already, or of no more use
         closed = self._stopping.is_set()
-        self.on_time = self.on_time and closed
         self._stopping.set()
         if notary is not None:
-            await notary.end(_LAST_RITES if closed else 0)
+            await notary.end(max(0.0, limit - trio.current_time()) if closed else 0)
+        self.on_time = self.on_time and closed
 
     async def kill(self) -> None:
         """Nobody stays behind."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 import trio
 
 from proxy.app import bundle, privileges, start
+from proxy.app.brood import Brood
 from proxy.app.child import Child
 from proxy.app.control import EndedError, Message
 from proxy.app.prepare import Prepared
@@ -20,10 +21,11 @@ _PATIENT: Final = 60.0
 """Seconds for reading and compiling."""
 
 
-def launcher(prepared: Prepared) -> Launcher:
+def launcher(prepared: Prepared, brood: Brood) -> Launcher:
     """One in whose environment is none of the secrets that the configuration refers to."""
     references = {*prepared.for_workers, *prepared.for_notary}
-    return Launcher({each.removeprefix("env:") for each in references if each.startswith("env:")})
+    hidden = {each.removeprefix("env:") for each in references if each.startswith("env:")}
+    return Launcher(hidden, brood)
 
 
 async def notary(

@@ -5,7 +5,6 @@ Started in this order, ended in the reverse one, so that whatever a transfer nee
     notary ─ doors ─ connections ─ listeners
 """
 
-import signal
 from typing import Any, Final
 
 import trio
@@ -13,9 +12,11 @@ import trio
 from proxy.app import memory, start
 from proxy.app.carrier import Carrier, in_force
 from proxy.app.evidence import open_notary
+from proxy.app.lastly import LAST_RITES, Lastly
 from proxy.app.lists import ListWatch, warnings
 from proxy.app.prepare import Prepared
 from proxy.app.reloader import Reloader, Version
+from proxy.app.signals import Signals
 from proxy.app.vigil import Vigil, told
 from proxy.edge.admin import open_door, serve_door
 from proxy.edge.budget import Budget
@@ -62,6 +63,7 @@ class Single:
             for name, listener in settings.listeners.items()
         ]
         self._carrier = Carrier(self._keeper, self._listeners)
+        self._lastly = Lastly(log)
         version = Version(loaded, prepared.gate, prepared.for_workers)
         self._reloader = Reloader(version, self._adopt, self._note, metrics, log)
         wanted = (("admin", settings.admin), ("metrics", settings.metrics))
@@ -81,26 +83,21 @@ class Single:
             await self._note(start.event(loaded, 1, self._notary.receipt_key))
             for door in self._doors:
                 house.start_soon(serve_door, self, door)
-            await house.start(self._watch_signals)
+            await house.start(Signals(self._drain, self.reload, self.log).run)
             listeners, doors = start.addresses(self._listeners), start.addresses(self._doors)
             start.announce(self.log, loaded, listeners, doors)
             on_time = await self._carrier.carry()
             await self._desk.close()
             await self._notary.close(clean=on_time)
             house.cancel_scope.cancel()
+        self._lastly.cancel()
         self.log.info("stopped", in_time=on_time)
         return 0 if on_time else 1
 
-    async def _watch_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
-        with trio.open_signal_receiver(*start.SIGNALS) as signals:
-            task_status.started()
-            async for number in signals:
-                if number == signal.SIGHUP:
-                    await self.reload("signal")
-                elif not self._carrier.draining:
-                    shutdown = self._keeper.gate.loaded.settings.shutdown
-                    self._carrier.drain(shutdown.drain)
-                    self.log.info("draining", signal=signal.Signals(number).name)
+    def _drain(self) -> None:
+        seconds = self._keeper.gate.loaded.settings.shutdown.drain
+        self._carrier.drain(seconds)
+        self._lastly.after(seconds + LAST_RITES)
 
     # --- the operator's door ---------------------------------------------------------------------
 

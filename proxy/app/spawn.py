@@ -13,6 +13,7 @@ from typing import Final, Self
 import orjson
 import trio
 
+from proxy.app.brood import Brood
 from proxy.app.child import Child
 from proxy.app.control import Control, EndedError
 from proxy.app.process import Process
@@ -26,9 +27,12 @@ _SET_CHILD_SUBREAPER: Final = 36
 class Launcher:
     """A launcher for as long as the context lasts, executed when a child is first asked for."""
 
-    def __init__(self, hidden: Collection[str]) -> None:
-        """`hidden`: the environment variables that hold secrets, which no child is to have."""
+    def __init__(self, hidden: Collection[str], brood: Brood | None = None) -> None:
+        """`hidden`: the environment variables that hold secrets, which no child is to have;
+        `brood`: who is to know of the children.
+        """
         self._hidden = hidden
+        self._brood = brood or Brood()
         self._turn = trio.Lock()
         self._process: trio.Process | None = None
         self._line: trio.socket.SocketType
@@ -68,24 +72,43 @@ class Launcher:
         return Child(kind, name, process, line)
 
     async def _fork(self, kind: str, user: Sequence[int], line: int) -> Process:
-        """Raises OSError. Not to be cancelled between the child's birth and our knowing of it."""
+        """Raises OSError. Where it is cancelled between the child's birth and our knowing of it,
+        that child is a stray.
+        """
         question = orjson.dumps({"kind": kind, "user": user})
         async with self._turn:
-            with trio.move_on_after(_IMPORTING, shield=True):
-                if self._process is None:
-                    await self._execute()
-                await self._line.sendmsg([question], _rights(line))
-                born, found, _, _ = await self._line.recvmsg(
-                    64, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC
-                )
-                if found:
-                    pidfd = array.array("i", found[0][2])[0]
-                    if await self._line.recv(64) == b".":
-                        return Process(int(born), pidfd)
-                    os.close(pidfd)
-            if self._process is not None:
-                self._line.close()  # who knows whom it would speak of next
-            raise OSError("the launcher is gone, or could not fork")
+            with self._brood.forking():
+                try:
+                    with trio.move_on_after(_IMPORTING):
+                        if self._process is None:
+                            await self._execute()
+                        await self._line.sendmsg([question], _rights(line))
+                        process = await self._born()
+                        if process is not None:
+                            self._brood.know(process)
+                            return process
+                    raise OSError("the launcher is gone, or could not fork")
+                except BaseException:
+                    if self._process is not None:
+                        self._process.kill()
+                        self._line.close()  # who knows whom it would speak of next
+                    raise
+
+    async def _born(self) -> Process | None:
+        born, found, _, _ = await self._line.recvmsg(
+            64, socket.CMSG_SPACE(4), socket.MSG_CMSG_CLOEXEC
+        )
+        if not found:
+            return None
+        pidfd = array.array("i", found[0][2])[0]
+        try:
+            if await self._line.recv(64) == b".":
+                pidfd, ours = -1, pidfd
+                return Process(int(born), ours)
+            return None
+        finally:
+            if pidfd >= 0:
+                os.close(pidfd)
 
     async def _execute(self) -> None:
         _adopt_orphans()
@@ -101,6 +124,7 @@ class Launcher:
                     pass_fds=[theirs.fileno()],
                     env={key: each for key, each in os.environ.items() if key not in self._hidden},
                 )
+                self._brood.know(self._process)
             except BaseException:
                 ours.close()
                 raise

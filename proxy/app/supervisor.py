@@ -11,7 +11,6 @@ Rules
 - One deadline for the whole drain. The notary ends last.
 """
 
-import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,10 +22,12 @@ from proxy.app import start
 from proxy.app.child import Child, ask_all
 from proxy.app.control import Message
 from proxy.app.family import Family
+from proxy.app.lastly import LAST_RITES, Lastly
 from proxy.app.lists import ListWatch, warnings
 from proxy.app.prepare import Prepared
 from proxy.app.privileges import require_users
 from proxy.app.reloader import Reloader, Version
+from proxy.app.signals import Signals
 from proxy.app.system import require_pidfds
 from proxy.app.vigil import Vigil, told
 from proxy.edge.admin import open_door, serve_door
@@ -42,6 +43,8 @@ _SNAPSHOT_EVERY: Final = 5.0
 _ANSWER: Final = 2.0
 """Seconds in which a child that is well says how it is."""
 _REASON: Final = 300
+_DYING: Final = 2.0
+"""Seconds for those to die who were killed at the very last."""
 
 
 async def run(prepared: Prepared, metrics: Metrics, log: Log) -> int:
@@ -67,6 +70,7 @@ class Supervisor:
         self._ledger = Ledger(metrics.registry)
         version = Version(loaded, prepared.gate, prepared.for_workers)
         self._reloader = Reloader(version, self._adopt, self._family.note, metrics, log)
+        self._lastly = Lastly(log, self._family.brood.kill_all)
         self._draining = trio.Event()
         self._doors: list[Listener] = []
 
@@ -81,26 +85,27 @@ class Supervisor:
         finally:
             with trio.CancelScope(shield=True):
                 await family.kill()
+            self._lastly.cancel()
 
     async def _serve(self) -> int:
-        family, loaded = self._family, self._family.prepared.loaded
+        family = self._family
+        lists = ListWatch(lambda: family.prepared.gate, self.metrics, self.log)
         async with trio.open_nursery() as house:
             for door in self._doors:
                 house.start_soon(serve_door, self, door)
             house.start_soon(self._take_snapshots)
             house.start_soon(family.keep_notary)
+            house.start_soon(family.tell_deaths)
             house.start_soon(Vigil(self.log, self.trouble).run)
             house.start_soon(self._reloader.run)
-            house.start_soon(ListWatch(lambda: family.prepared.gate, self.metrics, self.log).run)
-            await house.start(self._watch_signals)
+            house.start_soon(lists.run)
+            await house.start(Signals(self._drain, self.reload, self.log).run)
             async with trio.open_nursery() as workers:
                 for position in range(self._count):
                     workers.start_soon(family.keep_worker, position)
-                await family.note(start.event(loaded, self._count, family.receipt_key))
-                doors = start.addresses(self._doors)
-                start.announce(self.log, loaded, family.sockets.addresses, doors)
+                house.start_soon(self._announce)
                 await self._draining.wait()
-                await family.drain(family.prepared.loaded.settings.shutdown.drain)
+                await family.drain()
             await family.stop_notary()
             house.cancel_scope.cancel()
         self.log.info("stopped", in_time=family.on_time)
@@ -111,16 +116,18 @@ class Supervisor:
         wanted = (("admin", loaded.settings.admin), ("metrics", loaded.settings.metrics))
         return [open_door(self, name, door.bind, loaded.directory) for name, door in wanted if door]
 
-    async def _watch_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
-        with trio.open_signal_receiver(*start.SIGNALS) as signals:
-            task_status.started()
-            async for number in signals:
-                if number == signal.SIGHUP:
-                    await self.reload("signal")
-                elif not self._draining.is_set():
-                    self._family.stop_accepting()
-                    self._draining.set()
-                    self.log.info("draining", signal=signal.Signals(number).name)
+    async def _announce(self) -> None:
+        family, loaded = self._family, self._family.prepared.loaded
+        await family.note(start.event(loaded, self._count, family.receipt_key))
+        if not self._draining.is_set():
+            doors = start.addresses(self._doors)
+            start.announce(self.log, loaded, family.sockets.addresses, doors)
+
+    def _drain(self) -> None:
+        seconds = self._family.prepared.loaded.settings.shutdown.drain
+        self._family.begin_drain(seconds)
+        self._lastly.after(seconds + LAST_RITES + _DYING)
+        self._draining.set()
 
     def _in_force(self) -> None:
         gate = self._family.prepared.gate

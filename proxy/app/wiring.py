@@ -7,10 +7,9 @@ Rules
   was left open. A dead notary's successor is told who lives, and each gets a fresh channel.
 - A notary that does not answer holds nobody up for long: what it has missed it is told again, when
   `look_after` comes by, until it answers or dies.
-- Whatever is asked of it in a drain ends with the drain's deadline.
+- Nobody else waits for what it is told: whoever sees a death notes it, and goes on.
 """
 
-import math
 from collections.abc import Collection
 from typing import Final
 
@@ -31,14 +30,14 @@ class Wiring:
         self.living: set[str] = set()
         self.size = 0
         """Entries that the log has at least."""
-        self.deadline = math.inf
-        """Of a drain, with the last rites."""
         self.lock = trio.Lock()
         self._log = log
         self._appointed = trio.Condition(self.lock)
         """Another notary, under the lock."""
         self._untold: set[str] = set()
         """The dead of whom the notary does not know yet."""
+        self._news = trio.Event()
+        """Somebody has died."""
 
     async def appoint(
         self, notary: Child, size: int, told: Collection[str], workers: Collection[Child]
@@ -50,6 +49,12 @@ class Wiring:
         for worker in workers:
             await launch.wire(notary, worker)
 
+    async def wire(self, worker: Child) -> None:
+        """Give a worker that has just started its channel, unless it has got one already."""
+        async with self.lock:
+            if self.notary is not None and not worker.wired:
+                await launch.wire(self.notary, worker)
+
     async def notary_after(self, dead: Child | None) -> Child:
         """Wait for a notary that is not that one."""
         async with self.lock:
@@ -57,13 +62,23 @@ class Wiring:
                 await self._appointed.wait()
             return self.notary
 
-    async def tell_gone(self, name: str) -> None:
+    def gone(self, name: str) -> None:
         """Have what a dead worker left open closed; a notary that starts later does so itself."""
         self.living.discard(name)
         self._untold.add(name)
-        with trio.move_on_at(self.deadline):
-            async with self.lock:
-                await self._tell_untold()
+        self._news.set()
+
+    async def run(self) -> None:
+        """Tell the notary of each death at once, until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news = trio.Event()
+            await self.tell()
+
+    async def tell(self) -> None:
+        """Tell the notary of the deaths that it does not know of, if it answers."""
+        async with self.lock:
+            await self._tell_untold()
 
     async def _tell_untold(self) -> None:
         for name in sorted(self._untold):
@@ -79,20 +94,19 @@ class Wiring:
         """Tell the notary what it has missed, wire who has no channel, and end workers that it
         hears no more, because they spoke nonsense: a defect.
         """
-        with trio.move_on_at(self.deadline):
-            async with self.lock:
-                await self._tell_untold()
-                for worker in workers:
-                    if self.notary is not None and not worker.wired:
-                        await launch.wire(self.notary, worker)
-            if self.notary is None:
-                return
-            try:
-                dropped = (await self.notary.ask("status", timeout=_ANSWER))["dropped"]
-            except EndedError:
-                return
+        async with self.lock:
+            await self._tell_untold()
             for worker in workers:
-                if worker.name in dropped:
-                    reason = dropped[worker.name]
-                    self._log.error("channel_dropped", name=worker.name, reason=reason)
-                    worker.process.kill()
+                if self.notary is not None and not worker.wired:
+                    await launch.wire(self.notary, worker)
+        if self.notary is None:
+            return
+        try:
+            dropped = (await self.notary.ask("status", timeout=_ANSWER))["dropped"]
+        except EndedError:
+            return
+        for worker in workers:
+            if worker.name in dropped:
+                reason = dropped[worker.name]
+                self._log.error("channel_dropped", name=worker.name, reason=reason)
+                worker.process.kill()

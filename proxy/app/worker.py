@@ -5,6 +5,7 @@ transfer with its verdict, when the supervisor is gone.
 """
 
 import socket
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -74,7 +75,7 @@ class Worker:
             case "abort":
                 self._next = None
             case "drain":
-                self._carrier.drain(question["seconds"])
+                self._carrier.drain(max(0.0, question["until"] - time.monotonic()))
             case "metrics":
                 return {"metrics": snapshot(self._metrics.registry)}
             case "status":

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from proxy.app import spawn
+from proxy.app.brood import Brood
 from proxy.app.child import Child
 from proxy.app.control import EndedError
 from proxy.app.process import Process
@@ -230,6 +232,22 @@ async def test_a_spawn_that_is_cancelled_leaves_nobody_behind() -> None:
             await launcher.spawn("worker", "1", ())
         child = await launcher.spawn("worker", "2", ())
         assert await child.end(30)
+
+
+async def test_a_fork_that_is_cancelled_waits_for_no_launcher_and_leaves_nobody_behind() -> None:
+    brood = Brood()
+    async with Launcher([], brood) as launcher:
+        child = await launcher.spawn("worker", "1", ())
+        os.kill(pid_of(launcher), signal.SIGSTOP)
+        with trio.fail_after(30):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(launcher.spawn, "worker", "2", ())
+                await trio.testing.wait_all_tasks_blocked()
+                nursery.cancel_scope.cancel()
+        assert await child.end(30)
+    with trio.fail_after(30):
+        await brood.end_strays(30)
+    assert not brood._strays()
 
 
 async def test_a_launcher_without_a_supervisor_ends() -> None:

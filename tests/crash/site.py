@@ -46,7 +46,6 @@ def configuration(pki: Path, endpoint: str, port: int, workers: int, **receipts:
         route("free", request=opaque("internal"), response=opaque("internal")),
     ]
     config["receipts"] |= {"checkpoint_every": "100ms"} | receipts
-    config["shutdown"] = {"drain": "10s"}
     return config
 
 
@@ -82,6 +81,7 @@ class Site:
         *,
         workers: int,
         seed: int,
+        drain: str = "10s",
         **receipts: Any,
     ) -> None:
         self.pki = pki
@@ -92,6 +92,7 @@ class Site:
         self.receiver.behave = self.receiving
         self.port = free_port()
         config = configuration(pki, self.receiver.endpoint, self.port, workers, **receipts)
+        config["shutdown"] = {"drain": drain}
         self.store = folder / config["receipts"]["store"]
         folder.mkdir(parents=True, exist_ok=True)
         self.gateway = Gateway(folder, pki, config)
@@ -101,20 +102,22 @@ class Site:
 
     def processes(self) -> dict[int, str]:
         """The gateway's processes by number: `all`, or `supervisor`, `worker` and `notary`."""
-        parent = self.gateway.process.pid
-        tasks = Path(f"/proc/{parent}/task").glob("*/children")
-        children = [child for task in tasks for child in task.read_text().split()]
+        parent, children = self.gateway.process.pid, self.children()
         if not children:
             return {parent: "all"}
-        found = {parent: "supervisor"}
-        for child in map(int, children):
-            try:
-                name = Path(f"/proc/{child}/comm").read_text()
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it has just been killed
-            for kind in ("worker", "notary"):
-                if name == f"lockgate-{kind}\n":
-                    found[child] = kind
+        kinds = {"lockgate-worker": "worker", "lockgate-notary": "notary"}
+        found = {child: kinds[name] for child, name in children.items() if name in kinds}
+        return {parent: "supervisor", **found}
+
+    def children(self) -> dict[int, str]:
+        """The supervisor's, whoever they are, by what they are called."""
+        found = {}
+        for task in Path(f"/proc/{self.gateway.process.pid}/task").glob("*/children"):
+            for child in map(int, task.read_text().split()):
+                try:
+                    found[child] = Path(f"/proc/{child}/comm").read_text().strip()
+                except (FileNotFoundError, ProcessLookupError):
+                    pass  # it has just been killed
         return found
 
     @property
