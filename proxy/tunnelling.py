@@ -12,6 +12,7 @@ Nobody can be told anything in a tunnel: what is refused is reset, and its recei
 """
 
 import socket
+from contextlib import suppress
 
 import trio
 
@@ -140,10 +141,11 @@ def _probe(sock: trio.socket.SocketType) -> None:
     """Have the kernel find out whether a silent peer is still there."""
     if sock.family == socket.AF_UNIX:
         return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _PROBE_AFTER)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _PROBE_EVERY)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
+    with suppress(OSError):  # whoever is gone already is found out by the first read
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _PROBE_AFTER)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _PROBE_EVERY)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
 
 
 async def finish(keeper: Keeper, tunnel: Tunnel) -> None:

@@ -123,8 +123,9 @@ class Tunnel:
 
     @property
     def whole(self) -> bool:
-        """Both ways have ended cleanly, and the upstream has the end of the request."""
-        return self.request.passed and self.answer.ended
+        """Both ways have ended cleanly, the upstream has the end of the request, and nothing had
+        broken it before."""
+        return self.refusal is None and self.request.passed and self.answer.ended
 
     def abort(self) -> None:
         """Reset both sides."""

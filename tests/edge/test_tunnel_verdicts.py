@@ -1,6 +1,7 @@
 """Whoever ends, leaves or is cut off when: a tunnel has one verdict, and it is true of both."""
 
 import json
+import math
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from proxy.app.prepare import prepare
 from proxy.edge.budget import Budget
@@ -27,6 +30,7 @@ from tests.edge.stage import OPAQUE, config
 from tests.edge.table import Table
 
 SENDER = Peer(address="127.0.0.1")
+IDLE, LIFETIME = 1000, 10_000
 RESET = struct.pack("ii", 1, 0)
 
 
@@ -110,6 +114,7 @@ async def keeping(folder: Path, table: Table) -> AsyncIterator[tuple[Keeper, soc
                 "upstream": "up",
                 "request": OPAQUE,
                 "response": OPAQUE,
+                "limits": {"idle_timeout": f"{IDLE}s", "lifetime": f"{LIFETIME}s"},
             }
         ]
         path = folder / "gateway.yaml"
@@ -128,7 +133,9 @@ def pair() -> tuple[trio.socket.SocketType, trio.socket.SocketType]:
 
 
 @asynccontextmanager
-async def line(folder: Path, table: Table | None = None) -> AsyncIterator[Line]:
+async def line(
+    folder: Path, table: Table | None = None, patience: float = 20
+) -> AsyncIterator[Line]:
     table = table or Table()
     async with keeping(folder, table) as (keeper, server), trio.open_nursery() as nursery:
         theirs, ours = pair()
@@ -140,7 +147,7 @@ async def line(folder: Path, table: Table | None = None) -> AsyncIterator[Line]:
 
         nursery.start_soon(run)
         listening = trio.socket.from_stdlib_socket(server.dup())
-        with listening, trio.fail_after(20):
+        with listening, trio.fail_after(patience):
             far, _ = await listening.accept()
             with theirs, far:
                 found = Line(keeper, table, End(theirs), End(far))
@@ -221,6 +228,19 @@ async def test_a_live_tunnel_that_is_refused_is_rejected_with_the_reason_and_res
         assert outcome.request.delivered.size == 5
 
 
+async def test_both_sides_are_reset_before_the_log_has_the_reason(tmp_path: Path) -> None:
+    table = Waits()
+    async with line(tmp_path, table) as on:
+        await on.sender.say(b"hello")
+        await on.upstream.hear(5)
+        on.tunnel.refuse(Refusal("not-allowed", "the certificate was revoked"))
+        await table.asked_for.wait()
+        await on.sender.hear_out()
+        await on.upstream.hear_out()
+        assert (on.sender.broken, on.upstream.broken) == (True, True)
+        assert not table.outcomes
+
+
 async def test_the_first_reason_stands(tmp_path: Path) -> None:
     async with line(tmp_path) as on:
         on.tunnel.refuse(Refusal("not-allowed", "first"))
@@ -238,6 +258,73 @@ async def test_what_is_refused_after_the_upstream_had_it_all_is_undecided(tmp_pa
         await on.over.wait()
         assert on.outcome.verdict is Verdict.INDETERMINATE
         assert on.outcome.problem == "not-allowed"
+
+
+async def test_what_is_refused_in_the_instant_of_its_end_is_not_delivered(tmp_path: Path) -> None:
+    async with line(tmp_path) as on:
+        on.sender.end()
+        await on.upstream.hear_out()
+        on.upstream.end()  # Lockgate has not read this yet
+        on.tunnel.refuse(Refusal("not-allowed", "the certificate was revoked"))
+        on.tunnel.answer.ended = True  # or has, in the same instant
+        await on.sender.hear_out()
+        assert on.sender.broken
+        await on.over.wait()
+        assert on.outcome.verdict is Verdict.INDETERMINATE
+
+
+async def test_a_refusal_after_the_end_changes_nothing(tmp_path: Path) -> None:
+    table = Waits()
+    async with line(tmp_path, table) as on:
+        on.sender.end()
+        on.upstream.end()
+        await table.asked_for.wait()
+        on.tunnel.refuse(Refusal("not-allowed", "the certificate was revoked"))
+        table.durable.set()
+        await on.over.wait()
+        assert (on.outcome.verdict, on.outcome.problem) == (Verdict.DELIVERED, None)
+
+
+# --- time ----------------------------------------------------------------------------------------
+
+
+def test_a_tunnel_in_which_something_moves_either_way_is_not_idle(tmp_path: Path) -> None:
+    clock = MockClock()
+    trio.run(_idle, tmp_path, clock, clock=clock)
+
+
+async def _idle(folder: Path, clock: MockClock) -> None:
+    async with line(folder, patience=math.inf) as on:
+        for turn in range(1, 6):
+            await on.sender.say(b"x") if turn % 2 else await on.upstream.say(b"x")
+            await on.upstream.hear((turn + 1) // 2)
+            await on.sender.hear(turn // 2)
+            await trio.testing.wait_all_tasks_blocked()
+            clock.jump(0.9 * IDLE)
+            await trio.testing.wait_all_tasks_blocked()
+            assert on.tunnel.refusal is None
+        clock.jump(IDLE)
+        await on.over.wait()
+        assert on.outcome.problem == "tunnel-idle"
+
+
+def test_a_tunnel_ends_with_its_lifetime_however_busy_it_is(tmp_path: Path) -> None:
+    clock = MockClock()
+    trio.run(_lifetime, tmp_path, clock, clock=clock)
+
+
+async def _lifetime(folder: Path, clock: MockClock) -> None:
+    async with line(folder, patience=math.inf) as on:
+        for turn in range(1, LIFETIME // IDLE + 1):
+            await on.sender.say(b"x")
+            await on.upstream.hear(turn)
+            await trio.testing.wait_all_tasks_blocked()
+            clock.jump(0.9 * IDLE)
+        await on.sender.say(b"x")
+        await on.upstream.hear(LIFETIME // IDLE + 1)
+        clock.jump(0.2 * LIFETIME)
+        await on.over.wait()
+        assert on.outcome.problem == "tunnel-lifetime"
 
 
 # --- the log -------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -17,8 +18,8 @@ USER = "nobody"
 
 def find(program: str) -> str:
     """The path of a program. What is missing fails the tests, with the command that installs it."""
-    places = [os.environ["PATH"], *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin")))]
-    found = shutil.which(program, path=":".join(reversed(places)))
+    versions = map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
+    found = shutil.which(program, path=":".join([*versions, os.environ["PATH"], "/usr/sbin"]))
     assert found, f"{program} is not installed: make programs"
     return found
 
@@ -64,6 +65,35 @@ def redis(folder: Path) -> Iterator[int]:
     options = ("--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", folder)
     ping = (find("redis-cli"), "-p", str(port), "ping")
     with running((find("redis-server"), *options), ping):
+        yield port
+
+
+_NGINX = """
+daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 64; }}
+http {{
+  access_log off; default_type text/plain;
+  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
+  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{
+    listen 127.0.0.1:{port} proxy_protocol;
+    return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_port";
+  }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def nginx(folder: Path) -> Iterator[int]:
+    """Port of an nginx that demands a PROXY protocol header, and says what it was told by it."""
+    port, config = free_port(), folder / "nginx.conf"
+    config.write_text(_NGINX.format(folder=folder, port=port))
+    connect = (
+        sys.executable,
+        "-c",
+        f"import socket; socket.create_connection(('127.0.0.1', {port}))",
+    )
+    with running((find("nginx"), "-c", config), connect):
         yield port
 
 

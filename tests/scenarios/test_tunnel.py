@@ -1,13 +1,19 @@
 """A tunnel through the running program: what goes through, how it ends, and how it breaks."""
 
+import json
 import os
+import subprocess
+import sys
+from importlib import resources
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from tests.project.tree import ROOT
 from tests.scenarios.conftest import Serve, StartGateway
-from tests.scenarios.gateway import Gateway
-from tests.scenarios.proof import audit, sha256
+from tests.scenarios.gateway import Gateway, lockgate, wait_until
+from tests.scenarios.proof import audit, receipts, sha256, store_of
 from tests.scenarios.tunnels import (
     Backend,
     End,
@@ -204,5 +210,56 @@ def test_a_broken_tunnel_says_how_much_went_and_the_digest_of_it(
     assert found["kind"] == "failed"
 
 
-def test_the_log_of_all_these_tunnels_holds_in_an_audit(gateway: Gateway) -> None:
+def test_receipts_of_tunnels_are_what_the_schema_says_and_their_log_holds_in_an_audit(
+    gateway: Gateway, serve: Serve
+) -> None:
+    def hear_and_break(end: End) -> None:
+        end.rest()
+        end.reset()
+
+    since = gateway.mark()
+    with dial(gateway) as client:
+        client.end()
+        assert client.rest() == b""
+    dial(gateway).leave()
+    gateway.wait_for_count("transfer", 2, since)
+    serve(hear_and_break)
+    with dial(gateway) as client:
+        client.end()
+        client.require_broken()
+    gateway.wait_for_count("transfer", 3, since)
+    found = receipts(gateway)[-3:]
+    assert [each["kind"] for each in found] == ["delivered", "failed", "indeterminate"]
+    schema = resources.files("proxy.receipt") / "schema" / "transfer-receipt-v1.json"
+    validator = Draft202012Validator(json.loads(schema.read_text()))
+    for each in found:
+        validator.validate(each)
     assert audit(gateway)
+
+
+def test_the_receiver_verifies_with_what_it_got_and_without_lockgate(
+    gateway: Gateway, serve: Serve, tmp_path: Path
+) -> None:
+    heard = tmp_path / "heard"
+
+    def keep(end: End) -> None:
+        heard.write_bytes(end.rest())
+        end.end()
+
+    serve(keep)
+    since = gateway.mark()
+    with dial(gateway) as client:
+        client.send(b"something to keep")
+        client.end()
+        assert client.rest() == b""
+    entry, key = line_of(gateway, since)["receipt"], gateway.pki / "receipts.pub"
+    prove = ("receipts", "prove", store_of(gateway), str(entry), "--output", tmp_path / "kept")
+    wait_until(lambda: lockgate(*prove).returncode == 0)  # a checkpoint is written every second
+    (envelope,) = (tmp_path / "kept").glob("*.json")
+    ours = lockgate("receipts", "verify", envelope, "--key", key, "--content", heard)
+    assert ours.returncode == 0, ours.stderr
+    command = [sys.executable, *map(str, (ROOT / "docs/verify.py", key, envelope, heard))]
+    page = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert page.stdout.startswith("verified: delivered:"), page.stderr
+    shown = lockgate("receipts", "show", store_of(gateway), str(entry)).stdout
+    assert "a tunnel on route tunnel to warehouse" in shown

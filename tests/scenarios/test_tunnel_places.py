@@ -16,6 +16,7 @@ from tests.scenarios.gateway import Config, Gateway
 from tests.scenarios.policy import RECEIVER
 from tests.scenarios.proof import receipts, sha256
 from tests.scenarios.receiver import server_context
+from tests.scenarios.servers import nginx
 from tests.scenarios.tunnels import (
     Backend,
     Broken,
@@ -29,6 +30,7 @@ from tests.scenarios.tunnels import (
     tunnels,
 )
 
+pytestmark = pytest.mark.parametrize("workers", [2], indirect=True, ids=["two-workers"])
 HERE = [{"local": {"uid": [os.getuid()]}}]
 
 
@@ -182,6 +184,20 @@ def test_both_sides_of_a_broken_tunnel_get_a_reset(
         client.send(b".")
         with pytest.raises(Broken, match="ConnectionResetError"):
             client.rest()
+
+
+def test_nginx_reads_the_header_as_we_mean_it(
+    parties: Path, start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    with nginx(tmp_path) as port:
+        config = tunnels(parties, f"tcp://127.0.0.1:{port}")
+        config["upstreams"]["warehouse"]["proxy_protocol"] = "v2"
+        gateway = start_gateway(config)
+        with dial(gateway) as client:
+            host, source = client.sock.getsockname()[:2]
+            client.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            said = client.rest()
+        assert said.endswith(f"\r\n\r\n{host} {source} {gateway.address()[1]}".encode())
 
 
 # --- TLS out -------------------------------------------------------------------------------------

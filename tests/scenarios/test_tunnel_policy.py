@@ -20,6 +20,8 @@ from tests.scenarios.tunnels import (
     tunnels,
 )
 
+pytestmark = pytest.mark.parametrize("workers", [1], indirect=True, ids=["one-process"])
+
 
 def policies() -> list[Config]:
     """The first that takes the server name decides."""

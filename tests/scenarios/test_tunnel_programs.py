@@ -153,6 +153,9 @@ def test_psql_that_prefers_tls_is_told_no_by_the_server_and_goes_on_in_plain(lin
 
 
 def test_both_logs_hold_and_the_senders_of_the_gateway_are_the_sidecar(line: Line) -> None:
+    marks = line.marks()
+    assert run(find("redis-cli"), *line.cache, "ping") == "PONG\n"
+    assert line.settled("cache", marks) == 1
     for each in (line.sidecar, line.gateway):
         assert audit(each)
     senders = {each["sender"]["name"] for each in receipts(line.gateway)}
