@@ -10,38 +10,44 @@ Private and masking keys are in neither: a digest of a secret lets anyone try gu
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path as File
+from typing import Final
 
 from proxy.app.preparation import Path, Secrets
 from proxy.settings.load import Loaded
 from proxy.settings.schema import Settings
 
+_PUBLIC: Final = ("certificate", "trust", "crl")
+_SECRET: Final = ("key", "secret")
+
 
 def references(settings: Settings) -> Iterator[tuple[Path, str]]:
-    """(place, reference) of all that those who carry transfers read, secrets included."""
-    yield from public_references(settings)
-    if settings.identity is not None:
-        yield ("identity", "key"), settings.identity.key
-    for name, versions in settings.keys.items():
-        for position, version in enumerate(versions):
-            yield ("keys", name, position, "secret"), version.secret
+    """(place, reference) of all that those who carry transfers read, secrets included.
+
+    Found by the names of their keys, wherever in the configuration these stand.
+    """
+    for place, reference in _named(settings.model_dump(exclude_none=True), _PUBLIC + _SECRET):
+        if place[0] != "receipts" and reference.startswith(("file:", "env:")):
+            yield place, reference
 
 
 def public_references(settings: Settings) -> Iterator[tuple[Path, str]]:
     """(place, reference) of every certificate, trust bundle and revocation list."""
-    identity = settings.identity
-    if identity is not None:
-        yield ("identity", "certificate"), identity.certificate
-        yield ("identity", "trust"), identity.trust
-        if identity.crl is not None:
-            yield ("identity", "crl"), identity.crl
-    for section, members in (("listeners", settings.listeners), ("upstreams", settings.upstreams)):
-        for name, member in members.items():
-            for kind in ("trust", "crl"):
-                reference = getattr(member.tls, kind)
-                if reference is not None:
-                    yield (section, name, "tls", kind), reference
+    for place, reference in references(settings):
+        if place[-1] in _PUBLIC:
+            yield place, reference
+
+
+def _named(data: object, names: Sequence[str], place: Path = ()) -> Iterator[tuple[Path, str]]:
+    if isinstance(data, Mapping):
+        for key, value in data.items():
+            if key in names and isinstance(value, str):
+                yield (*place, key), value
+            yield from _named(value, names, (*place, key))
+    elif isinstance(data, list):
+        for position, value in enumerate(data):
+            yield from _named(value, names, (*place, position))
 
 
 def files(loaded: Loaded) -> dict[File, str]:
