@@ -93,6 +93,9 @@ async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
         await receipts.serve(keeper, client, transfer)
         return
     lane = admit(transfer)
+    settings = transfer.gate.loaded.settings
+    sender = (transfer.listener, lane.route, transfer.rule, transfer.peer)
+    keeper.presented.sender(settings, *sender)
     require_method(transfer)
     earlier = await reserve(keeper, transfer)
     request = transfer.request = request_flow(transfer)
@@ -161,6 +164,8 @@ async def forward(
     Raises UpstreamFailure, or what the content stops refuse in mid-stream.
     """
     transfer.receiver = upstream.certificate
+    route, settings = transfer.known_lane.route, transfer.gate.loaded.settings
+    keeper.presented.receiver(settings, route, upstream.certificate)
     request = answers.upstream_request(transfer, upstream, held)
     await keeper.notary.intend(transfer.intent())
     transfer.answer_head = await upload.forward(transfer, client, upstream, request, held)

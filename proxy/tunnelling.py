@@ -65,9 +65,11 @@ async def cross(keeper: Keeper, tunnel: Tunnel) -> None:
 async def walk(keeper: Keeper, tunnel: Tunnel) -> None:
     """The stops. Whatever refuses is noted in the tunnel, and ends it."""
     try:
-        lane = admit(tunnel)
+        lane, settings = admit(tunnel), tunnel.gate.loaded.settings
+        keeper.presented.sender(settings, tunnel.listener, lane.route, tunnel.rule, tunnel.peer)
         reached = await lane.pool.reach(tunnel.peer.name)
         tunnel.far, tunnel.receiver = reached.stream, reached.certificate
+        keeper.presented.receiver(settings, lane.route, reached.certificate)
         with keeper.metrics.tunnels.labels(lane.route.name).track_inprogress():
             await forward(keeper, tunnel, reached)
     except Refusal as refusal:

@@ -80,6 +80,7 @@ def in_force(keeper: Keeper) -> None:
     """Show in the metrics what the keeper's configuration is, and let its pools speak."""
     gate, metrics = keeper.gate, keeper.metrics
     keeper.loaded_at = datetime.now(UTC)
+    keeper.presented.keep(gate.loaded.settings)
     metrics.ready.set_function(lambda: float(keeper.ready))
     metrics.held.set_function(lambda: float(keeper.budget.taken))
     metrics.loaded(gate.loaded.sha256, keeper.loaded_at)

@@ -3,6 +3,7 @@
 from cryptography import x509
 
 from proxy.app.preparation import Path, Preparation
+from proxy.app.references import public_references
 from proxy.content.tokens import Tokenizer
 from proxy.errors import CredentialError
 from proxy.model import Certificate, ListInForce
@@ -129,24 +130,15 @@ def masking_keys(preparation: Preparation) -> dict[str, list[tuple[str, bytes]]]
 def certificates(preparation: Preparation) -> tuple[tuple[str, Certificate], ...]:
     """(role, certificate) of all that expires: our own chain (`identity`, leaf first) and every
     authority that anything here trusts (`trust`), each once."""
-    settings = preparation.loaded.settings
-    identity = settings.identity
     found: dict[bytes, tuple[str, Certificate]] = {}
-
-    def note(role: str, pem: bytes | None) -> None:
-        for each in parse_chain(pem) if pem else ():
+    for place, reference in public_references(preparation.loaded.settings):
+        pem = preparation.read_so_far.get(reference)
+        if place[-1] == "crl" or pem is None:
+            continue
+        for each in parse_chain(pem):
             certificate = identify(each)
+            role = "identity" if place[-1] == "certificate" else "trust"
             found.setdefault(certificate.sha256, (role, certificate))
-
-    if identity is not None:
-        path: Path = ("identity", "certificate")
-        note("identity", preparation.read(path, identity.certificate, _identified))
-        note("trust", preparation.read(("identity", "trust"), identity.trust, _trusted))
-    for section, members in (("listeners", settings.listeners), ("upstreams", settings.upstreams)):
-        for name, member in members.items():
-            if member.tls.trust is not None:
-                path = (section, name, "tls", "trust")
-                note("trust", preparation.read(path, member.tls.trust, _trusted))
     return tuple(found.values())
 
 

@@ -166,6 +166,9 @@ class Reloader:
             start.require_reloadable(self._loaded, loaded)
             gate, secrets = prepare_workers(loaded, self._metrics)
             version = Version(loaded, gate, secrets)
+            if digests(loaded, secrets) == self._force:  # put back just before it was read
+                self._healed(by)
+                return True
             await self._adopt(version)
         except ConfigError as error:
             if by == "disk" and _is_half(error.problems) and self._waits():

@@ -22,6 +22,7 @@ from proxy.edge.admin import open_door, serve_door
 from proxy.edge.budget import Budget
 from proxy.edge.gate import Keeper
 from proxy.edge.listener import bind
+from proxy.edge.presented import table
 from proxy.errors import LockgateError
 from proxy.model import Event, Trouble
 from proxy.notary import Notary
@@ -120,6 +121,7 @@ class Single:
             "draining": keeper.draining,
             "connections": keeper.connections,
             "tunnels": len(keeper.tunnels),
+            "pins": table(keeper.gate.loaded.settings, keeper.presented.rows()),
             "processes": [start.process("all", _NAME, "running")],
         }
 

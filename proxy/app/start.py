@@ -130,7 +130,15 @@ def status(gate: Gate, loaded_at: datetime) -> dict[str, Any]:
         "revision": gate.loaded.sha256.hex(),
         "last_reload": loaded_at,
         "certificates": [
-            {"role": role, "subject": each.subject, "not_after": each.not_after}
+            {
+                "role": role,
+                "subject": each.subject,
+                "serial": f"{each.serial:x}",
+                "pin": each.pin,
+                "sha256": each.sha256.hex(),
+                "not_before": each.not_before,
+                "not_after": each.not_after,
+            }
             for role, each in gate.certificates
         ],
         "crls": [described(each, datetime.now(UTC)) for each in gate.lists],

@@ -32,6 +32,7 @@ from proxy.app.system import require_pidfds
 from proxy.app.vigil import Vigil, told
 from proxy.edge.admin import open_door, serve_door
 from proxy.edge.listener import Listener
+from proxy.edge.presented import table
 from proxy.errors import TROUBLES
 from proxy.model import Trouble, named_trouble
 from proxy.observe.log import Log
@@ -200,8 +201,16 @@ class Supervisor:
             "draining": self._draining.is_set(),
             "connections": sum(_count(each, "connections") for each in answers.values()),
             "tunnels": sum(_count(each, "tunnels") for each in answers.values()),
+            "pins": await self._pins(),
             "processes": processes,
         }
+
+    async def _pins(self) -> list[dict[str, Any]]:
+        workers = [each for each in self._family.children if each.kind == "worker"]
+        answers = await ask_all(workers, "pins", _ANSWER)
+        found = [answer.get("pins") for answer in answers.values()]
+        rows = [row for each in found if isinstance(each, list) for row in each]
+        return table(self._family.prepared.loaded.settings, rows)
 
     async def reload(self, by: str = "admin") -> bool:
         """Swap in what the files say now, everywhere or nowhere; on any mistake the last good

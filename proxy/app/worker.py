@@ -76,8 +76,16 @@ class Worker:
                 self._next = None
             case "drain":
                 self._carrier.drain(max(0.0, question["until"] - time.monotonic()))
+            case asked:
+                return self._report(asked)
+        return {}
+
+    def _report(self, asked: str) -> dict[str, Any]:
+        match asked:
             case "metrics":
                 return {"metrics": snapshot(self._metrics.registry)}
+            case "pins":
+                return {"pins": self._keeper.presented.rows()}
             case "status":
                 keeper = self._keeper
                 return {

@@ -13,6 +13,7 @@ from proxy.content.rules import Rules
 from proxy.edge.budget import Budget
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Pool
+from proxy.edge.presented import Presented
 from proxy.errors import TlsFailure
 from proxy.model import (
     Certificate,
@@ -123,8 +124,12 @@ class Keeper:
     clients: set[Inbound] = field(default_factory=set)
     tunnels: "set[Tunnel]" = field(default_factory=set)
     """Those that live. Any of them may be told to end, with the reason: `Tunnel.refuse`."""
+    presented: Presented = field(init=False)
     loaded_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     draining: bool = False
+
+    def __post_init__(self) -> None:
+        self.presented = Presented(self.metrics)
 
     @property
     def ready(self) -> bool:

@@ -1,5 +1,6 @@
 """Who is at either end, what HTTP says, and what the content stops report."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +37,11 @@ class Certificate:
     """CN of the subject: whatever the authority let stand there."""
     units: tuple[str, ...] = ()
     """OU of the subject."""
+
+    @property
+    def pin(self) -> str:
+        """`sha256:` and the base64 of `spki_sha256`, as a configuration writes it."""
+        return "sha256:" + base64.b64encode(self.spki_sha256).decode()
 
     @property
     def sans(self) -> tuple[str, ...]:

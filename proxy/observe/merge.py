@@ -25,6 +25,8 @@ _EXTREME: Final = {
     "process_start_time_seconds": min,
     "process_max_fds": min,
     "lockgate_certificate_expiry_timestamp_seconds": min,
+    "lockgate_certificate_not_before_timestamp_seconds": max,
+    "lockgate_certificate_info": max,
     "lockgate_crl_fresh": min,
     "lockgate_crl_next_update_timestamp_seconds": min,
     "lockgate_config_loaded_timestamp_seconds": max,

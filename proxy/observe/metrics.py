@@ -64,6 +64,25 @@ class Metrics:
             "subject",
             "sha256",
         )
+        self._begin = self._gauge(
+            "certificate_not_before_timestamp_seconds",
+            "notBefore, per certificate",
+            "role",
+            "subject",
+            "sha256",
+        )
+        self._certificate = self._gauge(
+            "certificate_info", "1; a certificate in use", "role", "subject", "sha256",
+            "serial", "pin",
+        )  # fmt: skip
+        self._pinned = self._counter(
+            "pinned_transfers",
+            "Transfers of peers whose key is pinned, by the pin's place in its list",
+            "route",
+            "side",
+            "position",
+            "pin",
+        )
         self._crl_fresh = self._gauge(
             "crl_fresh", "1 while a revocation list covers its certificates", "file", "issuer"
         )
@@ -143,10 +162,17 @@ class Metrics:
 
     def certificates(self, found: Iterable[tuple[str, Certificate]]) -> None:
         """Publish when each of our own and our trusted certificates expires; forget all others."""
-        self._expiry.clear()
-        for role, certificate in found:
-            expiry = certificate.not_after.timestamp()
-            self._expiry.labels(role, certificate.subject, certificate.sha256.hex()).set(expiry)
+        for gauge in (self._expiry, self._begin, self._certificate):
+            gauge.clear()
+        for role, each in found:
+            labels = (role, each.subject, each.sha256.hex())
+            self._expiry.labels(*labels).set(each.not_after.timestamp())
+            self._begin.labels(*labels).set(each.not_before.timestamp())
+            self._certificate.labels(*labels, f"{each.serial:x}", each.pin).set(1)
+
+    def pinned(self, route: str, side: str, position: int, pin: str) -> None:
+        """Count a transfer whose sender or receiver was one of these pins; 0 is the newest."""
+        self._pinned.labels(route, side, str(position), pin).inc()
 
     def lists(self, found: Iterable[ListInForce], now: datetime) -> None:
         """Publish how each revocation list stands; forget all others."""

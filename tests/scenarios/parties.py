@@ -35,6 +35,7 @@ def make_parties(folder: Path) -> Path:
         "other-receiver": issue(authority, "other", usages=SERVER),
         "foreign-receiver": issue(foreign, "receiver", usages=SERVER),
         "renewed-gateway": issue(authority, "gateway"),
+        "renewed-client": issue(authority, "client", usages=CLIENT),
     }.items():
         put(folder, name, credentials)
     return folder

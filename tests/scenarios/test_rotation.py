@@ -317,3 +317,67 @@ def test_the_certificate_of_an_upstream_may_change_with_the_pins_that_name_it(
     since = gateway.mark()
     gateway.write(config)
     gateway.wait_for("reloaded", since)
+
+
+def test_who_still_presents_an_old_key_is_told_by_route(
+    gateway: Gateway, config: Config, parties: Path
+) -> None:
+    pinned = copy.deepcopy(config)
+    pins = [pin(parties, "renewed-client"), pin(parties, "client")]
+    pinned["routes"][0]["allow"] = [{"pins": pins}]
+    pinned["upstreams"]["warehouse"]["pins"] = [pin(parties, "receiver")]
+    since = gateway.mark()
+    gateway.write(pinned)
+    gateway.wait_for("reloaded", since)
+    old, new, theirs = (
+        {"route": "orders", "side": side, "position": str(position)}
+        for side, position in (("sender", 1), ("sender", 0), ("receiver", 0))
+    )
+    counted = "lockgate_pinned_transfers_total"
+    before = [gateway.metric(counted, **labels) for labels in (old, new, theirs)]
+    for name in ("client", "client", "renewed-client"):
+        with gateway.connect(name) as client:
+            assert client.ask(request()).status == 200
+    after = [gateway.metric(counted, **labels) for labels in (old, new, theirs)]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1, 3]
+    rows = json.loads(gateway.admin("/status")[1])["pins"]
+    shown = {(row["side"], row["pin"]): (row["position"], list(row["peers"])) for row in rows}
+    assert shown == {
+        ("sender", pins[0]): (0, ["spiffe://lockgate.example/client"]),
+        ("sender", pins[1]): (1, ["spiffe://lockgate.example/client"]),
+        ("receiver", pin(parties, "receiver")): (0, ["spiffe://lockgate.example/receiver"]),
+    }
+    since = gateway.mark()
+    gateway.write(config)
+    gateway.wait_for("reloaded", since)
+    assert json.loads(gateway.admin("/status")[1])["pins"] == []
+
+
+def test_each_certificate_in_use_is_shown_with_its_days_number_and_pin(
+    gateway: Gateway, mount: Mount, parties: Path
+) -> None:
+    for name in ("gateway", "renewed-gateway"):
+        if not serves(gateway, name):
+            since = gateway.mark()
+            mount.swap(pair(parties, name))
+            gateway.wait_for("reloaded", since)
+        (certificate, *_) = parse_chain((parties / f"{name}.pem").read_bytes())
+        begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        (shown,) = [
+            each
+            for each in json.loads(gateway.admin("/status")[1])["certificates"]
+            if each["role"] == "identity"
+        ]
+        assert shown["serial"] == f"{certificate.serial_number:x}"
+        assert shown["pin"] == pin(parties, name)
+        assert shown["not_before"] == f"{begin:%Y-%m-%dT%H:%M:%SZ}"
+        assert shown["not_after"] == f"{end:%Y-%m-%dT%H:%M:%SZ}"
+        for kind, moment in (("not_before", begin), ("expiry", end)):
+            metric = f"lockgate_certificate_{kind}_timestamp_seconds"
+            assert gateway.metric(metric, role="identity") == moment.timestamp()
+        labels = {"serial": shown["serial"], "pin": shown["pin"]}
+        assert gateway.metric("lockgate_certificate_info", **labels) == 1
+    assert gateway.metric("lockgate_clock_timestamp_seconds") > 1.7e9
+    last = json.loads(gateway.admin("/status")[1])["reload"]
+    assert (last["result"], last["by"]) == ("ok", "disk")
+    assert gateway.metric("lockgate_config_reload_timestamp_seconds", result="ok") > 1.7e9
