@@ -20,7 +20,11 @@ from typing import Final
 import trio
 
 from proxy.app.process import Process
+from proxy.observe.log import Log
 
+_EVERY: Final = 5.0
+_PATIENCE: Final = 2.0
+"""Seconds in which strays end, unless they fork faster than we look or the kernel holds them."""
 _PAUSE: Final = 0.01
 """Seconds between two looks at what a kill has left."""
 
@@ -33,6 +37,24 @@ class Brood:
         self._known: set[Process | trio.Process] = set()
         self._forks = 0
         self._quiet = trio.lowlevel.ParkingLot()
+        self._looking = trio.Event()
+
+    async def run(self, log: Log) -> None:
+        """Look for strays now and then, and whenever told to, until cancelled."""
+        while True:
+            with trio.move_on_after(_EVERY):
+                await self._looking.wait()
+            self._looking = trio.Event()
+            await self.clear(log)
+
+    def look(self) -> None:
+        """Somebody has died, and may have left others behind."""
+        self._looking.set()
+
+    async def clear(self, log: Log) -> None:
+        """End all strays, and tell of them: what is left behind is a defect, or an intruder's."""
+        for pid in sorted(await self.end_strays(_PATIENCE)):
+            log.error("stray_ended", pid=pid)
 
     def know(self, process: Process | trio.Process) -> None:
         """This one is to live."""

@@ -9,6 +9,7 @@ Rules
 - A reload is prepared by all and committed only when all could; a child that dies meanwhile is
   started under whatever is in force then.
 - One deadline for the whole drain. The notary ends last.
+- Nobody outlives the program, nor a worker those that it has forked, see `brood.py`.
 """
 
 from collections.abc import Mapping
@@ -86,6 +87,7 @@ class Supervisor:
         finally:
             with trio.CancelScope(shield=True):
                 await family.kill()
+                await family.brood.clear(self.log)
             self._lastly.cancel()
 
     async def _serve(self) -> int:
@@ -97,6 +99,7 @@ class Supervisor:
             house.start_soon(self._take_snapshots)
             house.start_soon(family.keep_notary)
             house.start_soon(family.tell_deaths)
+            house.start_soon(family.brood.run, self.log)
             house.start_soon(Vigil(self.log, self.trouble).run)
             house.start_soon(self._reloader.run)
             house.start_soon(lists.run)
@@ -183,6 +186,7 @@ class Supervisor:
     def _bury(self, dead: Child) -> None:
         self._ledger.bury(dead.name)
         self.metrics.restarted(dead.kind)
+        self._family.brood.look()
 
     async def status(self) -> dict[str, Any]:
         answers = await ask_all(self._family.children, "status", _ANSWER)
