@@ -23,6 +23,9 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "digest-mismatch": (400, "The content does not match its Content-Digest"),
     "request-incomplete": (400, "The request ended before its content was complete"),
     "not-allowed": (403, "This peer may not use this route"),
+    "certificate-revoked": (403, "The certificate of this peer has been revoked"),
+    "certificate-expired": (403, "The certificate of this peer has expired"),
+    "certificate-withdrawn": (403, "The certificate of this peer is not accepted any more"),
     "above-clearance": (403, "The content is labelled above the clearance of its destination"),
     "no-route": (404, "No route matches this request"),
     "request-timeout": (408, "The request did not arrive in time"),
@@ -42,6 +45,7 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "answer-refused": (502, "The answer holds what this route does not admit"),
     "upstream-unreachable": (502, "The upstream cannot be reached"),
     "upstream-identity": (502, "The upstream is not who it should be"),
+    "upstream-withdrawn": (502, "The certificate of the upstream is not accepted any more"),
     "upstream-malformed": (502, "The upstream did not answer in well-formed HTTP/1.1"),
     "upstream-closed": (502, "The upstream closed the connection before it had answered"),
     "cut-off": (503, "The connection was cut off before the transfer had ended"),
@@ -58,6 +62,11 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
 delivered before, and which was answered with the status of then (docs/http.md). Nor do those of
 tunnels, in which nobody can be told anything (docs/tunnels.md).
 """
+
+WITHDRAWN: Final = frozenset(
+    ["certificate-revoked", "certificate-expired", "certificate-withdrawn", "upstream-withdrawn"]
+)
+"""Codes of transfers that were cut off: a certificate of their connections is accepted no more."""
 
 ADVICE: Final[dict[str, str]] = {
     "duplicate": "Nothing is left to do.",
@@ -78,6 +87,10 @@ ADVICE: Final[dict[str, str]] = {
     "request-incomplete": "Send it again whole, with the same Transfer-Id; nothing of it counts.",
     "not-allowed": "Ask the gateway's operator for admission and name the instance: sending it "
     "again does not help.",
+    "certificate-revoked": "Get a new certificate, with a new key; sending it again does not help.",
+    "certificate-expired": "Renew the certificate, with a new key, and send it again.",
+    "certificate-withdrawn": "Ask the gateway's operator which certificates are accepted, and name "
+    "the instance.",
     "above-clearance": "Do not send this here; ask the gateway's operator where it may go, and "
     "name the instance.",
     "no-route": "Look at method and path; if they are right, ask the gateway's operator and name "
@@ -108,6 +121,8 @@ ADVICE: Final[dict[str, str]] = {
     "it was delivered. Name the instance to the gateway's operator.",
     "upstream-unreachable": "Send it again later, with the same Transfer-Id; it did not arrive.",
     "upstream-identity": "It did not arrive. Tell the gateway's operator, and name the instance.",
+    "upstream-withdrawn": "It did not arrive whole. Tell the gateway's operator, and name the "
+    "instance.",
     "upstream-malformed": "It may have arrived. Send it again with the same Transfer-Id; if that "
     "is undecided, ask the receiver.",
     "upstream-closed": "It may have arrived. Send it again with the same Transfer-Id; if that is "

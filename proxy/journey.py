@@ -1,6 +1,6 @@
 """The journey of a transfer: the whole walk, stop by stop, in the order in which a byte takes it.
 
-serve     every transfer of one connection
+serve     every transfer of one connection, as long as its peer is acceptable (edge/live.py)
 cross     one transfer: exactly one verdict, whatever happens
 walk      the stops; each returns, or raises Refusal, and nothing passes a Refusal
 admit     what the head alone decides: path, route, grant
@@ -23,6 +23,7 @@ from proxy.edge.budget import Share
 from proxy.edge.conclusion import record
 from proxy.edge.gate import Keeper, Lane
 from proxy.edge.inbound import Inbound
+from proxy.edge.live import Link
 from proxy.edge.mistaken import UnexpectedTls, turn_away
 from proxy.edge.outbound import Outbound
 from proxy.edge.repeat import read_again
@@ -44,18 +45,8 @@ async def serve(keeper: Keeper, listener: str, stream: Stream, peer: Peer) -> No
     client = Inbound(stream, keeper.gate.loaded.settings.listeners[listener].limits)
     keeper.clients.add(client)
     try:
-        while not keeper.draining and await client.wait():
-            if peer.expired(datetime.now(UTC)):
-                break  # a connection admits nobody for longer than a handshake would
-            with keeper.metrics.in_flight.track_inprogress():
-                share, attempt_id = Share(keeper.budget), keeper.notary.attempt_id()
-                await cross(
-                    keeper, client, Transfer(listener, peer, share, keeper.gate, attempt_id)
-                )
-            if not client.next_cycle():
-                await stream.linger(LINGER)
-                return
-        await stream.close()
+        with keeper.live.sender(listener, peer, stream, client.drain) as link:
+            await converse(keeper, client, link)
     except UnexpectedTls as mistake:
         keeper.refused_at_the_door(listener, peer, TlsFailure("unexpected_tls", str(mistake)))
         await turn_away(stream)
@@ -65,13 +56,31 @@ async def serve(keeper: Keeper, listener: str, stream: Stream, peer: Peer) -> No
         keeper.clients.discard(client)
 
 
-async def cross(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
+async def converse(keeper: Keeper, client: Inbound, link: Link) -> None:
+    """Transfers until either side ends the connection. Raises Disconnected."""
+    while not keeper.draining and await client.wait():
+        if link.peer.expired(datetime.now(UTC)):
+            break  # a connection admits nobody for longer than a handshake would
+        with keeper.metrics.in_flight.track_inprogress():
+            share, attempt_id = Share(keeper.budget), keeper.notary.attempt_id()
+            transfer = Transfer(link.name, link.peer, share, keeper.gate, attempt_id)
+            await cross(keeper, client, link, transfer)
+        if not client.next_cycle():
+            await client.stream.linger(LINGER)
+            return
+    await client.stream.close()
+
+
+async def cross(keeper: Keeper, client: Inbound, link: Link, transfer: Transfer) -> None:
     """Take one transfer across, and see to it that it ends in exactly one verdict.
 
     Raises Disconnected when the connection is of no more use.
     """
     try:
-        await walk(keeper, client, transfer)
+        link.begin(transfer)
+        with transfer.scope:
+            await walk(keeper, client, transfer)
+        await end_early(keeper, client, transfer)
     except Refusal as refusal:
         await refuse(keeper, client, transfer, refusal)
     except Disconnected:
@@ -84,6 +93,16 @@ async def cross(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + LAST_RITES):
                 await cut_off(keeper, transfer)
         transfer.share.release()
+        link.attempt = None
+
+
+async def end_early(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
+    """Refuse what a connection's end has cut short: it may have its verdict, and no answer."""
+    if transfer.refusal is None:
+        return
+    if transfer.concluded:
+        raise Disconnected("the connection is ended with its answer")
+    await refuse(keeper, client, transfer, transfer.refusal)
 
 
 async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
@@ -107,8 +126,9 @@ async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
     held = await relay.hold(client, request, transfer.share)
     upstream = await lane.pool.acquire(transfer.peer.name)
     try:
-        await forward(keeper, client, transfer, upstream, held)
-        await answer(keeper, client, transfer, upstream)
+        with keeper.live.receiver(lane.pool, upstream, transfer):
+            await forward(keeper, client, transfer, upstream, held)
+            await answer(keeper, client, transfer, upstream)
     finally:
         lane.pool.give_back(upstream, complete=transfer.sent_whole and transfer.answer_whole)
 

@@ -19,6 +19,7 @@ import trio
 from proxy.edge.conclusion import record
 from proxy.edge.dial import Reached
 from proxy.edge.gate import Gate, Keeper, Lane
+from proxy.edge.live import Link
 from proxy.edge.stream import Disconnected, Stream
 from proxy.edge.tunnel import Tunnel, Way, move
 from proxy.errors import LogFailure, Refusal, UpstreamFailure
@@ -40,17 +41,20 @@ async def carry(keeper: Keeper, listener: str, near: Stream, peer: Peer) -> None
     tunnel = Tunnel(listener, peer, near, keeper.gate, keeper.notary.attempt_id())
     keeper.tunnels.add(tunnel)
     try:
-        with keeper.metrics.in_flight.track_inprogress():
-            await cross(keeper, tunnel)
+        with (
+            keeper.metrics.in_flight.track_inprogress(),
+            keeper.live.sender(listener, peer, near) as link,
+        ):
+            await cross(keeper, tunnel, link)
     finally:
         keeper.tunnels.discard(tunnel)
 
 
-async def cross(keeper: Keeper, tunnel: Tunnel) -> None:
+async def cross(keeper: Keeper, tunnel: Tunnel, link: Link) -> None:
     """Take one tunnel across, and see to it that it ends in exactly one verdict."""
     try:
         with tunnel.scope:
-            await walk(keeper, tunnel)
+            await walk(keeper, tunnel, link)
         await finish(keeper, tunnel)
     finally:
         if not tunnel.concluded:
@@ -62,15 +66,19 @@ async def cross(keeper: Keeper, tunnel: Tunnel) -> None:
             tunnel.known_lane.pool.leave(tunnel.peer.name)
 
 
-async def walk(keeper: Keeper, tunnel: Tunnel) -> None:
+async def walk(keeper: Keeper, tunnel: Tunnel, link: Link) -> None:
     """The stops. Whatever refuses is noted in the tunnel, and ends it."""
     try:
+        link.begin(tunnel)
         lane, settings = admit(tunnel), tunnel.gate.loaded.settings
         keeper.presented.sender(settings, tunnel.listener, lane.route, tunnel.rule, tunnel.peer)
         reached = await lane.pool.reach(tunnel.peer.name)
         tunnel.far, tunnel.receiver = reached.stream, reached.certificate
         keeper.presented.receiver(settings, lane.route, reached.certificate)
-        with keeper.metrics.tunnels.labels(lane.route.name).track_inprogress():
+        with (
+            keeper.live.receiver(lane.pool, reached, tunnel),
+            keeper.metrics.tunnels.labels(lane.route.name).track_inprogress(),
+        ):
             await forward(keeper, tunnel, reached)
     except Refusal as refusal:
         tunnel.refuse(refusal)

@@ -27,6 +27,13 @@ class Carrier:
 
     async def carry(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> bool:
         """Accept and serve until `drain`. False when its deadline cut a transfer off."""
+        async with trio.open_nursery() as house:
+            house.start_soon(self.keeper.live.run)
+            on_time = await self._carry(task_status)
+            house.cancel_scope.cancel()
+        return on_time
+
+    async def _carry(self, task_status: trio.TaskStatus[None]) -> bool:
         keeper = self.keeper
         async with trio.open_nursery() as connections:
             with self._accepting:
@@ -56,11 +63,13 @@ class Carrier:
         return self._accepting.cancel_called
 
     async def adopt(self, gate: Gate) -> None:
-        """Go on under another configuration. Connections stay, unless whom the listeners trust has
-        changed: then each ends after its transfer, and its peer shakes hands again."""
+        """Go on under another configuration. Whoever is not acceptable to it is let go. The others
+        stay, unless whom the listeners trust has changed: then each connection ends after its
+        transfer, and its peer shakes hands again."""
         keeper = self.keeper
         old, keeper.gate = keeper.gate, gate
         in_force(keeper)
+        keeper.live.rejudge(old, gate)
         if old.trusted != gate.trusted:
             for client in list(keeper.clients):
                 client.drain()

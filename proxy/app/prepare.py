@@ -205,6 +205,7 @@ def _lane(
         pool=pools[route.upstream],
         sender_zone=settings.listeners[route.listener].zone,
         receiver_zone=settings.upstreams[route.upstream].zone,
+        narrowed=judge is not None,
     )
 
 

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from proxy.settings.schema import Upstream
 from proxy.tls.context import TlsContext
 from proxy.tls.engine import Engine
 
+_FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _IDENTITY: Final = {
     "no_certificate", "untrusted", "expired", "not_yet_valid", "revoked", "revocation_unknown",
     "usage", "weak_key", "name", "identity", "pin",
@@ -31,8 +33,10 @@ class Reached:
 
     stream: Stream
     at: Endpoint
-    certificate: Certificate | None
+    certificate: Certificate | None = None
     """None without TLS."""
+    until: datetime = _FOREVER
+    """How long it is acceptable, unless another configuration comes."""
 
 
 class Dialler:
@@ -70,7 +74,7 @@ class Dialler:
                 with trio.fail_at(deadline):
                     sock = await self._dial(at)
                 if self._tls is None or not at.secure:
-                    return Reached(PlainStream(sock), at, None)
+                    return Reached(PlainStream(sock), at)
                 return await self._shake_hands(self._tls, sock, at, deadline)
             except OSError as error:
                 reasons.append(f"{at}: {error}")
@@ -103,7 +107,7 @@ class Dialler:
         self._metrics.handshake("upstream", self._name, "ok")
         if engine.standing.unknown:
             self._metrics.revocation_unknown("upstream", self._name)
-        return Reached(stream, at, engine.certificate)
+        return Reached(stream, at, engine.certificate, engine.standing.until)
 
     def _refused(self, failure: TlsFailure, address: str | None) -> None:
         self._metrics.handshake("upstream", self._name, failure.reason)

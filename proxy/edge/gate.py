@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from proxy.content.rules import Rules
 from proxy.edge.budget import Budget
 from proxy.edge.inbound import Inbound
+from proxy.edge.live import Live
 from proxy.edge.outbound import Pool
 from proxy.edge.presented import Presented
 from proxy.errors import TlsFailure
@@ -51,6 +52,8 @@ class Lane:
     pool: Pool
     sender_zone: str
     receiver_zone: str
+    narrowed: bool
+    """It has a trust of its own, beside that of its listener."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +130,11 @@ class Keeper:
     presented: Presented = field(init=False)
     loaded_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     draining: bool = False
+    live: Live = field(init=False)
+    """Who is let go when they are acceptable no more."""
 
     def __post_init__(self) -> None:
+        self.live = Live(lambda: self.gate, self.metrics, self.log)
         self.presented = Presented(self.metrics)
 
     @property

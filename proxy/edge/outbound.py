@@ -8,6 +8,7 @@ has a connection of its own, which is never lent again.
 
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import trio
@@ -39,6 +40,7 @@ class Outbound:
         self.stream = reached.stream
         self.endpoint = reached.at
         self.certificate = reached.certificate
+        self.until = reached.until
         self.idle_since = 0.0
         self.sender = ""
         """Who has it now."""
@@ -142,6 +144,7 @@ class Pool:
         """A tunnel begins with a header that says who its sender is."""
         self._settings = settings
         self._dialler = Dialler(name, settings, directory, tls, is_expected, metrics)
+        self._metrics = metrics
         self._idle: deque[Outbound] = deque()
         self._places = Places(settings.limits.connections)
         self._retired = False
@@ -200,11 +203,20 @@ class Pool:
         while self._idle:
             await self._idle.popleft().stream.close()
 
+    def expire(self, now: datetime) -> None:
+        """Reset what is idle and whose certificate is not good any more."""
+        for connection in [each for each in self._idle if each.until < now]:
+            self._idle.remove(connection)
+            connection.stream.abort()
+            taken = (now - connection.until).total_seconds()
+            self._metrics.let_go("upstream", "expired", taken)
+
     def _reusable(self) -> Outbound | None:
         freshest = trio.current_time() - self._settings.limits.idle_timeout
         while self._idle:
             connection = self._idle.pop()
-            if connection.idle_since >= freshest and connection.stream.quiet():
+            fresh = connection.idle_since >= freshest and connection.until > datetime.now(UTC)
+            if fresh and connection.stream.quiet():
                 return connection
             connection.stream.abort()
         return None

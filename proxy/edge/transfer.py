@@ -8,10 +8,12 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import trio
+
 from proxy.edge.budget import Share
 from proxy.edge.flow import Flow
 from proxy.edge.gate import Gate, Lane
-from proxy.errors import LockgateError, Refusal, UpstreamFailure
+from proxy.errors import WITHDRAWN, LockgateError, Refusal, UpstreamFailure
 from proxy.model import (
     AnswerHead,
     Certificate,
@@ -31,6 +33,9 @@ from proxy.wire.headers import is_repeated
 
 _INCOMPLETE = {"request-incomplete", "request-timeout", "cut-off", "overloaded"}
 """Refusals that are nobody's decision: the transfer did not fit through, and may be tried again."""
+
+_AFTER_ALL = {"answer-refused", *WITHDRAWN}
+"""Refusals of an answer: what it answers has been delivered, or has failed, all the same."""
 
 
 def _now() -> datetime:
@@ -68,6 +73,10 @@ class Transfer:
     earlier: Earlier | None = None
     """The attempt that has delivered this id; None when it is ours to use."""
     concluded: bool = False
+    refusal: Refusal | None = None
+    """Why it was ended from outside; None when it was not."""
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    """Everything but the verdict happens in it."""
     sent_whole: bool = False
     """The end of the request went to the upstream."""
 
@@ -81,6 +90,12 @@ class Transfer:
     """Receipts of the gateways behind us, and their keys, as far as the answer has brought them."""
     answer_whole: bool = False
     """The upstream's answer came to its end."""
+
+    def refuse(self, refusal: Refusal) -> None:
+        """End it now, with its verdict. Nothing happens to one that has its verdict already."""
+        if self.refusal is None and not self.concluded:
+            self.refusal = refusal
+            self.scope.cancel()
 
     @property
     def seconds(self) -> float:
@@ -170,7 +185,7 @@ class Transfer:
     def verdict(self, refusal: Refusal | None) -> Verdict:
         """How this attempt ended (docs/receipts.md)."""
         status = self.answer_head.status if self.answer_head else None
-        settled = self.answer_whole or refusal is None or refusal.code == "answer-refused"
+        settled = self.answer_whole or refusal is None or refusal.code in _AFTER_ALL
         if status is not None and settled:
             return Verdict.DELIVERED if self.sent_whole and status < 400 else Verdict.FAILED
         if self.sent_whole:

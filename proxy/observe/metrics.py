@@ -95,6 +95,13 @@ class Metrics:
             "side",
             "name",
         )
+        self._let_go = self._histogram(
+            "enforcement_seconds",
+            "From when a connected peer ceased to be acceptable to the end of its connection",
+            _SECONDS,
+            "side",
+            "reason",
+        )
         self._commit = self._histogram(
             "journal_commit_seconds", "One append and one sync of the journal", _COMMIT
         )
@@ -190,6 +197,10 @@ class Metrics:
     def revocation_unknown(self, side: str, name: str) -> None:
         """Count a handshake of whose peer nobody knows whether it is revoked."""
         self._unknown.labels(side, name).inc()
+
+    def let_go(self, side: str, reason: str, seconds: float) -> None:
+        """Record the end of a connection whose peer ceased to be acceptable so long ago."""
+        self._let_go.labels(side, reason).observe(seconds)
 
     def commit(self, batch: int, seconds: float) -> None:
         """Record one commit of the journal."""

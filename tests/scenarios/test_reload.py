@@ -77,13 +77,15 @@ def test_a_transfer_keeps_the_policy_with_which_it_began(
     with gateway.connect() as client:
         client.send(request())
         assert held.asked.wait(10)
-        gateway.write(gateway.config | {"routes": []})
+        config = copy.deepcopy(gateway.config)
+        config["routes"][0]["request"]["content"] = ["ndjson"]
+        gateway.write(config)
         reload(gateway, "reloaded")
         held.go.set()
         answer = client.answer()
         assert answer.status == 200
         assert receipt_of(gateway, answer)["policy"]["sha256"] == gateway.ready["config_sha256"]
-        assert client.ask(request()).status == 404
+        assert client.ask(request()).status == 415
 
 
 @pytest.mark.parametrize("by", ["signal", "admin"])

@@ -1,0 +1,247 @@
+"""Live connections, judged again: at each reload, and by the clock.
+
+    with keeper.live.sender(listener, peer, stream) as link:      # a connection of a listener
+        link.begin(transfer)                                      # what refusal ends, if it comes
+    with keeper.live.receiver(pool, connection, transfer):        # one to an upstream, in use
+
+A handshake says that a peer is acceptable, and until when (`Standing.until`). A reload may change
+that by trust, lists, pins or grants; the clock does by validity and by lists that expire. Whoever
+is not acceptable any more is let go:
+
+1. What is under way is refused with the reason, which gives it its verdict, resets an upstream
+   that has part of it, and tells a sender that can still be told. What is idle ends at once.
+2. At `_PATIENCE` of `revocation.enforce_within` the connection is reset, whatever it is at.
+
+Each look costs one comparison for each connection; a path is judged when its time has come.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Protocol
+
+import trio
+
+from proxy.edge.dial import Reached
+from proxy.edge.outbound import Outbound, Pool
+from proxy.edge.stream import Stream
+from proxy.errors import Refusal, TlsFailure
+from proxy.model import Peer
+from proxy.observe.log import Log
+from proxy.observe.metrics import Metrics
+
+if TYPE_CHECKING:
+    from proxy.edge.gate import Gate, Lane
+
+_EVERY: Final = 1.0
+"""Seconds between two looks: clocks are set."""
+_PATIENCE: Final = 0.8
+_FOREVER: Final = datetime.max.replace(tzinfo=UTC)
+_CODES: Final = {"revoked": "certificate-revoked", "expired": "certificate-expired"}
+
+
+class Attempt(Protocol):
+    """A transfer or a tunnel, as long as it is under way."""
+
+    lane: "Lane | None"
+    """Its route, from when that is found."""
+
+    def refuse(self, refusal: Refusal) -> None:
+        """End it now, with its verdict. Does nothing to what has ended already."""
+
+
+@dataclass(slots=True, eq=False)
+class Link:
+    """One connection and what it carries."""
+
+    side: str
+    """`listener` or `upstream`, and the name of it:"""
+    name: str
+    peer: Peer
+    stream: Stream
+    attempt: Attempt | None = None
+    idle: Callable[[], None] = lambda: None
+    """Ends the connection where nothing is under way."""
+    until: datetime = _FOREVER
+    """From then on it has to be judged again."""
+    refusal: Refusal | None = None
+    reason: str = ""
+    since: datetime = _FOREVER
+    """When its peer ceased to be acceptable."""
+    reset: bool = False
+    """Nothing more can be done about it."""
+
+    def begin(self, attempt: Attempt) -> None:
+        """From now on this is what a refusal ends. Raises the refusal that has come before."""
+        self.attempt = attempt
+        if self.refusal is not None:
+            raise self.refusal
+
+
+class Live:
+    """Every connection of this process whose peer may be let go."""
+
+    def __init__(self, gate: Callable[[], "Gate"], metrics: Metrics, log: Log) -> None:
+        self._gate = gate
+        self._metrics = metrics
+        self._log = log
+        self._links: set[Link] = set()
+        self._changed = trio.Event()
+
+    async def run(self) -> None:
+        """Look at the clock until cancelled."""
+        while True:
+            now = datetime.now(UTC)
+            self.look(now)
+            soon = min((self._next(link) for link in self._links), default=_FOREVER)
+            with trio.move_on_after(min(_EVERY, max(0.01, (soon - now).total_seconds()))):
+                await self._changed.wait()
+                self._changed = trio.Event()
+
+    def look(self, now: datetime) -> None:
+        """Judge those whose time has come, and reset those who were given time enough."""
+        gate = self._gate()
+        for link in list(self._links):
+            if link.refusal is not None:
+                if now >= self._next(link):
+                    link.stream.abort()
+                    link.reset = True
+            elif now > link.until or _narrowed(link):
+                self._judge(link, gate, now)
+        for pool in gate.pools.values():
+            pool.expire(now)
+
+    def rejudge(self, old: "Gate", new: "Gate") -> None:
+        """Everybody, since another configuration is in force."""
+        now = datetime.now(UTC)
+        for link in list(self._links):
+            if link.refusal is None:
+                self._judge(link, new, now, old)
+
+    @contextmanager
+    def sender(
+        self,
+        listener: str,
+        peer: Peer,
+        stream: Stream,
+        idle: Callable[[], None] = lambda: None,
+    ) -> Iterator[Link]:
+        """A connection of a listener, as long as it lives."""
+        with self._watched(Link("listener", listener, peer, stream, idle=idle)) as link:
+            yield link
+
+    @contextmanager
+    def receiver(self, pool: Pool, one: Reached | Outbound, attempt: Attempt) -> Iterator[Link]:
+        """A connection to an upstream, as long as `attempt` has it. Raises Refusal."""
+        peer = Peer(certificate=one.certificate)
+        link = Link("upstream", pool.name, peer, one.stream, attempt, until=one.until)
+        with self._watched(link, judged=self._gate().pools.get(pool.name) is pool):
+            if link.refusal is not None:
+                raise link.refusal
+            yield link
+
+    @contextmanager
+    def _watched(self, link: Link, *, judged: bool = False) -> Iterator[Link]:
+        """A reload may have come since its handshake; unless it was `judged` since, it is now."""
+        self._links.add(link)
+        try:
+            if not judged:
+                self._judge(link, self._gate(), datetime.now(UTC))
+            yield link
+        finally:
+            self._links.discard(link)
+            if link.refusal is not None:
+                taken = (datetime.now(UTC) - link.since).total_seconds()
+                self._metrics.let_go(link.side, link.reason, max(0.0, taken))
+
+    def _next(self, link: Link) -> datetime:
+        """When there is something to do about a connection."""
+        if link.refusal is None:
+            return link.until
+        if link.reset:
+            return _FOREVER
+        within = self._gate().loaded.settings.revocation.enforce_within
+        return link.since + timedelta(seconds=within * _PATIENCE)
+
+    def _judge(self, link: Link, gate: "Gate", now: datetime, old: "Gate | None" = None) -> None:
+        lapsed = link.until
+        try:
+            _require_acceptable(link, gate, now)
+            _require_granted(link, gate, old)
+        except TlsFailure as failure:
+            code = _CODES.get(failure.reason, "certificate-withdrawn")
+            if link.side == "upstream":
+                code = "upstream-withdrawn"
+            self._let_go(link, Refusal(code, str(failure)), failure.reason, min(now, lapsed))
+        except Refusal as refusal:
+            self._let_go(link, refusal, "grant", now)
+
+    def _let_go(self, link: Link, refusal: Refusal, reason: str, since: datetime) -> None:
+        link.refusal, link.reason, link.since = refusal, reason, since
+        self._changed.set()
+        certificate = link.peer.certificate
+        self._log.warning(
+            "peer_let_go",
+            side=link.side,
+            name=link.name,
+            peer=link.peer.name,
+            address=link.peer.address,
+            serial=f"{certificate.serial:x}" if certificate is not None else None,
+            reason=reason,
+            detail=refusal.reason,
+        )
+        if link.attempt is not None:
+            link.attempt.refuse(refusal)
+        link.idle()
+
+
+def _narrowed(link: Link) -> bool:
+    """Whether what it carries is on a route with a trust of its own, which has its own clock."""
+    lane = link.attempt.lane if link.attempt is not None else None
+    return link.side == "listener" and lane is not None and lane.narrowed
+
+
+def _require_acceptable(link: Link, gate: "Gate", now: datetime) -> None:
+    """Raises TlsFailure. A listener or an upstream that is no more is a matter of grants."""
+    certificate = link.peer.certificate
+    if certificate is None:
+        return
+    if link.side == "upstream":
+        require = gate.receivers.get(link.name)
+    else:
+        context = gate.tls.get(link.name)
+        require = context.judge.require if context is not None else None
+    if require is not None:
+        link.until = require(certificate, now).until
+
+
+def _require_granted(link: Link, gate: "Gate", old: "Gate | None") -> None:
+    """What is under way is granted still; and who was granted anything is granted something.
+
+    Raises Refusal.
+    """
+    if link.side == "upstream" or (old is None and not _narrowed(link)):
+        return
+    lane = link.attempt.lane if link.attempt is not None else None
+    if lane is not None:
+        now = gate.lanes.get(lane.route.name)
+        if now is None or now.route.listener != link.name:
+            raise Refusal("not-allowed", f"route {lane.route.name} is no more")
+        now.require_allowed(link.peer)
+    elif old is not None and _is_granted(link, old) and not _is_granted(link, gate):
+        raise Refusal("not-allowed", f"no route of listener {link.name} admits the peer any more")
+
+
+def _is_granted(link: Link, gate: "Gate") -> bool:
+    return any(
+        _admits(lane, link.peer) for lane in gate.lanes.values() if lane.route.listener == link.name
+    )
+
+
+def _admits(lane: "Lane", peer: Peer) -> bool:
+    try:
+        lane.require_allowed(peer)
+    except Refusal:
+        return False
+    return True
