@@ -58,6 +58,7 @@ class Child:
         """Half a question makes nonsense of all that follow: then the child is of no more use."""
         if self._broken:
             raise EndedError(f"{self.kind} {self.name} was asked half a question")
+        await trio.lowlevel.checkpoint_if_cancelled()  # before anything of it is said
         self._broken = True
         try:
             await self._control.send(message, fds)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 import trio
 
 from proxy.app.child import Child
@@ -46,6 +47,18 @@ async def worker(*, takes: bool) -> AsyncIterator[Child]:
 def _control(sock: socket.socket) -> Control:
     sock.setblocking(False)
     return Control(trio.socket.from_stdlib_socket(sock))
+
+
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_question_that_is_given_up_at_any_step_does_no_harm(steps: int) -> None:
+    async with worker(takes=True) as one:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(one.ask, "prepare")
+            for _ in range(steps):
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+        assert (await one.ask("prepare"))["ok"] is True
+        assert one.process.returncode is None
 
 
 async def test_what_every_worker_refuses_is_refused() -> None:
