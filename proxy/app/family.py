@@ -259,10 +259,11 @@ class Family:
             await notary.end(max(0.0, limit - trio.current_time()) if closed else 0)
         self.on_time = self.on_time and closed
 
-    async def kill(self) -> None:
-        """Nobody stays behind."""
+    async def kill(self, seconds: float) -> None:
+        """Nobody stays behind; who ends by itself has so long."""
         self._stopping.set()
         if hasattr(self, "sockets"):
             self.sockets.close()
-        for each in self.children:
-            await each.end(0)
+        async with trio.open_nursery() as nursery:
+            for each in self.children:
+                nursery.start_soon(each.end, seconds)

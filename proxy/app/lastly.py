@@ -25,6 +25,9 @@ class Lastly:
         self._timer: threading.Timer | None = None
 
     def after(self, seconds: float) -> None:
+        """What is said first holds."""
+        if self._timer is not None:
+            return
         self._timer = threading.Timer(seconds, self._end)
         self._timer.daemon = True
         self._timer.start()

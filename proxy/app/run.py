@@ -1,6 +1,7 @@
 """Starts the program: in one process, or in as many as the configuration says."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import trio
@@ -10,6 +11,7 @@ from proxy.app.line import call_process
 from proxy.app.prepare import prepare_all
 from proxy.app.start import worker_count
 from proxy.app.system import require_linux
+from proxy.errors import ConfigError
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import load
@@ -31,5 +33,20 @@ async def _main(path: Path) -> int:
         if worker_count(loaded.settings) == 1 and loaded.settings.users is None:
             return await single.run(prepared, metrics, log)
         return await supervisor.run(prepared, metrics, log)
+    except ConfigError:
+        raise
+    except Exception as error:
+        for each in _single(error):
+            log.defect(each)
+        return 1
     finally:
         log.close()
+
+
+def _single(error: BaseException) -> Iterator[BaseException]:
+    """What has gone wrong, one by one, however many tasks have told of it."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _single(each)
+    else:
+        yield error

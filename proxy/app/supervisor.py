@@ -9,6 +9,7 @@ Rules
 - A reload is prepared by all and committed only when all could; a child that dies meanwhile is
   started under whatever is in force then.
 - One deadline for the whole drain. The notary ends last.
+- A defect here ends the program in order: everybody is left alone, and so ends with every verdict.
 - Nobody outlives the program, nor a worker those that it has forked, see `brood.py`.
 """
 
@@ -78,15 +79,17 @@ class Supervisor:
 
     async def run(self) -> int:
         """0 when everything ended before the deadline of the drain, else 1."""
-        family = self._family
+        family, last_rites = self._family, 0.0
         try:
             self._doors = self._open_doors()
             await family.start(self._count)
+            last_rites = LAST_RITES  # there may be transfers, even where a defect of ours ends us
             self._in_force()
             return await self._serve()
         finally:
+            self._lastly.after(last_rites + _DYING)
             with trio.CancelScope(shield=True):
-                await family.kill()
+                await family.kill(last_rites)
                 await family.brood.clear(self.log)
             self._lastly.cancel()
 
