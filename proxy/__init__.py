@@ -10,7 +10,8 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         one process, or many        app/run.py: app/single.py, or app/supervisor.py, which keeps
                                     app/family.py: app/worker.py and app/notary.py, forked by
                                     app/launcher.py
-        accept, reload, drain       app/carrier.py
+        accept, adopt, drain        app/carrier.py
+        follow the disk, reload     app/reloader.py, app/watch.py, app/inotify.py
 
     the sender
         listener                    edge/listener.py
