@@ -72,7 +72,12 @@ def line(parties: Path, start_gateway: StartGateway, cache: int, database: Path)
     config["upstreams"]["database"]["endpoints"] = [f"unix:{database}"]
     gateway = start_gateway(config)
     places = {name: f"tls://127.0.0.1:{gateway.address(name)[1]}" for name in ("database", "cache")}
-    return Line(start_gateway(example("tunnel-sidecar", parties, **places)), gateway)
+    config = example("tunnel-sidecar", parties, **places)
+    config["listeners"]["loopback"] = config["listeners"]["database"] | {"bind": "127.0.0.1:0"}
+    loopback = {"name": "loopback", "listener": "loopback", "allow": [{"networks": "127.0.0.1/32"}]}
+    (database_route,) = (each for each in config["routes"] if each["name"] == "database")
+    config["routes"].append(database_route | loopback)
+    return Line(start_gateway(config), gateway)
 
 
 # --- Redis ---------------------------------------------------------------------------------------
@@ -142,11 +147,17 @@ def test_a_query_of_psql_arrives_and_what_it_asks_for_comes_back(line: Line) -> 
     assert line.settled("database", marks) == 1
 
 
-def test_psql_that_prefers_tls_is_told_no_by_the_server_and_goes_on_in_plain(line: Line) -> None:
-    """SSLRequest goes through like everything else; on a unix socket libpq does not even ask."""
-    where = f"host={line.database} user=app dbname=postgres"
-    assert run(find("psql"), f"{where} sslmode=prefer", "-Atc", "select 1") == "1\n"
-    assert run(find("psql"), f"{where} sslmode=disable", "-Atc", "select 1") == "1\n"
+def test_psql_that_asks_for_tls_over_loopback_is_answered_by_the_server_and_goes_on_in_plain(
+    line: Line,
+) -> None:
+    """SSLRequest goes through like everything else, and this server says no."""
+    host, port = line.sidecar.address("loopback")
+    where = f"host={host} port={port} user=app dbname=postgres"
+    for mode in ("prefer", "disable"):
+        assert run(find("psql"), f"{where} sslmode={mode}", "-Atc", "select 1") == "1\n"
+    command = [find("psql"), f"{where} sslmode=require", "-Atc", "select 1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "server does not support SSL" in done.stderr
 
 
 # --- the evidence --------------------------------------------------------------------------------
