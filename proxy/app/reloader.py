@@ -6,7 +6,8 @@ The same in the one process and in the supervisor of many. Rules
 - Everything is prepared before anything is swapped. What cannot be used changes nothing: the last
   good stays in force, and readiness is not touched.
 - Each trouble is said once, a line and a count, and not again until it is another one or somebody
-  asks. While there is one, every poll tries again; its end is said too.
+  asks. While there is one it is tried again whenever a file changes, and every minute; its end is
+  said too.
 - A certificate and its key are one: where the two on the disk are each sound and do not fit, the
   other half is waited for, for `_PATIENCE` seconds, before that is a trouble.
 """
@@ -35,6 +36,8 @@ from proxy.tls.credentials import UNFIT
 
 _PATIENCE: Final = 10.0
 """Seconds between the two halves of a pair that are replaced one by one."""
+_AGAIN: Final = 60.0
+"""Seconds after which the same files are tried again."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -77,6 +80,9 @@ class Reloader:
         self._said: frozenset[Problem] = frozenset()
         self._since: float | None = None
         """When the trouble began; None while what is on the disk is in force."""
+        self._failed: Digests | None = None
+        """What the files held that could not be used when it was last tried."""
+        self._again = 0.0
         self._half_since: float | None = None
         """When the first half of a pair was seen."""
         self._take(version)
@@ -106,8 +112,9 @@ class Reloader:
         """
         async with self._turn:
             self._said = frozenset()  # who asks is told everything
-            if await self._differs():
-                return await self._attempt(by)
+            found = await look(self._files, self._force)
+            if not self._in_force(found):
+                return await self._attempt(by, found)
             self._unchanged(by)
             return True
 
@@ -133,19 +140,26 @@ class Reloader:
             self._log.defect(error, process="reloader")
 
     async def _catch_up(self, seconds: float) -> None:
-        if not await self._differs() and not self._troubled:
+        if not self._is_news(await look(self._files, self._force)):
             return
         await settled(self._files, self._force, seconds)
         async with self._turn:
-            if await self._differs():
-                await self._attempt("disk")
+            found = await look(self._files, self._force)
+            if not self._in_force(found):
+                await self._attempt("disk", found)
             elif self._troubled:
                 self._healed("disk")
 
-    async def _differs(self) -> bool:
-        """Whether any file of what is in force holds something else now."""
-        found = await look(self._files, self._force)
-        return any(found[path] != digest for path, digest in self._force.items())
+    def _in_force(self, found: Digests) -> bool:
+        """Whether every file of what is in force holds that still."""
+        return all(found[path] == digest for path, digest in self._force.items())
+
+    def _is_news(self, found: Digests) -> bool:
+        """Whether something is to be done; what was refused is tried again when it has changed,
+        and once a minute: preparing costs, and not every trouble lies in a file."""
+        if self._in_force(found):
+            return self._troubled
+        return found != self._failed or trio.current_time() >= self._again
 
     @property
     def _troubled(self) -> bool:
@@ -159,7 +173,7 @@ class Reloader:
 
     # --- the attempt -----------------------------------------------------------------------------
 
-    async def _attempt(self, by: str) -> bool:
+    async def _attempt(self, by: str, found: Digests) -> bool:
         try:
             loaded = load(self._loaded.path)
             self._files = {**files(self._loaded), **files(loaded)}
@@ -173,6 +187,7 @@ class Reloader:
         except ConfigError as error:
             if by == "disk" and _is_half(error.problems) and self._waits():
                 return False
+            self._failed, self._again = found, trio.current_time() + _AGAIN
             self._refused(by, error.problems)
             return False
         await self._adopted(by, version)
@@ -231,7 +246,7 @@ class Reloader:
         if self._troubled:
             self._show("unchanged", by)
         self._since = self._half_since = None
-        self._said, self._files = frozenset(), files(self._loaded)
+        self._said, self._files, self._failed = frozenset(), files(self._loaded), None
         self._metrics.reload_problems(0)
 
     def _show(self, result: str, by: str, problems: Iterable[str] = ()) -> None:

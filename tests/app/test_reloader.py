@@ -14,6 +14,7 @@ from trio.testing import MockClock
 
 from proxy.app.prepare import prepare_workers
 from proxy.app.reloader import Reloader, Version
+from proxy.errors import ConfigError
 from proxy.model import Event
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
@@ -22,11 +23,11 @@ from tests.settings.example import loaded, put
 
 
 def fast(test: Callable[[Path], Awaitable[None]]) -> Callable[[Path], None]:
-    """A hundred seconds in one; files and threads take real time."""
+    """Twenty-five seconds in one; files and threads take real time."""
 
     @functools.wraps(test)
     def run(folder: Path) -> None:
-        trio.run(test, folder, clock=MockClock(rate=100))
+        trio.run(test, folder, clock=MockClock(rate=25))
 
     return run
 
@@ -63,10 +64,16 @@ class Said:
 
 
 @asynccontextmanager
-async def running(folder: Path, said: Said, fails: bool = False) -> AsyncIterator[list[Version]]:
+async def running(
+    folder: Path, said: Said, fails: bool = False, refuses: list[int] | None = None
+) -> AsyncIterator[list[Version]]:
+    """`refuses` counts the times that the one content of the masking key was refused."""
     adopted: list[Version] = []
 
     async def adopt(version: Version) -> None:
+        if refuses is not None and version.secrets["file:p.key"] == b"x" * 32:
+            refuses[0] += 1
+            raise ConfigError([version.loaded.problem(("keys",), "no worker takes it")])
         if fails:
             raise RuntimeError("a defect")
         adopted.append(version)
@@ -119,3 +126,22 @@ async def test_a_defect_in_a_reload_leaves_the_program_running(folder: Path) -> 
         write(folder / "p.key", b"x" * 32)
         await said.wait("internal")
         assert not adopted
+
+
+@fast
+async def test_what_was_refused_is_not_prepared_again_before_a_file_changes_or_a_minute_passes(
+    folder: Path,
+) -> None:
+    said, asked = Said(), [0]
+    async with running(folder, said, refuses=asked) as adopted:
+        write(folder / "p.key", b"x" * 32)
+        await said.wait("reload_refused")
+        assert asked == [1]
+        await trio.sleep(20)
+        assert asked == [1]
+        await trio.sleep(60)
+        assert asked == [2]
+        assert len(said("reload_refused")) == 1, "and it is the same trouble"
+        write(folder / "p.key", b"y" * 32)
+        await said.wait("reload_recovered")
+        assert len(adopted) == 1

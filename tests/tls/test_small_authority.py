@@ -288,3 +288,11 @@ def test_two_commands_at_once_do_not_lose_each_other(folder: Path) -> None:
     assert [each.wait(60) for each in running] == [0] * 4
     with opened(folder) as store:
         assert len(store.book.entries) == 6
+
+
+def test_what_was_issued_is_in_the_index_before_it_is_anywhere_else(folder: Path) -> None:
+    """A key that cannot be written leaves a line too many, never a certificate without one."""
+    (folder / "late.next.key").mkdir()
+    assert certs("issue", folder, "late", "--dns", "l.example") == 1
+    with opened(folder) as store:
+        assert [entry.name for entry in store.book.entries][-1] == "late"
