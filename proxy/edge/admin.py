@@ -23,6 +23,7 @@ import trio
 
 from proxy.edge.inbound import Inbound
 from proxy.edge.listener import Listener, bind
+from proxy.edge.mistaken import UnexpectedTls, turn_away
 from proxy.edge.stream import Disconnected, Stream
 from proxy.errors import Refusal
 from proxy.model import Peer, Trouble
@@ -105,6 +106,8 @@ async def _serve(operator: Operator, everything: bool, stream: Stream) -> None:
             if not client.next_cycle():
                 break
         await stream.close()
+    except UnexpectedTls:
+        await turn_away(stream)
     except Disconnected:
         stream.abort()
 

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import socket
+import ssl
 from pathlib import Path
 
 import pytest
@@ -66,12 +67,19 @@ def test_a_door_answers_only_http(gateway: Gateway) -> None:
     host, _, port = gateway.ready["admin"].rpartition(":")
     for octets in (
         b"GET /status HTTP/1.1\nHost: x\n\n",
-        b"\x16\x03\x01\x00\x00",
+        b"\x17\x03\x01\x00\x00",
         b"GET /x\r\n\r\n",
     ):
         with Client(socket.create_connection((host, int(port)), timeout=10)) as client:
             assert client.ask(octets).status == 400
             assert client.ended()
+
+
+def test_a_door_tells_who_speaks_tls_in_tls_that_it_does_not(gateway: Gateway) -> None:
+    host, _, port = gateway.ready["admin"].rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as sock:
+        with pytest.raises(ssl.SSLError, match="ALERT"):
+            ssl.create_default_context().wrap_socket(sock, server_hostname="localhost")
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"])
