@@ -77,24 +77,26 @@ class Family:
     async def _start_notary(self, source: Launcher) -> None:
         """Raises ConfigError and EndedError."""
         async with self._wiring.lock:
-            live = sorted(self._wiring.living)
-            notary, answer = await launch.notary(
-                source,
-                self.prepared,
-                live=live,
-                resumed=bool(self.receipt_key),
-                windows=self._windows,
-                workers=self._count,
-            )
+            async with self._wiring.naming:
+                live = sorted(self._wiring.living)
+                notary, answer = await launch.notary(
+                    source,
+                    self.prepared,
+                    live=live,
+                    resumed=bool(self.receipt_key),
+                    windows=self._windows,
+                    workers=self._count,
+                )
+                self._wiring.told(live)
             self.receipt_key = answer["receiptKey"]
             self._log.info("notary_started", pid=notary.pid, interrupted=answer["interrupted"])
             workers = list(self._workers.values())  # some may die meanwhile
-            await self._wiring.appoint(notary, answer["size"], live, workers)
+            await self._wiring.appoint(notary, answer["size"], workers)
 
     async def _start_worker(self, source: Launcher, position: int) -> None:
         """Raises ConfigError and EndedError."""
         prepared = self.prepared
-        async with self._wiring.lock:
+        async with self._wiring.naming:
             name = name_worker(position + 1, self._wiring.size)
             self._wiring.living.add(name)
         try:

@@ -30,7 +30,10 @@ class Wiring:
         self.living: set[str] = set()
         self.size = 0
         """Entries that the log has at least."""
+        self.naming = trio.Lock()
+        """Nobody becomes one of the living while a notary starts that is told who they are."""
         self.lock = trio.Lock()
+        """One at a time speaks with the notary of its workers; taken before `naming`."""
         self._log = log
         self._appointed = trio.Condition(self.lock)
         """Another notary, under the lock."""
@@ -39,12 +42,13 @@ class Wiring:
         self._news = trio.Event()
         """Somebody has died."""
 
-    async def appoint(
-        self, notary: Child, size: int, told: Collection[str], workers: Collection[Child]
-    ) -> None:
-        """This is the notary, which was `told` who lives. Under the lock."""
+    def told(self, living: Collection[str]) -> None:
+        """A notary was told, and no other, that these live: all it misses is who has died since."""
+        self._untold &= set(living)
+
+    async def appoint(self, notary: Child, size: int, workers: Collection[Child]) -> None:
+        """This is the notary. Under the lock."""
         self.notary, self.size = notary, size
-        self._untold &= set(told)
         self._appointed.notify_all()
         for worker in workers:
             await launch.wire(notary, worker)

@@ -48,7 +48,7 @@ async def test_a_death_that_is_not_answered_is_told_again(monkeypatch: pytest.Mo
     async with trio.open_nursery() as nursery:
         nursery.start_soon(notary.run)
         async with found.lock:
-            await found.appoint(notary.child, 0, {"1", "2"}, [])
+            await found.appoint(notary.child, 0, [])
         notary.well = False
         found.gone("1")
         await found.tell()
@@ -68,8 +68,10 @@ async def test_who_sees_a_death_does_not_wait_for_the_notary_to_be_told() -> Non
     async with trio.open_nursery() as nursery:
         nursery.start_soon(found.run)
         async with found.lock:  # as while a notary starts
+            found.gone("0")
+            found.told(["1"])
             found.gone("1")
-            await found.appoint(notary.child, 0, {"1"}, [])
+            await found.appoint(notary.child, 0, [])
         nursery.start_soon(notary.run)
         with trio.fail_after(10):
             while notary.gone != ["1"]:

@@ -143,15 +143,16 @@ def test_a_store_that_is_read_only_from_the_start(
     site.finish()
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_slow_disk(
-    start_site: StartSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start_site: StartSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     """A copy of the program whose syncs do not return for as long as a file is there."""
     slow = tmp_path / "slow"
     wait = f'while os.path.exists({str(slow)!r}): __import__("time").sleep(0.01)\n        '
     copy = mutate(tmp_path / "copy", "notary/disk.py", SYNC, wait + SYNC)
     monkeypatch.setenv("PYTHONPATH", str(copy))
-    site = start_site(workers=1, seed=7, patience="300ms")
+    site = start_site(workers=workers, seed=7, patience="300ms")
     endure(site, slow.touch, slow.unlink)
 
 
