@@ -68,10 +68,11 @@ def require_checkpoint(note, vkey):
 def verify(key, receipt, content, proof=None, *vkeys):
     receipt = Path(receipt).read_bytes()
     said = require_statement(receipt, load_pem_public_key(Path(key).read_bytes()))
-    subject, predicate = said["subject"][0], said["predicate"]
+    (subject,), predicate = said["subject"], said["predicate"]
     if content != "-":
-        found = (predicate["kind"], sha256(Path(content).read_bytes()).hexdigest())
-        require(found == ("delivered", subject["digest"]["sha256"]), "not what was delivered")
+        found = sha256(Path(content).read_bytes()).hexdigest()
+        told = predicate["kind"] == "delivered" and predicate["content"]["delivered"]["sha256"]
+        require(told == found == subject["digest"]["sha256"], "not what was delivered")
     if proof:
         require(vkeys, "a proof needs the vkeys of the log")
         head, _, note = Path(proof).read_text("utf-8").partition("\n\n")

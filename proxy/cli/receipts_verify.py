@@ -12,6 +12,7 @@ from proxy.cli.wording import count, texts
 from proxy.errors import CredentialError, EvidenceError
 from proxy.receipt import dsse, reading, words
 from proxy.receipt import proof as tlog_proof
+from proxy.receipt.agreement import require_consistent
 from proxy.receipt.marks import Demand
 from proxy.receipt.measure import measure
 
@@ -121,6 +122,7 @@ def _require(arguments: argparse.Namespace, demand: Demand) -> list[str]:
     about = arguments.content
     content = None if about is None else measure(pieces(about), [opens])
     statement = reading.parse_entry(dsse.verify(envelope, key))
+    require_consistent(statement)
     lines = [f"verified: signed by {dsse.key_id(key)}"]
     if proof is not None:
         lines += _require_logged(envelope, proof, demand)

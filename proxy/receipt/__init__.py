@@ -3,6 +3,7 @@
     statement   what happened to one attempt      (in-toto Statement v1)
     terms       how it writes content, parties and times
     reading     the same, read back
+    agreement   that a statement agrees with itself
     vkey        who may sign the log
     dsse        the signature over it             (DSSE envelope: the leaf of the log)
     opener      the same, for whoever verifies millions

@@ -2,9 +2,9 @@
 
     sender ── hop 1 ── hop 2 ── hop 3 ── receiver
 
-Hops are counted from the sender. Each receipt must hold by itself, by the key of its own gateway;
-then every two neighbours are held against each other, the outer (nearer to the sender) and the
-inner one. `neighbours` does that, but for the first point:
+Hops are counted from the sender. Each receipt must hold by itself, by the key of its own gateway,
+and agree with itself (`agreement`); then every two neighbours are held against each other, the
+outer (nearer to the sender) and the inner one. `neighbours` does that, but for the first point:
 
 receipt   the outer receipt names the inner one by SHA-256 of its envelope, as the last of those
           that came with the answer; what it names before that, the inner one names too. The
@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from proxy.errors import EvidenceError
 from proxy.receipt import dsse, reading
+from proxy.receipt.agreement import require_consistent
 from proxy.receipt.measure import Measured
 from proxy.receipt.neighbours import Pair, Point, compared, is_repetition
 
@@ -106,7 +107,9 @@ def _pair(
 
 def _receipt(number: int, hop: Hop) -> Mapping[str, Any]:
     try:
-        return reading.parse(dsse.verify(hop.envelope, hop.key))
+        statement = reading.parse(dsse.verify(hop.envelope, hop.key))
+        require_consistent(statement)
+        return statement
     except EvidenceError as error:
         raise EvidenceError(f"hop {number}: {error}") from None
 

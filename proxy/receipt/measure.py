@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from proxy.errors import EvidenceError
 from proxy.receipt import reading
 
 
@@ -21,13 +22,21 @@ class Measured:
     """HMAC-SHA256 under each of the keys that were given."""
 
     def sides(self, statement: Mapping[str, Any], key: bytes | None) -> list[str]:
-        """`received` and `delivered`, as far as this is that content. `key`: of that receipt."""
+        """`received` and `delivered`, as far as this is that content. `key`: of that receipt.
+
+        `statement` agrees with itself. Raises EvidenceError where it says another size of it.
+        """
         keyed = None if key is None else self.keyed[key]
-        return [
-            side
-            for side, kind, value in reading.digests(statement)
-            if value == (self.sha256 if kind == "sha256" else keyed)
-        ]
+        found = []
+        for side, kind, value, size in reading.digests(statement):
+            if value != (self.sha256 if kind == "sha256" else keyed):
+                continue
+            if size != self.size:
+                raise EvidenceError(
+                    f"{side}: it says {size} bytes, and the content has {self.size}"
+                )
+            found.append(side)
+        return found
 
 
 def measure(pieces: Iterable[bytes], keys: Iterable[bytes | None]) -> Measured:

@@ -13,6 +13,8 @@ from proxy.receipt.statement import EVENT_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, 
 
 _TIME: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{6}Z")
 """Just what `terms.timestamp` writes; `fromisoformat` alone would read more."""
+COUNT: Final = re.compile("0|[1-9][0-9]{0,18}")
+"""A counter as we write it: each number has one spelling, and fits into 64 bits, or nearly."""
 
 
 class Summary(NamedTuple):
@@ -71,14 +73,20 @@ def parse_entry(statement: bytes) -> dict[str, Any]:
 
 def summarise(statement: bytes) -> Summary:
     """What the book-keeping needs; raises `EvidenceError` where any of it is missing."""
-    value = parse_entry(statement)
+    return summary(parse_entry(statement))
+
+
+def summary(statement: Mapping[str, Any]) -> Summary:
+    """The same of a statement that has been parsed."""
     try:
-        return _event(value) if value["predicateType"] == EVENT_TYPE else _receipt(value)
+        if statement["predicateType"] == EVENT_TYPE:
+            return _event(statement)
+        return _receipt(statement)
     except (KeyError, IndexError, TypeError, ValueError):
         raise EvidenceError("the statement lacks what every entry of a log has") from None
 
 
-def _receipt(statement: dict[str, Any]) -> Summary:
+def _receipt(statement: Mapping[str, Any]) -> Summary:
     predicate = statement["predicate"]
     disposition, time = predicate["disposition"], predicate["time"]
     status, problem = disposition["status"], disposition["problem"]
@@ -109,7 +117,7 @@ def _receipt(statement: dict[str, Any]) -> Summary:
     )
 
 
-def _event(statement: dict[str, Any]) -> Summary:
+def _event(statement: Mapping[str, Any]) -> Summary:
     predicate = statement["predicate"]
     details = predicate["details"]
     if not isinstance(details, dict):
@@ -148,7 +156,7 @@ def _integer(value: object) -> int:
 
 def _number(value: object) -> int:
     text = _text(value)
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+    if not COUNT.fullmatch(text):
         raise ValueError
     return int(text)
 
@@ -179,10 +187,13 @@ def further(statement: Mapping[str, Any]) -> tuple[str, ...]:
         raise EvidenceError("the receipts that it names are no digests") from None
 
 
-def digests(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """(`received` or `delivered`, `sha256` or `hmacSha256`, hex) of the request's content."""
+def digests(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, str, int]]:
+    """(`received` or `delivered`, `sha256` or `hmacSha256`, hex, octets) of the request's content,
+    in a statement that agrees with itself.
+    """
     content = statement["predicate"].get("content") or {}
     for side in ("received", "delivered"):
-        for kind, value in (content.get(side) or {}).items():
-            if kind in ("sha256", "hmacSha256") and isinstance(value, str):
-                yield side, kind, value
+        told = content.get(side) or {}
+        for kind in ("sha256", "hmacSha256"):
+            if kind in told:
+                yield side, kind, told[kind], int(told["bytes"])

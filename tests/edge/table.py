@@ -8,6 +8,9 @@ import orjson
 from proxy.errors import LogFailure, Refusal
 from proxy.model import Claim, Earlier, Intent, Outcome, Receipt, Trouble, Verdict
 from proxy.notary.attempts import AttemptIds
+from proxy.receipt import reading, statement
+from proxy.receipt.agreement import require_consistent
+from proxy.receipt.statement import Place
 
 Key = tuple[str, str, str]
 
@@ -55,6 +58,7 @@ class Table:
     async def conclude(self, outcome: Outcome) -> Receipt:
         if self.fault is not None:
             raise self.fault
+        _require_honest(outcome)
         self.outcomes.append(outcome)
         if outcome.claim is not None:
             key = _key(outcome.claim)
@@ -88,6 +92,13 @@ class Table:
         }
         payload = base64.b64encode(orjson.dumps({"predicate": predicate})).decode()
         return orjson.dumps({"payload": payload})
+
+
+def _require_honest(outcome: Outcome) -> None:
+    """What the receipt would say agrees with itself, however the transfer ended."""
+    place, now = Place(1, "sender/route", 1, None), outcome.received_at
+    said = statement.build(statement.submission(outcome), place, origin="here", completed=now)
+    require_consistent(reading.parse(said))
 
 
 def _key(claim: Claim) -> Key:

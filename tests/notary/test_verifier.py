@@ -98,7 +98,7 @@ def test_it_needs_cryptography_and_the_standard_library_and_is_short() -> None:
     imports = max(
         node.lineno for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))
     )
-    assert len([line for line in text.splitlines()[imports:] if line.strip()]) < 65
+    assert len([line for line in text.splitlines()[imports:] if line.strip()]) <= 65
 
 
 def test_it_runs_and_says_what_it_verified(proven: Path) -> None:

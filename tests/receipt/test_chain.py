@@ -48,6 +48,15 @@ def outcomes() -> list[Outcome]:
     ]
 
 
+def subject(said: Said) -> list[Said]:
+    """Of a receipt that says this: a lie is to be told well."""
+    name = f"{said['kind']}:{said['transferId']}"
+    delivered = ((said["content"] or {}).get("delivered") or {}).get("sha256")
+    if said["kind"] != "delivered" or delivered is None:
+        delivered = hashlib.sha256(name.encode()).hexdigest()
+    return [{"name": name, "digest": {"sha256": delivered}}]
+
+
 def chain(changes: dict[int, Change] | None = None, hops: int = 3) -> list[Hop]:
     """Each names those behind it, whatever `changes` make of what it says beside that."""
     made: list[Hop] = []
@@ -59,12 +68,16 @@ def chain(changes: dict[int, Change] | None = None, hops: int = 3) -> list[Hop]:
         )
         predicate = said["predicate"]
         predicate["answer"]["receipts"] = [each.hex() for each in named] or None
-        predicate["sender"] = {"name": "x", "spkiSha256": SPKIS[number - 1] if number else "00"}
+        predicate["sender"] = {
+            "name": "x",
+            "spkiSha256": SPKIS[number - 1] if number else "00" * 32,
+        }
         predicate["receiver"] = {"spkiSha256": SPKIS[number + 1]}
         target = hmac.digest(TRANSFER_KEYS[number], TARGET.encode(), "sha256").hex()
         predicate["request"]["target"] = {"hmacSha256": target}
         if changes and number + 1 in changes:
             changes[number + 1](predicate)
+        said["subject"] = subject(predicate)
         envelope = dsse.sign(orjson.dumps(said), KEYS[number])
         named = (*named, hashlib.sha256(envelope).digest())
         made.insert(
@@ -81,6 +94,32 @@ def put(path: str, value: object) -> Change:
         said[last] = copy.deepcopy(value)
 
     return change
+
+
+def passed(at: str, data: bytes) -> Change:
+    """As it came, so it went: a content of which both sides are said in plain."""
+    side = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": str(len(data))}
+    sides = {"received": side, "delivered": side, "changed": False}
+    return lambda said: said[at].update(copy.deepcopy(sides))
+
+
+def torn(at: str, came: int, went: int | None = None) -> Change:
+    """A content that ended in the middle: sizes alone."""
+    delivered = None if went is None else {"bytes": str(went)}
+    sides = {"received": {"bytes": str(came)}, "delivered": delivered, "changed": False}
+    return lambda said: said[at].update(copy.deepcopy(sides))
+
+
+def all_of(*changes: Change) -> Change:
+    def change(said: Said) -> None:
+        for each in changes:
+            each(said)
+
+    return change
+
+
+EARLY = all_of(put("kind", "failed"), torn("content", len(SENT), len(SENT)))
+"""Answered before the end of the request had gone: no digest of it, and not delivered."""
 
 
 def of(content: bytes) -> Measured:
@@ -134,10 +173,6 @@ def test_what_there_is_nothing_to_compare_with_is_not_shown_and_says_what_it_tak
 UNSAID: dict[str, tuple[int, Change, str, str]] = {
     "no-method": (2, put("request.method", None), "method", "hop 2 does not say the method"),
     "no-target": (1, put("request.target", None), "target", "hop 1 does not say the target"),
-    "no-digest-of-what-went": (
-        1, put("content.delivered", {"bytes": str(len(SENT))}), "request",
-        f"it delivered {len(SENT)} bytes and hop 2 received as many, but it says no digest of them",
-    ),
     "no-digest-of-what-came": (
         2, put("content.received", {"bytes": str(len(SENT))}), "request",
         f"it delivered {len(SENT)} bytes and hop 2 received as many, but hop 2 says no digest of "
@@ -155,18 +190,17 @@ UNSAID: dict[str, tuple[int, Change, str, str]] = {
         "hop 1 does not say the content of the answer",
     ),
     "no-digest-of-the-answer": (
-        1, put("answer.received", {"bytes": str(len(ANSWER))}), "answer",
+        1, all_of(put("answer.received", {"bytes": str(len(ANSWER))}), put("answer.changed", True)),
+        "answer",
         f"hop 2 answered {len(ANSWER)} bytes and it received as many, but hop 1 says no digest of "
         "them",
     ),
     "a-part-of-the-answer": (
-        1, lambda said: (put("answer.received", {"bytes": "1"})(said),
-                         put("disposition.problem", "answer-refused")(said)), "answer",
+        1, all_of(torn("answer", 1), put("disposition.problem", "answer-refused")), "answer",
         f"it received 1 of the {len(ANSWER)} bytes of the answer",
     ),
     "a-part-of-the-answer-since-the-sender-left": (
-        1, lambda said: (put("answer.received", {"bytes": "1"})(said),
-                         put("disposition.status", None)(said)), "answer",
+        1, all_of(torn("answer", 1), put("disposition.status", None)), "answer",
         f"it received 1 of the {len(ANSWER)} bytes of the answer",
     ),
     "an-answer-of-its-own": (
@@ -187,13 +221,14 @@ def test_what_a_hop_does_not_say_is_not_shown_and_is_named(
     assert missed(links) == {(1, name): text}
 
 
+def test_what_went_in_part_has_no_digest_to_compare() -> None:
+    links = require_chain(chain({1: EARLY, 2: EARLY}, hops=2), of(SENT), TARGET)
+    text = f"it delivered {len(SENT)} bytes and hop 2 received as many, but it says no digest of"
+    assert missed(links) == {(1, "request"): f"{text} them"}
+
+
 def test_no_content_is_the_same_as_no_content() -> None:
-    nothing = {"received": {"bytes": "0"}, "delivered": {"bytes": "0"}}
-
-    def empty(said: Said) -> None:
-        said["content"].update(nothing)
-        said["answer"].update(nothing)
-
+    empty = all_of(passed("content", b""), passed("answer", b""))
     links = require_chain(chain({1: empty, 2: empty}, hops=2), of(b""), TARGET)
     assert missed(links) == {}
 
@@ -206,6 +241,7 @@ def test_less_than_two_are_no_chain() -> None:
     assert f"hop 1 names receipts further on that are not here: {named}" in fault([first])
 
 
+REFUSED = {"status": 422, "problem": "finding-rejected", "duplicateOf": None}
 NOTHING = {"received": {"bytes": "3"}, "delivered": None}
 LIES: dict[str, tuple[int, Change, str]] = {
     "another-transfer": (2, put("transferId", "two"), "hop 1 and hop 2 are about two transfers"),
@@ -214,7 +250,7 @@ LIES: dict[str, tuple[int, Change, str]] = {
         "what hop 2 delivered is not what hop 3 received",
     ),
     "received-other": (
-        3, put("content.received", {"sha256": "00" * 32, "bytes": str(len(MASKED))}),
+        3, passed("content", MASKED[::-1]),
         "what hop 2 delivered is not what hop 3 received",
     ),
     "received-other-under-the-key": (
@@ -228,30 +264,30 @@ LIES: dict[str, tuple[int, Change, str]] = {
         2, put("content.received.bytes", "1"), "what hop 1 delivered is not what hop 2 received"
     ),
     "delivered-nothing": (
-        1, put("content.delivered", None), "what hop 1 delivered is not what hop 2 received"
+        1, all_of(put("kind", "failed"), torn("content", len(SENT))),
+        "what hop 1 delivered is not what hop 2 received",
     ),
     "answered-other": (
-        3, put("answer.delivered", {"sha256": "00" * 32, "bytes": str(len(ANSWER))}),
+        3, passed("answer", ANSWER[::-1]),
         "what hop 3 answered is not what hop 2 received",
     ),
     "answered-longer": (
-        3, put("answer.delivered.bytes", "99"), "what hop 3 answered is not what hop 2 received"
+        3, torn("answer", 99, 99), "what hop 3 answered is not what hop 2 received"
     ),
     "answered-nothing": (
-        3, put("answer.delivered", None), "what hop 3 answered is not what hop 2 received"
+        3, torn("answer", 0), "what hop 3 answered is not what hop 2 received"
     ),
     "was-answered-less": (
-        2, put("answer.received.bytes", "3"), "what hop 3 answered is not what hop 2 received"
+        1, passed("answer", ANSWER[:3]), "what hop 2 answered is not what hop 1 received"
     ),
     "was-answered-less-without-a-digest": (
-        2, put("answer.received", {"bytes": "3"}), "what hop 3 answered is not what hop 2 received"
+        1, torn("answer", 3), "what hop 2 answered is not what hop 1 received"
     ),
     "was-answered-nothing": (
-        2, put("answer.received", {"bytes": "0"}), "what hop 3 answered is not what hop 2 received"
+        1, passed("answer", b""), "what hop 2 answered is not what hop 1 received"
     ),
     "failed-and-was-answered-more": (
-        1, lambda said: (put("kind", "failed")(said),
-                         put("answer.received", {"bytes": "99"})(said)),
+        1, all_of(put("kind", "failed"), torn("answer", 99)),
         "what hop 2 answered is not what hop 1 received",
     ),
     "another-method": (2, put("request.method", "PUT"), "hop 1 says POST, and hop 2 says PUT"),
@@ -262,14 +298,15 @@ LIES: dict[str, tuple[int, Change, str]] = {
     "failed": (2, put("kind", "failed"), "hop 1 says delivered, and hop 2 says failed"),
     "unsure": (2, put("kind", "indeterminate"), "hop 1 says delivered, and hop 2 says indeterm"),
     "another-status": (
-        2, put("disposition.status", 200), "hop 2 answered 200, and hop 1 was told 201"
+        2, all_of(put("disposition.status", 200), put("answer.status", 200)),
+        "hop 2 answered 200, and hop 1 was told 201"
     ),
     "another-receiver": (
-        1, put("receiver.spkiSha256", "00"), "hop 1 forwarded to another than hop 2"
+        1, put("receiver.spkiSha256", "00" * 32), "hop 1 forwarded to another than hop 2"
     ),
     "no-receiver": (2, put("receiver", None), "hop 2 forwarded to another than hop 3"),
     "another-sender": (
-        3, put("sender.spkiSha256", "00"), "hop 3 received it from another than hop 2"
+        3, put("sender.spkiSha256", "00" * 32), "hop 3 received it from another than hop 2"
     ),
     "named-more-than-the-next": (
         1, lambda said: said["answer"]["receipts"].insert(0, "00" * 32),
@@ -284,11 +321,11 @@ LIES: dict[str, tuple[int, Change, str]] = {
         f"hop 3 names a receipt further on that is not here: {'00' * 32}",
     ),
     "named-no-digest": (
-        2, put("answer.receipts", ["x"]), "hop 2: the receipts that it names are no digests"
+        2, put("answer.receipts", ["x"]), "hop 2: answer is missing, or is not what a transfer"
     ),
-    "without-content": (3, put("content", None), "a receipt lacks what every transfer receipt has"),
+    "without-content": (3, put("content", None), "hop 3: nothing is said of a content"),
     "without-size": (
-        2, put("content.received.bytes", "many"), "a receipt lacks what every transfer receipt has"
+        2, put("content.received.bytes", "many"), "hop 2: content is missing, or is not what a"
     ),
 }  # fmt: skip
 
@@ -333,13 +370,13 @@ def test_a_hop_that_left_out_the_furthest_does_not_break_the_chain() -> None:
 
 def test_a_refusal_on_the_way_is_part_of_a_chain() -> None:
     def refused(said: Said) -> None:
-        said.update(kind="rejected", disposition={"status": 422, "problem": "finding-rejected"})
+        said.update(kind="rejected", disposition=REFUSED)
         said["content"].update(NOTHING)
         said["answer"] = None
 
     def told(said: Said) -> None:
         said["kind"] = "failed"
-        said["answer"]["status"] = 422
+        said["answer"]["status"] = said["disposition"]["status"] = 422
 
     links = require_chain(chain({1: told, 2: refused}, hops=2), of(SENT), TARGET)
     texts = missed(links)
@@ -350,7 +387,8 @@ def test_a_refusal_on_the_way_is_part_of_a_chain() -> None:
 
 
 def repeated(said: Said) -> None:
-    said["answer"].update(received={"bytes": "0"}, delivered={"bytes": "0"}, duplicate=True)
+    passed("answer", b"")(said)
+    said["answer"]["duplicate"] = True
 
 
 def test_a_repetition_is_believed_where_the_hop_before_says_that_it_was_told_so() -> None:
@@ -380,16 +418,13 @@ def test_who_refused_did_not_receive_more_than_was_delivered() -> None:
 
 
 def test_a_repetition_of_an_answer_without_content_lacks_nothing_of_it() -> None:
-    nothing = put("answer.delivered", {"bytes": "0"})
+    nothing = passed("answer", b"")
     links = require_chain(chain({1: repeated, 2: nothing}, hops=2), of(SENT), TARGET)
     assert missed(links) == {}
 
 
 def test_a_repetition_whose_content_came_all_the_same_is_a_contradiction() -> None:
-    other = {"sha256": "00" * 32, "bytes": str(len(ANSWER))}
-
-    def lying(said: Said) -> None:
-        said["answer"].update(received=other, duplicate=True)
+    lying = all_of(passed("answer", ANSWER[::-1]), put("answer.duplicate", True))
 
     assert "what hop 2 answered is not what hop 1 received" in fault(chain({1: lying}, hops=2))
 

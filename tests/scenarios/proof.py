@@ -12,6 +12,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer._key import SSlibKey
 
 from proxy.errors import ADVICE, PROBLEMS
+from proxy.receipt.agreement import require_consistent
 from proxy.receipt.statement import PREDICATE_TYPE
 from tests.scenarios.gateway import Gateway, Line, lockgate
 from tests.scenarios.message import Message
@@ -29,6 +30,7 @@ def statement(envelope: bytes, pki: Path) -> dict[str, Any]:
     dsse.verify([key], 1)
     said: dict[str, Any] = json.loads(dsse.payload)
     assert said["_type"] == "https://in-toto.io/Statement/v1"
+    require_consistent(said)
     return said
 
 
@@ -62,7 +64,10 @@ def events(gateway: Gateway, kind: str) -> list[Predicate]:
 def _listed(gateway: Gateway, *which: str) -> list[dict[str, Any]]:
     done = lockgate("receipts", "list", store_of(gateway), *which, "--json")
     assert done.returncode == 0, done.stderr
-    return [json.loads(line)["statement"] for line in done.stdout.splitlines()]
+    found = [json.loads(line)["statement"] for line in done.stdout.splitlines()]
+    for said in found:
+        require_consistent(said)
+    return found
 
 
 def store_of(gateway: Gateway) -> Path:
