@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from proxy.cli.receipts_files import UnreadableError, pieces, read, read_public_key
-from proxy.cli.receipts_held import Held, receipt_key, receipts
+from proxy.cli.receipts_held import receipt_key, receipts
 from proxy.cli.wording import count
 from proxy.errors import CredentialError, EvidenceError
 from proxy.receipt import chain, dsse, words
@@ -19,6 +19,14 @@ ALL = "all"
 DEMANDS = (ALL, *POINTS)
 """What --require takes with --chain."""
 _Numbered = tuple[int, Point]
+
+
+class NotShownError(EvidenceError):
+    """Points that were demanded are not shown. A line each, which may be printed."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__(lines[0])
+        self.lines = tuple(lines)
 
 
 def add_arguments(verify: argparse.ArgumentParser) -> None:
@@ -43,11 +51,11 @@ def add_arguments(verify: argparse.ArgumentParser) -> None:
 
 def run_chain(arguments: argparse.Namespace) -> list[str]:
     """What there is to say of a chain that holds. Raises EvidenceError when it does not."""
-    hops = _hops(arguments)
+    hops, beyond = _hops(arguments)
     content = None
     if arguments.content is not None:
         content = measure(pieces(arguments.content), [hop.receipt_key for hop in hops])
-    links = chain.require_chain(hops, content, arguments.target)
+    links = chain.require_chain(hops, content, arguments.target, beyond)
     places = {} if content is None else _places(links, hops, content)
     points = [(link.number, point) for link in links for point in link.points]
     _require_shown(points, arguments.require)
@@ -67,31 +75,29 @@ def run_chain(arguments: argparse.Namespace) -> list[str]:
 # --- what was given ------------------------------------------------------------------------------
 
 
-def _hops(arguments: argparse.Namespace) -> list[chain.Hop]:
+def _hops(arguments: argparse.Namespace) -> tuple[list[chain.Hop], list[bytes]]:
+    """As many as there are keys, and the envelopes of those behind them."""
     held = [each for path in arguments.file for each in receipts(path, read(path))]
     if arguments.receipt_key is not None:
         held[0] = held[0][0], receipt_key(arguments.receipt_key)
     keys = [read_public_key(path) for path in arguments.key]
     if len(held) == 1:
         chain.require_chain([chain.Hop(held[0][0], keys[0])])  # says what it misses
-    _require_one_each(held, keys, "--key")
+    if len(keys) > len(held):
+        raise EvidenceError(_not_each("receipts are here", held, keys, "--key"))
     spkis: list[str | None] = [_spki(path) for path in arguments.certificate]
-    if spkis:
-        _require_one_each(held, spkis, "--certificate")
-    return [
-        chain.Hop(envelope, key, spki, opens)
-        for (envelope, opens), key, spki in zip(
-            held, keys, spkis or [None] * len(held), strict=True
-        )
-    ]
+    if spkis and len(spkis) != len(keys):
+        raise EvidenceError(_not_each("keys are given", keys, spkis, "--certificate"))
+    near = zip(held, keys, spkis or [None] * len(keys), strict=False)
+    hops = [chain.Hop(envelope, key, spki, opens) for (envelope, opens), key, spki in near]
+    return hops, [envelope for envelope, _ in held[len(keys) :]]
 
 
-def _require_one_each(held: Held, given: Sequence[object], option: str) -> None:
-    if len(given) != len(held):
-        raise EvidenceError(
-            f"{len(held)} receipts are here, and {option} was given {len(given)} times: "
-            "give it once for each gateway, the sender's own first"
-        )
+def _not_each(what: str, wanted: Sequence[object], given: Sequence[object], option: str) -> str:
+    return (
+        f"{len(wanted)} {what}, and {option} was given {len(given)} times: "
+        "give it once for each gateway, the sender's own first"
+    )
 
 
 def _spki(path: Path) -> str:
@@ -125,11 +131,12 @@ def _require_shown(points: Sequence[_Numbered], demands: Sequence[str]) -> None:
         if not point.proven and (ALL in demands or point.name in demands)
     ]
     if missed:
-        raise EvidenceError("\n".join(["not all that --require names is shown", *missed]))
+        raise NotShownError(["not all that --require names is shown", *missed])
 
 
 def _headline(links: Sequence[chain.Link], points: Sequence[_Numbered]) -> str:
-    known = f"{len(links)} receipts of one transfer, each by the key of its gateway"
+    receipts_of = count(len(links), "receipt", "receipts")
+    known = f"{receipts_of} of one transfer, each by the key of its gateway"
     missed = sum(not point.proven for _, point in points)
     if missed:
         total = count(len(points), "point", "points")

@@ -47,7 +47,8 @@ def register(group: Group) -> None:
         required=True,
         action="append",
         metavar="PEM",
-        help="the receipt key's public half; with --chain one for each gateway, in order",
+        help="the receipt key's public half; with --chain one for each gateway, in order; "
+        "behind the last one nothing is verified",
     )
     verify.add_argument("--content", type=Path, help="what was sent, or what was delivered")
     verify.add_argument("--receipt-key", metavar="BASE64", help="value of Transfer-Receipt-Key")
@@ -75,10 +76,10 @@ def run_verify(arguments: argparse.Namespace) -> int:
     except UnreadableError:
         raise
     except EvidenceError as error:
-        said = "\n".join(map(words.printable, str(error).split("\n")))
-        sys.stderr.write(f"does not verify: {said}\n")
+        said = error.lines if isinstance(error, receipts_chain.NotShownError) else [str(error)]
+        sys.stderr.write("does not verify: " + "\n".join(map(words.printable, said)) + "\n")
         return 1
-    print("\n".join(lines))
+    print("\n".join(map(words.printable, lines)))
     return 0
 
 

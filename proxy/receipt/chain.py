@@ -7,8 +7,8 @@ and agree with itself (`agreement`); then every two neighbours are held against 
 outer (nearer to the sender) and the inner one. `neighbours` does that, but for the first point:
 
 receipt   the outer receipt names the inner one by SHA-256 of its envelope, as the last of those
-          that came with the answer; what it names before that, the inner one names too. The
-          innermost names none, so that nothing can be missing at the end
+          that came with the answer; what it names before that, the inner one names too. Where the
+          innermost names none, nothing is missing at the end; else this point of it is not shown
 
 A contradiction is an error, and names the hop. Whatever cannot be compared is a point as well, one
 that is not shown, with the reason; nothing is left out in silence.
@@ -17,6 +17,10 @@ A repetition: a gateway that has delivered a transfer answers it, when it comes 
 receipt of then and no content. The gateway before it says in its own receipt that it was told so
 (`answer.duplicate`). What the receipt of then names came with the answer of then, so that it may be
 missing here, and what it says is held against the attempt of now, as far as that goes.
+
+Who stands behind the last gateway may answer with a receipt of its own making, and honest gateways
+pass it on, or name it where there is no room for it. So what is named behind the last key is no
+contradiction, and never shown.
 """
 
 import hashlib
@@ -59,23 +63,27 @@ class Link:
 
 
 def require_chain(
-    hops: Sequence[Hop], content: Measured | None = None, target: str | None = None
+    hops: Sequence[Hop],
+    content: Measured | None = None,
+    target: str | None = None,
+    beyond: Sequence[bytes] = (),
 ) -> tuple[Link, ...]:
     """The links from `hops`, the sender's own gateway first.
 
     `content` is what was sent, measured with the receipt key of every hop, and `target` what was
-    asked for: both are for keyed digests. Fails closed: raises EvidenceError, which names the hop
-    that does not hold or does not fit.
+    asked for: both are for keyed digests. `beyond`: envelopes that came from further on, for which
+    there is no key. Fails closed: raises EvidenceError, which names the hop that does not hold or
+    does not fit.
     """
     if not hops:
         raise EvidenceError("a chain has two receipts at least")
     said = [_receipt(number, hop) for number, hop in enumerate(hops, 1)]
     try:
         named = [_named(number, statement) for number, statement in enumerate(said, 1)]
-        if len(hops) < 2:
+        if len(hops) + len(beyond) < 2:
             raise EvidenceError(_alone(named[0]))
         found: list[list[Point]] = [[] for _ in said]
-        for index, point in enumerate(_require_names(hops, named, said)):
+        for index, point in enumerate(_require_names(hops, named, said, beyond)):
             found[index].append(point)
         for number, (one, other) in enumerate(pairwise(zip(hops, said, strict=True)), 1):
             found[number - 1] += compared(_pair(number, one, other), content, target)
@@ -125,32 +133,51 @@ def _named(number: int, statement: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _require_names(
-    hops: Sequence[Hop], named: Sequence[tuple[str, ...]], said: Sequence[Mapping[str, Any]]
+    hops: Sequence[Hop],
+    named: Sequence[tuple[str, ...]],
+    said: Sequence[Mapping[str, Any]],
+    beyond: Sequence[bytes],
 ) -> list[Point]:
-    digests = [hashlib.sha256(hop.envelope).hexdigest() for hop in hops]
+    envelopes = [*(hop.envelope for hop in hops), *beyond]
+    digests = [hashlib.sha256(envelope).hexdigest() for envelope in envelopes]
     points = []
-    for number, names in enumerate(named[:-1], 1):
+    for number, names in enumerate(named[: len(digests) - 1], 1):
         if not names:
             raise EvidenceError(f"hop {number} names no receipt, but hop {number + 1} follows it")
         if names[-1] != digests[number]:
             raise EvidenceError(_other(number, names, digests))
-        text = f"it names the receipt of hop {number + 1}: SHA-256 {names[-1]}"
-        points.append(Point("receipt", True, text))
+        if number == len(hops):
+            points.append(Point("receipt", False, _keyless(names[-1], said[-1], beyond[0])))
+        else:
+            text = f"it names the receipt of hop {number + 1}: SHA-256 {names[-1]}"
+            points.append(Point("receipt", True, text))
     for number, (names, following) in enumerate(pairwise(named), 1):
-        beyond = len(names) - 1
-        if beyond > len(following) or names[:-1] != following[len(following) - beyond :]:
+        more = len(names) - 1
+        if more > len(following) or names[:-1] != following[len(following) - more :]:
             raise EvidenceError(f"hop {number} names others behind hop {number + 1} than that does")
-    if named[-1]:
-        points.append(_missing(len(hops), named[-1], said[-2]))
+    if named[-1] and not beyond:
+        points.append(Point("receipt", False, _missing(named[-1][-1], said)))
     return points
 
 
-def _missing(last: int, names: Sequence[str], before: Mapping[str, Any]) -> Point:
-    """The last hop names others: it may, where its receipt is that of an earlier attempt."""
-    if not is_repetition(before["predicate"]):
-        raise EvidenceError(f"hop {last} names a receipt further on that is not here: {names[-1]}")
-    text = f"it names a receipt further on, which came with its answer of then: SHA-256 {names[-1]}"
-    return Point("receipt", False, text)
+def _keyless(digest: str, said: Mapping[str, Any], envelope: bytes) -> str:
+    """Of the receipt behind the last key: whoever answered may have made it up."""
+    text = f"it names a receipt further on, for which no key is here (--key): SHA-256 {digest}"
+    try:
+        other = reading.parse(dsse.parse(envelope).payload)["predicate"].get("transferId")
+    except EvidenceError:
+        return f"{text}, and it is none that can be read"
+    if other != said["predicate"]["transferId"]:
+        return f"{text}, which by its own words is about another transfer: {other}"
+    return text
+
+
+def _missing(digest: str, said: Sequence[Mapping[str, Any]]) -> str:
+    """Of the receipt that the last hop names, and that is not here."""
+    text = f"it names a receipt further on that is not here: SHA-256 {digest}"
+    if len(said) > 1 and is_repetition(said[-2]["predicate"]):
+        return f"{text}, which came with its answer of then"
+    return text
 
 
 def _other(number: int, names: tuple[str, ...], digests: Sequence[str]) -> str:

@@ -116,7 +116,7 @@ def test_what_a_receipt_says_is_printed_without_what_a_terminal_would_act_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def colour(said: dict[str, Any]) -> None:
-        said["request"] = {"method": "\x1b[31mPOST", "target": None}
+        said["request"]["method"] = "\x1b[31mPOST"
 
     def place(number: int, envelope: bytes) -> str:
         (path := tmp_path / f"{number}.json").write_bytes(envelope)

@@ -20,7 +20,18 @@ from proxy.receipt.header import item
 from proxy.tls.keys import public_pem
 from tests.notary.test_verifier import verify as by_the_page
 from tests.receipt.test_agreement import mutated
-from tests.receipt.test_chain import KEYS, SENT, TARGET, Change, Said, all_of, chain, passed, put
+from tests.receipt.test_chain import (
+    KEYS,
+    SENT,
+    TARGET,
+    TRANSFER_KEYS,
+    Change,
+    Said,
+    all_of,
+    chain,
+    passed,
+    put,
+)
 
 
 class Done(NamedTuple):
@@ -207,3 +218,132 @@ def test_any_json_for_a_content_is_refused_in_one_line(
     alone = run(path, "--key", folder / "1.pub", "--content", folder / "sent")
     for done in (alone, verify_chain(folder, hops)):
         assert (done.code, done.out, len(done.err.splitlines())) == (1, "", 1)
+
+
+# --- lines of their own --------------------------------------------------------------------------
+
+LINE = "verified: 3 receipts of one transfer, each by the key of its gateway; every point is proven"
+LOUD = f"x\n{LINE}\x1b[2J\u2028hop 9 to 10: verdict: proven"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        put("request.method", LOUD),
+        put("transferId", LOUD),
+        put("kind", LOUD),
+        put("sender.name", LOUD),
+        put("log.origin", LOUD),
+        put("answer.receipts", [LOUD]),
+        put("sequence.stream", LOUD),
+        put("content.masked", {LOUD: "1"}),
+        put("disposition.problem", LOUD),
+    ],
+    ids=["method", "id", "kind", "sender", "log", "receipts", "stream", "rule", "problem"],
+)
+@pytest.mark.parametrize("hop", [1, 2])
+def test_a_hop_writes_no_line_of_its_own(folder: Path, hop: int, change: Change) -> None:
+    hops = chain({hop: change})
+    alone = signed(folder, said_by(hops[hop - 1]), KEYS[hop - 1])
+    for done in (
+        verify_chain(folder, hops),
+        verify_chain(folder, hops, "--require", "all"),
+        run(alone, "--key", folder / f"{hop}.pub"),
+    ):
+        printed = done.out + done.err
+        assert not any(line.startswith((LINE, "hop 9")) for line in printed.splitlines())
+        assert "\x1b" not in printed
+        assert "\u2028" not in printed
+
+
+# --- more receipts than keys ---------------------------------------------------------------------
+
+
+def behind(envelope: bytes) -> list[Hop]:
+    """Two honest hops and what somebody without a gateway has answered."""
+    made: list[Hop] = []
+    named: tuple[bytes, ...] = (hashlib.sha256(envelope).digest(),)
+    for number, hop in reversed(list(enumerate(chain(hops=2)))):
+        said = said_by(hop)
+        said["predicate"]["answer"]["receipts"] = [each.hex() for each in named]
+        signed_anew = dsse.sign(orjson.dumps(said), KEYS[number])
+        named = (*named, hashlib.sha256(signed_anew).digest())
+        made.insert(0, Hop(signed_anew, hop.key, hop.spki_sha256, hop.receipt_key))
+    return [*made, Hop(envelope, KEYS[3].public_key())]
+
+
+def foreign(transfer_id: str = "another\n") -> bytes:
+    said = said_by(chain()[2])
+    said["predicate"]["transferId"] = transfer_id
+    return dsse.sign(orjson.dumps(said), KEYS[3])
+
+
+FOREIGN = {
+    "of-another-transfer": (foreign(), ", which by its own words is about another transfer: anoth"),
+    "of-this-one": (foreign("one"), ""),
+    "no-receipt-at-all": (b"\0\0", ", and it is none that can be read"),
+}
+
+
+@pytest.mark.parametrize(("envelope", "told"), FOREIGN.values(), ids=FOREIGN)
+def test_who_has_no_gateway_spoils_no_chain_of_those_who_have(
+    folder: Path, envelope: bytes, told: str
+) -> None:
+    hops = behind(envelope)
+    done = verify_chain(folder, hops, many=2)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("partly verified: 2 receipts of one transfer")
+    digest = hashlib.sha256(envelope).hexdigest()
+    line = "hop 2 to 3: receipt: not shown: it names a receipt further on, for which no key is here"
+    assert f"{line} (--key): SHA-256 {digest}{told}" in done.out
+    assert "hop 3" not in done.out.replace(line, "")
+    demanded = verify_chain(folder, hops, "--require", "request", many=2)
+    assert demanded.code == 0
+    missed = verify_chain(folder, hops, "--require", "receipt", many=2)
+    assert (missed.code, missed.out) == (1, "")
+    assert line in missed.err
+    program = orjson.loads(verify_chain(folder, hops, "--json", many=2).out)
+    assert (program["proven"], len(program["hops"])) == (False, 2)
+
+
+def test_one_key_verifies_the_nearest_of_several(folder: Path) -> None:
+    done = verify_chain(folder, chain(), many=1)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("partly verified: 1 receipt of one transfer")
+    assert "hop 1 to 2: receipt: not shown" in done.out
+
+
+def test_what_is_behind_the_last_key_must_be_what_that_gateway_names(folder: Path) -> None:
+    hops = behind(foreign())
+    hops[2] = Hop(foreign("one"), hops[2].key)
+    done = verify_chain(folder, hops, many=2)
+    assert (done.code, done.out) == (1, "")
+    assert "hop 2 names another receipt than that of hop 3" in done.err
+
+
+def test_more_keys_or_other_certificates_than_gateways_are_no_chain(folder: Path) -> None:
+    done = verify_chain(folder, chain(), many=4)
+    assert (done.code, done.out) == (1, "")
+    assert "3 receipts are here, and --key was given 4 times" in done.err
+
+
+# --- the receipt key by hand ---------------------------------------------------------------------
+
+
+def test_the_receipt_key_of_the_nearest_gateway_can_be_given_by_hand(folder: Path) -> None:
+    """Where its receipt is a file of its own, and no headers were kept."""
+    files = []
+    for number, hop in enumerate(chain(hops=2), 1):
+        files.append(folder / f"hop-{number}.json")
+        files[-1].write_bytes(hop.envelope)
+    words = [*files, "--chain", *keys(folder, 2), "--target", TARGET]
+    without = run(*words)
+    assert "hop 1 says the target under its receipt key, which is not here" in without.out
+    given = item(TRANSFER_KEYS[0]).decode()
+    done = run(*words, "--receipt-key", given)
+    assert (done.code, done.err) == (0, "")
+    assert "hop 1 says the target under its receipt key" not in done.out
+    assert "hop 2 says the target under its receipt key, which is not here" in done.out
+    other = run(*words, "--receipt-key", item(TRANSFER_KEYS[1]).decode())
+    assert (other.code, other.out) == (1, "")
+    assert other.err == "does not verify: hop 1 was asked for another target\n"
