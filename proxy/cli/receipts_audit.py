@@ -23,6 +23,7 @@ from proxy.receipt.attempts import Attempts
 from proxy.receipt.audit import Audited, Crew, audit
 from proxy.receipt.marks import Demand, Kept
 from proxy.receipt.quorum import CHECKPOINT, WITNESSED
+from proxy.receipt.words import printable
 
 _WORTH = 8192
 """Entries from which other processes are asked for help."""
@@ -110,7 +111,7 @@ def _audit(
 
 
 def _tell_gap(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{printable(line)}\n")
 
 
 def _crew(log: Folder | Website) -> AbstractContextManager[Crew | None]:

@@ -16,11 +16,11 @@ from proxy.errors import (
     LockgateError,
     OutOfReachError,
 )
+from proxy.receipt.words import printable
 
 Command = Callable[[argparse.Namespace], int]
 Group: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What `register` adds a command to."""
-
 
 _PIECE = 2**20
 
@@ -69,7 +69,7 @@ def telling(command: Command) -> Command:
         except ConfigError:
             raise
         except LockgateError as error:
-            sys.stderr.write(f"{error}\n")
+            sys.stderr.write(f"{printable(str(error))}\n")
             return 2 if isinstance(error, (UnreadableError, OutOfReachError)) else 1
         except BrokenPipeError:
             return 1

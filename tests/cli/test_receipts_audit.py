@@ -138,6 +138,18 @@ def test_every_gap_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     ]
 
 
+def test_a_log_writes_no_line_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maker = Maker()
+    loud = "x\nthe log: 9 entries, as the checkpoint says\x1b[2J"
+    maker.receipt(outcome(2, sender=loud), number=2, previous=bytes(32))
+    assert main(words(write(tmp_path / "log", maker.entries))) == 1
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 2
+    assert "\x1b" not in told
+
+
 def test_what_a_policy_demands_is_looked_for_in_both_checkpoints(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
