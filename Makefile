@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 SHELL := /bin/bash
 # Clients, servers and shells of the field that the tests talk with: program:package of Debian.
 PROGRAMS := curl:curl wget:wget ab:apache2-utils node:nodejs nginx:nginx zsh:zsh fish:fish \
+	testssl:testssl.sh openssl:openssl \
 	redis-server:redis-server redis-benchmark:redis-tools initdb:postgresql
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 

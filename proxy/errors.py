@@ -272,3 +272,8 @@ class TlsFailure(LockgateError):
         self.reason = reason
         self.detail = detail
         self.presented = presented or {}
+
+    def again(self) -> "TlsFailure":
+        """The same, not raised yet: one that was holds the frames through which it went, and who
+        keeps it within one of these is freed late."""
+        return TlsFailure(self.reason, self.detail, self.presented)

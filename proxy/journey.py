@@ -112,6 +112,7 @@ async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
         await receipts.serve(keeper, client, transfer)
         return
     lane = admit(transfer)
+    client.end_within(lane.route.limits.lifetime)
     settings = transfer.gate.loaded.settings
     sender = (transfer.listener, lane.route, transfer.rule, transfer.peer)
     keeper.presented.sender(settings, *sender)

@@ -1,5 +1,7 @@
 """HTTP with a sender: events in, answers out, each wait with its own bound."""
 
+import math
+
 import trio
 
 from proxy.edge.mistaken import HANDSHAKE, UnexpectedTls
@@ -20,6 +22,8 @@ class Inbound:
         self._http = ServerConnection(limits.head)
         self.answering = False
         """True once the head of the final answer has been sent."""
+        self._end = math.inf
+        """When the transfer under way has to be over."""
         self._cancel_idle: trio.CancelScope | None = None
         self._draining = False
         self._torn = False
@@ -60,6 +64,7 @@ class Inbound:
 
     async def head(self) -> Head:
         """The head of the next request. Raises Refusal."""
+        self._end = math.inf
         with trio.move_on_after(self._limits.head_timeout):
             event = await self._next()
             if isinstance(event, RequestHead):
@@ -67,16 +72,23 @@ class Inbound:
             raise Refusal("request-incomplete", "the connection ended before a request")
         raise Refusal("request-timeout", "the head did not arrive in time")
 
+    def end_within(self, seconds: float) -> None:
+        """Bound the transfer whose head has come, however slowly either side goes on."""
+        self._end = trio.current_time() + seconds
+
     async def body(self, timeout: float) -> Data | EndOfMessage:
         """The next piece of the body, or its end; `timeout` in seconds without any octet.
 
         Raises Refusal: malformed-request, request-incomplete, request-timeout.
         """
-        with trio.move_on_after(timeout):
+        with trio.move_on_at(min(trio.current_time() + timeout, self._end)):
             event = await self._next()
             if isinstance(event, (Data, EndOfMessage)):
                 return event
             raise Refusal("request-incomplete", "the connection ended inside the content")
+        if trio.current_time() >= self._end:
+            self._end = math.inf  # to say so
+            raise Refusal("request-timeout", "the content took longer than limits.lifetime")
         raise Refusal("request-timeout", "the content stalled")
 
     def pass_over(self) -> None:
@@ -147,7 +159,7 @@ class Inbound:
         if self._torn:
             raise Disconnected("what was sent before did not go out whole")
         self._torn = True
-        with trio.move_on_after(self._limits.idle_timeout):
+        with trio.move_on_at(min(trio.current_time() + self._limits.idle_timeout, self._end)):
             await self.stream.send(pieces)
             self._torn = False
             return

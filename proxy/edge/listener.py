@@ -219,7 +219,11 @@ class Listener:
         engine = Engine(context)
         stream = TlsStream(sock, engine)
         try:
-            with translated(), trio.fail_after(self._limits.handshake_timeout):
+            with (
+                self._metrics.unadmitted.labels(self.name).track_inprogress(),
+                translated(),
+                trio.fail_after(self._limits.handshake_timeout),
+            ):
                 async with self._sources.place(address):
                     await self._identify(stream)
         except TlsFailure as failure:

@@ -68,11 +68,14 @@ async def forward(
         except Refusal as error:
             refusal, patience = error, 0
         nursery.cancel_scope.deadline = trio.current_time() + patience
-    if refusal is not None:
-        raise refusal
-    if answer is not None:
-        return answer
-    raise failure or UpstreamFailure("upstream-timeout", "no answer in time")
+    try:
+        if refusal is not None:
+            raise refusal
+        if answer is not None:
+            return answer
+        raise failure or UpstreamFailure("upstream-timeout", "no answer in time")
+    finally:
+        del refusal, failure  # which hold this frame: both would be freed late
 
 
 async def _forward_small(
@@ -188,4 +191,7 @@ async def _last_words(
             return await _answer_head(transfer, client, upstream)
         except UpstreamFailure:
             pass
-    raise failure
+    try:
+        raise failure
+    finally:
+        del failure  # which holds this frame: both would be freed late

@@ -151,7 +151,9 @@ class Limits(Model):
     idle_timeout: Duration = Field(
         default=3600.0, description="tunnels: without an octet in either direction"
     )
-    lifetime: Duration = Field(default=86400.0, description="tunnels: from the first to the last")
+    lifetime: Duration = Field(
+        default=86400.0, description="of a transfer or tunnel, from first to last"
+    )
 
 
 class Route(Model):

@@ -17,7 +17,7 @@ _HTTP_UPSTREAM: Final = ("idle_connections", "idle_timeout", "answer_timeout", "
 _HTTP_ROUTE: Final = ("content_on_get", "replay", "integrity")
 _HTTP_LIMITS: Final = ("body", "document", "record", "hold", "depth", "stall_timeout")
 _HTTP_CONTENT: Final = ("mask", "detect", "label_from", "on_error")
-_TUNNEL_LIMITS: Final = ("idle_timeout", "lifetime")
+_TUNNEL_LIMITS: Final = ("idle_timeout",)
 _SCHEMES: Final = {"http": ("https", "http", "unix"), "tcp": ("tls", "tcp", "unix")}
 _HTTP_ONLY: Final = "is of HTTP; a tcp listener carries octets unseen"
 

@@ -158,9 +158,9 @@ class Engine:
         except SSL.ZeroReturnError:
             pass
         except SSL.Error as error:
-            failure = self._fail(translate(error))
+            self._fail(translate(error))
             if not pieces:
-                raise failure from None
+                self._require_sound()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -205,7 +205,7 @@ class Engine:
     def _require_peer(self) -> Certificate:
         """Fails closed when there is no verified chain, as after a resumption."""
         if self._examination.failure is not None:
-            raise self._examination.failure
+            raise self._examination.failure.again()
         if self._examination.standing is None:
             raise TlsFailure("no_certificate", "the handshake examined no certificate")
         verified = self._connection.get_verified_chain(as_cryptography=True)
@@ -218,7 +218,7 @@ class Engine:
 
     def _require_sound(self) -> None:
         if self._failure is not None:
-            raise self._failure
+            raise self._failure.again()
 
     def _require_complete(self) -> None:
         self._require_sound()
@@ -226,9 +226,9 @@ class Engine:
             raise RuntimeError("the handshake is not complete")
 
     def _fail(self, failure: TlsFailure) -> TlsFailure:
-        self._failure = failure
         failure.presented = failure.presented or self.presented
-        return failure
+        self._failure = failure.again()
+        return failure.again()
 
     def _shutdown(self) -> None:
         try:

@@ -28,7 +28,8 @@ class ClientConnection:
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=max_head)
         self._inbound = Inbound(self._h11, max_head)
         self._method: str | None = None
-        self._failure: UpstreamFailure | None = None
+        self._failed: tuple[str, str] | None = None
+        """Code and reason. Not the exception, which would hold the frames that hold us."""
         self._answered = False
         self._interim = 0
         self._chunked = False
@@ -78,15 +79,15 @@ class ClientConnection:
 
     def next_event(self) -> ClientEvent:
         """What comes next. Raises `UpstreamFailure`: upstream-malformed, upstream-closed."""
-        if self._failure is not None:
-            raise self._failure
+        if self._failed is not None:
+            raise UpstreamFailure(*self._failed)
         try:
             return self._next_event()
         except Ungrammatical as error:
-            failure = self._fail("upstream-malformed", error.reason)
+            why = ("upstream-malformed", error.reason)
         except Incomplete as error:
-            failure = self._fail("upstream-closed", error.reason)
-        raise failure
+            why = ("upstream-closed", error.reason)
+        raise self._fail(*why)
 
     def _next_event(self) -> ClientEvent:
         if self._method is None or self._inbound.over:
@@ -115,15 +116,15 @@ class ClientConnection:
         return ResponseHead(head)
 
     def _fail(self, code: str, reason: str) -> UpstreamFailure:
-        self._failure = UpstreamFailure(code, reason)
-        return self._failure
+        self._failed = (code, reason)
+        return UpstreamFailure(code, reason)
 
     # --- how it goes on ---
 
     @property
     def reusable(self) -> bool:
         """True when nothing is in flight and the next request may be sent on this connection."""
-        quiet = not len(self._inbound) and not self._inbound.eof and self._failure is None
+        quiet = not len(self._inbound) and not self._inbound.eof and self._failed is None
         if self._method is None:
             return quiet
         # h11 is never DONE, but MUST_CLOSE, after HTTP/1.0, Connection: close or until-close.

@@ -32,7 +32,8 @@ class ServerConnection:
         self._inbound = Inbound(self._h11, max_head)
         self._max_head = max_head
         self._head: Head | None = None
-        self._refusal: Refusal | None = None
+        self._refused: tuple[str, str] | None = None
+        """Code and reason. Not the exception, which would hold the frames that hold us."""
         self._closing = False
         self._bodiless = False
         self.can_send_trailers = False
@@ -49,19 +50,19 @@ class ServerConnection:
     def next_event(self) -> ServerEvent:
         """What comes next. Raises `Refusal`: malformed-request, head-too-large, upgrade-refused,
         request-incomplete."""
-        if self._refusal is not None:
-            raise self._refusal
+        if self._refused is not None:
+            raise Refusal(*self._refused)
         try:
             return self._next_event()
         except TooLarge as error:
-            made = self._refuse("head-too-large", error.reason)
+            why = ("head-too-large", error.reason)
         except Ungrammatical as error:
-            made = self._refuse("malformed-request", error.reason)
+            why = ("malformed-request", error.reason)
         except Incomplete as error:
-            made = self._refuse("request-incomplete", error.reason)
+            why = ("request-incomplete", error.reason)
         except Refusal as error:
-            made = self._refuse(error.code, error.reason)
-        raise made
+            why = (error.code, error.reason)
+        raise self._refuse(*why)
 
     def _next_event(self) -> ServerEvent:
         if self._head is not None:
@@ -82,8 +83,8 @@ class ServerConnection:
 
     def _refuse(self, code: str, reason: str) -> Refusal:
         self._closing = True
-        self._refusal = Refusal(code, reason)
-        return self._refusal
+        self._refused = (code, reason)
+        return Refusal(code, reason)
 
     # --- what goes ---
 

@@ -19,8 +19,6 @@ from tests.scenarios.policy import policy
 from tests.scenarios.proof import Watch, audit
 from tests.scenarios.receiver import Receiver
 
-SILENT, GARBAGE = 40, 20
-
 
 @pytest.fixture(scope="module")
 def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Path) -> Gateway:
@@ -30,7 +28,6 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
     pins = {"pins": [pin(parties, "stranger")]}
     config["listeners"]["pinned"] = usual | {"tls": pins}
     config["listeners"]["busy"] = usual | {"limits": {"handshakes": 32}}
-    config["listeners"]["narrow"] = usual | {"limits": {"handshakes": 4, "handshake_timeout": "3s"}}
     config["listeners"]["older"] = usual | {"tls": {"minimum": "1.2"}}
     return start_gateway(config)
 
@@ -124,33 +121,6 @@ def test_a_peer_that_leaves_in_the_middle(gateway: Gateway) -> None:
     with socket.create_connection(gateway.address(), timeout=10) as sock:
         sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc")
     assert gateway.wait_for("handshake_refused", since)["reason"] == "closed"
-
-
-def test_silence_and_garbage_keep_no_real_client_out(gateway: Gateway) -> None:
-    """More silent peers than the listener shakes hands with at once, and garbage between them."""
-    since = gateway.mark()
-    address = gateway.address("narrow")
-    with ExitStack() as peers:
-        for number in range(SILENT + GARBAGE):
-            sock = peers.enter_context(socket.create_connection(address, timeout=30))
-            if number >= SILENT:
-                sock.sendall(b"\x80garbage" * 20)
-        answers: list[int] = []
-
-        def real() -> None:
-            with gateway.connect(listener="narrow") as client:
-                answers.append(client.ask(request("/nowhere")).status)
-
-        started = time.monotonic()
-        clients = [threading.Thread(target=real) for _ in range(8)]
-        for client in clients:
-            client.start()
-        for client in clients:
-            client.join(30)
-        assert answers == [404] * 8
-        assert time.monotonic() - started < 2, "real clients had to wait for silent ones"
-        gateway.wait_for_count("handshake_refused", SILENT + GARBAGE, since)
-    gateway.wait_for_metric(0, "lockgate_connections", listener="narrow")
 
 
 def test_half_handshakes_that_keep_coming_hold_up_no_real_client(gateway: Gateway) -> None:

@@ -121,7 +121,6 @@ def test_a_tunnel_that_cannot_be_meant_is_refused(
         (put("routes.0.match", {"methods": ["GET"]}), "routes[0].match", "the key path is missing"),
         (lambda data: data["routes"][0].pop("match"), "routes[0]", "the key match is missing"),
         (put("routes.0.match.sni", "a.example"), "routes[0].match.sni", "only a tcp listener"),
-        (put("routes.0.limits", {"lifetime": "1h"}), "routes[0].limits.lifetime", "of tunnels"),
         (put("routes.0.limits", {"idle_timeout": "1h"}), "routes[0].limits.idle_timeout",
          "of tunnels"),
         (put("upstreams.out.endpoints", ["tls://receiver.example:1"]), "routes[0].upstream",

@@ -1,6 +1,8 @@
 """What is no TLS, not the TLS that we speak, or ends too early: a reason for each, and an alert."""
 
 import dataclasses
+import gc
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -188,6 +190,26 @@ def test_a_failure_is_final() -> None:
         with pytest.raises(TlsFailure, match="garbage"):
             call()
     engine.close()
+
+
+@pytest.mark.parametrize("octets", [b"\0" * 64, b""])
+def test_who_failed_is_freed_at_once_and_not_when_the_collector_comes_by(octets: bytes) -> None:
+    """Reference cycles hold what OpenSSL keeps for a connection, which the collector cannot see."""
+    gc.collect()
+    gc.disable()
+    try:
+        engine = Engine(SERVER_SIDE)
+        engine.receive(octets)
+        for _ in range(2):
+            try:
+                engine.handshake()
+            except TlsFailure:
+                pass
+        freed = weakref.ref(engine)
+        del engine
+        assert freed() is None
+    finally:
+        gc.enable()
 
 
 def test_failures_of_one_connection_do_not_touch_another_of_the_same_context() -> None:
