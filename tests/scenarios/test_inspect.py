@@ -1,6 +1,8 @@
 """`lockgate certs inspect HOST:PORT`: what a running listener says, and what we would say of it."""
 
 import json
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -76,9 +78,21 @@ def test_a_server_that_wants_a_certificate_is_shown_one(
     assert pin(gateway.pki, "receiver") in done.stdout
 
 
-def test_what_does_not_answer_or_speaks_no_tls_is_said(gateway: Gateway) -> None:
-    done = lockgate("certs", "inspect", gateway.ready["admin"], "localhost:1")
+def test_what_does_not_answer_or_speaks_no_tls_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"127.0.0.1:{server.getsockname()[1]}"
+
+        def serve() -> None:
+            sock, _ = server.accept()
+            with sock:
+                sock.recv(65536)
+                sock.sendall(b"220 smtp.example ready\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        done = lockgate("certs", "inspect", place, "localhost:1")
+        thread.join()
     assert done.returncode == 1
     garbage, refused = done.stderr.splitlines()
-    assert garbage.startswith(f"{gateway.ready['admin']}: garbage: ")
+    assert garbage.startswith(f"{place}: garbage: ")
     assert refused == "localhost:1: Connection refused"
