@@ -171,6 +171,7 @@ TLS_FAILURES: Final[dict[str, str]] = {
     "name": "an upstream's certificate does not bear `server_name`",
     "identity": "its names cannot be read safely, or it is not who `peer` expects",
     "pin": "its key is none of `pins`",
+    "hygiene": "its key is kept carelessly, and `hygiene` says to refuse that",
     "protocol": "no TLS version in common",
     "group": "no key exchange group in common, or not one of the list",
     "cipher": "no suite in common, or not one of the list",

@@ -95,5 +95,7 @@ def in_force(keeper: Keeper) -> None:
     metrics.tasks.set_function(lambda: float(trio.lowlevel.current_statistics().tasks_living))
     metrics.loaded(gate.loaded.sha256, keeper.loaded_at)
     metrics.certificates(gate.certificates)
-    for pool in gate.pools.values():
-        pool.report_to(keeper.log)
+    for own in [each for role, each in gate.certificates if role == "identity"][:1]:
+        keeper.hygiene.know(own)
+    for name, pool in gate.pools.items():
+        pool.report_to(keeper.log, keeper.hygiene.of("upstream", name))

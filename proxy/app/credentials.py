@@ -7,6 +7,7 @@ from proxy.app.references import public_references
 from proxy.content.tokens import Tokenizer
 from proxy.errors import CredentialError
 from proxy.model import Certificate, ListInForce
+from proxy.policy.hygiene import name_of, too_long
 from proxy.settings.schema import Tls
 from proxy.tls.context import make_judge, read_trust, require_strong
 from proxy.tls.credentials import Credentials, load_credentials, parse_chain, parse_key
@@ -106,6 +107,27 @@ def lists(preparation: Preparation) -> tuple[ListInForce, ...]:
                     reference or "", each.issuer_text, each.this_update, each.next_update, until
                 )
     return tuple(found.values())
+
+
+def own_hygiene(preparation: Preparation, own: Credentials | None) -> tuple[tuple[str, str], ...]:
+    """(kind, what) of all that is reported of our own certificate; what is refused is a problem."""
+    settings = preparation.loaded.settings
+    if own is None or settings.identity is None:
+        return ()
+    leaf, rules = identify(parse_chain(own.certificate)[0]), settings.hygiene
+    found = {"lifetime": too_long(leaf, settings.identity.max_lifetime)}
+    authorities = {each.spki_sha256 for role, each in certificates(preparation) if role == "trust"}
+    if leaf.spki_sha256 in authorities:
+        found["two_identities"] = f"{name_of(leaf)} has the key of an authority"
+    reported = []
+    for kind, what in found.items():
+        care = getattr(rules, kind)
+        if what is not None and care == "refuse":
+            path = ("identity", "certificate")
+            preparation.problems.append(preparation.loaded.problem(path, f"{kind}: {what}"))
+        elif what is not None and care == "report":
+            reported.append((kind, what))
+    return tuple(reported)
 
 
 def masking_keys(preparation: Preparation) -> dict[str, list[tuple[str, bytes]]]:

@@ -1,10 +1,10 @@
-"""Tells operators which revocation lists are not fresh: log, metrics, readiness, `check`.
+"""Tells operators which revocation lists are not fresh, and of a careless key of our own.
 
 One line when a list ceases to be fresh, or is so from the start, and one when it is replaced.
 Whether peers are refused meanwhile is for `revocation.mode` to say, and for their own log lines.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ class ListWatch:
         self._metrics = metrics
         self._log = log
         self._stale: set[tuple[str, str]] = set()
+        self._known: Gate | None = None
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -34,7 +35,10 @@ class ListWatch:
             await trio.sleep(_EVERY)
 
     def look(self, now: datetime) -> None:
-        lists = self._gate().lists
+        gate = self._gate()
+        if gate is not self._known:
+            tell(self._metrics, self._log, gate.careless)
+        self._known, lists = gate, gate.lists
         self._metrics.lists(lists, now)
         before, self._stale = self._stale, set()
         for each in stale(lists, now):
@@ -45,6 +49,13 @@ class ListWatch:
             self._stale.add(key)
         for file, issuer in sorted(before - self._stale):
             self._log.info("crl_fresh", file=file, issuer=issuer)
+
+
+def tell(metrics: Metrics, log: Log, careless: Iterable[tuple[str, str]]) -> None:
+    """Report what `hygiene` finds of our own certificate."""
+    for kind, what in careless:
+        metrics.careless("identity", "", kind)
+        log.once("careless_key", side="identity", name="", kind=kind, detail=what)
 
 
 def stale(lists: tuple[ListInForce, ...], now: datetime) -> list[ListInForce]:

@@ -90,6 +90,7 @@ def _gate(preparation: Preparation, metrics: Metrics) -> Gate | None:
     rules = []
     if not preparation.problems:
         rules = [_rules(preparation, position, keys) for position in range(len(settings.routes))]
+    careless = () if preparation.problems else credentials.own_hygiene(preparation, own)
     if preparation.problems:
         return None
     pools = {name: _pool(loaded, name, each, metrics) for name, each in receivers.items()}
@@ -113,6 +114,7 @@ def _gate(preparation: Preparation, metrics: Metrics) -> Gate | None:
             name: each.require for name, each in receivers.items() if each.context is not None
         },
         lists=credentials.lists(preparation),
+        careless=careless,
     )
 
 

@@ -22,6 +22,7 @@ from typing import Any, Final
 import trio
 
 from proxy.app import start
+from proxy.app.lists import tell
 from proxy.app.preparation import Secrets
 from proxy.app.prepare import prepare_workers
 from proxy.app.references import credentials_sha256, digests, files
@@ -88,7 +89,7 @@ class Reloader:
         self._take(version)
 
     def _take(self, version: Version) -> None:
-        self._loaded = version.loaded
+        self._loaded, self._gate = version.loaded, version.gate
         self._force: Digests = digests(version.loaded, version.secrets)
         self._credentials = credentials_sha256(version.loaded, version.secrets)
         self._files: Mapping[Path, str] = files(version.loaded)
@@ -183,6 +184,7 @@ class Reloader:
             if digests(loaded, secrets) == self._force:  # put back just before it was read
                 self._healed(by)
                 return True
+            old_key = start.require_new_key(self._gate, gate)
             await self._adopt(version)
         except ConfigError as error:
             if by == "disk" and _is_half(error.problems) and self._waits():
@@ -190,6 +192,8 @@ class Reloader:
             self._failed, self._again = found, trio.current_time() + _AGAIN
             self._refused(by, error.problems)
             return False
+        if old_key is not None:
+            tell(self._metrics, self._log, [("old_key", old_key)])
         await self._adopted(by, version)
         self._watch.wake()
         return True

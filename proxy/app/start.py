@@ -15,7 +15,7 @@ from proxy.app.lists import described
 from proxy.edge.gate import Gate, Keeper
 from proxy.edge.listener import Listener
 from proxy.errors import ConfigError, LogFailure
-from proxy.model import Event
+from proxy.model import Certificate, Event
 from proxy.notary.intents import IntentFile
 from proxy.observe.log import Log
 from proxy.settings.load import Loaded
@@ -100,6 +100,7 @@ def listener(keeper: Keeper, name: str, sock: trio.socket.SocketType) -> Listene
         metrics=keeper.metrics,
         log=keeper.log,
         shed=keeper.notary.shed,
+        examine=keeper.hygiene.of("listener", name),
     )
 
 
@@ -148,6 +149,28 @@ def status(gate: Gate, loaded_at: datetime) -> dict[str, Any]:
 def process(kind: str, name: str, state: str, pid: int | None = None) -> dict[str, Any]:
     """What /status says of a process."""
     return {"kind": kind, "name": name, "pid": pid or os.getpid(), "state": state}
+
+
+def require_new_key(old: Gate, new: Gate) -> str | None:
+    """What is to be reported where our certificate is another, and its key is not; else None.
+
+    Raises ConfigError where `hygiene.old_key` is refuse.
+    """
+    before, after = _own(old), _own(new)
+    if before is None or after is None or before.sha256 == after.sha256:
+        return None
+    care = new.loaded.settings.hygiene.old_key
+    if before.spki_sha256 != after.spki_sha256 or care == "off":
+        return None
+    text = "another certificate with the key of the one before it"
+    if care == "refuse":
+        raise ConfigError([new.loaded.problem(("identity", "certificate"), f"old_key: {text}")])
+    return text
+
+
+def _own(gate: Gate) -> Certificate | None:
+    """The leaf, which stands first."""
+    return next((each for role, each in gate.certificates if role == "identity"), None)
 
 
 def require_reloadable(old: Loaded, new: Loaded) -> None:

@@ -50,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{warning} (warning)\n")
     if not arguments.no_credentials:
         prepared = prepare_all(loaded, Metrics())
-        for code, what in warnings(prepared.gate.lists):
+        careless = [(f"hygiene.{kind}", what) for kind, what in prepared.gate.careless]
+        for code, what in (*warnings(prepared.gate.lists), *careless):
             sys.stderr.write(f"{loaded.path}: {code}: {what} (warning)\n")
         if arguments.expiry_days is not None:
             _require_lasting(loaded, prepared.for_workers, timedelta(days=arguments.expiry_days))

@@ -9,6 +9,7 @@ from typing import Final
 
 import trio
 
+from proxy.edge.hygiene import Examine, nothing
 from proxy.edge.mistaken import translated
 from proxy.edge.stream import PlainStream, Stream, TlsStream
 from proxy.errors import TlsFailure, UpstreamFailure
@@ -23,7 +24,7 @@ from proxy.tls.engine import Engine
 _FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _IDENTITY: Final = {
     "no_certificate", "untrusted", "expired", "not_yet_valid", "revoked", "revocation_unknown",
-    "usage", "weak_key", "name", "identity", "pin",
+    "usage", "weak_key", "name", "identity", "pin", "hygiene",
 }  # fmt: skip
 
 
@@ -60,6 +61,7 @@ class Dialler:
         self._metrics = metrics
         self.log: Log | None = None
         """Where handshakes that fail are told; a configuration that is only tried has none."""
+        self.examine: Examine = nothing
 
     async def connect(self) -> Reached:
         """The first endpoint that can be reached.
@@ -99,6 +101,8 @@ class Dialler:
             with translated(), trio.fail_at(deadline):
                 await stream.handshake()
             self._require_expected(engine)
+            if engine.certificate is not None:
+                self.examine(engine.certificate, address)
         except BaseException as error:
             sock.close()
             if isinstance(error, TlsFailure):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from proxy.content.rules import Rules
 from proxy.edge.budget import Budget
+from proxy.edge.hygiene import Hygiene
 from proxy.edge.inbound import Inbound
 from proxy.edge.live import Live
 from proxy.edge.outbound import Pool
@@ -77,6 +78,8 @@ class Gate:
     """Upstream -> whether its certificate is acceptable, and until when; raises `TlsFailure`."""
     lists: tuple[ListInForce, ...]
     """Every revocation list that is gone by."""
+    careless: tuple[tuple[str, str], ...]
+    """(kind, what) of all that `hygiene` reports of our own certificate."""
 
 
 class Evidence(Protocol):
@@ -128,6 +131,7 @@ class Keeper:
     tunnels: "set[Tunnel]" = field(default_factory=set)
     """Those that live. Any of them may be told to end, with the reason: `Tunnel.refuse`."""
     presented: Presented = field(init=False)
+    hygiene: Hygiene = field(init=False)
     loaded_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     draining: bool = False
     live: Live = field(init=False)
@@ -136,6 +140,7 @@ class Keeper:
     def __post_init__(self) -> None:
         self.live = Live(lambda: self.gate, self.metrics, self.log)
         self.presented = Presented(self.metrics)
+        self.hygiene = Hygiene(lambda: self.gate.loaded.settings, self.metrics, self.log)
 
     @property
     def ready(self) -> bool:

@@ -22,6 +22,7 @@ from typing import Any
 import trio
 
 from proxy.edge.crowd import Crowd, Sources
+from proxy.edge.hygiene import Examine, nothing
 from proxy.edge.mistaken import ANSWER, translated
 from proxy.edge.stream import Disconnected, PlainStream, Stream, TlsStream
 from proxy.edge.tally import Shed, Tally
@@ -120,6 +121,7 @@ class Listener:
         metrics: Metrics,
         log: Log,
         shed: Shed = lambda counts: None,
+        examine: Examine = nothing,
     ) -> None:
         self.name = name
         self._sock = sock
@@ -132,6 +134,7 @@ class Listener:
         self._handshakes = Crowd(limits.handshakes, _CHANCE)
         self._sources = Sources(limits.handshakes_per_source)
         self._tally = Tally(name, shed)
+        self._examine = examine
 
     @property
     def address(self) -> str:
@@ -226,6 +229,8 @@ class Listener:
             ):
                 async with self._sources.place(address):
                     await self._identify(stream)
+                if engine.certificate is not None:
+                    self._examine(engine.certificate, address)
         except TlsFailure as failure:
             self._refused(failure, address)
             return None, anonymous

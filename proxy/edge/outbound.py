@@ -14,6 +14,7 @@ from pathlib import Path
 import trio
 
 from proxy.edge.dial import Dialler, Reached
+from proxy.edge.hygiene import Examine
 from proxy.edge.places import Places
 from proxy.edge.stream import Disconnected
 from proxy.errors import Refusal, UpstreamFailure
@@ -193,9 +194,9 @@ class Pool:
         """Give the place of a tunnel back, whose connection is closed."""
         self._places.give(sender)
 
-    def report_to(self, log: Log) -> None:
+    def report_to(self, log: Log, examine: Examine) -> None:
         """Tell there of handshakes that fail, from now on: the configuration is in force."""
-        self._dialler.log = log
+        self._dialler.log, self._dialler.examine = log, examine
 
     async def retire(self) -> None:
         """Close what is idle, and what comes back from now on: another configuration took over."""

@@ -108,6 +108,13 @@ class Metrics:
             "side",
             "reason",
         )
+        self._careless = self._counter(
+            "careless_keys",
+            "Handshakes of peers whose keys are kept carelessly",
+            "side",
+            "name",
+            "kind",
+        )
         self._commit = self._histogram(
             "journal_commit_seconds", "One append and one sync of the journal", _COMMIT
         )
@@ -207,6 +214,10 @@ class Metrics:
     def let_go(self, side: str, reason: str, seconds: float) -> None:
         """Record the end of a connection whose peer ceased to be acceptable so long ago."""
         self._let_go.labels(side, reason).observe(seconds)
+
+    def careless(self, side: str, name: str, kind: str) -> None:
+        """Count what `hygiene` finds: `kind` is one of its keys."""
+        self._careless.labels(side, name, kind).inc()
 
     def commit(self, batch: int, seconds: float) -> None:
         """Record one commit of the journal."""

@@ -12,6 +12,8 @@ from typing import Any
 from proxy.settings.schema import Settings
 from proxy.settings.yaml12 import Path
 
+_DAYS = 30 * 86400
+"""Seconds from which on a duration is written in days."""
 Schema = dict[str, Any]
 
 
@@ -80,7 +82,9 @@ def _tidy(node: Any, *, keys_are_names: bool) -> Any:
         if key != "title" and not (key == "default" and (value is None or isinstance(value, dict)))
     }
     if isinstance(kept.get("default"), float):
-        kept["default"] = f"{kept['default']:g}s"
+        seconds = kept["default"]
+        days = seconds >= _DAYS and seconds % 86400 == 0
+        kept["default"] = f"{seconds / 86400:g}d" if days else f"{seconds:g}s"
     if "description" in kept:
         kept["description"] = " ".join(kept["description"].split())
     if "patternProperties" in kept:

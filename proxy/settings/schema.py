@@ -35,7 +35,7 @@ from proxy.settings.route import (
     Replay,
     Route,
 )
-from proxy.settings.trust import Revocation
+from proxy.settings.trust import MAX_LIFETIME, Hygiene, Revocation
 from proxy.settings.values import (
     MOST_WORKERS,
     Duration,
@@ -60,6 +60,7 @@ __all__ = [
     "DetectRule",
     "Duration",
     "Hmac",
+    "Hygiene",
     "Identity",
     "Integrity",
     "Limits",
@@ -117,6 +118,9 @@ class Identity(Model):
     key: SecretRef
     trust: SecretRef = Field(description="PEM bundle of the authorities that are trusted")
     crl: SecretRef | None = None
+    max_lifetime: Duration = Field(
+        default=MAX_LIFETIME, description="of a certificate, ours and those of peers: `hygiene`"
+    )
 
 
 class Tls(Model):
@@ -234,6 +238,7 @@ class Settings(Model):
     name: Name
     identity: Identity | None = None
     revocation: Revocation = Revocation()
+    hygiene: Hygiene = Hygiene()
     keys: dict[Name, Annotated[list[MaskingKey], Field(min_length=1)]] = Field(default={})
     sensitivity: list[Name] = Field(min_length=1, description="lowest first")
     zones: dict[Name, Zone] = Field(min_length=1)

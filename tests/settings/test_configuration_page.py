@@ -19,6 +19,7 @@ SECTIONS = {
     "Settings": "The file",
     "Identity": "identity",
     "Revocation": "revocation",
+    "Hygiene": "hygiene",
     "MaskingKey": "keys",
     "Zone": "zones",
     "Listener": "listeners",
