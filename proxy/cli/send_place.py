@@ -137,10 +137,25 @@ def _open(path: Path, *, follow: bool) -> BufferedReader:
     return file
 
 
+def _require_no_tls(identity: Identity) -> None:
+    """Nothing that was demanded of the server, or said of us, is dropped. `--key` also makes ids."""
+    given = {
+        "--trust": identity.trust,
+        "--server-name": identity.server_name,
+        "--pin": identity.pins,
+        "--cert": identity.certificate,
+    }
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(f"{option} is for https://: over http:// nobody shows a certificate")
+
+
 def connect(place: Place, identity: Identity) -> Pool:
     """The connections to `place`. Raises UsageError and CredentialError."""
     context = None
-    if place.origin.startswith("https:"):
+    if not place.origin.startswith("https:"):
+        _require_no_tls(identity)
+    else:
         if identity.trust is None:
             raise UsageError("https:// needs --trust: the authorities that may vouch for the peer")
         if (identity.certificate is None) != (identity.key is None):

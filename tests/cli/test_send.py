@@ -256,6 +256,11 @@ def test_an_answer_without_a_receipt_is_no_proof_unless_none_is_wanted(
     [
         ["https://gate.example/%zz\u00e9", "FILE"],
         ["http://gate.example/", "FILE"],
+        ["http://localhost/", "FILE", "--trust", "CA"],
+        ["http://localhost/", "FILE", "--server-name", "gate.example"],
+        ["http://localhost/", "FILE", "--pin", "sha256:7"],
+        ["http://localhost/", "FILE", "--cert", "CA"],
+        ["http://gate.example/", "FILE", "--unix-socket", "x.sock", "--pin", "sha256:7"],
         ["https://gate.example/", "FILE", "--trust", "CA", "--unix-socket", "x.sock"],
         ["http://gate example/", "FILE", "--unix-socket", "x.sock"],
         ["http://gate.example/", "FILE", "--unix-socket", "//x.sock"],

@@ -78,6 +78,20 @@ def test_the_host_of_the_url_is_asked_for_behind_a_socket(
     assert ids[0] != ids[1]
 
 
+def test_a_key_alone_makes_ids_where_no_certificate_is_shown(
+    start_receiver: StartReceiver, parties: Path, tmp_path: Path
+) -> None:
+    (file := tmp_path / "order.json").write_bytes(ORDER)
+    receiver = start_receiver(None, tmp_path / "its.sock")
+    line = ("http://gateway/x", file, "--unix-socket", tmp_path / "its.sock", "--no-receipt")
+    for words in ([], ["--key", parties / "client.key"], ["--key", parties / "client.key"]):
+        assert lockgate("send", *line, *words).returncode == 0
+    without, first, again = [got.value("transfer-id") for got in receiver.received]
+    assert without != first == again
+    refused = lockgate("send", *line, "--cert", parties / "client.pem")
+    assert (refused.returncode, len(receiver.received)) == (2, 3)
+
+
 def test_a_socket_where_nobody_listens_is_told_by_its_name(tmp_path: Path) -> None:
     (file := tmp_path / "order.json").write_bytes(ORDER)
     nobody = tmp_path / "nobody.sock"
