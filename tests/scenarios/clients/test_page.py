@@ -1,4 +1,7 @@
-"""Each example of the page of clients delivers an order, masked, with a receipt that verifies."""
+"""Each example of the page of clients delivers an order, masked, with a receipt that verifies.
+
+The gateway is that of the example configuration, as whoever has followed the README runs it.
+"""
 
 import json
 import os
@@ -11,13 +14,20 @@ import pytest
 
 from tests.project.tree import read
 from tests.scenarios.clients.senders import program
+from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import BIN, Gateway
+from tests.scenarios.hops import example
 from tests.scenarios.policy import SSN
 from tests.scenarios.receiver import Receiver
 
 ORDER = b'{"customer":{"ssn":"%b"},"email":"ada@example.com","total":1.10}\n' % SSN.encode()
 BLOCKS = re.findall(r"^## (.+?)\n[^#]*?^```(\w+)\n(.*?)^```$", read("docs/clients.md"), re.M | re.S)
 (VERIFY,) = re.findall(r"^lockgate receipts verify .*$", read("docs/clients.md"), re.M)
+
+
+@pytest.fixture(scope="module")
+def gateway(parties: Path, start_gateway: StartGateway, shared_receiver: Receiver) -> Gateway:
+    return start_gateway(example("gateway", parties, receiver=shared_receiver.endpoint))
 
 
 def command(language: str, text: str, folder: Path) -> list[str]:
