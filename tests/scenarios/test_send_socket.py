@@ -84,8 +84,9 @@ def test_a_key_alone_makes_ids_where_no_certificate_is_shown(
     (file := tmp_path / "order.json").write_bytes(ORDER)
     receiver = start_receiver(None, tmp_path / "its.sock")
     line = ("http://gateway/x", file, "--unix-socket", tmp_path / "its.sock", "--no-receipt")
-    for words in ([], ["--key", parties / "client.key"], ["--key", parties / "client.key"]):
-        assert lockgate("send", *line, *words).returncode == 0
+    keyed = (*line, "--key", parties / "client.key")
+    for words in (line, keyed, keyed):
+        assert lockgate("send", *words).returncode == 0
     without, first, again = [got.value("transfer-id") for got in receiver.received]
     assert without != first == again
     refused = lockgate("send", *line, "--cert", parties / "client.pem")
