@@ -138,7 +138,7 @@ def _open(path: Path, *, follow: bool) -> BufferedReader:
 
 
 def _require_no_tls(identity: Identity) -> None:
-    """Nothing that was demanded of the server, or said of us, is dropped. `--key` makes ids, too."""
+    """Nothing that was demanded of the server or said of us is dropped. `--key` makes ids, too."""
     given = {
         "--trust": identity.trust,
         "--server-name": identity.server_name,
