@@ -77,9 +77,12 @@ def test_a_door_answers_only_http(gateway: Gateway) -> None:
 
 def test_a_door_tells_who_speaks_tls_in_tls_that_it_does_not(gateway: Gateway) -> None:
     host, _, port = gateway.ready["admin"].rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as sock:
-        with pytest.raises(ssl.SSLError, match="ALERT"):
-            ssl.create_default_context().wrap_socket(sock, server_hostname="localhost")
+    address, context = (host, int(port)), ssl.create_default_context()
+    with (
+        socket.create_connection(address, timeout=10) as sock,
+        pytest.raises(ssl.SSLError, match="ALERT"),
+    ):
+        context.wrap_socket(sock, server_hostname="localhost")
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"])
