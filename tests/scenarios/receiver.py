@@ -78,13 +78,16 @@ class Held:
 
 
 class Receiver:
-    """Serves until closed. `context` None is plain HTTP; `path` is a unix socket."""
+    """Serves until closed. `context` None is plain HTTP; `path` is a unix socket; `port` is any."""
 
-    def __init__(self, context: ssl.SSLContext | None, path: Path | None = None) -> None:
+    def __init__(
+        self, context: ssl.SSLContext | None, path: Path | None = None, port: int = 0
+    ) -> None:
         self._context = context
         family = socket.AF_UNIX if path else socket.AF_INET
         self._listening = socket.socket(family, socket.SOCK_STREAM)
-        self._listening.bind(str(path) if path else ("127.0.0.1", 0))
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listening.bind(str(path) if path else ("127.0.0.1", port))
         self._listening.listen(512)
         self.path = path
         self._changed = threading.Condition()
@@ -130,7 +133,7 @@ class Receiver:
         """Stop listening, and cut off what is open."""
         for sock in [self._listening, *self._open]:
             try:
-                sock.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # and not TLS, which others read
             except OSError:
                 pass  # gone already
         self._listening.close()
@@ -142,6 +145,7 @@ class Receiver:
             if self._context is not None:
                 plain.settimeout(20)
                 sock = self._context.wrap_socket(plain, server_side=True)
+                self._open.add(sock)
             sock.settimeout(120)
             if not isinstance(sock.getsockname(), str):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -150,7 +154,7 @@ class Receiver:
         except (Broken, OSError):
             pass  # the gateway cut it off, or the behaviour did
         finally:
-            self._open.discard(plain)
+            self._open -= {plain, sock}
             sock.close()
 
     def _exchanges(self, sock: socket.socket) -> None:
