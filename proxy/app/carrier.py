@@ -69,7 +69,7 @@ class Carrier:
         keeper = self.keeper
         old, keeper.gate = keeper.gate, gate
         in_force(keeper)
-        keeper.live.rejudge(old, gate)
+        await keeper.live.rejudge(old, gate)
         if old.trusted != gate.trusted:
             for client in list(keeper.clients):
                 client.drain()

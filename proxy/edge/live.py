@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _EVERY: Final = 1.0
 """Seconds between two looks: clocks are set."""
+_AT_ONCE: Final = 16
+"""Paths that are judged before others have their turn: under a new trust it takes a while."""
 _PATIENCE: Final = 0.8
 _FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _CODES: Final = {"revoked": "certificate-revoked", "expired": "certificate-expired"}
@@ -112,12 +114,14 @@ class Live:
         for pool in gate.pools.values():
             pool.expire(now)
 
-    def rejudge(self, old: "Gate", new: "Gate") -> None:
-        """Everybody, since another configuration is in force."""
+    async def rejudge(self, old: "Gate", new: "Gate") -> None:
+        """Everybody, since another configuration is in force; the others go on meanwhile."""
         now = datetime.now(UTC)
-        for link in list(self._links):
-            if link.refusal is None:
+        for number, link in enumerate(list(self._links)):
+            if link.refusal is None and link in self._links:
                 self._judge(link, new, now, old)
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await trio.lowlevel.checkpoint()
 
     @contextmanager
     def sender(

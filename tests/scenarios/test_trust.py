@@ -36,7 +36,15 @@ def gateway(folder: Path, start_gateway: StartGateway, shared_receiver: Receiver
     narrow = route(
         "narrow", trust=f"file:{folder / 'near-ca.pem'}", crl=f"file:{folder / 'near.crl'}"
     )
-    config = with_routes(policy(folder, shared_receiver.endpoint), narrow, route("wide"))
+    config = with_routes(
+        policy(folder, shared_receiver.endpoint),
+        narrow,
+        route("wide"),
+        route("cn", allow=[{"cn": "cli*"}]),
+        route("ip", allow=[{"ip": "127.0.0.0/8", "dns": "client.lockgate.example"}]),
+        route("ou", allow=[{"ou": "*e*"}, {"cn": "stranger"}]),
+        route("denied", allow=[{"cn": "*t*"}], deny=[{"ip": "::1", "cn": "client"}]),
+    )
     config["listeners"]["ingest"]["tls"] = {
         "trust": f"file:{folder / 'both.pem'}",
         "crl": f"file:{folder / 'stale.crl'}",
@@ -58,6 +66,18 @@ def test_a_route_narrows_the_trust_of_its_listener(gateway: Gateway) -> None:
     assert json.loads(refused.body)["type"] == "urn:lockgate:problem:not-allowed"
     assert "trust of route narrow refuses the peer: untrusted" in line["reason"]
     assert "trust" not in refused.body.decode(), "the peer learns nothing of that"
+
+
+@pytest.mark.parametrize(
+    ("path", "client", "stranger"),
+    [("cn", 200, 403), ("ip", 200, 403), ("ou", 403, 200), ("denied", 403, 200)],
+)
+def test_grants_name_addresses_and_subjects_every_key_must_hold_and_deny_beats_allow(
+    gateway: Gateway, path: str, client: int, stranger: int
+) -> None:
+    for name, expected in (("client", client), ("stranger", stranger)):
+        with gateway.connect(name) as sender:
+            assert sender.ask(request(f"/{path}/1")).status == expected
 
 
 def test_a_list_that_is_not_fresh_is_reported_by_name(gateway: Gateway, folder: Path) -> None:
