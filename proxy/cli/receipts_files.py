@@ -71,7 +71,5 @@ def telling(command: Command) -> Command:
         except LockgateError as error:
             sys.stderr.write(f"{printable(str(error))}\n")
             return 2 if isinstance(error, (UnreadableError, OutOfReachError)) else 1
-        except BrokenPipeError:
-            return 1
 
     return run
