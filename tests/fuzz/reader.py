@@ -14,10 +14,12 @@ import threading
 import h11
 
 from tests.accepting import accept_all
-from tests.fuzz.senders import answer_to, is_masked
+from tests.fuzz.senders import CLAIMS, FORGED, answer_to, is_masked
 from tests.wire.readings import Reading, TwoReadings, one_request
 
 DIGEST = b"content-digest"
+_CLAIMED = {name.lower().replace(b"_", b"-") for name in CLAIMS}
+"""Fields of whoever asks: in what spelling ever, there is one of the gateway's own or none."""
 
 
 class Upstream:
@@ -72,6 +74,7 @@ class Upstream:
         reading = one_request(data)
         ids = [value.decode() for name, value in reading.fields if name == b"transfer-id"]
         masked = is_masked(reading.first[1])
+        _require_no_claims(reading)
         if masked:
             _require_masked(reading)
         with self._lock:
@@ -80,7 +83,19 @@ class Upstream:
             if len(ids) != 1 or ids[0] in self.ids:
                 raise TwoReadings(f"not one transfer: {ids} {data!r}")
             self.ids.add(ids[0])
-        return _fitting(reading.first[0], answer_to(reading.first[1]))
+        return _fitting(reading.first[0], self.answer(reading))
+
+    def answer(self, reading: Reading) -> bytes:
+        """What it says to this request."""
+        fields = (*reading.fields, *reading.trailers)
+        forged = any(FORGED in part for field in fields for part in field)
+        return answer_to(reading.first[1], reading.body, forged=forged)
+
+
+def _require_no_claims(reading: Reading) -> None:
+    for name, value in (*reading.fields, *reading.trailers):
+        if name.replace(b"_", b"-") in _CLAIMED and FORGED in value:
+            raise TwoReadings(f"a claim of the sender's: {name!r}: {value!r}")
 
 
 def _require_masked(reading: Reading) -> None:

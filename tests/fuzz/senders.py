@@ -4,12 +4,16 @@
 
 A conversation is a few good requests, pipelined, and one damaged behind them. The good ones have to
 be answered as their targets say; the damaged one may be answered, refused, or neither. Two requests
-in five go to the route that masks, with secrets in their content and in the answers to them.
+in five go to the route that masks, with secrets in their content and in the answers to them. Each
+answer tells what its request was: one that is another's, or was changed, or is about a content that
+was changed on the way, is not what was expected.
 """
 
+import hashlib
 import itertools
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tests.wire.ambiguous import BEHIND, CONTENTS, METHODS, ONE_READING, PATHS, REQUESTS
 from tests.wire.ambiguous_answers import ANSWERS
@@ -18,6 +22,11 @@ OPAQUE, MASKED = "/f", "/m"
 """Routes: through one everything passes unseen, the other masks `$..secret`, both ways."""
 SECRET = b"Xk7qSECRETp9"
 """What the masking route has to hide wherever the key above stands."""
+HIDDEN = b"[REDACTED]"
+FORGED = b"Fq3xFORGEDw2"
+"""What a sender says in fields that must stay behind."""
+ECHO = "x-echo"
+"""What an answer tells of its request: number, SHA-256 of the content, and whether FORGED came."""
 _TABLES = (REQUESTS, PATHS, METHODS, CONTENTS, ONE_READING, BEHIND)
 _KNOWN = [row.octets for table in _TABLES for row in table]
 _TOKENS = [
@@ -31,10 +40,46 @@ _TOKENS = [
     b"0\r\n\r\n", b"1\r\na\r\n", b"\r\n ", b"GET /f/good/1 HTTP/1.1\r\nHost: x\r\n\r\n",
 ]  # fmt: skip
 _NAMES = [b"A", b"X-Note", b"Accept", b"User-Agent", b"Cookie", b"x_y", b"Cache-Control", b"Q!#$"]
+CLAIMS = [
+    b"Forwarded", b"X-Forwarded-For", b"X-Forwarded-Host", b"X_Forwarded_Proto", b"X-Real-IP",
+    b"Client-Cert", b"X-Forwarded-Client-Cert", b"Remote-User", b"X-Auth-Request-User",
+    b"True-Client-IP", b"X-Original-URL", b"SSL-Client-Verify", b"Transfer-Duplicate", b"Upgrade",
+]  # fmt: skip
+"""Who asks and for what, which a gateway says or nobody; and what concerns one connection."""
 _VALUE = bytes([9, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _VALUES = ["1", "null", "[]", '"a"', '{"b":1.50}', '"\\u00e9"', "-0", '"}"', "[[[]]]", '"x,y"']
 _KEYS = ['"secret"', '"s\\u0065cret"', '"secre\\u0074"']
 _BODIES = [b"GET /f/good/1 HTTP/1.1\r\nHost: x\r\n\r\n", b"0\r\n\r\n", b"\r\n\r\n", b"{}"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A good request, and what has to come of it."""
+
+    method: str
+    target: str
+    content: bytes
+    """As it was sent."""
+    octets: bytes
+
+    @property
+    def status(self) -> int:
+        return 502 if is_bad(self.target) else 200
+
+    def answer(self) -> "Answer":
+        """What the upstream says to it, on the sender's side."""
+        content = self.content.replace(SECRET, HIDDEN) if is_masked(self.target) else self.content
+        said = answer_of(self.target, content, forged=False)
+        return Answer(said.echo, said.kind, said.content.replace(SECRET, HIDDEN))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A good one."""
+
+    echo: bytes
+    kind: bytes
+    content: bytes
 
 
 class Conversation:
@@ -44,14 +89,13 @@ class Conversation:
         self._dice = random.Random(f"{seed}/{number}")
         dice = self._dice
         good = [self._request() for _ in range(dice.randrange(4))]
-        self.expected = [(method, status) for method, status, _ in good]
-        """Method, and status of the answer, of each good request."""
-        data = b"".join(octets for _, _, octets in good) + self._damaged()
+        self.expected = good
+        data = b"".join(each.octets for each in good) + self._damaged()
         self.requests = len(good) + 1
         self.over_tls = dice.random() < 0.05
         self.pieces = self._cut(data)
 
-    def _request(self) -> tuple[str, int, bytes]:
+    def _request(self) -> Expected:
         dice = self._dice
         method = dice.choice(["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "POST", "PATCH"])
         bad = method != "HEAD" and dice.random() < 0.1  # what is bad behind a head is not there
@@ -60,30 +104,32 @@ class Conversation:
         if dice.random() < 0.2:
             target += "?" + "".join(dice.choices("ab=&/?[].;%", k=dice.randrange(9)))
         has_content = method in ("POST", "PUT", "PATCH")
-        framing, body = self._body(route) if has_content else (b"", b"")
+        framing, content, body = self._body(route) if has_content else (b"", b"", b"")
         lines = [b"Host: " + dice.choice([b"x", b"gate.example:8443", b"[::1]"]) + b"\r\n", framing]
         for _ in range(dice.randrange(4)):
             value = bytes(dice.choices(_VALUE, k=dice.randrange(12)))
             lines.append(dice.choice(_NAMES) + b":" + value + b"\r\n")
+        if dice.random() < 0.2:
+            lines.append(dice.choice(CLAIMS) + b": " + FORGED + b"\r\n")
         if dice.random() < 0.1:
-            lines.append(b"Connection: x-one, keep-alive\r\n")
+            lines += [b"Connection: x-one, keep-alive\r\n", b"X-One: " + FORGED + b"\r\n"]
         if dice.random() < 0.1 and body:
             lines.append(b"Expect: 100-continue\r\n")
         dice.shuffle(lines)
         head = f"{method} {target} HTTP/1.1\r\n".encode() + b"".join(lines) + b"\r\n"
-        return method, 502 if bad else 200, head + body
+        return Expected(method, target, content, head + body)
 
-    def _body(self, route: str) -> tuple[bytes, bytes]:
+    def _body(self, route: str) -> tuple[bytes, bytes, bytes]:
+        """The fields about it, the content, and the octets of it on the wire."""
         dice = self._dice
         kind, parts = self._documents() if route == MASKED else (b"", self._octets())
+        content = b"".join(parts)
         if dice.random() < 0.5:
-            body = b"".join(parts)
-            return kind + b"Content-Length: %d\r\n" % len(body), body
+            return kind + b"Content-Length: %d\r\n" % len(content), content, content
         chunks = [b"%x\r\n%b\r\n" % (len(part), part) for part in parts if part]
         last = dice.choice([b"", b"", b"A: b\r\n", b"X-Sum: 1\r\nC:\r\n"])
-        return kind + b"Transfer-Encoding: chunked\r\n", b"".join(
-            chunks
-        ) + b"0\r\n" + last + b"\r\n"
+        body = b"".join(chunks) + b"0\r\n" + last + b"\r\n"
+        return kind + b"Transfer-Encoding: chunked\r\n", content, body
 
     def _octets(self) -> list[bytes]:
         dice = self._dice
@@ -112,9 +158,9 @@ class Conversation:
         dice = self._dice
         if dice.random() < 0.15:
             return self._begun() + self._hurt(b"0\r\nA: b\r\n\r\n")
-        data = dice.choice(_KNOWN) if dice.random() < 0.4 else self._request()[2]
+        data = dice.choice(_KNOWN) if dice.random() < 0.4 else self._request().octets
         if dice.random() < 0.2:
-            data += self._request()[2]
+            data += self._request().octets
         return self._hurt(data)
 
     def _begun(self) -> bytes:
@@ -197,21 +243,40 @@ def is_masked(target: str) -> bool:
     return path == MASKED or path.startswith(f"{MASKED}/")
 
 
-def answer_to(target: str) -> bytes:
-    """What the upstream says: good in several framings, or one of the table's bad answers."""
-    number = int("".join(filter(str.isdigit, target.partition("?")[0]))[-6:] or 0)
-    if target.startswith((f"{OPAQUE}/bad", f"{MASKED}/bad")):
-        return ANSWERS[number % len(ANSWERS)].octets
-    interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" if number % 7 == 0 else b""
-    kind, body = b"text/plain", b"ok"
+def is_bad(target: str) -> bool:
+    """Whether the upstream answers with one of the table's bad answers."""
+    return target.startswith((f"{OPAQUE}/bad", f"{MASKED}/bad"))
+
+
+def _number(target: str) -> int:
+    return int("".join(filter(str.isdigit, target.partition("?")[0]))[-6:] or 0)
+
+
+def answer_of(target: str, content: bytes, *, forged: bool) -> Answer:
+    """What the upstream says to this content: of which request it was, in head and content."""
+    number, digest = _number(target), hashlib.sha256(content).hexdigest().encode()
+    echo = b"%d %b %d" % (number, digest, forged)
+    kind, body = b"text/plain", echo
     if is_masked(target):
-        kind, body = b"application/json", b'{"n":%d,"secret":"%b"}' % (number, SECRET)
+        line = b'{"n":%d,"got":"%b","secret":"%b"}' % (number, digest, SECRET)
+        kind, body = b"application/json", line
         if number % 2:
-            kind, body = b"application/x-ndjson", (body + b"\n") * (number % 9)
-    head = interim + b"HTTP/1.1 200 OK\r\nContent-Type: " + kind + b"\r\n"
+            kind, body = b"application/x-ndjson", (line + b"\n") * (number % 9)
+    return Answer(echo, kind, b"" if number % 3 and number % 11 == 0 else body)
+
+
+def answer_to(target: str, content: bytes, *, forged: bool) -> bytes:
+    """Its octets: good in several framings, or one of the table's bad answers."""
+    number = _number(target)
+    if is_bad(target):
+        return ANSWERS[number % len(ANSWERS)].octets
+    said = answer_of(target, content, forged=forged)
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" if number % 7 == 0 else b""
+    head = interim + b"HTTP/1.1 200 OK\r\nContent-Type: " + said.kind + b"\r\n"
+    head += ECHO.encode() + b": " + said.echo + b"\r\n"
+    body = said.content
     if number % 3 == 0:
-        chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-        return head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk + b"0\r\nA: b\r\n\r\n"
-    if number % 11 == 0:
-        return head + b"Content-Length: 0\r\n\r\n"
+        pieces = [body[: len(body) // 2], body[len(body) // 2 :]]
+        chunks = b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in pieces if each)
+        return head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\nA: b\r\n\r\n"
     return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
