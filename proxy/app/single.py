@@ -19,9 +19,9 @@ from proxy.app.reloader import Reloader, Version
 from proxy.app.signals import Signals
 from proxy.app.vigil import Vigil, told
 from proxy.edge.admin import open_door, serve_door
+from proxy.edge.binding import bind
 from proxy.edge.budget import Budget
 from proxy.edge.gate import Keeper
-from proxy.edge.listener import bind
 from proxy.edge.presented import table
 from proxy.errors import LockgateError
 from proxy.model import Event, Trouble

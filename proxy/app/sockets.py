@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from proxy.app.control import EndedError
-from proxy.edge.listener import bind_socket, name_of
+from proxy.edge.binding import bind_socket, name_of
 from proxy.errors import ConfigError
 from proxy.settings.schema import Settings
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import trio
 
+from proxy.edge.binding import bind
 from proxy.edge.inbound import Inbound
-from proxy.edge.listener import Listener, bind
+from proxy.edge.listener import Listener
 from proxy.edge.stream import Disconnected, Stream
 from proxy.errors import Refusal
 from proxy.model import Peer

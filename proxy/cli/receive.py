@@ -19,8 +19,9 @@ import trio
 
 from proxy.cli import receive_store as store
 from proxy.cli.wording import texts
+from proxy.edge.binding import bind
 from proxy.edge.inbound import Inbound
-from proxy.edge.listener import Listener, bind
+from proxy.edge.listener import Listener
 from proxy.edge.stream import Disconnected, Stream
 from proxy.errors import ConfigError, CredentialError, Refusal
 from proxy.model import Framing, Head, Peer

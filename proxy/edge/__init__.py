@@ -3,6 +3,7 @@
 stream.py     octets: plain or TLS, the same five methods
 crowd.py      places for peers that have yet to show who they are
 mistaken.py   how connections fail before anybody has shown who he is
+binding.py    listening sockets
 listener.py   accepts, bounds and shakes hands
 inbound.py    HTTP with a sender
 places.py     places that are shared fairly

@@ -21,8 +21,9 @@ from typing import Any, Final, Protocol
 import orjson
 import trio
 
+from proxy.edge.binding import bind
 from proxy.edge.inbound import Inbound
-from proxy.edge.listener import Listener, bind
+from proxy.edge.listener import Listener
 from proxy.edge.mistaken import UnexpectedTls, turn_away
 from proxy.edge.stream import Disconnected, Stream
 from proxy.errors import Refusal

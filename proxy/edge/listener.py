@@ -10,27 +10,24 @@ new connections wait in the kernel's queue until one is free.
 """
 
 import errno
-import os
+import math
 import socket
-import stat
 import struct
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
-from pathlib import Path
-from typing import Any
 
 import trio
 
+from proxy.edge.binding import name_of, unlink
 from proxy.edge.crowd import Crowd, Sources
 from proxy.edge.hygiene import Examine, nothing
 from proxy.edge.mistaken import ANSWER, translated
 from proxy.edge.stream import Disconnected, PlainStream, Stream, TlsStream
 from proxy.edge.tally import Shed, Tally
-from proxy.errors import ConfigError, Problem, TlsFailure
+from proxy.errors import TlsFailure
 from proxy.model import Peer
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
-from proxy.settings.address import parse_bind
 from proxy.settings.schema import ListenerLimits
 from proxy.tls.context import TlsContext
 from proxy.tls.engine import Engine
@@ -38,74 +35,10 @@ from proxy.tls.engine import Engine
 Serve = Callable[[Stream, Peer], Awaitable[None]]
 
 _OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-_BACKLOG = 1024
+_PAUSE = 0.02
+_COMPLAINT_EVERY = 1.0
 _CHANCE = 1.0
 """Seconds that a handshake under way is safe from newer ones."""
-
-
-def bind(address: str, directory: Path) -> trio.socket.SocketType:
-    """`bind_socket`, for this process's own event loop."""
-    return trio.socket.from_stdlib_socket(bind_socket(address, directory))
-
-
-def bind_socket(address: str, directory: Path, *, shared: bool = False) -> socket.socket:
-    """A listening socket for HOST:PORT, [IPV6]:PORT or unix:PATH (relative to `directory`).
-
-    `shared`: one of several on the address (SO_REUSEPORT). Raises ConfigError when the address
-    cannot be had.
-    """
-    try:
-        return _bind(address, directory, shared)
-    except OSError as error:
-        problem = Problem(address, 0, 0, "bind", error.strerror or type(error).__name__)
-        raise ConfigError([problem]) from None
-
-
-def _bind(address: str, directory: Path, shared: bool) -> socket.socket:
-    place = parse_bind(address)
-    host, family = place.host or "", socket.AF_INET
-    if place.path is not None:
-        family = socket.AF_UNIX
-    elif ":" in host:
-        family = socket.AF_INET6
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if place.path is not None:
-            _bind_unix(sock, directory / place.path)
-        else:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
-            sock.bind((host, place.port))
-        sock.listen(_BACKLOG)
-    except BaseException:
-        sock.close()
-        raise
-    sock.setblocking(False)
-    return sock
-
-
-def _bind_unix(sock: socket.socket, path: Path) -> None:
-    """Bind for owner and group; a path that a dead process left behind is taken over."""
-    if path.exists() and stat.S_ISSOCK(path.stat().st_mode) and not _is_answered(path):
-        path.unlink()
-    mask = os.umask(0o117)
-    try:
-        sock.bind(str(path))
-    finally:
-        os.umask(mask)
-
-
-def _is_answered(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        return probe.connect_ex(str(path)) == 0
-
-
-def name_of(address: Any) -> str:
-    """What a socket is bound to, as a configuration writes it."""
-    if not isinstance(address, tuple):
-        return f"unix:{address}"
-    host = f"[{address[0]}]" if ":" in address[0] else address[0]
-    return f"{host}:{address[1]}"
 
 
 class Listener:
@@ -133,6 +66,7 @@ class Listener:
         self._silent = Crowd(limits.connections, chance=0)
         self._handshakes = Crowd(limits.handshakes, _CHANCE)
         self._sources = Sources(limits.handshakes_per_source)
+        self._complaint_due = -math.inf
         self._tally = Tally(name, shed)
         self._examine = examine
 
@@ -155,7 +89,7 @@ class Listener:
                     handshakes.start_soon(self._admit, sock, connections, serve)
         finally:
             self._sock.close()
-            _remove(address)
+            unlink(address)
 
     async def _accept(self) -> trio.socket.SocketType:
         while True:
@@ -163,11 +97,19 @@ class Listener:
                 sock, _ = await self._sock.accept()
             except OSError as error:
                 if error.errno in _OUT_OF_DESCRIPTORS:
-                    self._log.error("accept_failed", listener=self.name, reason=error.strerror)
-                    self._silent.push_out()
-                    await trio.sleep(0.1)
-                continue  # the peer was gone before it was accepted
+                    await self._make_room(error)
+                continue  # else the peer was gone before it was accepted
             return sock
+
+    async def _make_room(self, error: OSError) -> None:
+        """Out of descriptors: let the silent peer that has waited longest go, and say so, once a
+        while. The pause is what a new one has to begin its handshake, and bounds what this costs.
+        """
+        if trio.current_time() >= self._complaint_due:
+            self._complaint_due = trio.current_time() + _COMPLAINT_EVERY
+            self._log.error("accept_failed", listener=self.name, reason=error.strerror)
+        self._silent.push_out()
+        await trio.sleep(_PAUSE)
 
     async def _admit(
         self, sock: trio.socket.SocketType, connections: trio.Nursery, serve: Serve
@@ -258,12 +200,6 @@ class Listener:
         self._metrics.handshake("listener", self.name, failure.reason)
         self._tally.count(failure.reason)
         self._log.refused_handshake(failure, listener=self.name, address=address)
-
-
-def _remove(address: object) -> None:
-    """A unix socket leaves its path behind; nobody listens there any more."""
-    if isinstance(address, str):
-        Path(address).unlink(missing_ok=True)
 
 
 def _origin(sock: trio.socket.SocketType) -> tuple[str | None, int | None]:

@@ -205,7 +205,11 @@ class Pool:
             await self._idle.popleft().stream.close()
 
     def expire(self, now: datetime) -> None:
-        """Reset what is idle and whose certificate is not good any more."""
+        """Reset what is idle and whose certificate is not good any more, or for too long: what is
+        not asked for again would keep its descriptor else."""
+        freshest = trio.current_time() - self._settings.limits.idle_timeout
+        while self._idle and self._idle[0].idle_since < freshest:
+            self._idle.popleft().stream.abort()
         for connection in [each for each in self._idle if each.until < now]:
             self._idle.remove(connection)
             connection.stream.abort()

@@ -20,7 +20,8 @@ from proxy.cli.receive import Receiver
 from proxy.cli.send_exchange import fetch
 from proxy.cli.send_place import Identity, Place, connect
 from proxy.cli.wording import lockgate
-from proxy.edge.listener import Listener, bind
+from proxy.edge.binding import bind
+from proxy.edge.listener import Listener
 from proxy.edge.outbound import Outbound, Pool
 from proxy.errors import UpstreamFailure
 from proxy.model import Framing

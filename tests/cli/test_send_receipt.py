@@ -18,8 +18,9 @@ from proxy.cli.send_place import Payload, parse_url
 from proxy.cli.send_plan import plan
 from proxy.cli.send_receipt import Evidence as Kept
 from proxy.cli.send_receipt import Sent, link, receipts, require_evidence
+from proxy.edge.binding import bind
 from proxy.edge.inbound import Inbound
-from proxy.edge.listener import Listener, Serve, bind
+from proxy.edge.listener import Listener, Serve
 from proxy.edge.stream import Stream
 from proxy.errors import EvidenceError
 from proxy.model import Framing, Peer

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.edge.listener import bind
+from proxy.edge.binding import bind
 from proxy.errors import ConfigError
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import trio
 
-from proxy.edge.listener import Listener, bind
+from proxy.edge.binding import bind
+from proxy.edge.listener import Listener
 from proxy.edge.stream import Stream
 from proxy.model import Peer
 from proxy.observe.log import Log

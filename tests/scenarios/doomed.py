@@ -18,6 +18,9 @@ TWO_IDS = Names(
     uris=("spiffe://lockgate.example/one", "spiffe://lockgate.example/two"),
     dns=("receiver.lockgate.example", "localhost"),
 )
+OTHER = Names(
+    uris=("spiffe://lockgate.example/other",), dns=("receiver.lockgate.example", "localhost")
+)
 
 
 def make_doomed(folder: Path) -> Path:
@@ -40,6 +43,7 @@ def make_doomed(folder: Path) -> Path:
         "useless": issue(authority, "receiver", usages=None),
         "weak": weak,
         "misnamed": issue(authority, "receiver", usages=BOTH, names=wrong_names),
+        "unexpected": issue(authority, "other", names=OTHER),
         "two-ids": issue(authority, "receiver", names=TWO_IDS),
         "good": issue(authority, "receiver"),
     }.items():

@@ -110,6 +110,11 @@ class Receiver:
         scheme = "https" if self._context else "http"
         return f"{scheme}://localhost:{self._listening.getsockname()[1]}"
 
+    @property
+    def open(self) -> int:
+        """How many connections there are now."""
+        return len(self._open)
+
     def note(self, received: Message | None = None, broken: Message | None = None) -> None:
         with self._changed:
             if received is not None:
@@ -145,6 +150,7 @@ class Receiver:
             if self._context is not None:
                 plain.settimeout(20)
                 sock = self._context.wrap_socket(plain, server_side=True)
+                self._open.discard(plain)
                 self._open.add(sock)
             sock.settimeout(120)
             if not isinstance(sock.getsockname(), str):

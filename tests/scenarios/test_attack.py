@@ -29,6 +29,7 @@ MEMORY = 12 * 2**20
 @pytest.fixture(scope="module")
 def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Path) -> Gateway:
     config = policy(parties, shared_receiver.endpoint)
+    config["upstreams"]["warehouse"]["limits"] = {"idle_timeout": "300ms"}
     usual = config["listeners"]["ingest"]
     usual["limits"] = {"handshake_timeout": "1s", "head_timeout": "500ms"}
     narrow = {"handshakes": 4, "handshake_timeout": "2s"}
@@ -67,7 +68,7 @@ class Baseline:
         """All counters, tasks and descriptors are where they were."""
         self.require_idle()
         self._gateway.wait_for_metric(self._tasks, "lockgate_tasks")
-        wait_until(lambda: self._open() <= self._descriptors)
+        wait_until(lambda: self._open() <= self._descriptors, 30)
 
     def _open(self) -> int:
         return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self._gateway.carriers)
@@ -86,6 +87,7 @@ def baseline(gateway: Gateway, receiver: Receiver) -> Baseline:
     for _ in range(8):  # some for each worker
         with gateway.connect() as client:
             assert client.ask(request()).status == 200
+    wait_until(lambda: not receiver.open)  # idle connections end by their deadline, unasked
     return Baseline(gateway)
 
 

@@ -33,7 +33,11 @@ CERTIFICATES = [
     ("good-peer", "pin", "pinned"),
 ]
 """Whose certificate, the reason, and the listener or upstream that has it."""
-SERVERS = [*CERTIFICATES, ("misnamed-peer", "name", "ingest")]
+SERVERS = [
+    *CERTIFICATES,
+    ("misnamed-peer", "name", "ingest"),
+    ("unexpected-peer", "identity", "ingest"),
+]
 
 
 @pytest.fixture(scope="module")
