@@ -139,7 +139,7 @@ def admit(transfer: Transfer) -> Lane:
     head, gate = transfer.known_head, transfer.gate
     transfer.id = transfer_id(head) or transfer.id
     require_normal(head.path)
-    route = gate.routes.find(transfer.listener, head.method, head.path)
+    route = transfer.route_in(gate)
     lane = transfer.lane = gate.lanes[route.name]
     transfer.rule = lane.require_allowed(transfer.peer)
     if route.replay.require == "transfer-id" and not head.values(b"transfer-id"):

@@ -93,8 +93,8 @@ def admit(tunnel: Tunnel) -> Lane:
     Nothing can be found in a tunnel, so each way goes under the label that its route gives it, the
     highest where it gives none. A way that lets nothing cross needs no clearance.
     """
-    gate, channel = tunnel.gate, tunnel.peer.channel
-    route = gate.routes.find_tunnel(tunnel.listener, channel.server_name if channel else None)
+    gate = tunnel.gate
+    route = tunnel.route_in(gate)
     lane = tunnel.lane = gate.lanes[route.name]
     tunnel.rule = lane.require_allowed(tunnel.peer)
     tunnel.request = _cleared(gate, route.request, lane.receiver_zone)

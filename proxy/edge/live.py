@@ -30,6 +30,7 @@ from proxy.errors import Refusal, TlsFailure
 from proxy.model import Peer
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
+from proxy.settings.schema import Route
 
 if TYPE_CHECKING:
     from proxy.edge.gate import Gate, Lane
@@ -48,6 +49,9 @@ class Attempt(Protocol):
 
     lane: "Lane | None"
     """Its route, from when that is found."""
+
+    def route_in(self, gate: "Gate") -> Route:
+        """The route that would take it now. Raises Refusal where none does."""
 
     def refuse(self, refusal: Refusal) -> None:
         """End it now, with its verdict. Does nothing to what has ended already."""
@@ -227,14 +231,18 @@ def _require_granted(link: Link, gate: "Gate", old: "Gate | None") -> None:
     """
     if link.side == "upstream" or (old is None and not _narrowed(link)):
         return
-    lane = link.attempt.lane if link.attempt is not None else None
-    if lane is not None:
-        now = gate.lanes.get(lane.route.name)
-        if now is None or now.route.listener != link.name:
-            raise Refusal("not-allowed", f"route {lane.route.name} is no more")
-        now.require_allowed(link.peer)
+    if link.attempt is not None and link.attempt.lane is not None:
+        gate.lanes[_route_now(link.attempt, gate).name].require_allowed(link.peer)
     elif old is not None and _is_granted(link, old) and not _is_granted(link, gate):
         raise Refusal("not-allowed", f"no route of listener {link.name} admits the peer any more")
+
+
+def _route_now(attempt: Attempt, gate: "Gate") -> Route:
+    """By what it asked for, not by name: a route that was given another name grants what it did."""
+    try:
+        return attempt.route_in(gate)
+    except Refusal as refusal:
+        raise Refusal("not-allowed", refusal.reason) from None
 
 
 def _is_granted(link: Link, gate: "Gate") -> bool:

@@ -28,6 +28,7 @@ from proxy.model import (
     Peer,
     Verdict,
 )
+from proxy.settings.schema import Route
 from proxy.wire.evidence import NOTHING, Evidence, upstream_evidence
 from proxy.wire.headers import is_repeated
 
@@ -90,6 +91,11 @@ class Transfer:
     """Receipts of the gateways behind us, and their keys, as far as the answer has brought them."""
     answer_whole: bool = False
     """The upstream's answer came to its end."""
+
+    def route_in(self, gate: Gate) -> Route:
+        """The route of its request by the configuration of `gate`. Raises Refusal `no-route`."""
+        head = self.known_head
+        return gate.routes.find(self.listener, head.method, head.path)
 
     def refuse(self, refusal: Refusal) -> None:
         """End it now, with its verdict. Nothing happens to one that has its verdict already."""

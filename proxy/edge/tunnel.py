@@ -30,7 +30,7 @@ from proxy.edge.gate import Gate, Lane
 from proxy.edge.stream import Disconnected, Stream
 from proxy.errors import LockgateError, Refusal, UpstreamFailure
 from proxy.model import Certificate, Content, Digest, Intent, Outcome, Peer, Report, Verdict
-from proxy.settings.schema import ContentPolicy
+from proxy.settings.schema import ContentPolicy, Route
 
 PIECE: Final = 64 * 1024
 """Octets that are read at once."""
@@ -103,6 +103,11 @@ class Tunnel:
     """When an octet was last handed over, either way, by trio's clock."""
     refusal: Refusal | None = None
     concluded: bool = False
+
+    def route_in(self, gate: Gate) -> Route:
+        """Its route by the configuration of `gate`. Raises Refusal `no-route`."""
+        channel = self.peer.channel
+        return gate.routes.find_tunnel(self.listener, channel.server_name if channel else None)
 
     def refuse(self, refusal: Refusal) -> None:
         """End it now, both sides reset. May be called from any task, at any time.

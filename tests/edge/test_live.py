@@ -7,6 +7,7 @@ from pathlib import Path
 import trio
 
 from proxy.model import Outcome, Receipt
+from proxy.policy.routes import Routes
 from tests.edge.stage import OPAQUE, Stage, blocking, route, stage
 from tests.edge.table import Table
 from tests.scenarios.client import Client, begun, chunk
@@ -39,7 +40,8 @@ async def uploading(place: Stage) -> Client:
 async def withdraw(place: Stage) -> None:
     """As a reload would, whose configuration has no routes."""
     gate = place.keeper.gate
-    await place.keeper.live.rejudge(gate, replace(gate, lanes={}))
+    routes = Routes(gate.loaded.settings.model_copy(update={"routes": []}))
+    await place.keeper.live.rejudge(gate, replace(gate, lanes={}, routes=routes))
 
 
 def test_a_connection_is_reset_in_time_though_the_log_does_not_answer(tmp_path: Path) -> None:
