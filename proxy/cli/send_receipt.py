@@ -22,6 +22,7 @@ from proxy.cli.send_place import Payload
 from proxy.errors import EvidenceError
 from proxy.model import Verdict
 from proxy.receipt import dsse, reading
+from proxy.receipt.agreement import require_consistent
 from proxy.receipt.header import item
 from proxy.wire.structured import NotStructured, parse_list
 
@@ -86,6 +87,7 @@ def require_evidence(
         signer = dsse.key_id(public_key)
     else:
         statement = reading.parse(dsse.parse(envelope).payload)
+    require_consistent(statement)
     duplicate = key is None and answer.values(b"transfer-duplicate") == (b"?1",)
     try:
         _require_ours(statement["predicate"], answer, sent, key, duplicate=duplicate)

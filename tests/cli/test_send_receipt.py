@@ -23,7 +23,7 @@ from proxy.edge.inbound import Inbound
 from proxy.edge.listener import Listener, Serve
 from proxy.edge.stream import Stream
 from proxy.errors import EvidenceError
-from proxy.model import Framing, Peer
+from proxy.model import Content, Digest, Framing, Peer, Report
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.receipt import dsse
@@ -32,10 +32,15 @@ from proxy.settings.schema import ListenerLimits
 from proxy.tls.keys import public_pem
 from proxy.wire.events import Data
 from proxy.wire.evidence import Evidence, evidence_fields, key_field, receipt_field
+from tests.receipt.honest import of
+from tests.receipt.outcomes import outcome
+from tests.receipt.test_chain import passed, subject, torn
 
 ID = "0b5e1f0c-5f0e-4a55-9d8c-5d2f6a3c1e77"
 KEY = bytes(range(32))
 SIGNER = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
+OURS = "ab" * 32
+"""Of our certificate's key."""
 CONTENT = b'{"n": 1.10}\n'
 BY_ID = f'</.well-known/lockgate/receipts/{ID}>; rel="receipt"'.encode()
 LINK = b'</.well-known/lockgate/receipts/7>; rel="receipt"'
@@ -47,20 +52,23 @@ def keyed(data: bytes) -> str:
 
 def predicate(transfer_id: str = ID, content: bytes = CONTENT) -> dict[str, Any]:
     """A receipt that is true."""
-    return {
-        "transferId": transfer_id,
-        "kind": "delivered",
-        "disposition": {"status": 201},
-        "request": {"method": "POST", "target": {"hmacSha256": keyed(b"/orders/1")}},
-        "content": {"received": {"hmacSha256": keyed(content), "bytes": str(len(content))}},
-        "sender": {"spkiSha256": "ab"},
-    }
+    request = Content(
+        Digest(len(content), hmac_sha256=hmac.digest(KEY, content, "sha256")),
+        Digest(9, sha256=bytes(32)),
+        Report("json", 1, {"$.n": 1}, changed=True),
+        "internal",
+    )
+    target = hmac.digest(KEY, b"/orders/1", "sha256")
+    found = outcome(transfer_id=transfer_id, request=request, target_hmac=target)
+    says: dict[str, Any] = of(found)["predicate"]
+    says["sender"]["spkiSha256"] = OURS
+    return says
 
 
 def envelope(says: dict[str, Any], signer: Ed25519PrivateKey = SIGNER) -> bytes:
     statement = {
         "_type": STATEMENT_TYPE,
-        "subject": [],
+        "subject": subject(says) if "kind" in says else [],
         "predicateType": PREDICATE_TYPE,
         "predicate": says,
     }
@@ -77,7 +85,7 @@ def sent(tmp_path: Path) -> Sent:
     file = tmp_path / "file.json"
     file.write_bytes(CONTENT)
     payload = Payload(file, len(CONTENT), hashlib.sha256(CONTENT).digest())
-    return Sent(ID, "POST", "/orders/1", payload, "ab")
+    return Sent(ID, "POST", "/orders/1", payload, OURS)
 
 
 def test_a_receipt_that_is_true_is_believed(sent: Sent) -> None:
@@ -88,8 +96,7 @@ def test_a_receipt_that_is_true_is_believed(sent: Sent) -> None:
 
 def test_content_that_did_not_change_is_known_by_its_plain_digest(sent: Sent) -> None:
     says = predicate()
-    sha256 = hashlib.sha256(CONTENT).hexdigest()
-    says["content"]["received"] = {"sha256": sha256, "bytes": str(len(CONTENT))}
+    passed("content", CONTENT)(says)
     assert require_evidence(envelope(says), answer(key=None), sent, None).proven
 
 
@@ -107,8 +114,10 @@ LIES: list[Callable[[dict[str, Any]], object]] = [
     lambda says: says["content"]["received"].update(hmacSha256=7),
     lambda says: says.update(content=None),
     lambda says: says.update(disposition=None),
-    lambda says: says["sender"].update(spkiSha256="cd"),
+    lambda says: says["sender"].update(spkiSha256="cd" * 32),
     lambda says: says.pop("kind"),
+    lambda says: says["content"].update(changed=False),
+    lambda says: says["answer"].update(status=500),
 ]
 
 
@@ -136,8 +145,7 @@ def test_the_receipt_of_an_earlier_delivery_is_believed_without_its_key(sent: Se
     assert require_evidence(envelope(says), again(), sent, None).duplicate
     with pytest.raises(EvidenceError):
         require_evidence(envelope(says), answer(key=None), sent, None)
-    sha256 = hashlib.sha256(CONTENT).hexdigest()
-    says["content"]["received"] = {"sha256": sha256, "bytes": str(len(CONTENT))}
+    passed("content", CONTENT)(says)
     assert require_evidence(envelope(says), again(), sent, None).proven
 
 
@@ -153,7 +161,7 @@ def test_the_receipt_of_an_earlier_delivery_says_nothing_else_either(
 
 def test_a_duplicate_with_a_status_of_refusal_needs_a_receipt_of_delivery(sent: Sent) -> None:
     says = predicate()
-    says["disposition"]["status"] = 502
+    says["disposition"] |= {"status": 502, "problem": "answer-refused"}
     assert require_evidence(envelope(says), again(status=502), sent, None).duplicate
     says["kind"] = "failed"
     with pytest.raises(EvidenceError):
@@ -184,8 +192,9 @@ def test_a_file_that_changed_since_is_noticed(sent: Sent) -> None:
 
 def test_a_refusal_in_the_middle_is_believed_but_proves_no_content(sent: Sent) -> None:
     says = predicate()
-    says.update(kind="rejected", disposition={"status": 413})
-    says["content"]["received"] = {"bytes": "0"}
+    refused = {"status": 413, "problem": "content-too-large", "duplicateOf": None}
+    says.update(kind="rejected", disposition=refused, answer=None)
+    torn("content", 0)(says)
     evidence = require_evidence(envelope(says), answer(status=413), sent, None)
     assert (evidence.verdict, evidence.proven) == ("rejected", False)
 
@@ -240,7 +249,7 @@ class Server:
 
     def receipt(self) -> bytes:
         says = predicate(self.transfer_id)
-        says.pop("sender")
+        says["sender"] = {"name": "uid:0"}
         return envelope(says)
 
     def fields(self) -> list[tuple[bytes, bytes]]:
