@@ -196,6 +196,8 @@ def _require_content(content: _Said, name: str) -> None:
         raise EvidenceError(f"{name}: it changed nothing, and delivered more than it received")
     if content["opaque"] and changed:
         raise EvidenceError(f"{name}: it was forwarded unseen, and changed")
+    if content["opaque"] is not (content["format"] == "opaque"):
+        raise EvidenceError(f"{name}: opaque and format contradict each other")
 
 
 def _require_end(predicate: _Said) -> None:
