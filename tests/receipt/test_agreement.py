@@ -53,7 +53,7 @@ LIES: dict[str, tuple[str, Change, str]] = {
     "unseen-and-changed": (
         "masked", put("content.opaque", True), "it was forwarded unseen, and changed"
     ),
-    "unseen-yet-parsed": ("as-it-came", put("content.opaque", True), "opaque and format contradict"),
+    "unseen-yet-parsed": ("as-it-came", put("content.opaque", True), "opaque and format contra"),
     "opaque-yet-seen": ("opaque", put("content.opaque", False), "opaque and format contradict"),
     "delivered-with-500": ("masked", put("answer.status", 500), "and answered 201"),
     "delivered-with-500-passed-on": (
