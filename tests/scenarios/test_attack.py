@@ -36,6 +36,8 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
     config["listeners"]["narrow"] = usual | {"limits": narrow}
     few = {"handshakes_per_source": 4, "handshake_timeout": "30s"}
     config["listeners"]["few"] = usual | {"limits": few}
+    crowded = {"handshakes_per_source": 1000, "handshake_timeout": "60s"}
+    config["listeners"]["crowded"] = usual | {"limits": crowded}
     impatient = {"idle_timeout": "400ms"}
     config["listeners"]["impatient"] = usual | {"limits": impatient}
     brief = {"lifetime": "700ms", "stall_timeout": "30s"}
@@ -206,16 +208,17 @@ def test_a_reader_that_never_reads_ends_by_its_deadline(
 def test_64_descriptors_and_100_connections_are_survived_without_a_restart(
     gateway: Gateway, baseline: Baseline
 ) -> None:
-    """Those that come wait or are refused; when there is room again everything is as before."""
+    """Silent ones give way, others wait; when there is room again everything is as before."""
     pids, since = gateway.carriers, gateway.mark()
     limits = resource.prlimit(pids[0], resource.RLIMIT_NOFILE)
     for pid in pids:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, limits[1]))
     with ExitStack() as arriving:
         for _ in range(ARRIVING * len(pids)):
-            arriving.enter_context(socket.create_connection(gateway.address(), timeout=30))
+            address = gateway.address("crowded")
+            arriving.enter_context(socket.create_connection(address, timeout=30))
         gateway.wait_for("accept_failed", since)
-        with gateway.connect() as honest:
+        with gateway.connect(listener="crowded") as honest:
             assert honest.ask(request("/nowhere")).status in (404, 503)
     wait_until(lambda: gateway.admin("/readyz")[0] == 200)
     with gateway.connect() as client:
