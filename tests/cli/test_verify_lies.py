@@ -321,7 +321,7 @@ def test_what_is_behind_the_last_key_must_be_what_that_gateway_names(folder: Pat
     assert "hop 2 names another receipt than that of hop 3" in done.err
 
 
-def test_more_keys_or_other_certificates_than_gateways_are_no_chain(folder: Path) -> None:
+def test_more_keys_than_receipts_are_no_chain(folder: Path) -> None:
     done = verify_chain(folder, chain(), many=4)
     assert (done.code, done.out) == (1, "")
     assert "3 receipts are here, and --key was given 4 times" in done.err

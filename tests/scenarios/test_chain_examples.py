@@ -224,6 +224,19 @@ def test_a_chain_of_other_gateways_does_not_hold(chain: Chain) -> None:
     assert "hop 2 received it from another than hop 1" in done.stderr
 
 
+def test_certificates_are_given_for_every_key_or_for_none(chain: Chain) -> None:
+    answer = chain.ask(order())
+    saved = chain.folder / "certificates.headers"
+    saved.write_bytes(answer.raw_head)
+    near = (*flags("--key", chain.keys[:2]), *flags("--certificate", chain.certificates[:2]))
+    done = verify(saved, *near)
+    assert done.returncode == 0, done.stderr
+    assert "hop 1 to 2: receiver: proven" in done.stdout
+    other = verify(saved, *near, "--key", chain.keys[2])
+    assert (other.returncode, other.stdout) == (1, "")
+    assert "3 keys are given, and --certificate was given 2 times" in other.stderr
+
+
 def test_the_receipt_of_a_hop_that_gave_none_is_missed_and_nothing_else(chain: Chain) -> None:
     chain.receiver.behave = lambda exchange: exchange.answer(
         200, b"{}", "Transfer-Receipt: :AAAA:, nonsense"
