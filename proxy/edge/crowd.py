@@ -1,13 +1,15 @@
 """Places for peers that have yet to show who they are.
 
-Whoever is in may be pushed out: when every place is taken the oldest gives way, once it has had its
-chance. So peers that stay silent, or stop half-way, cost those who go on no more than that chance,
-however many they are, and no queue grows without an end.
+Whoever is in may be pushed out: when every place is taken one gives way, once it has had its
+chance: the oldest of the source that has the most. So peers that stay silent, or stop half-way,
+cost those who go on no more than that chance, however many they are, no queue grows without an end,
+and whoever comes often pushes out his own.
 
-`Sources` is a crowd for each source address, so that whoever comes often pushes out his own: an
-IPv4 address, or the /64 of an IPv6 address, which is what one host is commonly given whole.
+`Sources` is a crowd for each source. A source is an IPv4 address, or the /64 of an IPv6 address,
+which is what one host is commonly given whole.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,6 +27,7 @@ class Place:
     """One peer's, until it leaves: its task may go on, and is not pushed out any more."""
 
     crowd: "Crowd"
+    source: str
     since: float
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
@@ -39,20 +42,22 @@ class Crowd:
     def __init__(self, limit: int, chance: float) -> None:
         self._limit = limit
         self._chance = chance
-        self._inside: dict[Place, None] = {}
-        """Oldest first."""
+        self._size = 0
+        self._inside: dict[str, dict[Place, None]] = {}
+        """Source -> who is of it, the oldest first; none is empty."""
         self._left = trio.Event()
 
     def __len__(self) -> int:
-        return len(self._inside)
+        return self._size
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[Place]:
+    async def place(self, source: str = "") -> AsyncIterator[Place]:
         """Wait for a place and take it. Raises TlsFailure `timeout` when pushed out of it."""
         await self._make_room()
-        place = Place(self, trio.current_time())
+        place = Place(self, source, trio.current_time())
         with place.scope:
-            self._inside[place] = None
+            self._inside.setdefault(source, {})[place] = None
+            self._size += 1
             try:
                 yield place
             finally:
@@ -61,25 +66,33 @@ class Crowd:
             raise TlsFailure("timeout", "gave way to newer peers")
 
     def push_out(self) -> bool:
-        """Make the oldest give way, whether it had its chance or not; False when nobody is in."""
-        oldest = next(iter(self._inside), None)
-        if oldest is None:
+        """Make one give way, whether it had its chance or not; False when nobody is in."""
+        place = self._first_to_go()
+        if place is None:
             return False
-        oldest.scope.cancel()
-        self.leave(oldest)
+        place.scope.cancel()
+        self.leave(place)
         return True
 
     def leave(self, place: Place) -> None:
         """As `Place.leave`."""
-        if place in self._inside:
-            del self._inside[place]
+        those = self._inside.get(place.source, {})
+        if place in those:
+            del those[place]
+            if not those:
+                del self._inside[place.source]
+            self._size -= 1
             self._left.set()
             self._left = trio.Event()
 
+    def _first_to_go(self) -> Place | None:
+        those = max(self._inside.values(), key=len, default=None)
+        return next(iter(those)) if those else None
+
     async def _make_room(self) -> None:
-        while len(self._inside) >= self._limit:
-            oldest = next(iter(self._inside))
-            safe = oldest.since + self._chance - trio.current_time()
+        while self._size >= self._limit:
+            first = self._first_to_go()
+            safe = first.since + self._chance - trio.current_time() if first else 0
             if safe <= 0:
                 self.push_out()
                 return
@@ -88,31 +101,37 @@ class Crowd:
 
 
 class Sources:
-    """A crowd for each source address, of `limit` peers, of whom nobody is safe."""
+    """A crowd for each source, of `limit` peers."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, chance: float) -> None:
         self._limit = limit
+        self._chance = chance
         self._crowds: dict[str, Crowd] = {}
-        """None is empty, so there are no more of them than peers."""
+        self._users: Counter[str] = Counter()
+        """Who is in each of them, or waits to be: one that nobody uses is forgotten."""
 
     def __len__(self) -> int:
         return len(self._crowds)
 
     @asynccontextmanager
-    async def place(self, address: str | None) -> AsyncIterator[Place]:
-        """As `Crowd.place`, among those who come from the same source; None is a unix socket."""
-        source = source_of(address) if address is not None else ""
-        crowd = self._crowds.setdefault(source, Crowd(self._limit, chance=0))
+    async def place(self, source: str) -> AsyncIterator[Place]:
+        """As `Crowd.place`, among those of the same source."""
+        crowd = self._crowds.setdefault(source, Crowd(self._limit, self._chance))
+        self._users[source] += 1
         try:
             async with crowd.place() as place:
                 yield place
         finally:
-            if not crowd and self._crowds.get(source) is crowd:
-                del self._crowds[source]
+            self._users[source] -= 1
+            if not self._users[source]:
+                del self._users[source], self._crowds[source]
 
 
-def source_of(address: str) -> str:
-    """What stands for all addresses of one host: an IPv4 address, or the /64 of an IPv6 one."""
+def source_of(address: str | None) -> str:
+    """What stands for all addresses of one host: an IPv4 address, or the /64 of an IPv6 one. All
+    that come by a unix socket, which have none, are one."""
+    if address is None:
+        return ""
     parsed = ip_address(address)
     if isinstance(parsed, IPv6Address):
         kept = int(parsed) >> _HOST_BITS << _HOST_BITS

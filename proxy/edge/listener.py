@@ -2,11 +2,11 @@
 
 A listener serves `limits.connections` at once; beyond that admitted peers wait a while. Who has
 yet to be admitted takes none of these places: silent peers, and handshakes under way, are crowds of
-their own, in which the oldest gives way, and those of one source address are one more. What is
-refused in the handshake, or finds no place, is counted and logged with its reason, never told.
+their own, in which one gives way, and handshakes of one source are one more. What is refused in the
+handshake, or finds no place, is counted and logged with its reason, never told.
 
-Where no descriptor is left the silent peer that has waited longest gives way; where there is none,
-new connections wait in the kernel's queue until one is free.
+Where no descriptor is left a silent peer gives way; where there is none, new connections wait in
+the kernel's queue until one is free.
 """
 
 import errno
@@ -14,12 +14,13 @@ import math
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from functools import partial
 from ipaddress import ip_address
 
 import trio
 
 from proxy.edge.binding import name_of, unlink
-from proxy.edge.crowd import Crowd, Sources
+from proxy.edge.crowd import Crowd, Sources, source_of
 from proxy.edge.hygiene import Examine, nothing
 from proxy.edge.mistaken import ANSWER, translated
 from proxy.edge.stream import Disconnected, PlainStream, Stream, TlsStream
@@ -65,7 +66,10 @@ class Listener:
         self._connections = trio.CapacityLimiter(limits.connections)
         self._silent = Crowd(limits.connections, chance=0)
         self._handshakes = Crowd(limits.handshakes, _CHANCE)
-        self._sources = Sources(limits.handshakes_per_source)
+        self._sources = Sources(limits.handshakes_per_source, _CHANCE)
+        for state, crowd in {"waiting": self._silent, "shaking": self._handshakes}.items():
+            gauge = metrics.unadmitted.labels(name, state)
+            gauge.set_function(partial(_count, crowd))
         self._complaint_due = -math.inf
         self._tally = Tally(name, shed)
         self._examine = examine
@@ -102,7 +106,7 @@ class Listener:
             return sock
 
     async def _make_room(self, error: OSError) -> None:
-        """Out of descriptors: let the silent peer that has waited longest go, and say so, once a
+        """Out of descriptors: let a silent peer go, and say so, once a
         while. The pause is what a new one has to begin its handshake, and bounds what this costs.
         """
         if trio.current_time() >= self._complaint_due:
@@ -164,15 +168,8 @@ class Listener:
         engine = Engine(context)
         stream = TlsStream(sock, engine)
         try:
-            with (
-                self._metrics.unadmitted.labels(self.name).track_inprogress(),
-                translated(),
-                trio.fail_after(self._limits.handshake_timeout),
-            ):
-                async with self._sources.place(address):
-                    await self._identify(stream)
-                if engine.certificate is not None:
-                    self._examine(engine.certificate, address)
+            with translated(), trio.fail_after(self._limits.handshake_timeout):
+                await self._identify(stream, source_of(address))
         except TlsFailure as failure:
             self._refused(failure, address)
             return None, anonymous
@@ -182,12 +179,12 @@ class Listener:
             self._log.once("revocation_unknown", listener=self.name, reason=unknown)
         return stream, Peer(address, uid, engine.certificate, engine.channel)
 
-    async def _identify(self, stream: TlsStream) -> None:
+    async def _identify(self, stream: TlsStream, source: str) -> None:
         """The handshake. Who waits for its turn is one of the silent until then: nobody is in no
         crowd. Raises TlsFailure, Disconnected."""
-        async with self._silent.place() as silent:
+        async with self._silent.place(source) as silent:
             await stream.first_octets()
-            async with self._handshakes.place():
+            async with self._sources.place(source), self._handshakes.place():
                 silent.leave()
                 try:
                     await stream.handshake()
@@ -200,6 +197,10 @@ class Listener:
         self._metrics.handshake("listener", self.name, failure.reason)
         self._tally.count(failure.reason)
         self._log.refused_handshake(failure, listener=self.name, address=address)
+
+
+def _count(crowd: Crowd) -> float:
+    return float(len(crowd))
 
 
 def _origin(sock: trio.socket.SocketType) -> tuple[str | None, int | None]:

@@ -56,9 +56,7 @@ class Metrics:
         self.connections = self._gauge("connections", "Open inbound connections", "listener")
         self.tunnels = self._gauge("tunnels", "Open tunnels", "route")
         self.unadmitted = self._gauge(
-            "handshakes_in_flight",
-            "Peers that have yet to be admitted, silent ones too",
-            "listener",
+            "unadmitted", "Peers that have yet to show who they are, by state", "listener", "state"
         )
         self.tasks = self._gauge("tasks", "Tasks of the event loops")
         self.held = self._gauge("held_bytes", "Content kept back until it is judged")

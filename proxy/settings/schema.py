@@ -153,7 +153,7 @@ class ListenerLimits(Model):
     connections: int = Field(default=1024, gt=0)
     handshakes: int = Field(default=256, gt=0, description="in flight at once")
     handshakes_per_source: int = Field(
-        default=64, gt=0, description="of one IPv4 address, or IPv6 /64; silent peers count too"
+        default=64, gt=0, description="in flight at once, of one IPv4 address or IPv6 /64"
     )
     handshake_timeout: Duration = 10.0
     idle_timeout: Duration = 75.0

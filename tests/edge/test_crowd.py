@@ -82,27 +82,48 @@ async def test_the_oldest_gives_way_when_it_is_asked_to_and_nobody_does_where_no
     assert ended == ["first: timeout"]
 
 
-async def test_a_source_pushes_out_its_own_and_nobody_elses() -> None:
-    sources, ended = Sources(2), list[str]()
+async def arrive(crowd: Crowd | Sources, arrivals: list[str]) -> list[str]:
+    """Who gave way, when they came one after the other, from these sources."""
+    ended: list[str] = []
 
-    async def come(address: str | None, name: str) -> None:
+    async def come(source: str, name: str) -> None:
         try:
-            async with sources.place(address):
+            async with crowd.place(source):
                 await trio.sleep_forever()
-        except TlsFailure as failure:
-            ended.append(f"{name}: {failure.reason}")
+        except TlsFailure:
+            ended.append(name)
 
     async with trio.open_nursery() as nursery:
-        for number, address in enumerate(["192.0.2.1", "198.51.100.1", *["192.0.2.1"] * 3, None]):
-            nursery.start_soon(come, address, f"{number} of {address}")
+        for number, source in enumerate(arrivals):
+            nursery.start_soon(come, source, f"{number}{source}")
             await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
-    assert ended == ["0 of 192.0.2.1: timeout", "2 of 192.0.2.1: timeout"]
-    assert not sources
+    assert not len(crowd)
+    return ended
+
+
+async def test_the_source_that_has_the_most_gives_way() -> None:
+    assert await arrive(Crowd(4, chance=0), list("abbbbbc")) == ["1b", "2b", "3b"]
+
+
+async def test_a_source_pushes_out_its_own_and_nobody_elses() -> None:
+    assert await arrive(Sources(2, chance=0), list("abaaac")) == ["0a", "2a"]
+
+
+async def test_who_is_of_a_full_source_waits_and_nobody_else_does() -> None:
+    sources = Sources(1, chance=1000)
+    async with sources.place("a"), sources.place("b"):
+        with trio.move_on_after(0) as waiting:
+            async with sources.place("a"):
+                pass
+        assert waiting.cancelled_caught
+        assert len(sources) == 2
+    assert not len(sources)
 
 
 def test_a_source_is_an_ipv4_address_or_the_64_bits_of_an_ipv6_network() -> None:
     assert source_of("192.0.2.1") == "192.0.2.1"
     assert source_of("192.0.2.2") == "192.0.2.2"
+    assert source_of(None) == ""
     assert source_of("2001:db8:0:1::1") == source_of("2001:db8:0:1:ffff::2") == "2001:db8:0:1::/64"
     assert source_of("2001:db8:0:2::1") != source_of("2001:db8:0:1::1")

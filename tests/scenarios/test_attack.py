@@ -6,6 +6,7 @@ import select
 import socket
 import threading
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ from tests.scenarios.receiver import Exchange, Receiver
 from tests.tls.hello import X25519, client_hello
 
 SILENT, GARBAGE = 40, 20
-FLOOD = 20
+FLOOD = 40
+HERD = 150
 DESCRIPTORS, ARRIVING = 64, 100
 CHURN, AT_ONCE = 600, 20
 MEMORY = 12 * 2**20
@@ -34,8 +36,10 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
     usual["limits"] = {"handshake_timeout": "1s", "head_timeout": "500ms"}
     narrow = {"handshakes": 4, "handshake_timeout": "2s"}
     config["listeners"]["narrow"] = usual | {"limits": narrow}
-    few = {"handshakes_per_source": 4, "handshake_timeout": "30s"}
+    few = {"handshakes_per_source": 4, "connections": 8, "handshake_timeout": "30s"}
     config["listeners"]["few"] = usual | {"limits": few}
+    roomy = {"handshakes_per_source": 4, "handshake_timeout": "30s"}
+    config["listeners"]["roomy"] = usual | {"limits": roomy}
     crowded = {"handshakes_per_source": 1000, "handshake_timeout": "60s"}
     config["listeners"]["crowded"] = usual | {"limits": crowded}
     impatient = {"idle_timeout": "400ms"}
@@ -61,7 +65,7 @@ class Baseline:
         self._descriptors = self._open()
 
     def require_idle(self) -> None:
-        for name in ("handshakes_in_flight", "transfers_in_flight", "held_bytes"):
+        for name in ("unadmitted", "transfers_in_flight", "held_bytes"):
             self._gateway.wait_for_metric(0, f"lockgate_{name}")
         for listener in self._gateway.ready["listeners"]:
             self._gateway.wait_for_metric(0, "lockgate_connections", listener=listener)
@@ -125,22 +129,59 @@ def from_source(source: str, address: tuple[str, int]) -> socket.socket:
     return socket.create_connection(address, timeout=30, source_address=(source, 0))
 
 
-@pytest.mark.parametrize("octets", [b"", b"\x16\x03\x01\x02\x00\x01"], ids=["silent", "half"])
-def test_a_flood_from_one_address_pushes_out_its_own_and_nobody_elses(
-    gateway: Gateway, baseline: Baseline, octets: bytes, workers: int
+def test_silent_peers_of_one_address_push_out_each_other_and_nobody_else(
+    gateway: Gateway, baseline: Baseline, workers: int
 ) -> None:
+    """The honest one came first, and says nothing until they have all come."""
     since, address = gateway.mark(), gateway.address("few")
     with from_source("127.0.0.1", address) as plain, ExitStack() as flood:
         for _ in range(FLOOD):
-            sock = flood.enter_context(from_source("127.0.0.2", address))
-            sock.sendall(octets)
-        gateway.wait_for_count("handshake_refused", FLOOD - 4 * workers, since)
+            flood.enter_context(from_source("127.0.0.2", address))
+        gateway.wait_for_count("handshake_refused", FLOOD + 1 - 8 * workers, since)
         context = client_context(gateway.pki, "client")
         with Client(context.wrap_socket(plain, server_hostname="localhost")) as honest:
             assert honest.ask(request("/nowhere")).status == 404
         lines = gateway.logged("handshake_refused", since)
     assert {(line["address"], line["reason"]) for line in lines} == {("127.0.0.2", "timeout")}
     assert all("newer" in line["detail"] for line in lines)
+    baseline.require_reached()
+
+
+def test_half_handshakes_of_one_address_take_no_more_than_its_places(
+    gateway: Gateway, baseline: Baseline, workers: int
+) -> None:
+    address, unadmitted = gateway.address("roomy"), partial(gateway.metric, "lockgate_unadmitted")
+    with ExitStack() as flood:
+        for _ in range(FLOOD):
+            sock = flood.enter_context(from_source("127.0.0.2", address))
+            sock.sendall(b"\x16\x03\x01\x02\x00\x01")
+        wait_until(lambda: unadmitted(listener="roomy", state="shaking") >= 4)
+        assert unadmitted(listener="roomy", state="shaking") <= 4 * workers
+        with gateway.connect(listener="roomy") as honest:
+            assert honest.ask(request("/nowhere")).status == 404
+    baseline.require_reached()
+
+
+def test_a_herd_of_honest_peers_from_one_address_is_served_to_the_last(
+    gateway: Gateway, baseline: Baseline
+) -> None:
+    """Many more than its places: they wait for their turn, and nobody gives way."""
+    since, context = gateway.mark(), client_context(gateway.pki, "client")
+    answers: list[int] = []
+
+    def come(plain: socket.socket) -> None:
+        with Client(context.wrap_socket(plain, server_hostname="localhost")) as client:
+            answers.append(client.ask(request("/nowhere")).status)
+
+    address = gateway.address("roomy")
+    herd = [socket.create_connection(address, timeout=60) for _ in range(HERD)]
+    threads = [threading.Thread(target=come, args=(each,)) for each in herd]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert answers == [404] * HERD
+    assert not gateway.logged("handshake_refused", since)
     baseline.require_reached()
 
 
