@@ -31,8 +31,13 @@ def require_end(site: Site, code: int) -> None:
     """It drains so, under load; nobody is left, and nothing undecided when it has been back."""
     everybody = site.processes()
     assert site.gateway.stop(timeout=SOON) == code
-    assert not [pid for pid in everybody if Path(f"/proc/{pid}").exists()]
+    require_gone(everybody)
     require_back(site)
+
+
+def require_gone(pids: Collection[int]) -> None:
+    """What was killed as the supervisor ended is gone when the kernel has got to it."""
+    wait_until(lambda: not [pid for pid in pids if Path(f"/proc/{pid}").exists()])
 
 
 def require_back(site: Site) -> None:
@@ -125,5 +130,5 @@ def test_a_defect_that_waits_for_ever_is_not_waited_for(
     everybody = site.processes()
     assert site.gateway.stop(timeout=SOON) == 1
     assert site.gateway.logged("ended_by_force")
-    wait_until(lambda: not [pid for pid in everybody if Path(f"/proc/{pid}").exists()])
+    require_gone(everybody)
     site.unload()
