@@ -11,7 +11,7 @@ from proxy.policy.hygiene import name_of, too_long
 from proxy.settings.schema import Tls
 from proxy.tls.context import make_judge, read_trust, require_strong
 from proxy.tls.credentials import Credentials, load_credentials, parse_chain, parse_key
-from proxy.tls.identity import identify
+from proxy.tls.identity import describe_authority, identify, identify_each
 from proxy.tls.judge import Judge
 from proxy.tls.revocation import read_crls, read_lists
 from proxy.tls.standing import Revocations, require_signed
@@ -157,19 +157,20 @@ def certificates(preparation: Preparation) -> tuple[tuple[str, Certificate], ...
         pem = preparation.read_so_far.get(reference)
         if place[-1] == "crl" or pem is None:
             continue
-        for each in parse_chain(pem):
-            certificate = identify(each)
-            role = "identity" if place[-1] == "certificate" else "trust"
+        role = "identity" if place[-1] == "certificate" else "trust"
+        chain = parse_chain(pem)
+        known = identify_each(chain) if role == "identity" else map(describe_authority, chain)
+        for certificate in known:
             found.setdefault(certificate.sha256, (role, certificate))
     return tuple(found.values())
 
 
-def _identified(pem: bytes) -> Certificate:
-    return identify(parse_chain(pem)[0])
+def _identified(pem: bytes) -> list[Certificate]:
+    return identify_each(parse_chain(pem))
 
 
 def _trusted(pem: bytes) -> list[x509.Certificate]:
     authorities = read_trust(pem)
     for authority in authorities:
-        identify(authority)
+        describe_authority(authority)
     return authorities

@@ -16,7 +16,15 @@ from proxy.cli import certs_live
 from proxy.cli.wording import count, texts
 from proxy.errors import CredentialError, TlsFailure
 from proxy.tls.credentials import parse_chain
-from proxy.tls.identity import format_pin, identify, printable, read_pins
+from proxy.tls.identity import (
+    UNREADABLE,
+    describe_authority,
+    format_pin,
+    identify,
+    is_authority,
+    printable,
+    read_pins,
+)
 from proxy.tls.revocation import read_crls
 
 Said = dict[str, Any]
@@ -127,7 +135,7 @@ def _said_of_list(crl: x509.CertificateRevocationList) -> Said:
 
 
 def _said(parsed: x509.Certificate) -> Said:
-    certificate = identify(parsed)
+    certificate = describe_authority(parsed) if _is_authority(parsed) else identify(parsed)
     return {
         "subject": certificate.subject,
         "issuer": certificate.issuer,
@@ -175,14 +183,17 @@ def _period(begin: str, end: str) -> str:
     return f"{begin[:16].replace('T', ' ')}Z to {end[:16].replace('T', ' ')}Z ({state})"
 
 
+def _is_authority(parsed: x509.Certificate) -> bool:
+    try:
+        return is_authority(parsed)
+    except UNREADABLE:
+        raise CredentialError("a part of a certificate does not parse") from None
+
+
 def _usages(parsed: x509.Certificate) -> list[str]:
     """`authority`, or the extended key usages; empty where none are written."""
-    try:
-        constraints = parsed.extensions.get_extension_for_class(x509.BasicConstraints)
-        if constraints.value.ca:
-            return ["authority"]
-    except x509.ExtensionNotFound:
-        pass
+    if is_authority(parsed):
+        return ["authority"]
     try:
         extended = parsed.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:

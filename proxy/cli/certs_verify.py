@@ -14,7 +14,7 @@ from proxy.cli.wording import texts
 from proxy.errors import CredentialError, TlsFailure
 from proxy.tls.context import read_trust
 from proxy.tls.credentials import parse_chain
-from proxy.tls.identity import format_pin, identify, printable
+from proxy.tls.identity import describe_authority, format_pin, identify, printable
 from proxy.tls.offline import CLIENT, SERVER, verify_path
 from proxy.tls.revocation import read_crls
 
@@ -112,7 +112,7 @@ def _refusal(failure: TlsFailure, *, as_json: bool) -> str:
 
 def _acceptance(path: Sequence[x509.Certificate], *, as_json: bool) -> str:
     if as_json:
-        described = [_described(each) for each in path]
+        described = [_described(each, above=depth > 0) for depth, each in enumerate(path)]
         return json.dumps({"accepted": True, "reason": None, "detail": None, "path": described})
     lines = [
         f"  {printable(each.subject)}, until {each.not_valid_after_utc:%Y-%m-%d %H:%M}Z"
@@ -121,8 +121,8 @@ def _acceptance(path: Sequence[x509.Certificate], *, as_json: bool) -> str:
     return "\n".join(["accepted, by this path:", *lines])
 
 
-def _described(certificate: x509.Certificate) -> dict[str, Any]:
-    known = identify(certificate)
+def _described(certificate: x509.Certificate, *, above: bool) -> dict[str, Any]:
+    known = describe_authority(certificate) if above else identify(certificate)
     return {
         "subject": known.subject,
         "serial": f"{known.serial:x}",

@@ -8,11 +8,14 @@ characters or anything that is not ASCII refuses the whole certificate.
 A SPIFFE ID looks like `spiffe://lockgate.example/etl/orders`. Its rules (SPIFFE-ID 2, X509-SVID 2
 and 3.1): lower-case trust domain; a path with no empty, `.` or `..` segment; letters, digits and
 `.-_` only, so neither port, user, query, fragment nor percent-encoding; and the only URI of its
-certificate.
+certificate. These bind a leaf, which has a path. An authority may have the ID of its trust domain,
+`spiffe://lockgate.example`, and nothing follows from any name of it.
 """
 
 import base64
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 from cryptography import x509
@@ -39,6 +42,7 @@ UNREADABLE: tuple[type[Exception], ...] = (
 """What cryptography raises while it reads a certificate that it cannot make sense of."""
 
 _SPIFFE = re.compile(r"spiffe://([a-z0-9._-]{1,255})((?:/[A-Za-z0-9._-]+)+)")
+_DOMAIN = re.compile(r"spiffe://[a-z0-9._-]{1,255}")
 _PIN = re.compile(r"sha256:([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)")
 _LONGEST_SUBJECT = 200
 _LONGEST_SERIAL = 64
@@ -51,31 +55,67 @@ def identify(leaf: x509.Certificate, chain: tuple[bytes, ...] = ()) -> Certifica
     Raises `TlsFailure` with reason `identity` when a part does not parse or a name breaks a rule.
     """
     try:
-        return _identify(leaf, chain)
+        uris, dns, ips = _names(leaf)
+        return replace(
+            _bare(leaf),
+            chain=chain,
+            spiffe=require_one_spiffe_id(uris),
+            uris=uris,
+            dns=dns,
+            ips=ips,
+            common_names=_of_subject(leaf, NameOID.COMMON_NAME),
+            units=_of_subject(leaf, NameOID.ORGANIZATIONAL_UNIT_NAME),
+        )
     except UNREADABLE:
         raise TlsFailure("identity", "a part of the certificate does not parse") from None
 
 
-def _identify(leaf: x509.Certificate, chain: tuple[bytes, ...]) -> Certificate:
-    der = leaf.public_bytes(Encoding.DER)
-    spki = leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    uris, dns, ips = _names(leaf)
+def describe_authority(authority: x509.Certificate) -> Certificate:
+    """What Lockgate tells of a certificate above a leaf, which stands for no peer.
+
+    Of its names there is the ID of its trust domain at most (X509-SVID 2: without a path), the
+    others are left out. Raises `TlsFailure` with reason `identity` when a part does not parse.
+    """
+    try:
+        uris = _alternative_names(authority).get_values_for_type(x509.UniformResourceIdentifier)
+        domains = tuple(filter(_DOMAIN.fullmatch, uris))
+        one = domains if len(uris) == 1 else ()
+        return replace(_bare(authority), spiffe=next(iter(one), None), uris=one)
+    except UNREADABLE:
+        raise TlsFailure("identity", "a part of the certificate does not parse") from None
+
+
+def identify_each(chain: Sequence[x509.Certificate]) -> list[Certificate]:
+    """A chain that is somebody's own, leaf first: who they are, and their authorities described.
+
+    Raises `TlsFailure`.
+    """
+    leaf, *above = chain
+    return [identify(leaf), *map(describe_authority, above)]
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Whether basicConstraints say so. Raises `UNREADABLE`."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _bare(certificate: x509.Certificate) -> Certificate:
+    der = certificate.public_bytes(Encoding.DER)
+    spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return Certificate(
         der=der,
-        chain=chain,
+        chain=(),
         sha256=sha256(der).digest(),
         spki_sha256=sha256(spki).digest(),
-        subject=printable(leaf.subject),
-        issuer=printable(leaf.issuer),
-        serial=leaf.serial_number,
-        not_before=leaf.not_valid_before_utc,
-        not_after=leaf.not_valid_after_utc,
-        spiffe=require_one_spiffe_id(uris),
-        uris=uris,
-        dns=dns,
-        ips=ips,
-        common_names=_of_subject(leaf, NameOID.COMMON_NAME),
-        units=_of_subject(leaf, NameOID.ORGANIZATIONAL_UNIT_NAME),
+        subject=printable(certificate.subject),
+        issuer=printable(certificate.issuer),
+        serial=certificate.serial_number,
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        spiffe=None,
     )
 
 
@@ -126,16 +166,19 @@ def describe(leaf: crypto.X509) -> dict[str, str]:
 
 def _names(leaf: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """URIs, DNS names and IP addresses, in the order of the certificate."""
-    try:
-        extension = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return (), (), ()
-    names = extension.value
+    names = _alternative_names(leaf)
     uris = tuple(names.get_values_for_type(x509.UniformResourceIdentifier))
     dns = tuple(names.get_values_for_type(x509.DNSName))
     if any(not name or re.search(r"[^\x21-\x7e]", name) for name in uris + dns):
         raise TlsFailure("identity", "a name holds characters that no name may hold")
     return uris, dns, tuple(str(ip) for ip in names.get_values_for_type(x509.IPAddress))
+
+
+def _alternative_names(certificate: x509.Certificate) -> x509.SubjectAlternativeName:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return x509.SubjectAlternativeName([])
 
 
 # --- pins ----------------------------------------------------------------------------------------
