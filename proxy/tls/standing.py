@@ -4,7 +4,8 @@
 
 Revocation (RFC 5280, 6.3) is judged here and not by OpenSSL, whose flags know all or nothing. For
 each certificate of the path there count the lists that bear its issuer's name, are in scope and
-carry the issuer's signature, of each scope the newest alone.
+carry the issuer's signature, of each scope the newest of those whose time has come. One whose
+thisUpdate is ahead replaces none until then, and covers nobody; whom it names is revoked already.
 
     named by one of them      refused, `revoked`, in every mode and however old the list is
     covered by a fresh one    accepted, until that list is fresh no more
@@ -65,14 +66,15 @@ class Revocations:
     def require(self, path: Path, now: datetime) -> Standing:
         """Raises `TlsFailure`: `revoked`, `crl`."""
         until, unknown = min(each.not_valid_after_utc for each in path), []
-        spoken = [self._current(*pair) for pair in pairwise([*path, path[-1]])]
-        for certificate, lists in zip(path, spoken, strict=True):
-            if any(certificate.serial_number in each.serials for each in lists):
+        spoken = [self._lists_of(*pair, now) for pair in pairwise([*path, path[-1]])]
+        for certificate, (current, coming) in zip(path, spoken, strict=True):
+            if any(certificate.serial_number in each.serials for each in (*current, *coming)):
                 raise TlsFailure("revoked", f"revoked by its issuer: {_described(certificate)}")
         below = path[:-1] if self._lists else ()  # for the trust anchor nobody has to vouch
         for place, certificate in enumerate(below):
-            limits = [self.fresh_until(each) for each in spoken[place] if each.this_update <= now]
-            later = [each.this_update for each in spoken[place] if each.this_update > now]
+            current, coming = spoken[place]
+            limits = [self.fresh_until(each) for each in current]
+            later = [each.this_update for each in coming]
             fresh = max(limits, default=None)
             if fresh is not None and now <= fresh:
                 until = min([until, fresh, *later])
@@ -97,17 +99,20 @@ class Revocations:
             return place == 0 or certificate.issuer in self._lists
         return self.rule.mode == "hard"
 
-    def _current(
-        self, certificate: x509.Certificate, issuer: x509.Certificate
-    ) -> list[RevocationList]:
-        """The newest of each scope that speaks of the certificate and is by its issuer."""
+    def _lists_of(
+        self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime
+    ) -> tuple[list[RevocationList], list[RevocationList]]:
+        """By its issuer and about it: of each scope the newest in force, and all that are ahead."""
         newest: dict[object, RevocationList] = {}
+        coming = []
         for each in self._lists.get(certificate.issuer, ()):
-            if each.speaks_of(certificate) and self._is_by(each, issuer):
-                known = newest.setdefault(each.scope, each)
-                if each.this_update > known.this_update:
-                    newest[each.scope] = each
-        return list(newest.values())
+            if not each.speaks_of(certificate) or not self._is_by(each, issuer):
+                continue
+            if each.this_update > now:
+                coming.append(each)
+            elif each.this_update >= newest.setdefault(each.scope, each).this_update:
+                newest[each.scope] = each
+        return list(newest.values()), coming
 
 
 def require_signed(

@@ -121,6 +121,22 @@ def test_a_list_of_the_future_covers_nobody_yet_and_revokes_at_once() -> None:
     assert reason(SHORT, crl(ROOT, pki().client, **early), mode="soft") == "revoked"
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_list_of_the_future_replaces_none_before_its_time(mode: str) -> None:
+    """Beside one that has been published ahead, the present one says what it said without it."""
+    ahead: dict[str, Any] = {"issued": NOW + HOUR / 2, "until": NOW + 2 * HOUR}
+    now, later = crl(ROOT, pki().client), crl(ROOT, **ahead)
+    for lists in ((now, later), (later, now)):
+        assert reason(SHORT, *lists, mode=mode) == "revoked"
+        assert reason(SHORT, *lists, mode=mode, at=NOW + HOUR / 2) is None
+    good, naming = crl(ROOT), crl(ROOT, pki().client, **ahead)
+    for lists in ((good, later), (later, good)):
+        assert judged(SHORT, *lists, mode=mode) == Standing(NOW + HOUR / 2)
+        assert judged(SHORT, *lists, mode=mode, at=NOW + HOUR / 2) == Standing(NOW + 2 * HOUR)
+    assert reason(SHORT, good, naming, mode=mode) == "revoked"
+    assert reason(SHORT, later, naming, good, mode=mode) == "revoked", "of all that are ahead"
+
+
 def test_the_newest_list_of_a_scope_alone_counts() -> None:
     older = crl(ROOT, pki().client, issued=NOW - 2 * HOUR)
     for lists in ((older, crl(ROOT)), (crl(ROOT), older)):
