@@ -170,6 +170,8 @@ class Listener:
         try:
             with translated(), trio.fail_after(self._limits.handshake_timeout):
                 await self._identify(stream, source_of(address))
+                if engine.certificate is not None:
+                    self._examine(engine.certificate, address)
         except TlsFailure as failure:
             self._refused(failure, address)
             return None, anonymous
