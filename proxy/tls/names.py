@@ -11,7 +11,8 @@
 
 Reading raises ValueError for a name that its kind does not admit: RFC 5280 asks for the preferred
 name syntax (RFC 1034, 3.5 with RFC 1123, 2.1), so no underscore, no trailing dot, and no IPv4
-address in the guise of a DNS name. A wildcard is a whole label, the leftmost, on another one.
+address in the guise of a DNS name or of an IPv6 address (RFC 4291, 2.5.5.2): a constraint on the
+one would not hold for the other. A wildcard is a whole label, the leftmost, on another one.
 """
 
 import ipaddress
@@ -78,6 +79,8 @@ def _key(kind: int, content: bytes) -> tuple[object, ...] | None:
     if kind == IP:
         if len(content) not in (4, 16):
             raise ValueError("an address of another length than 4 or 16 octets")
+        if len(content) == 16 and ipaddress.IPv6Address(content).ipv4_mapped:
+            raise ValueError("an IPv4 address in the guise of an IPv6 one")
         return (content,)
     if kind == DNS:
         return _dns(content.decode("ascii"))

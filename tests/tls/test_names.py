@@ -53,6 +53,15 @@ def test_a_uri_is_absolute_and_has_no_character_that_none_may_have(uri: str) -> 
     assert judged(leaf(root(), extensions=[names])) == "untrusted"
 
 
+def test_an_ipv4_address_in_the_guise_of_an_ipv6_one_is_refused_whatever_is_constrained() -> None:
+    """An authority that may not name 10.0.0.0/8 named it so, and grants by `ip` took it for that."""
+    assert (
+        judged(leaf(root(), names=["localhost", "10.0.0.1", "::10.0.0.1", "64:ff9b::a00:1"]))
+        is None
+    )
+    assert judged(leaf(root(), names=["localhost", "::ffff:10.0.0.1"])) == "untrusted"
+
+
 @pytest.mark.parametrize("uri", ["spiffe://a/b", "urn:uuid:1", "https://jo@a.example:1/b?c#d"])
 def test_other_uris_are_admitted(uri: str) -> None:
     assert judged(leaf(root(), names=["localhost", uri])) is None
