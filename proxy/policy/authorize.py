@@ -12,13 +12,16 @@ the peer does not have (a certificate, an address, a user id) does not hold.
     pins      sha256:…                the certificate's own key (RFC 7469, section 2.4)
     networks  10.0.0.0/8              the peer's address; IPv4 in IPv6 counts as IPv4
     local     {uid: [1000]}           the process at the other end of a unix socket
+
+A certificate's own wildcard (`*.example.com`) stands for one label (RFC 9525, 6.3). To `allow` it
+is nobody: its holder is no one host. To `deny` it is everybody whom it may stand for.
 """
 
 import base64
 import functools
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from proxy.errors import Refusal
 from proxy.model import Peer
@@ -36,7 +39,7 @@ def require_allowed(peer: Peer, route: Route) -> str:
     Raises Refusal `not-allowed`, with a reason for our own log only.
     """
     for index, principal in enumerate(route.deny):
-        if matches(peer, principal):
+        if matches(peer, principal, _DENIES):
             raise Refusal("not-allowed", f"deny[{index}] of route {route.name} names the peer")
     for index, principal in enumerate(route.allow):
         if matches(peer, principal):
@@ -46,11 +49,13 @@ def require_allowed(peer: Peer, route: Route) -> str:
     raise Refusal("not-allowed", f"nothing in allow of route {route.name} names the peer")
 
 
-def matches(peer: Peer, principal: Principal) -> bool:
+def matches(
+    peer: Peer, principal: Principal, keys: Mapping[str, Callable[..., bool]] | None = None
+) -> bool:
     """Whether every key of `principal` holds for this peer. One without keys names nobody."""
     held = [
         holds(peer, value)
-        for key, holds in _KEYS
+        for key, holds in (keys or _KEYS).items()
         if (value := getattr(principal, key)) is not None
     ]  # fmt: skip
     return bool(held) and all(held)
@@ -84,6 +89,18 @@ def _uri(peer: Peer, patterns: list[str]) -> bool:
 def _dns(peer: Peer, patterns: list[str]) -> bool:
     names = peer.certificate.dns if peer.certificate is not None else ()
     return any(_dns_pattern(text).fullmatch(name) for text in patterns for name in names)
+
+
+def _may_be_dns(peer: Peer, patterns: list[str]) -> bool:
+    """As `_dns`; a wildcard is whatever name it may stand for."""
+    names = peer.certificate.dns if peer.certificate is not None else ()
+    wild = {name[1:].lower() for name in names if name.startswith("*.")}
+    return _dns(peer, patterns) or any(_above(text) in wild for text in patterns)
+
+
+def _above(name: str) -> str:
+    """All but its first label, in small letters: `.example.com` of `a.example.com`."""
+    return "." + name.lower().partition(".")[2]
 
 
 def _ip(peer: Peer, networks: list[str]) -> bool:
@@ -123,18 +140,19 @@ def _local(peer: Peer, local: object) -> bool:
     return peer.uid is not None and peer.uid in getattr(local, "uid", ())
 
 
-_KEYS: tuple[tuple[str, Callable[..., bool]], ...] = (
-    ("spiffe", _spiffe),
-    ("uri", _uri),
-    ("dns", _dns),
-    ("ip", _ip),
-    ("cn", _cn),
-    ("ou", _ou),
-    ("pins", _pins),
-    ("networks", _networks),
-    ("local", _local),
-)
-if {key for key, _ in _KEYS} != set(Principal.model_fields):
+_KEYS: dict[str, Callable[..., bool]] = {
+    "spiffe": _spiffe,
+    "uri": _uri,
+    "dns": _dns,
+    "ip": _ip,
+    "cn": _cn,
+    "ou": _ou,
+    "pins": _pins,
+    "networks": _networks,
+    "local": _local,
+}
+_DENIES = _KEYS | {"dns": _may_be_dns}
+if set(_KEYS) != set(Principal.model_fields):
     raise AssertionError("every key of an entry needs its check")
 
 

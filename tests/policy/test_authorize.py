@@ -213,3 +213,32 @@ def test_whoever_is_denied_or_not_named_is_refused(
         require_allowed(certified("spiffe://acme/etl"), route(allow, deny))
     assert caught.value.code == "not-allowed"
     assert reason in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("denied", "names", "admitted"),
+    [
+        ("a.evil.example", "*.evil.example", False),
+        ("*.evil.example", "*.evil.example", False),
+        ("A.Evil.example", "*.eVIL.example", False),
+        ("evil.example", "*.evil.example", True),
+        ("a.b.evil.example", "*.evil.example", True),
+        ("*.example", "*.evil.example", True),
+        ("a.good.example", "*.evil.example", True),
+    ],
+)
+def test_a_wildcard_in_a_certificate_is_denied_with_every_name_it_stands_for(
+    denied: str, names: str, admitted: bool
+) -> None:
+    peer = certified("spiffe://acme/etl", dns=("z.test", names))
+    only = route([{"spiffe": "spiffe://acme/etl"}], [{"dns": [denied]}])
+    if admitted:
+        assert require_allowed(peer, only) == "allow[0]"
+    else:
+        with pytest.raises(Refusal, match=r"deny\[0\]"):
+            require_allowed(peer, only)
+
+
+def test_a_wildcard_in_a_certificate_is_nobody_whom_allow_names() -> None:
+    for pattern in ("a.good.example", "*.good.example"):
+        assert not matches(certified(dns=("*.good.example",)), principal(dns=pattern))

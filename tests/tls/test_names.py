@@ -54,7 +54,7 @@ def test_a_uri_is_absolute_and_has_no_character_that_none_may_have(uri: str) -> 
 
 
 def test_an_ipv4_address_in_the_guise_of_an_ipv6_one_is_refused_whatever_is_constrained() -> None:
-    """An authority that may not name 10.0.0.0/8 named it so, and grants by `ip` took it for that."""
+    """No constraint on 10.0.0.0/8 held for it, and grants by `ip` took it for an address of it."""
     assert (
         judged(leaf(root(), names=["localhost", "10.0.0.1", "::10.0.0.1", "64:ff9b::a00:1"]))
         is None
