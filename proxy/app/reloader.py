@@ -13,7 +13,7 @@ The same in the one process and in the supervisor of many. Rules
 """
 
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -189,14 +189,27 @@ class Reloader:
         except ConfigError as error:
             if by == "disk" and _is_half(error.problems) and self._waits():
                 return False
-            self._failed, self._again = found, trio.current_time() + _AGAIN
-            self._refused(by, error.problems)
-            return False
+            return self._failed_with(by, found, error.problems)
+        except Exception as error:  # a defect of ours is a trouble like any other
+            return self._failed_with(by, found, [self._defect(error)])
         if old_key is not None:
             tell(self._metrics, self._log, [("old_key", old_key)])
         await self._adopted(by, version)
         self._watch.wake()
         return True
+
+    def _failed_with(self, by: str, found: Digests, problems: Sequence[Problem]) -> bool:
+        self._failed, self._again = found, trio.current_time() + _AGAIN
+        self._refused(by, problems)
+        return False
+
+    def _defect(self, error: Exception) -> Problem:
+        """What is said of it; where it arose is in a line of its own, once like the other."""
+        what = f"a defect of Lockgate: {type(error).__name__}"
+        problem = Problem(str(self._loaded.path), 1, 1, "", what)
+        if problem not in self._said:
+            self._log.defect(error, process="reloader")
+        return problem
 
     def _waits(self) -> bool:
         """Whether to wait (on) for the other half of a pair."""

@@ -19,7 +19,7 @@ from proxy.errors import CredentialError
 from proxy.settings.schema import CIPHERS, GROUPS, ListenerTls, Tls
 from proxy.settings.trust import Revocation
 from proxy.tls.credentials import Credentials, load_credentials, parse_chain, parse_key
-from proxy.tls.identity import parse_pins
+from proxy.tls.identity import UNREADABLE, is_authority, parse_pins
 from proxy.tls.judge import Judge
 from proxy.tls.path import LONGEST
 from proxy.tls.revocation import read_lists
@@ -170,10 +170,10 @@ def read_trust(pem: bytes) -> list[x509.Certificate]:
 def _require_authority(certificate: x509.Certificate) -> None:
     """A leaf in a trust bundle is a mistake: it would stand for itself, beyond any authority."""
     try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
-        raise CredentialError("a trusted certificate does not say that it is a CA") from None
-    if not constraints.value.ca:
+        trusted = is_authority(certificate)
+    except UNREADABLE:
+        raise CredentialError("a part of a trusted certificate does not parse") from None
+    if not trusted:
         raise CredentialError("a trusted certificate is not that of a CA")
 
 

@@ -120,12 +120,18 @@ async def test_a_certificate_that_is_renewed_for_the_same_key_waits_for_nothing(
 
 
 @fast
-async def test_a_defect_in_a_reload_leaves_the_program_running(folder: Path) -> None:
+async def test_a_defect_in_a_reload_is_a_trouble_that_is_said_once_and_ends(folder: Path) -> None:
     said = Said()
     async with running(folder, said, fails=True) as adopted:
         write(folder / "p.key", b"x" * 32)
-        await said.wait("internal")
+        await said.wait("reload_refused")
+        await trio.sleep(90)
         assert not adopted
+        (line,) = said("reload_refused")
+        assert str(line["problem"]).endswith("a defect of Lockgate: RuntimeError")
+        assert len(said("internal")) == 1, "and where it arose"
+        write(folder / "p.key", (folder / "made" / "pseudonym.key").read_bytes())
+        await said.wait("reload_recovered")
 
 
 @fast

@@ -16,12 +16,13 @@ from proxy.tls.pki import CLIENT, issue
 from tests.pki import make_crl
 from tests.scenarios.client import Client, request
 from tests.scenarios.conftest import StartGateway
-from tests.scenarios.gateway import Gateway, wait_until
+from tests.scenarios.gateway import Gateway, lockgate, wait_until
 from tests.scenarios.message import Broken
 from tests.scenarios.parties import authority_of, put
 from tests.scenarios.policy import STRANGER, policy
 from tests.scenarios.proof import receipt_of
 from tests.scenarios.receiver import Held, Receiver
+from tests.tls.makers import odd_authority
 
 
 @pytest.fixture
@@ -125,6 +126,25 @@ def test_a_file_that_is_not_yaml_keeps_the_last_good(steadfast: Gateway) -> None
     reload(gateway, "reload_refused")
     with gateway.connect() as client:
         assert client.ask(request()).status == 200
+
+
+def test_a_bundle_that_cannot_be_read_keeps_the_last_good_and_is_said(steadfast: Gateway) -> None:
+    gateway, since = steadfast, steadfast.mark()
+    failed = gateway.metric("lockgate_config_reloads_total", result="failed")
+    (gateway.folder / "odd.pem").write_bytes(odd_authority().pem)
+    config = copy.deepcopy(gateway.config)
+    config["identity"]["trust"] = "file:odd.pem"
+    gateway.write(config)
+    (line,) = reload(gateway, "reload_refused")
+    assert "identity.trust: a part of a trusted certificate does not parse" in str(line["problem"])
+    assert gateway.metric("lockgate_config_reloads_total", result="failed") == failed + 1
+    assert json.loads(gateway.admin("/status")[1])["reload"]["result"] == "failed"
+    checked = lockgate("check", gateway.path)
+    assert (checked.returncode, checked.stderr.count("Traceback")) == (1, 0)
+    assert "identity.trust" in checked.stderr
+    with gateway.connect() as client:
+        assert client.ask(request()).status == 200
+    assert not gateway.logged("internal", since)
 
 
 @pytest.mark.parametrize("part", ["bind", "added", "receipts", "admin"])

@@ -20,6 +20,7 @@ from proxy.tls.pki import (
     make_authority,
 )
 from tests.pki import pki
+from tests.tls import paths
 
 HOUR = timedelta(hours=1)
 _NOT_CRITICAL = (x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier, x509.ExtendedKeyUsage)
@@ -148,3 +149,9 @@ def beyond_the_names_of_its_authority() -> Credentials:
     )
     certificate = parse_chain(narrow.certificate)[0]
     return issue(Authority(certificate, parse_key(narrow.key), (certificate,)), "peer")
+
+
+def odd_authority() -> Authority:
+    """A root whose one alternative name is an x400Address, which nobody reads."""
+    name = bytes.fromhex("3004a3020500")
+    return paths.authority("Odd", None, edit=paths.extension(bytes.fromhex("551d11"), name))

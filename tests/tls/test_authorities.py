@@ -8,11 +8,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from proxy.cli import main
-from proxy.errors import TlsFailure
+from proxy.errors import CredentialError, TlsFailure
+from proxy.tls.context import read_trust
 from proxy.tls.credentials import parse_chain
 from proxy.tls.identity import describe_authority, identify, identify_each
 from proxy.tls.pki import Authority
 from tests.tls import paths
+from tests.tls.makers import odd_authority
 from tests.tls.pump import client_side, connected, reasons, server_side
 from tests.tls.spire import DOMAIN, spire_intermediate, spire_root, workload
 
@@ -67,6 +69,17 @@ def test_a_chain_of_ones_own_is_a_leaf_and_its_authorities() -> None:
     assert [each.spiffe for each in identify_each(chain)] == [f"{DOMAIN}/gateway", DOMAIN]
     with pytest.raises(TlsFailure):
         identify_each(chain[::-1])
+
+
+def test_an_authority_that_cannot_be_read_is_refused_wherever_it_is_given(tmp_path: Path) -> None:
+    odd = odd_authority()
+    with pytest.raises(CredentialError, match="does not parse"):
+        read_trust(odd.pem)
+    with pytest.raises(TlsFailure, match="does not parse"):
+        describe_authority(odd.certificate)
+    path = tmp_path / "odd.pem"
+    path.write_bytes(odd.pem)
+    assert main(["certs", "inspect", str(path)]) == 1
 
 
 def test_inspect_and_verify_show_authorities_of_a_trust_domain(
