@@ -14,6 +14,7 @@ import math
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 
@@ -173,7 +174,8 @@ class Listener:
                 if engine.certificate is not None:
                     self._examine(engine.certificate, address)
         except TlsFailure as failure:
-            self._refused(failure, address)
+            # what TLS said stands, also of who ran out of time or was pushed out while being told
+            self._refused(engine.failure or failure, address)
             return None, anonymous
         self._metrics.handshake("listener", self.name, "ok")
         for unknown in engine.standing.unknown[:1]:
@@ -192,7 +194,8 @@ class Listener:
                     await stream.handshake()
                 except TlsFailure as failure:
                     if failure.reason == "plain_http":
-                        await stream.answer_plainly(ANSWER)
+                        with suppress(Disconnected):  # it may not have waited for an answer
+                            await stream.answer_plainly(ANSWER)
                     raise
 
     def _refused(self, failure: TlsFailure, address: str | None) -> None:

@@ -89,6 +89,11 @@ class Engine:
         return describe(leaf) if leaf is not None else {}
 
     @property
+    def failure(self) -> TlsFailure | None:
+        """Why the connection failed; None while it has not."""
+        return self._failure
+
+    @property
     def channel(self) -> Channel:
         """What was negotiated. Raises RuntimeError before `handshake()` was True."""
         if self._channel is None:

@@ -4,6 +4,8 @@ pyOpenSSL raises one `Error` with a list of `(library, function, text)`. Texts a
 OpenSSL; `alert` in one of them means that the *peer* refused us and said so (RFC 8446, 6.2).
 """
 
+import re
+
 from OpenSSL import SSL
 
 from proxy.errors import TlsFailure
@@ -43,12 +45,21 @@ _TEXTS = (
 """What an error text holds -> reason; the first that fits. Alerts are told apart before."""
 
 
-OPENING = 16
+OPENING = 64
 """Octets from the beginning of a connection that `translate` asks for: no more, to know HTTP by."""
-_METHODS = (
-    b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"PATCH ", b"OPTIONS ", b"TRACE ",
-    b"CONNECT ", b"QUERY ", b"PROPFIND ", b"PRI ",
-)  # fmt: skip
+_METHODS = tuple(
+    method + b" "
+    for method in (
+        b"GET HEAD POST PUT DELETE PATCH OPTIONS TRACE CONNECT QUERY PRI PURGE "
+        b"ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY LABEL LINK LOCK MERGE MKACTIVITY "
+        b"MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE ORDERPATCH PROPFIND PROPPATCH REBIND "
+        b"REPORT SEARCH UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL"
+    ).split()
+)
+"""Known by a part of their name, where no more has come (the registry of RFC 9110, 16.1)."""
+_REQUEST = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ (?:[/*]|[A-Za-z][A-Za-z0-9+.-]*:)")
+"""RFC 9112, 3: any method, in any case, and what a target begins with. Other protocols begin with a
+word and a space as well."""
 _FEWEST = 5
 """A TLS record's header: OpenSSL judges no sooner."""
 
@@ -75,5 +86,6 @@ def _is_http(opening: bytes) -> bool:
     """A request, or the answer of an upstream; the octets may have come one by one."""
     if len(opening) < _FEWEST:
         return False
-    begun = (method.startswith(opening[: len(method)]) for method in _METHODS)
-    return opening.startswith(b"HTTP/") or any(begun)
+    shouted = opening.upper()
+    begun = (method.startswith(shouted[: len(method)]) for method in _METHODS)
+    return opening.startswith(b"HTTP/") or any(begun) or _REQUEST.match(opening) is not None

@@ -115,11 +115,15 @@ PLAIN_HTTP = [
     b"OPTIONS * HTTP/1.0\r\n\r\n",
     b"CONNECT a:443 HTTP/1.1\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"PURGE /orders HTTP/1.1\r\n\r\n",
+    b"MKCOL /orders HTTP/1.1\r\n\r\n",
+    b"get / HTTP/1.1\r\n\r\n",
+    b"lock / HTTP/1.1\r\n\r\n",
 ]
 NO_TLS = [
-    b"GETAWAY / HTTP/1.1\r\n\r\n",
-    b"get / HTTP/1.1\r\n\r\n",
-    b"SSH-2.0-OpenSSH_9.9\r\n",
+    b"GETAWAY HTTP/1.1\r\n\r\n",
+    b"SSH-2.0-OpenSSH_9.9p1 Debian-3\r\n",
+    b"EHLO localhost\r\n",
     b"\0" * 64,
     b"\xff" * 64,
     b"\x16\x03\x01\xff\xff" + b"\0" * 64,
@@ -145,6 +149,14 @@ def test_http_without_tls_is_known_however_it_arrives(request_line: bytes) -> No
         assert failure is not None
         assert failure.reason == "plain_http", failure.detail
         assert "orders" not in failure.detail
+
+
+@pytest.mark.parametrize("method", [b"GETAWAY", b"x", b"a-b.c", b"LONGER-THAN-ANY-THAT-THERE-IS"])
+def test_http_is_known_by_any_method_with_a_target_behind_it(method: bytes) -> None:
+    for target in (b"/", b"/orders", b"*", b"http://localhost/"):
+        failure = feed(Engine(server_side()), whole(method + b" " + target + b" HTTP/1.1\r\n\r\n"))
+        assert failure is not None
+        assert failure.reason == "plain_http", failure.detail
 
 
 @given(st.binary(max_size=300), st.integers(0, 400))
