@@ -31,6 +31,7 @@ from tests.notary.samples import (
     running,
 )
 
+MASKED = b"masked"
 SENT, TRANSFER_KEY = b'{"ssn":"123-45-6789"}', bytes(range(32))
 VKEYS = [str(ed25519_vkey(ORIGIN, LOG_KEY)), str(mldsa44_vkey(ORIGIN, PQ_KEY))]
 THE_ID = "8e2f0b8e-6a5c-4f0e-9f1e-3d8a2c0b7a11"
@@ -47,7 +48,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     digest = Digest(len(SENT), hmac_sha256=hmac.digest(TRANSFER_KEY, SENT, "sha256"))
     found = outcome(transfer_id=THE_ID)
-    found = replace(found, request=replace(found.request, received=digest))
+    delivered = Digest(len(MASKED), sha256=hashlib.sha256(MASKED).digest())
+    found = replace(found, request=replace(found.request, received=digest, delivered=delivered))
 
     async def make() -> None:
         async with running(folder / "log") as notary:
@@ -69,7 +71,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "log.key").write_bytes(pem(LOG_KEY))
     (folder / "log-pq.key").write_bytes(pem(PQ_KEY))
     (folder / "sent").write_bytes(SENT)
-    (folder / "masked").write_bytes(b"masked")
+    (folder / "masked").write_bytes(MASKED)
     (folder / "changed").write_bytes(SENT + b" ")
     return folder
 

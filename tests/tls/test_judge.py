@@ -18,7 +18,6 @@ from tests.tls.crls import crl
 from tests.tls.makers import HOUR, of_whom, with_any_extended_usage
 from tests.tls.rekeyed import rekeyed
 
-NOW = datetime.now(UTC)
 ROOT = pki().authority
 
 
@@ -32,9 +31,14 @@ def judge(trust: bytes, lists: bytes | None = None, pins: list[str] | None = Non
     return make_judge(trust, lists, Revocation(), pins, server=True)
 
 
-def reason(by: Judge, certificate: Certificate, at: datetime = NOW) -> str | None:
+def now() -> datetime:
+    """Asked anew: certificates of a test are younger than the module."""
+    return datetime.now(UTC)
+
+
+def reason(by: Judge, certificate: Certificate, at: datetime | None = None) -> str | None:
     try:
-        by.require(certificate, at)
+        by.require(certificate, at or now())
     except TlsFailure as failure:
         return failure.reason
     return None
@@ -42,19 +46,19 @@ def reason(by: Judge, certificate: Certificate, at: datetime = NOW) -> str | Non
 
 def test_who_is_acceptable_is_so_until_its_certificate_ends() -> None:
     client = verified(pki().client)
-    assert judge(pki().trust).require(client, NOW).until == client.not_after
+    assert judge(pki().trust).require(client, now()).until == client.not_after
     assert reason(judge(pki().trust), client, client.not_after) is None
     assert reason(judge(pki().trust), client, client.not_after + HOUR) == "expired"
     assert reason(judge(pki().trust), client, client.not_before - HOUR) == "not_yet_valid"
 
 
 def test_an_authority_above_that_has_expired_takes_those_below_along() -> None:
-    before = NOW - 2 * HOUR
+    before = now() - 2 * HOUR
     below = make_authority("Below", issuer=ROOT, not_before=before, lifetime=3 * HOUR)
     leaf = verified(issue(below, "leaf"))
     by = judge(pki().trust)
-    assert by.require(leaf, NOW).until == below.certificate.not_valid_after_utc
-    assert reason(by, leaf, NOW + 2 * HOUR) == "expired"
+    assert by.require(leaf, now()).until == below.certificate.not_valid_after_utc
+    assert reason(by, leaf, now() + 2 * HOUR) == "expired"
 
 
 def test_a_trust_that_is_withdrawn_refuses() -> None:

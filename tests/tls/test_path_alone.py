@@ -158,7 +158,13 @@ def test_an_address_in_the_subject_is_held_against_mailboxes() -> None:
 
 def test_a_path_has_an_anchor_beside_its_leaf() -> None:
     with pytest.raises(TlsFailure, match="stands for itself"):
-        require_path([examine_in_place(parse_chain(leaf(root()).certificate)[0], 0, NOW, CLIENT)])
+        require_path(
+            [
+                examine_in_place(
+                    parse_chain(leaf(root()).certificate)[0], 0, datetime.now(UTC), CLIENT
+                )
+            ]
+        )
 
 
 @pytest.mark.parametrize(
