@@ -116,6 +116,7 @@ def run_issue(arguments: argparse.Namespace) -> int:
     """Issue for the first time. Refuses to replace what is there."""
     with opened(arguments.directory) as store:
         name = arguments.name
+        store.require_idle(name)
         for kind in ("pem", "key"):
             if store.path(name, kind).exists():
                 raise CredentialError(f"{store.path(name, kind)} is there; `certs renew` replaces")
@@ -132,6 +133,7 @@ def run_issue(arguments: argparse.Namespace) -> int:
 def run_renew(arguments: argparse.Namespace) -> int:
     """The same again, with a new key."""
     with opened(arguments.directory) as store:
+        store.require_idle(arguments.name)
         pair = _again(store, arguments.name, arguments.lifetime)
         store.prepare(arguments.name, pair)
         store.finish(arguments.name)
@@ -147,6 +149,7 @@ def run_rotate(arguments: argparse.Namespace) -> int:
         if arguments.finish:
             _finish(store, name)
             return 0
+        store.require_idle(name)
         old, new = store.pair(name), _again(store, name, arguments.lifetime)
         store.prepare(name, new)
         print(f"{store.path(name, 'next.pem')}: the next certificate of {name}, not in use yet")
@@ -158,10 +161,13 @@ def run_rotate(arguments: argparse.Namespace) -> int:
 
 
 def _finish(store: Store, name: str) -> None:
-    before = parse_chain(store.path(name, "pem").read_bytes())[0]
+    replaced = store.path(name, "pem")
+    before = parse_chain(replaced.read_bytes())[0] if replaced.exists() else None
     store.finish(name)
     pair = store.pair(name)
     _tell(store, name, "in place", pair)
+    if before is None:
+        return  # of an `issue` that was cut short
     print("\nWhen no peer presents the old key any more (`lockgate_pinned_transfers_total`, and")
     print("`pins` in /status), take its pin out of every configuration:\n")
     print(f"    {format_pin(identify(before).spki_sha256)}\n")

@@ -73,13 +73,17 @@ class Store:
             self.path(name, "pem").read_bytes(), self.path(name, "key").read_bytes()
         )
 
-    def prepare(self, name: str, pair: Credentials) -> None:
-        """Write what is to replace the pair of this name. Raises `CredentialError`."""
+    def require_idle(self, name: str) -> None:
+        """Raises `CredentialError` where a pair of this name waits to be put into place."""
         if os.path.lexists(self.path(name, "next.pem")):
             raise CredentialError(
                 f"{self.path(name, 'next.pem')}: a rotation of {name} is under way; "
                 "`certs rotate --finish` ends it"
             )
+
+    def prepare(self, name: str, pair: Credentials) -> None:
+        """Write what is to replace the pair of this name. Raises `CredentialError`."""
+        self.require_idle(name)
         leaf = parse_chain(pair.certificate)[0]
         self.save(self.book.issued(name, leaf, datetime.now(UTC)))
         write_private(self.path(name, "next.key"), pair.key, force=True)
