@@ -24,7 +24,7 @@ from proxy.tls.engine import Engine
 _FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _IDENTITY: Final = {
     "no_certificate", "untrusted", "expired", "not_yet_valid", "revoked", "revocation_unknown",
-    "usage", "weak_key", "name", "identity", "pin", "hygiene",
+    "usage", "weak_key", "unproven", "name", "identity", "pin", "hygiene",
 }  # fmt: skip
 
 

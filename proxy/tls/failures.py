@@ -17,6 +17,13 @@ _TEXTS = (
     ("bad legacy version", "protocol"),
     ("inappropriate fallback", "protocol"),
     ("version too low", "protocol"),
+    ("unsafe legacy renegotiation", "protocol"),
+    ("bad signature", "unproven"),
+    ("provider signature failure", "unproven"),
+    ("no shared signature algorithms", "cipher"),
+    ("no suitable signature algorithm", "cipher"),
+    ("missing sigalgs extension", "cipher"),
+    ("no ciphers specified", "cipher"),
     ("no shared cipher", "cipher"),
     ("wrong cipher", "cipher"),
     ("unknown cipher", "cipher"),
@@ -27,22 +34,14 @@ _TEXTS = (
     ("wrong curve", "group"),
     ("http request", "plain_http"),
     ("https proxy request", "plain_http"),
-    ("wrong version number", "garbage"),
-    ("packet length too long", "garbage"),
-    ("bad record type", "garbage"),
-    ("record layer failure", "garbage"),
-    ("unexpected message", "garbage"),
-    ("unknown protocol", "garbage"),
-    ("length", "garbage"),
-    ("decode error", "garbage"),
-    ("decryption failed", "garbage"),
-    ("bad record mac", "garbage"),
-    ("data between ccs", "garbage"),
     ("certificate verify failed", "untrusted"),
-    ("nested asn1 error", "garbage"),
     ("protocol is shutdown", "closed"),
 )
-"""What an error text holds -> reason; the first that fits. Alerts are told apart before."""
+"""What an error text holds -> reason; the first that fits. Alerts are told apart before.
+
+Whatever else OpenSSL finds is a message that no TLS library would send: `garbage`."""
+_OURS = ("internal error", "malloc failure", "null parameter", "should not call", "uninitialized")
+"""Not the peer's doing: `other`."""
 
 
 OPENING = 64
@@ -68,18 +67,25 @@ def translate(error: SSL.Error, opening: bytes = b"") -> TlsFailure:
     """The failure that an OpenSSL error means; `opening` is what the peer began with."""
     if isinstance(error, SSL.SysCallError):
         return TlsFailure("closed", "the peer closed the connection without close_notify")
+    if isinstance(error, SSL.ZeroReturnError):
+        return TlsFailure("closed", "the peer ended the connection")
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
-    texts = "; ".join(str(entry[-1]) for entry in queue) or type(error).__name__
+    texts = "; ".join(str(entry[-1]) for entry in queue)
+    if not texts:
+        return TlsFailure("other", type(error).__name__)
     reason = _reason(texts)
     if reason == "garbage" and _is_http(opening):
         reason = "plain_http"
+    if reason == "unproven":
+        texts = f"nothing proves that the peer is whose certificate it presented: {texts}"
     return TlsFailure(reason, texts)
 
 
 def _reason(texts: str) -> str:
     if " alert " in texts:
         return "refused_by_peer"
-    return next((reason for text, reason in _TEXTS if text in texts), "other")
+    rest = "other" if any(text in texts for text in _OURS) else "garbage"
+    return next((reason for text, reason in _TEXTS if text in texts), rest)
 
 
 def _is_http(opening: bytes) -> bool:

@@ -13,7 +13,11 @@ TLS13, TLS12, TLS11 = 0x0304, 0x0303, 0x0302
 
 
 def client_hello(
-    groups: list[int], *, versions: tuple[int, ...] = (TLS13,), early_data: bool = False
+    groups: list[int],
+    *,
+    versions: tuple[int, ...] = (TLS13,),
+    early_data: bool = False,
+    signatures: tuple[int, ...] = (0x0403, 0x0804, 0x0401),
 ) -> bytes:
     """One record. There is a key share for X25519 when it is among the groups, and no other."""
     share = X25519PrivateKey.generate().public_key().public_bytes_raw()
@@ -21,7 +25,7 @@ def client_hello(
     extensions = (
         _extension(43, _vector(1, _numbers(*versions)))
         + _extension(10, _vector(2, _numbers(*groups)))
-        + _extension(13, _vector(2, _numbers(0x0403, 0x0804, 0x0401)))
+        + _extension(13, _vector(2, _numbers(*signatures)))
         + _extension(51, _vector(2, shares))
         + (_extension(42, b"") if early_data else b"")
     )
