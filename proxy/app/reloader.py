@@ -26,7 +26,7 @@ from proxy.app.lists import tell
 from proxy.app.preparation import Secrets
 from proxy.app.prepare import prepare_workers
 from proxy.app.references import credentials_sha256, digests, files
-from proxy.app.watch import Digests, Watch, look, settled
+from proxy.app.watch import Digests, Watch, look, pipes, settled
 from proxy.edge.gate import Gate
 from proxy.errors import ConfigError, Problem
 from proxy.model import Event
@@ -91,6 +91,7 @@ class Reloader:
     def _take(self, version: Version) -> None:
         self._loaded, self._gate = version.loaded, version.gate
         self._force: Digests = digests(version.loaded, version.secrets)
+        self._pipes = pipes(self._force)
         self._credentials = credentials_sha256(version.loaded, version.secrets)
         self._files: Mapping[Path, str] = files(version.loaded)
 
@@ -113,7 +114,7 @@ class Reloader:
         """
         async with self._turn:
             self._said = frozenset()  # who asks is told everything
-            found = await look(self._files, self._force)
+            found = await look(self._files, self._pipes)
             if not self._in_force(found):
                 return await self._attempt(by, found)
             self._unchanged(by)
@@ -141,11 +142,11 @@ class Reloader:
             self._log.defect(error, process="reloader")
 
     async def _catch_up(self, seconds: float) -> None:
-        if not self._is_news(await look(self._files, self._force)):
+        if not self._is_news(await look(self._files, self._pipes)):
             return
-        await settled(self._files, self._force, seconds)
+        await settled(self._files, self._pipes, seconds)
         async with self._turn:
-            found = await look(self._files, self._force)
+            found = await look(self._files, self._pipes)
             if not self._in_force(found):
                 await self._attempt("disk", found)
             elif self._troubled:
@@ -176,7 +177,7 @@ class Reloader:
 
     async def _attempt(self, by: str, found: Digests) -> bool:
         try:
-            loaded = load(self._loaded.path)
+            loaded = load(self._loaded.path, wait=False)
             self._files = {**files(self._loaded), **files(loaded)}
             start.require_reloadable(self._loaded, loaded)
             gate, secrets = prepare_workers(loaded, self._metrics)

@@ -17,7 +17,7 @@ import trio
 from proxy.app.inotify import Inotify
 from proxy.observe.log import Log
 from proxy.settings.operation import Reload
-from proxy.settings.secrets import MAX_OCTETS
+from proxy.settings.secrets import MAX_OCTETS, at_once
 
 Digests = Mapping[Path, bytes]
 """File -> SHA-256 of its octets; empty for one that cannot be read."""
@@ -70,8 +70,14 @@ class Watch:
             self._inotify.close()
 
 
+def pipes(found: Digests) -> Digests:
+    """Those that are pipes, which give what they hold once."""
+    return {path: digest for path, digest in found.items() if path.is_fifo()}
+
+
 async def look(paths: Iterable[Path], known: Digests) -> Digests:
-    """What the files hold now; of what is no file that stays (a pipe), what is `known`."""
+    """What the files hold now: of a pipe, which was read when it was loaded, what is `known`;
+    nothing of a pipe that is not, of a device or a folder."""
     wanted = list(paths)
     read = partial(_digests, wanted, known)
     return await trio.to_thread.run_sync(read, abandon_on_cancel=True)
@@ -90,15 +96,17 @@ async def settled(paths: Iterable[Path], known: Digests, seconds: float) -> Dige
 
 
 def _digests(paths: Iterable[Path], known: Digests) -> Digests:
-    return {path: _digest(path, known.get(path, b"")) for path in paths}
+    return {path: _digest(path, known.get(path)) for path in paths}
 
 
-def _digest(path: Path, known: bytes) -> bytes:
+def _digest(path: Path, known: bytes | None) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        with open(path, "rb", opener=at_once) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if stat.S_ISFIFO(mode) and known is not None:
                 return known
+            if not stat.S_ISREG(mode):
+                return b""
             return hashlib.sha256(file.read(MAX_OCTETS + 1)).digest()
     except OSError:
         return b""

@@ -5,7 +5,7 @@ together (two binds alike, a route behind another) is judged when all of that is
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from proxy.errors import ConfigError, Problem
 from proxy.settings import check, references, yaml12
 from proxy.settings.mistakes import Mistakes, add_shape
 from proxy.settings.schema import Settings
+from proxy.settings.secrets import at_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,12 @@ class Loaded:
         return mistakes.problems[0]
 
 
-def load(path: Path) -> Loaded:
-    """Load and check `path`. Raises ConfigError with every mistake."""
-    return load_octets(path, _read(path))
+def load(path: Path, *, wait: bool = True) -> Loaded:
+    """Load and check `path`. Raises ConfigError with every mistake.
+
+    With `wait` False a pipe that nobody writes to is empty.
+    """
+    return load_octets(path, _read(path, None if wait else at_once))
 
 
 def load_octets(path: Path, octets: bytes) -> Loaded:
@@ -74,10 +78,10 @@ def load_octets(path: Path, octets: bytes) -> Loaded:
     )
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, opener: Callable[[str, int], int] | None) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(yaml12.MAX_OCTETS + 1)
+        with open(path, "rb", opener=opener) as file:
+            return file.read(yaml12.MAX_OCTETS + 1) or b""
     except OSError as error:
         message = f"cannot be read: {error.strerror or 'error'}"
         raise ConfigError([Problem(str(path), 1, 1, "", message)]) from None

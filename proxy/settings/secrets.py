@@ -26,6 +26,11 @@ def _join(text: str, directory: Path) -> Path:
     return directory / text.removeprefix("file:").removeprefix("unix:")
 
 
+def at_once(name: str, flags: int) -> int:
+    """For `open`: a pipe without a writer is an empty file and not a wait for ever."""
+    return os.open(name, flags | os.O_NONBLOCK)
+
+
 def read_secret(ref: str, directory: Path) -> bytes:
     """Read a reference. Raises CredentialError when there is nothing, or over 1 MiB, to be read."""
     if looks_like_key_material(ref) or re.fullmatch(SECRET_REF, ref) is None:
@@ -48,9 +53,7 @@ def _variable(ref: str) -> bytes:
 def _file(ref: str, directory: Path) -> bytes:
     try:
         # Links are left to the kernel: who resolves them first may find the old target gone.
-        # Non-blocking, so that a pipe without a writer is an empty file and not a wait for ever.
-        descriptor = os.open(_join(ref, directory), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
+        with open(_join(ref, directory), "rb", opener=at_once) as file:
             return file.read(MAX_OCTETS + 1) or b""
     except OSError as error:
         raise CredentialError(f"{ref} cannot be read: {error.strerror or 'error'}") from None

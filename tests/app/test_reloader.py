@@ -3,6 +3,7 @@
 import functools
 import io
 import json
+import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -105,6 +106,23 @@ async def test_half_of_a_pair_that_stays_alone_is_told_after_ten_seconds(folder:
         await said.wait("reload_recovered")
         assert len(adopted) == 1
         assert len(said("reload_waits")) == 1
+
+
+@fast
+async def test_a_pipe_that_was_read_is_in_force_as_long_as_it_is_one(folder: Path) -> None:
+    said, key = Said(), folder / "p.key"
+    content = key.read_bytes()
+    key.unlink()
+    os.mkfifo(key)
+    reading = os.open(key, os.O_RDWR)
+    os.write(reading, content)
+    async with running(folder, said):
+        os.close(reading)
+        await trio.sleep(20)
+        assert not said("reload_refused")
+        key.unlink()
+        key.symlink_to("/dev/null")
+        await said.wait("reload_refused")
 
 
 @fast

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from proxy.app.inotify import Inotify, steps
-from proxy.app.watch import look, settled
+from proxy.app.watch import look, pipes, settled
 
 
 def write(path: Path, text: str) -> None:
@@ -115,6 +115,19 @@ async def test_a_pipe_is_not_read_a_second_time(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     assert await look([pipe], {pipe: b"as it was"}) == {pipe: b"as it was"}
+
+
+async def test_what_takes_the_place_of_a_file_and_is_none_holds_nothing(tmp_path: Path) -> None:
+    pipe, device, folder = (tmp_path / name for name in ("pipe", "device", "folder"))
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/null")
+    folder.mkdir()
+    found = dict.fromkeys((pipe, device, folder), b"as it was")
+    assert pipes(found) == {pipe: b"as it was"}
+    opened = len(os.listdir("/proc/self/fd"))
+    assert await look(found, {}) == dict.fromkeys(found, b"")
+    assert len(os.listdir("/proc/self/fd")) == opened, "and nothing stays open"
+    assert await look(found, found) == {pipe: b"as it was", device: b"", folder: b""}
 
 
 async def test_files_are_taken_when_they_are_left_alone(path: Path) -> None:

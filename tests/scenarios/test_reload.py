@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import shutil
 import signal
 import ssl
@@ -145,6 +146,41 @@ def test_a_bundle_that_cannot_be_read_keeps_the_last_good_and_is_said(steadfast:
     with gateway.connect() as client:
         assert client.ask(request()).status == 200
     assert not gateway.logged("internal", since)
+
+
+def test_a_pipe_in_the_place_of_the_configuration_is_not_waited_for(steadfast: Gateway) -> None:
+    gateway, config = steadfast, steadfast.path.read_bytes()
+    gateway.path.unlink()
+    os.mkfifo(gateway.path)
+    try:
+        reload(gateway, "reload_refused")
+        with gateway.connect() as client:
+            assert client.ask(request()).status == 200
+    finally:
+        gateway.path.unlink()
+        gateway.path.write_bytes(config)
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder"])
+def test_a_key_in_whose_place_is_no_file_keeps_the_last_good_and_is_said(
+    gateway: Gateway, receiver: Receiver, kind: str
+) -> None:
+    key = gateway.folder / "own.key"
+    shutil.copy(gateway.pki / "gateway.key", key)
+    gateway.config["identity"]["key"] = "file:own.key"
+    gateway.write(gateway.config)
+    reload(gateway, "reloaded")
+    key.unlink()
+    if kind == "device":
+        key.symlink_to("/dev/null")
+    elif kind == "pipe":
+        os.mkfifo(key)
+    else:
+        key.mkdir()
+    (line,) = reload(gateway, "reload_refused")
+    assert "identity.key: file:own.key" in str(line["problem"])
+    with gateway.connect() as client:
+        assert client.ask(request()).status == 200
 
 
 @pytest.mark.parametrize("part", ["bind", "added", "receipts", "admin"])

@@ -35,8 +35,10 @@ def test_what_cannot_be_read_says_why(
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "large").write_bytes(b"marker" * MAX_OCTETS)
     monkeypatch.setenv("LOCKGATE_EMPTY", "")
+    opened = len(os.listdir("/proc/self/fd"))
     with pytest.raises(CredentialError) as caught:
         read_secret(ref, tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == opened
     assert str(caught.value).startswith(f"{ref} {words}")
     assert "marker" not in str(caught.value)
     assert caught.value.__cause__ is None
