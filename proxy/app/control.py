@@ -24,7 +24,7 @@ from proxy.errors import LockgateError
 Message = dict[str, Any]
 
 _LENGTH: Final = struct.Struct(">I")
-_MOST: Final = 64 * 2**20
+_MOST: Final = 512 * 2**20
 _MOST_HEARD: Final = 16 * 2**20
 """Octets of a frame; of one from an end that may be ours no longer."""
 _READ: Final = 65_536

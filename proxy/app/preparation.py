@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from proxy.errors import CredentialError, Problem, TlsFailure
 from proxy.settings.load import Loaded
-from proxy.settings.secrets import read_secret
+from proxy.settings.secrets import MAX_LISTS, MAX_OCTETS, read_secret
 
 T = TypeVar("T")
 Path = tuple[str | int, ...]
@@ -52,17 +52,17 @@ class Preparation:
         if reference is not None and path not in self._octets:
 
             def proven() -> bytes:
-                octets = self._read(reference)
+                octets = self._read(reference, MAX_LISTS if path[-1] == "crl" else MAX_OCTETS)
                 require(octets)
                 return octets
 
             self._octets[path] = self.attempt(path, proven)
         return self._octets.get(path)
 
-    def _read(self, reference: str) -> bytes:
+    def _read(self, reference: str, at_most: int) -> bytes:
         if self._secrets is None:
             octets = self.read_so_far.get(reference)
-            octets = octets or read_secret(reference, self.loaded.directory)
+            octets = octets or read_secret(reference, self.loaded.directory, at_most=at_most)
         elif reference in self._secrets:
             octets = self._secrets[reference]
         else:

@@ -26,6 +26,7 @@ from proxy.settings.schema import Principal, Route
 from proxy.tls.context import TlsContext, client_context, server_context
 from proxy.tls.credentials import Credentials
 from proxy.tls.judge import Judge
+from proxy.tls.revocation import read_lists
 from proxy.tls.standing import Standing
 
 
@@ -78,6 +79,7 @@ def _gate(preparation: Preparation, metrics: Metrics) -> Gate | None:
     """None when a problem has been noted, here or before."""
     loaded = preparation.loaded
     settings = loaded.settings
+    read_lists.cache_clear()  # those of before are kept by who uses them, and may be large
     own = credentials.own_credentials(preparation)
     credentials.own_trust(preparation)
     keys = credentials.masking_keys(preparation)

@@ -10,18 +10,19 @@ import stat
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import trio
 
 from proxy.app.inotify import Inotify
 from proxy.observe.log import Log
 from proxy.settings.operation import Reload
-from proxy.settings.secrets import MAX_OCTETS, at_once
+from proxy.settings.secrets import MAX_LISTS, at_once
 
 Digests = Mapping[Path, bytes]
 """File -> SHA-256 of its octets; empty for one that cannot be read."""
 
+_PIECE: Final = 2**20
 _ROUNDS: Final = 20
 """Times that files may change while they settle before they are taken as they are."""
 
@@ -107,6 +108,15 @@ def _digest(path: Path, known: bytes | None) -> bytes:
                 return known
             if not stat.S_ISREG(mode):
                 return b""
-            return hashlib.sha256(file.read(MAX_OCTETS + 1)).digest()
+            return _sha256(file)
     except OSError:
         return b""
+
+
+def _sha256(file: BinaryIO) -> bytes:
+    """Of as much as tells that it is too long, piece by piece."""
+    digest, left = hashlib.sha256(), MAX_LISTS + 1
+    while left > 0 and (piece := file.read(min(left, _PIECE))):
+        digest.update(piece)
+        left -= len(piece)
+    return digest.digest()

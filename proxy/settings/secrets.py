@@ -12,6 +12,8 @@ from proxy.errors import CredentialError
 from proxy.settings.values import SECRET_REF, looks_like_key_material
 
 MAX_OCTETS = 2**20
+MAX_LISTS = 64 * 2**20
+"""Of revocation lists, which grow with every certificate that an authority takes back."""
 
 
 def resolve_path(text: str, directory: Path) -> Path:
@@ -31,15 +33,15 @@ def at_once(name: str, flags: int) -> int:
     return os.open(name, flags | os.O_NONBLOCK)
 
 
-def read_secret(ref: str, directory: Path) -> bytes:
-    """Read a reference. Raises CredentialError when there is nothing, or over 1 MiB, to be read."""
+def read_secret(ref: str, directory: Path, *, at_most: int = MAX_OCTETS) -> bytes:
+    """Read a reference. Raises CredentialError when there is nothing, or too much, to be read."""
     if looks_like_key_material(ref) or re.fullmatch(SECRET_REF, ref) is None:
         raise CredentialError("not a reference; expected file:PATH or env:NAME")
-    octets = _variable(ref) if ref.startswith("env:") else _file(ref, directory)
+    octets = _variable(ref) if ref.startswith("env:") else _file(ref, directory, at_most)
     if not octets:
         raise CredentialError(f"{ref} is empty")
-    if len(octets) > MAX_OCTETS:
-        raise CredentialError(f"{ref} is larger than {MAX_OCTETS} octets")
+    if len(octets) > at_most:
+        raise CredentialError(f"{ref} is larger than {at_most} octets")
     return octets
 
 
@@ -50,10 +52,10 @@ def _variable(ref: str) -> bytes:
     return value
 
 
-def _file(ref: str, directory: Path) -> bytes:
+def _file(ref: str, directory: Path, at_most: int) -> bytes:
     try:
         # Links are left to the kernel: who resolves them first may find the old target gone.
         with open(_join(ref, directory), "rb", opener=at_once) as file:
-            return file.read(MAX_OCTETS + 1) or b""
+            return file.read(at_most + 1) or b""
     except OSError as error:
         raise CredentialError(f"{ref} cannot be read: {error.strerror or 'error'}") from None
