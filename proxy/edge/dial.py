@@ -93,6 +93,7 @@ class Dialler:
     ) -> Reached:
         """Raises TlsFailure, counted and logged."""
         address = _address(sock)
+        stream: PlainStream | TlsStream = PlainStream(sock)
         try:
             if address is not None:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -103,10 +104,12 @@ class Dialler:
             self._require_expected(engine)
             if engine.certificate is not None:
                 self.examine(engine.certificate, address)
-        except BaseException as error:
+        except TlsFailure as failure:
+            self._refused(failure, address)
+            await stream.close()
+            raise
+        except BaseException:
             sock.close()
-            if isinstance(error, TlsFailure):
-                self._refused(error, address)
             raise
         self._metrics.handshake("upstream", self._name, "ok")
         if engine.standing.unknown:

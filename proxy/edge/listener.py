@@ -176,6 +176,7 @@ class Listener:
         except TlsFailure as failure:
             # what TLS said stands, also of who ran out of time or was pushed out while being told
             self._refused(engine.failure or failure, address)
+            await stream.close()
             return None, anonymous
         self._metrics.handshake("listener", self.name, "ok")
         for unknown in engine.standing.unknown[:1]:

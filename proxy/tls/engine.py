@@ -39,6 +39,12 @@ _OVERHEAD = 64
 """More than header, content type, tag and (TLS 1.2) nonce of one record."""
 _FLIGHT = 16384
 """Ciphertext that is asked for when nobody has written: handshake flights, alerts."""
+_IMPOSSIBLE = b"\x17\x03\x03\x00\x10" + bytes(2 * RECORD)
+"""OpenSSL has no call that ends a handshake with an alert. It sends one for this: application data
+before there is any, and where half a record has come, the rest of that, which makes no sense."""
+_NO_MESSAGE = b"\x16\x03\x03\x00\x04\x0e\0\0\0" + bytes(2 * RECORD)
+"""The same for a peer that has not said a whole header: to what is no TLS nothing is said."""
+_HEADER = 5
 
 
 class Engine:
@@ -181,9 +187,22 @@ class Engine:
                 raise self._fail(translate(error)) from None
 
     def close(self) -> None:
-        """Queue close_notify. Reading may go on. Does nothing after a failure or a first call."""
-        if self._failure is None:
+        """Queue close_notify. Reading may go on. Does nothing after a failure or a first call.
+
+        In the midst of a handshake: queue a fatal alert, and fail.
+        """
+        if self._failure is not None:
+            return
+        if self._channel is not None:
             self._shutdown()
+            return
+        begun = len(self._opening)
+        self._connection.bio_write(_NO_MESSAGE[begun:] if begun < _HEADER else _IMPOSSIBLE)
+        try:
+            self._connection.do_handshake()
+        except SSL.Error:
+            pass  # as it has to
+        self._fail(TlsFailure("closed", "given up in the midst of the handshake"))
 
     # --- the checks after the handshake ----------------------------------------------------------
 

@@ -252,3 +252,38 @@ def test_an_end_that_is_said_in_mid_handshake_is_closed() -> None:
     end.engine.receive(record(21, b"\1\0"))
     end.step()
     assert end.reason == "closed", end.failure
+
+
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize("octets", [0, 1, 2, 3, 4, 5, 6, 100, 10_000])
+@pytest.mark.parametrize("server", [True, False])
+def test_who_gives_up_in_mid_handshake_says_so_with_an_alert(
+    version: int, octets: int, server: bool
+) -> None:
+    """However much of the other's first flight has come: none, half a record, or all of it."""
+    ends = [End(Engine(SERVERS[version])), End(Engine(CLIENTS[version], server_name=NAME))]
+    ends[1].step()
+    hello = ends[1].engine.outgoing()
+    if not server:
+        ends[0].engine.receive(hello)
+        ends[0].step()
+    flight = hello if server else ends[0].engine.outgoing()
+    quitter, other = ends if server else ends[::-1]
+    if octets:
+        quitter.engine.receive(flight[:octets])
+    quitter.step()
+    quitter.engine.close()
+    said = quitter.engine.outgoing()
+    other.engine.receive(said)
+    other.step()
+    other.step()
+    if quitter.done:
+        assert other.closed
+        return
+    if said[:1] == b"\x15":  # in the clear; to some it is of the wrong version by now
+        assert (said[1:2], said[3:5], said[5:6], len(said)) == (b"\3", b"\0\2", b"\2", 7)
+    else:
+        assert other.reason == "refused_by_peer", other.failure
+    quitter.step()
+    assert quitter.reason == "closed", "it is final"
+    assert quitter.engine.outgoing() == b""
