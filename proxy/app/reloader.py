@@ -3,8 +3,8 @@
 The same in the one process and in the supervisor of many. Rules
 
 - Only what differs by content from what is in force is a change; nothing is reloaded without one.
-- Everything is prepared before anything is swapped. What cannot be used changes nothing: the last
-  good stays in force, and readiness is not touched.
+- Everything is prepared before anything is swapped, in a thread beside what goes on. What cannot be
+  used changes nothing: the last good stays in force, and readiness is not touched.
 - Each trouble is said once, a line and a count, and not again until it is another one or somebody
   asks. While there is one it is tried again whenever a file changes, and every minute; its end is
   said too.
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import trio
+from trio.to_thread import run_sync as aside
 
 from proxy.app import start
 from proxy.app.lists import tell
@@ -180,7 +181,7 @@ class Reloader:
             loaded = load(self._loaded.path, wait=False)
             self._files = {**files(self._loaded), **files(loaded)}
             start.require_reloadable(self._loaded, loaded)
-            gate, secrets = prepare_workers(loaded, self._metrics)
+            gate, secrets = await aside(prepare_workers, loaded, self._metrics)
             version = Version(loaded, gate, secrets)
             if digests(loaded, secrets) == self._force:  # put back just before it was read
                 self._healed(by)

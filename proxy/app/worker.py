@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import trio
+from trio.to_thread import run_sync as aside
 
 from proxy.app import bundle, memory, start
 from proxy.app.carrier import Carrier, in_force
@@ -67,7 +68,7 @@ class Worker:
                 await self._link.attach(trio.SocketStream(sock))
             case "prepare":
                 loaded, secrets = bundle.unpack(question["bundle"])
-                self._next = prepare(loaded, self._metrics, secrets)
+                self._next = await aside(prepare, loaded, self._metrics, secrets)
             case "commit":
                 if self._next is not None:
                     await self._carrier.adopt(self._next)

@@ -5,6 +5,8 @@ import io
 import json
 import os
 import shutil
+import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -106,6 +108,36 @@ async def test_half_of_a_pair_that_stays_alone_is_told_after_ten_seconds(folder:
         await said.wait("reload_recovered")
         assert len(adopted) == 1
         assert len(said("reload_waits")) == 1
+
+
+_READERS: list[str] = []
+"""The threads in which a masking key was opened, since it was emptied."""
+
+
+@functools.cache
+def listen() -> None:
+    def hear(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open" and str(arguments[0]).endswith("/p.key"):
+            _READERS.append(threading.current_thread().name)
+
+    sys.addaudithook(hear)
+
+
+@fast
+async def test_what_is_under_way_goes_on_while_another_configuration_is_prepared(
+    folder: Path,
+) -> None:
+    said = Said()
+    listen()
+    async with running(folder, said) as adopted:
+        replacement = folder / "new"
+        replacement.write_bytes(b"x" * 32)
+        _READERS.clear()
+        replacement.rename(folder / "p.key")
+        await said.wait("reloaded")
+        assert adopted
+    assert _READERS
+    assert threading.main_thread().name not in _READERS
 
 
 @fast
