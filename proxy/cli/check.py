@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from proxy.app.anchors import useless
 from proxy.app.expiry import endings
 from proxy.app.lists import warnings
 from proxy.app.preparation import Secrets
@@ -50,6 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{warning} (warning)\n")
     if not arguments.no_credentials:
         prepared = prepare_all(loaded, Metrics())
+        for warning in useless(loaded, prepared.for_workers):
+            sys.stderr.write(f"{warning} (warning)\n")
         careless = [(f"hygiene.{kind}", what) for kind, what in prepared.gate.careless]
         for code, what in (*warnings(prepared.gate.lists), *careless):
             sys.stderr.write(f"{loaded.path}: {code}: {what} (warning)\n")

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from proxy.app.prepare import prepare_all
 from proxy.app.run import run
+from proxy.cli import main
 from proxy.errors import ConfigError
 from proxy.observe.metrics import Metrics
 from proxy.tls.pki import issue, make_authority
 from tests import pki
 from tests.settings.example import Change, changed, loaded, put, write
+from tests.tls import paths
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +157,18 @@ def test_a_store_that_another_gateway_has_is_told_in_plain_words(folder: Path) -
     (problem,) = caught.value.problems
     assert problem.path == "receipts.store"
     assert problem.message == f"{store} is in use by another process"
+
+
+def test_an_authority_below_which_nobody_would_be_let_in_is_warned_of(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lax = paths.authority("Lax", None, without=[x509.KeyUsage])
+    (folder / "mixed.pem").write_bytes((folder / "ca.pem").read_bytes() + lax.pem)
+    for bundle, count in (("mixed.pem", 1), ("ca.pem", 0)):
+        path = write(folder, changed(put("identity.trust", f"file:{bundle}")))
+        assert main(["check", str(path)]) == 0
+        lines = [line for line in capsys.readouterr().err.splitlines() if "will be let in" in line]
+        assert len(lines) == count
+        for line in lines:
+            assert ": identity.trust: trust: nobody below 'CN=Lax' will be let in" in line
+            assert line.endswith("an issuer without keyCertSign (warning)")
