@@ -177,8 +177,9 @@ async def finish(keeper: Keeper, tunnel: Tunnel) -> None:
 
 
 async def _end(tunnel: Tunnel) -> None:
-    """What the sender has yet to read stands before the end, so it may take its time."""
-    with trio.move_on_after(tunnel.known_lane.route.limits.idle_timeout):
+    """What the sender has yet to read stands before the end, so it may take the tunnel's time."""
+    idle = trio.current_time() + tunnel.known_lane.route.limits.idle_timeout
+    with trio.move_on_at(min(idle, tunnel.dies_at)):
         try:
             await tunnel.near.end()
         except Disconnected:

@@ -18,6 +18,7 @@ Rules
 """
 
 import hashlib
+import math
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -101,6 +102,8 @@ class Tunnel:
     answer: Way = field(default_factory=Way)
     moved_at: float = 0.0
     """When an octet was last handed over, either way, by trio's clock."""
+    dies_at: float = math.inf
+    """When its lifetime is over, by trio's clock."""
     refusal: Refusal | None = None
     concluded: bool = False
 
@@ -191,6 +194,7 @@ async def move(tunnel: Tunnel, far: Stream) -> None:
     """Both ways, until both have ended; within `tunnel.scope`, by which all else ends it."""
     limits = tunnel.known_lane.route.limits
     tunnel.moved_at = trio.current_time()
+    tunnel.dies_at = tunnel.moved_at + limits.lifetime
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_watch, tunnel, limits.idle_timeout, limits.lifetime)
         async with trio.open_nursery() as ways:
@@ -261,7 +265,7 @@ def _unwanted(tunnel: Tunnel, way: Way) -> Refusal:
 
 
 async def _watch(tunnel: Tunnel, idle: float, lifetime: float) -> None:
-    end = trio.current_time() + lifetime
+    end = tunnel.dies_at
     while True:
         now, quiet_since = trio.current_time(), tunnel.moved_at
         if now >= end:
