@@ -32,7 +32,8 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         integrity                   wire/digests.py
         decode                      content/formats.py, content/inspector.py, content/validate.py
         mask                        content/rules.py, content/paths.py, content/probe.py,
-                                    content/scan.py, content/mask.py, content/tokens.py
+                                    content/scan.py, content/mask.py,
+                                    content/values.py, content/actions.py, content/tokens.py
         detect                      content/gate.py, content/patterns.py, content/detect.py,
                                     content/findings.py
         clearance                   policy/clearance.py

@@ -8,7 +8,9 @@
     rows        the elements of a long array, in runs of one state
     scan        the automaton over the octets of a document -> spans
     probe       a short cut past the automaton, taken when there is no doubt
-    mask        spans -> replacements, applied once
+    values      what an action sees and makes, whatever the format
+    actions     what a masked value becomes
+    mask        spans -> replacements in JSON, applied once
     tokens      keyed pseudonyms that are recognised when they come again
     detect      the gate, then exact patterns on what the gate let through
     findings    one string or number judged: found, counted, redacted, rejected, flagged

@@ -16,11 +16,12 @@ from typing import NoReturn, Protocol
 
 from proxy.content.detect import Detector
 from proxy.content.findings import Findings
-from proxy.content.mask import Replace, mask
+from proxy.content.mask import mask
 from proxy.content.paths import Automaton
 from proxy.content.probe import Plain, probe
 from proxy.content.scan import Hit, find
 from proxy.content.validate import require_json
+from proxy.content.values import Replace
 from proxy.errors import Refusal
 from proxy.model import Report
 from proxy.settings.schema import Limits

@@ -1,83 +1,34 @@
-"""What a masked value becomes, and one pass that puts it in place.
+"""One pass that puts what actions make of values (see actions) in their places in a document.
 
-    drop     the member goes, with one comma; the white space around it stays where it can
-    redact   "[REDACTED]", whatever the value was
-    partial  all but the first and last characters are `*`; strings and numbers
-    hmac     a token (see tokens); strings and numbers
-
-`partial` and `hmac` redact what is neither a string nor a number, and leave the text "[REDACTED]"
-alone, so that masking twice equals masking once.
+What is dropped goes with one comma; the white space around it stays where it can.
 """
 
 import re
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import orjson
 
 from proxy.content.scan import Hit
-from proxy.content.tokens import Tokenizer
-from proxy.settings.schema import Action, Partial
+from proxy.content.values import Masked, Replace, Scalar
 
-_MARK: Final = "[REDACTED]"
-REDACTED: Final = b'"%b"' % _MARK.encode()
-Replace = Callable[[bytes], bytes]
-"""Raw JSON value -> raw JSON value."""
+_OTHER: Final = Scalar("other", b"")
 
 
-def compile_action(action: Action, tokenizers: Mapping[str, Tokenizer]) -> Replace | None:
-    """What replaces a value; None drops it. Raises ValueError for a key that is not listed."""
-    if action.drop:
-        return None
-    if action.redact:
-        return _redact
-    if action.partial is not None:
-        return _partial(action.partial)
-    if action.hmac is not None and action.hmac.key in tokenizers:
-        return _pseudonym(tokenizers[action.hmac.key])
-    raise ValueError("the key that this action names is not listed under keys")
-
-
-def _redact(raw: bytes) -> bytes:
-    return REDACTED
-
-
-def _text(raw: bytes) -> str | None:
-    """The characters of a string or a number literal; None for everything else."""
+def scalar(raw: bytes) -> Scalar:
+    """What a raw JSON value says."""
     if raw[0] == 0x22:
-        return str(orjson.loads(raw))
-    return raw.decode() if raw[0] in b"-0123456789" else None
+        text = orjson.loads(raw).encode() if b"\\" in raw else raw[1:-1]
+        return Scalar("string", text)
+    return Scalar("number", raw) if raw[0] in b"-0123456789" else _OTHER
 
 
-def _partial(options: Partial) -> Replace:
-    first, last = options.keep_first, options.keep_last
-
-    def replace(raw: bytes) -> bytes:
-        text = _text(raw)
-        if text is None:
-            return REDACTED
-        hidden = len(text) - first - last
-        if hidden <= 0:
-            masked = "*" * len(text)
-        else:
-            masked = text[:first] + "*" * hidden + text[len(text) - last :]
-        done = text in (masked, _MARK) and raw[0] == 0x22
-        return raw if done else orjson.dumps(masked)
-
-    return replace
-
-
-def _pseudonym(tokenizer: Tokenizer) -> Replace:
-    def replace(raw: bytes) -> bytes:
-        text = _text(raw)
-        if text is None:
-            return REDACTED
-        if text == _MARK or tokenizer.recognises(text):
-            return raw
-        return b'"' + tokenizer.token(text.encode()).encode() + b'"'
-
-    return replace
+def spelt(value: Masked) -> bytes:
+    """The JSON that says it."""
+    if value.kind == "string":
+        return orjson.dumps(value.text.decode())
+    return value.text if value.kind == "number" else b"null"
 
 
 _NEXT: Final = re.compile(rb"[ \t\n\r]*+(,?+)[ \t\n\r]*+")
@@ -101,7 +52,9 @@ def mask(
         if replace is not None:
             out += data[position:start]
             placed.append(len(out))
-            out += replace(data[start:end])
+            raw = data[start:end]
+            masked = replace(scalar(raw))
+            out += raw if masked is None else spelt(masked)
             position, dropping = end, -1
             continue
         if dropping < 0 or position != member:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from proxy.content.actions import compile_action
 from proxy.content.detect import Detector
 from proxy.content.inspector import (
     Engine,
@@ -11,7 +12,6 @@ from proxy.content.inspector import (
     NdjsonInspector,
     OpaqueInspector,
 )
-from proxy.content.mask import compile_action
 from proxy.content.paths import Automaton, parse
 from proxy.content.probe import plain_rules
 from proxy.content.tokens import Tokenizer
