@@ -2,10 +2,10 @@
 
 A format turns the octets of a value into a Scalar, and a Masked into octets in its own spelling:
 
-    JSON  "r\\u0065d"      Scalar("string", b"red")      Masked("string", b"r*d")   "r*d"
-    JSON  -1.50            Scalar("number", b"-1.50")    Masked("number", b"0")     0
-    JSON  [1, 2], true     Scalar("other", b"")          Masked("null", b"")        null
-    CSV   "say ""red"""         Scalar("string", b'say "red"')  Masked("null", b"")        (an empty cell)
+    JSON  "r\\u0065d"    Scalar("string", b"red")     Masked("string", b"r*d")   "r*d"
+    JSON  -1.50          Scalar("number", b"-1.50")   Masked("number", b"0")     0
+    JSON  [1, 2], true   Scalar("other", b"")         Masked("null", b"")        null
+    CSV   "a ""b"        Scalar("string", b'a "b')    Masked("null", b"")        an empty cell
 
 Cells, form values and plain text are strings. The same text gives the same result in every format.
 """
@@ -27,7 +27,7 @@ class Masked(NamedTuple):
     """What stands in its place."""
 
     kind: Literal["string", "number", "null"]
-    """How the format spells it. A number is one by RFC 8259; where there is no null, it is empty."""
+    """How the format spells it. A number is one by RFC 8259; null is empty where there is none."""
     text: bytes
     """UTF-8, neither quoted nor escaped."""
 
