@@ -34,8 +34,8 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         mask                        content/rules.py, content/paths.py, content/probe.py,
                                     content/scan.py, content/mask.py,
                                     content/values.py, content/actions.py, content/tokens.py
-        detect                      content/gate.py, content/patterns.py, content/detect.py,
-                                    content/findings.py
+        detect                      content/detect.py, content/gate.py, content/patterns.py,
+                                    content/kinds.py, content/registry.py, content/findings.py
         clearance                   policy/clearance.py
 
     the receiver

@@ -16,6 +16,7 @@
     findings    one string or number judged: found, counted, redacted, rejected, flagged
     fold        numbers, dashes, spaces and digits that are spelt otherwise, made plain
     gate        hyperscan, wrapped
+    kinds       what a kind of finding is; kinds_basic is a table of them, registry has them all
     patterns    what an address, a key, a token is, exactly
     identifiers the same for cards, IBANs and social security numbers
 

@@ -18,17 +18,17 @@ from operator import itemgetter
 from typing import Final
 
 from proxy.content.findings import Findings, Search, decoded
-from proxy.content.fold import FOLDED, respelt_numbers, strings_to_fold
-from proxy.content.gate import NINE_DIGITS, SSN_WORD, gate
-from proxy.content.identifiers import find_bare_ssns, says_ssn
-from proxy.content.patterns import FINDERS, find_key_starts
+from proxy.content.fold import respelt_numbers, strings_to_fold
+from proxy.content.gate import gate
+from proxy.content.identifiers import says_ssn
+from proxy.content.kinds import Kind, Likelihood
+from proxy.content.patterns import find_key_starts
+from proxy.content.registry import KINDS
 from proxy.content.validate import STRING
 from proxy.settings.schema import DetectRule
 
-BARE: Final = "bare us_ssn"
-"""Among suspects: nine digits somewhere, and SSN or social somewhere."""
-
-_FOLDED: Final = FOLDED | {BARE}
+BARE: Final = KINDS["us_ssn"][1]
+"""Nine digits, under a key that says what they are."""
 _START: Final = itemgetter(0)
 _ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
 _ESCAPED: Final = re.compile(rb'"[^"\\]*+\\.[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
@@ -46,20 +46,20 @@ class Detector:
         # The first rule of a type wins.
         self._rules: dict[str, DetectRule] = {rule.type: rule for rule in reversed(rules)}
         self._highest = highest_label
-        self._gate = gate(frozenset(self._rules))
+        kinds = frozenset(kind for name in self._rules for kind in KINDS[name])
+        self._gate = gate(kinds, Likelihood.LIKELY)
 
-    def suspects(self, data: bytes) -> frozenset[str]:
-        """The types that may be in these octets: valid JSON, or several lines of it."""
+    def suspects(self, data: bytes) -> frozenset[Kind]:
+        """What may be in these octets: valid JSON, or several lines of it."""
         kinds = self._gate.scan(data)
         if b"\\u" in data:
             kinds |= self._gate.scan(_ESCAPED.sub(_quoted, data))
-        found = frozenset(kinds & self._rules.keys())
-        return found | {BARE} if NINE_DIGITS in kinds and SSN_WORD in kinds else found
+        return kinds
 
     def examine(
         self,
         data: bytes,
-        suspects: frozenset[str],
+        suspects: frozenset[Kind],
         masked: Sequence[int],
         findings: Findings,
         where: str,
@@ -93,7 +93,7 @@ def _quoted(match: re.Match[bytes]) -> bytes:
     return b'"' + decoded(match[0]) + b'"'
 
 
-def _values(data: bytes, plain: bytes, suspects: frozenset[str]) -> Iterator[tuple[int, int]]:
+def _values(data: bytes, plain: bytes, suspects: frozenset[Kind]) -> Iterator[tuple[int, int]]:
     """Spans of the strings and numbers to look at, in order."""
     end = counted = quotes = 0
     for start in merge(*_candidates(data, plain, suspects)):
@@ -114,15 +114,14 @@ def _values(data: bytes, plain: bytes, suspects: frozenset[str]) -> Iterator[tup
         yield begin, end
 
 
-def _candidates(data: bytes, plain: bytes, suspects: frozenset[str]) -> Iterator[Iterable[int]]:
+def _candidates(data: bytes, plain: bytes, suspects: frozenset[Kind]) -> Iterator[Iterable[int]]:
     """Where something may be: octets inside a value, or its first. Each of them in order."""
-    for kind in suspects - {BARE, "private_key"}:
-        yield map(_START, FINDERS[kind](plain))
-    if BARE in suspects:
-        yield map(_START, find_bare_ssns(plain))
-    if "private_key" in suspects:
-        yield sorted(find_key_starts(plain))
-    if suspects & _FOLDED:
+    for kind in suspects:
+        if kind.name == "private_key":
+            yield sorted(find_key_starts(plain))
+        else:
+            yield map(_START, kind.find(plain))
+    if any(kind.folds for kind in suspects):
         yield strings_to_fold(plain)
         yield respelt_numbers(plain)
     if b"\\u" in data or b"\\/" in data:

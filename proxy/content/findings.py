@@ -7,9 +7,9 @@ from typing import Final
 
 import orjson
 
-from proxy.content.fold import FOLDED, digits_of, fold, unfolded
-from proxy.content.identifiers import Span, find_bare_ssns
-from proxy.content.patterns import FINDERS, NEEDED
+from proxy.content.fold import digits_of, fold, unfolded
+from proxy.content.kinds import Found, Span
+from proxy.content.registry import KINDS
 from proxy.errors import Refusal
 from proxy.settings.schema import DetectRule
 
@@ -81,13 +81,11 @@ class Search:
         for rule in self._rules:
             if rule.action == "flag" and not first:
                 continue
-            finder = FINDERS[rule.type]
-            if bare and rule.type == "us_ssn":
-                finder = find_bare_ssns
-            elif NEEDED.get(rule.type, b"") not in folded:
+            kind = KINDS[rule.type][-1 if bare and rule.type == "us_ssn" else 0]
+            if kind.needed not in folded:
                 continue
-            found = self._counted(rule, finder(folded if rule.type in FOLDED else text))
-            if folded is not text and rule.type in FOLDED:
+            found = self._counted(rule, kind.find(folded if kind.folds else text))
+            if folded is not text and kind.folds:
                 found = list(unfolded(text, folded, found))
             if not found:
                 continue
@@ -97,10 +95,10 @@ class Search:
                 spans += [(start, end, rule.type.encode()) for start, end in found]
         return _apart(spans)
 
-    def _counted(self, rule: DetectRule, finds: Iterator[Span]) -> list[Span]:
+    def _counted(self, rule: DetectRule, finds: Iterator[Found]) -> list[Span]:
         """What was found, counted. Raises Refusal("finding-rejected")."""
         self._findings.require_wanted()
-        found = list(islice(finds, self._left + 1))
+        found = [(start, end) for start, end, _ in islice(finds, self._left + 1)]
         if found:
             counts = self._findings.counts
             counts[rule.type] = counts.get(rule.type, 0) + len(found)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-Span = tuple[int, int]
+from proxy.content.kinds import Span
 
 # U+00A0, U+2000-200A, U+202F, U+205F, U+3000
 SPACES: Final = rb"(?:\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|\xe3\x80\x80)"
@@ -21,9 +21,6 @@ DASHES: Final = rb"(?:\xe2\x80[\x90-\x95]|\xe2\x88\x92|\xef\xb9[\x98\xa3]|\xef\x
 # U+FF10-FF19
 DIGITS: Final = rb"(?:\xef\xbc[\x90-\x99])"
 """UTF-8 of what is folded, for the gate and for the search."""
-
-FOLDED: Final = frozenset({"credit_card", "iban", "us_ssn"})
-"""The types that are looked for in the folded text."""
 
 _FOLDABLE: Final = re.compile(
     rb"[\xc2\xe2\xe3\xef](?:(?<=\xc2)\xa0|(?<=\xe2)(?:\x80[\x80-\x8a\x90-\x95\xaf]|\x81\x9f"

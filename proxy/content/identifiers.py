@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-Span = tuple[int, int]
+from proxy.content.kinds import Span
 
 # --- payment cards -------------------------------------------------------------------------------
 

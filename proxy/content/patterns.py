@@ -7,12 +7,12 @@ is checked by arithmetic is in `identifiers`, whose rules hold here too.
 
 import base64
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import orjson
 
-from proxy.content.identifiers import Span, find_cards, find_ibans, find_ssns
+from proxy.content.kinds import Span
 
 # --- email ---------------------------------------------------------------------------------------
 
@@ -121,22 +121,3 @@ def _is_header(part: bytes) -> bool:
     except ValueError:
         return False
     return isinstance(header, dict) and "alg" in header
-
-
-FINDERS: Final[dict[str, Callable[[bytes], Iterator[Span]]]] = {
-    "credit_card": find_cards,
-    "iban": find_ibans,
-    "us_ssn": find_ssns,
-    "email": find_emails,
-    "private_key": find_private_keys,
-    "aws_key": find_aws_keys,
-    "jwt": find_jwts,
-}
-NEEDED: Final = {
-    "us_ssn": b"-",
-    "email": b"@",
-    "private_key": b"-",
-    "aws_key": b"IA",
-    "jwt": b".",
-}
-"""What a text must hold to hold a finding, where one word says it."""

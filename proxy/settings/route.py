@@ -1,9 +1,10 @@
-"""The shape of a route: whom it admits, what may cross, and what becomes of it on the way."""
+"""The shape of a route: whom it admits, and what holds on the way. What may cross is in content."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from proxy.settings.content import ContentPolicy
 from proxy.settings.values import Duration, Model, Name, Patterns, Pin, SecretRef, Size
 
 
@@ -49,82 +50,6 @@ class Match(Model):
     sni: Patterns | None = Field(
         default=None, description="tcp listeners: the server name that a TLS client asks for"
     )
-
-
-class Partial(Model):
-    keep_first: int = Field(default=0, ge=0)
-    keep_last: int = Field(default=0, ge=0)
-
-
-class Hmac(Model):
-    key: Name
-
-
-class Action(Model):
-    """Exactly one of them; `drop` and `redact` are written as a bare word."""
-
-    drop: bool = False
-    redact: bool = False
-    partial: Partial | None = None
-    hmac: Hmac | None = None
-
-
-def _action(value: object) -> object:
-    if isinstance(value, Action):
-        return value
-    if isinstance(value, str) and value in ("drop", "redact"):
-        return {value: True}
-    if isinstance(value, dict) and len(value) == 1 and set(value) <= {"partial", "hmac"}:
-        return value
-    raise ValueError("expected drop, redact, {partial: {keep_last: N}} or {hmac: {key: NAME}}")
-
-
-_ACTION_SCHEMA: dict[str, Any] = {
-    "anyOf": [
-        {"enum": ["drop", "redact"]},
-        {
-            "type": "object",
-            "required": ["partial"],
-            "additionalProperties": False,
-            "properties": {"partial": Partial.model_json_schema()},
-        },
-        {
-            "type": "object",
-            "required": ["hmac"],
-            "additionalProperties": False,
-            "properties": {"hmac": Hmac.model_json_schema()},
-        },
-    ]
-}
-
-
-class MaskRule(Model):
-    path: str = Field(
-        description="RFC 9535 JSONPath: names, wildcards, indexes, unions, descendants"
-    )
-    action: Annotated[Action, BeforeValidator(_action), WithJsonSchema(_ACTION_SCHEMA)]
-
-
-DETECTED_TYPES = ("credit_card", "iban", "us_ssn", "email", "private_key", "aws_key", "jwt")
-
-
-class DetectRule(Model):
-    type: Literal["credit_card", "iban", "us_ssn", "email", "private_key", "aws_key", "jwt"]
-    action: Literal["reject", "redact", "flag"]
-    label: Name | None = Field(
-        default=None, description="flag raises to it; the highest if omitted"
-    )
-
-
-class ContentPolicy(Model):
-    """What may cross in one direction. An empty `content` admits empty bodies only."""
-
-    content: list[Literal["json", "ndjson", "opaque"]] = Field(default=[])
-    label: Name | None = Field(default=None, description="missing means the highest")
-    label_from: str | None = Field(default=None, description="a header that names the label")
-    mask: list[MaskRule] = Field(default=[])
-    detect: list[DetectRule] = Field(default=[])
-    on_error: Literal["reject"] = "reject"
 
 
 class Replay(Model):

@@ -2,14 +2,23 @@
 
 These models say what one value may be. What values may be *together* (a route naming a listener
 that exists, a label that is on the scale) is checked in `check.py`, so that all mistakes are told
-at once. Routes are in `route.py`, operation in `operation.py`, one-word values in `values.py`; all
-are reached from here.
+at once. Routes are in `route.py`, what may cross on them in `content.py`, operation in
+`operation.py`, one-word values in `values.py`; all are reached from here.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from proxy.settings.content import (
+    Action,
+    ContentPolicy,
+    DetectRule,
+    Hmac,
+    MaskRule,
+    Partial,
+)
+from proxy.settings.detected import DETECTED_TYPES
 from proxy.settings.operation import (
     Bind,
     Log,
@@ -20,17 +29,10 @@ from proxy.settings.operation import (
     Users,
 )
 from proxy.settings.route import (
-    DETECTED_TYPES,
-    Action,
-    ContentPolicy,
-    DetectRule,
-    Hmac,
     Integrity,
     Limits,
     Local,
-    MaskRule,
     Match,
-    Partial,
     Principal,
     Replay,
     Route,

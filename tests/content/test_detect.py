@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.content.detect import BARE, Detector
+from proxy.content.detect import Detector
 from proxy.content.findings import FINDINGS_MAXIMUM, Findings, Search
-from proxy.content.fold import FOLDED, fold
+from proxy.content.fold import fold
 from proxy.content.identifiers import (
     IBAN_LENGTHS,
-    find_bare_ssns,
     find_cards,
     find_ibans,
     find_ssns,
@@ -22,9 +21,11 @@ from proxy.content.identifiers import (
     says_ssn,
 )
 from proxy.content.inspector import _wanted
-from proxy.content.patterns import FINDERS, find_emails
+from proxy.content.kinds import Kind
+from proxy.content.patterns import find_emails
+from proxy.content.registry import KINDS
 from proxy.errors import Refusal
-from proxy.settings.schema import DetectRule
+from proxy.settings.schema import DETECTED_TYPES, DetectRule
 from tests.content.policies import EVERYTHING, compiled, masked, sent
 from tests.content.spelling import documents
 
@@ -109,7 +110,7 @@ def test_each_type_is_found_alone_and_in_a_sentence(kind: str, text: str) -> Non
 )
 def test_digits_beside_a_finding_do_not_hide_it(text: str, left: str) -> None:
     assert json.loads(masked(json.dumps([text]), {}, EVERYTHING)) == [left]
-    for kind in FINDERS:
+    for kind in DETECTED_TYPES:
         if kind in left:
             assert kind in masked(json.dumps([text]), {}, {kind: "redact"}).decode()
 
@@ -213,7 +214,7 @@ def test_an_abandoned_body_is_refused_wherever_its_judging_is() -> None:
     with pytest.raises(Refusal):
         next(hits)
     with pytest.raises(Refusal):
-        Detector([EMAIL], "top").examine(rb'["\u0061"]', frozenset({"email"}), (), late, "it")
+        Detector([EMAIL], "top").examine(rb'["\u0061"]', frozenset(KINDS["email"]), (), late, "it")
     with pytest.raises(Refusal):
         Search([], "top", late, "it")._counted(EMAIL, iter([]))
     opaque = rules.open("opaque")
@@ -373,7 +374,7 @@ def test_what_masking_has_put_in_place_is_no_finding() -> None:
 
 # --- the gate ----------------------------------------------------------------------------------
 
-DETECTOR = Detector([DetectRule(type=kind, action="redact") for kind in FINDERS], "top")  # type: ignore[arg-type]
+DETECTOR = Detector([DetectRule(type=kind, action="redact") for kind in KINDS], "top")
 
 EMAIL = DetectRule(type="email", action="redact")
 
@@ -401,8 +402,8 @@ def judged(value: object, under: bool = False) -> set[str]:
         return set().union(*(judged(item, under) for item in value))
     text = str(value).encode()
     plain = fold(text)
-    kinds = {k for k, finder in FINDERS.items() if list(finder(plain if k in FOLDED else text))}
-    return kinds | ({"us_ssn"} if under and list(find_bare_ssns(plain)) else set())
+    rows = [kind for rows in KINDS.values() for kind in rows if under or not kind.context]
+    return {kind.name for kind in rows if list(kind.find(plain if kind.folds else text))}
 
 
 @given(documents(evidence))
@@ -412,16 +413,21 @@ def test_the_gate_lets_through_whatever_the_exact_patterns_find(
     value, text = document
     kinds = judged(value)
     suspects = DETECTOR.suspects(text.encode())
-    assert kinds - suspects <= ({"us_ssn"} if BARE in suspects else set())
+    assert kinds <= {kind.name for kind in suspects}
     output, report = sent(compiled({}, EVERYTHING), "json", [text.encode()])
     assert kinds <= set(report.findings)
     assert judged(json.loads(output)) == set()
     assert sent(compiled({}, EVERYTHING), "json", [output])[0] == output
 
 
+def test_settings_name_every_kind_that_there_is() -> None:
+    assert set(DETECTED_TYPES) == set(KINDS)
+    assert len(set(DETECTED_TYPES)) == len(DETECTED_TYPES)
+
+
 def test_threads_scan_at_the_same_time() -> None:
     data = b'["4111111111111111"]' + b" " * 100_000
-    results: list[frozenset[str]] = []
+    results: list[frozenset[Kind]] = []
     threads = [
         threading.Thread(target=lambda: results.extend(DETECTOR.suspects(data) for _ in range(50)))
         for _ in range(4)
@@ -430,7 +436,7 @@ def test_threads_scan_at_the_same_time() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert results == [frozenset({"credit_card"})] * 200
+    assert results == [frozenset(KINDS["credit_card"])] * 200
 
 
 # --- figures -----------------------------------------------------------------------------------
@@ -490,5 +496,5 @@ def test_a_card_with_one_digit_changed_is_none(digits: str) -> None:
     ],
 )
 def test_no_text_takes_more_than_linear_time(text: str) -> None:
-    for finder in [*FINDERS.values(), find_bare_ssns]:
+    for finder in [kind.find for rows in KINDS.values() for kind in rows]:
         assert len(list(finder(text.encode()))) < len(text)
