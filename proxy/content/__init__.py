@@ -3,6 +3,7 @@
     formats     which format a body is in: the route decides, the headers must agree
     rules       a content policy compiled once: paths, actions, detection
     inspector   one body: feed octets, get checked octets, get a report
+    tally       the report of a body in the making
     validate    is it JSON, exactly, and not too deep
     paths       RFC 9535 paths -> an automaton over keys and indexes
     rows        the elements of a long array, in runs of one state

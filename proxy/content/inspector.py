@@ -11,8 +11,8 @@ feed(). After a Refusal an inspector gives nothing any more.
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from proxy.content.detect import Detector
 from proxy.content.findings import Findings
@@ -20,6 +20,7 @@ from proxy.content.mask import mask
 from proxy.content.paths import Automaton
 from proxy.content.probe import Plain, probe
 from proxy.content.scan import Hit, find
+from proxy.content.tally import Tally, refuse_more
 from proxy.content.validate import require_json
 from proxy.content.values import Replace
 from proxy.errors import Refusal
@@ -59,7 +60,7 @@ class Engine:
     detector: Detector | None
     scale: tuple[str, ...]
 
-    def mask(self, data: bytes, where: str, tally: "_Tally") -> tuple[bytes, Sequence[int]]:
+    def mask(self, data: bytes, where: str, tally: Tally) -> tuple[bytes, Sequence[int]]:
         """One document masked, and where replacements stand in it; counted by number of rule.
 
         Raises Refusal("unparseable") when it is not JSON.
@@ -82,43 +83,18 @@ def _wanted(hits: Iterable[Hit], findings: Findings) -> Iterator[Hit]:
         yield hit
 
 
-@dataclass(slots=True)
-class _Tally:
-    """The report in the making."""
-
-    engine: Engine
-    masked: list[int]
-    findings: Findings = field(default_factory=Findings)
-    records: int = 0
-    changed: bool = False
-
-    def report(self, name: str) -> Report:
-        masked: dict[str, int] = {}
-        for path, count in zip(self.engine.paths, self.masked, strict=True):
-            if count:
-                masked[path] = masked.get(path, 0) + count
-        return Report(
-            format=name,
-            records=self.records,
-            masked=masked,
-            findings=dict(self.findings.counts),
-            label=max(self.findings.labels, key=self.engine.scale.index, default=None),
-            changed=self.changed,
-        )
-
-
 class JsonInspector:
     """One JSON document (RFC 8259) of at most `limits.document` octets."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._tally = _Tally(engine, [0] * len(engine.paths))
+        self._tally = Tally(engine.paths, engine.scale)
         self._held = bytearray()
         self._ended = False
 
     def feed(self, data: bytes) -> bytes:
         if self._ended:
-            _refuse_more()
+            refuse_more()
         if len(self._held) + len(data) > self._engine.limits.document:
             self._ended = True
             self._held.clear()
@@ -128,7 +104,7 @@ class JsonInspector:
 
     def finish(self) -> bytes:
         if self._ended:
-            _refuse_more()
+            refuse_more()
         self._ended = True
         data = bytes(self._held)
         self._held.clear()
@@ -154,14 +130,14 @@ class NdjsonInspector:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._tally = _Tally(engine, [0] * len(engine.paths))
+        self._tally = Tally(engine.paths, engine.scale)
         self._held = bytearray()
         self._lines = 0
         self._ended = False
 
     def feed(self, data: bytes) -> bytes:
         if self._ended:
-            _refuse_more()
+            refuse_more()
         self._ended = True  # for good, when anything below raises
         cut = data.rfind(b"\n") + 1
         output = b""
@@ -178,7 +154,7 @@ class NdjsonInspector:
 
     def finish(self) -> bytes:
         if self._ended:
-            _refuse_more()
+            refuse_more()
         self._ended = True
         block = bytes(self._held)
         self._held.clear()
@@ -237,7 +213,3 @@ class OpaqueInspector:
 
     def abandon(self) -> None:
         """There is nothing to stop."""
-
-
-def _refuse_more() -> NoReturn:
-    raise Refusal("unparseable", "this body has ended or was refused already")

@@ -1,0 +1,41 @@
+"""The report of one body in the making, whatever its format."""
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from proxy.content.findings import Findings
+from proxy.errors import Refusal
+from proxy.model import Report
+
+
+class Tally:
+    """What has been done to one body so far. `masked` counts by number of rule."""
+
+    def __init__(self, paths: Sequence[str], scale: Sequence[str]) -> None:
+        """`paths` are those of the rules, `scale` is every label, lowest first."""
+        self._paths = paths
+        self._scale = scale
+        self.masked = [0] * len(paths)
+        self.findings = Findings()
+        self.records = 0
+        self.changed = False
+
+    def report(self, name: str) -> Report:
+        """What a receipt says of a body in the format `name`."""
+        masked: dict[str, int] = {}
+        for path, count in zip(self._paths, self.masked, strict=True):
+            if count:
+                masked[path] = masked.get(path, 0) + count
+        return Report(
+            format=name,
+            records=self.records,
+            masked=masked,
+            findings=dict(self.findings.counts),
+            label=max(self.findings.labels, key=self._scale.index, default=None),
+            changed=self.changed,
+        )
+
+
+def refuse_more() -> NoReturn:
+    """Raise Refusal("unparseable"): whoever was refused, or has ended, is fed again."""
+    raise Refusal("unparseable", "this body has ended or was refused already")
