@@ -39,6 +39,11 @@ class Inspector(Protocol):
     def finish(self) -> bytes:
         """The body has ended: return the rest, checked. Raises Refusal."""
 
+    @property
+    @abstractmethod
+    def held(self) -> int:
+        """Octets that wait to be judged: all of a document, or what came of a record so far."""
+
     @abstractmethod
     def report(self) -> Report:
         """What has been done so far, at any time."""
@@ -118,6 +123,10 @@ class JsonInspector:
         tally.changed = output != data
         return output
 
+    @property
+    def held(self) -> int:
+        return len(self._held)
+
     def report(self) -> Report:
         return self._tally.report("json")
 
@@ -159,6 +168,10 @@ class NdjsonInspector:
         block = bytes(self._held)
         self._held.clear()
         return self._block(block) if block else b""
+
+    @property
+    def held(self) -> int:
+        return len(self._held)
 
     def report(self) -> Report:
         return self._tally.report("ndjson")
@@ -207,6 +220,10 @@ class OpaqueInspector:
 
     def finish(self) -> bytes:
         return b""
+
+    @property
+    def held(self) -> int:
+        return 0
 
     def report(self) -> Report:
         return Report(format="opaque")

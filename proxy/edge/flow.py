@@ -127,8 +127,8 @@ class Flow:
 
     @property
     def pending(self) -> int:
-        """Octets, about, that the inspector keeps until it has seen the end."""
-        return self.received_size - self.delivered_size
+        """Octets that the inspector keeps until it has seen the end."""
+        return self._inspector.held
 
     @property
     def changed(self) -> bool:
