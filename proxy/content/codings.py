@@ -1,4 +1,4 @@
-"""Content codings (RFC 9110, 8.4): what comes coded is looked into decoded, and goes on coded again.
+"""Content codings (RFC 9110, 8.4): coded content is looked into decoded, and goes on coded again.
 
     octets ─ gzip or zstd decoded ─ inspector ─ gzip or zstd encoded ─ octets
 
@@ -14,17 +14,21 @@ A member must be whole and its checksum right; what stands behind the last one m
 codings at most, and none twice. Windows of zstd are at most 8 MiB (RFC 9659).
 """
 
-import zlib
+import sys
 from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
-from backports import zstd
 from isal import igzip_lib, isal_zlib
 
 from proxy.content.inspector import Inspector
 from proxy.errors import Refusal
 from proxy.model import Report
 from proxy.settings.schema import Limits
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 _NAMES: Final = {"gzip": "gzip", "x-gzip": "gzip", "zstd": "zstd"}  # RFC 9110, 8.4.1.3
 _MOST: Final = 2
@@ -33,8 +37,13 @@ _FREE: Final = 2**20
 """Octets that may be decoded whatever the ratio: small bodies repeat themselves."""
 _GZIP: Final = 31
 """wbits: a window of 32 KiB and a gzip wrapper."""
-_WINDOW_LOG: Final = 23
 _LEVEL: Final = 1
+_IsalError = cast("type[Exception]", igzip_lib.IsalError)  # its stub calls it an instance
+_WINDOW: Final[dict[int, int]] = {zstd.DecompressionParameter.window_log_max: 23}
+_FRAME: Final[dict[int, int]] = {
+    zstd.CompressionParameter.compression_level: _LEVEL,
+    zstd.CompressionParameter.checksum_flag: 1,
+}
 
 
 def require_codings(values: Sequence[bytes], admitted: Sequence[str]) -> tuple[str, ...]:
@@ -79,10 +88,6 @@ class _Decompressor(Protocol):
     def unused_data(self) -> bytes: ...
 
 
-class _Compressor(Protocol):
-    def compress(self, data: bytes, /) -> bytes: ...
-
-
 class _Meter:
     """What was received of one body, and the bounds on what it may become."""
 
@@ -119,7 +124,7 @@ class _Decoder:
                 return
             try:
                 piece = member.decompress(data, _PIECE)
-            except (isal_zlib.IsalError, zlib.error, zstd.ZstdError, MemoryError):
+            except (_IsalError, zstd.ZstdError):
                 raise Refusal("unparseable", f"the content is not {self._coding}") from None
             data = b""
             if piece:
@@ -142,30 +147,27 @@ class _Decoder:
         if self._coding == "gzip":
             self._member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
         else:
-            options = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
-            self._member = zstd.ZstdDecompressor(options=options)
+            self._member = zstd.ZstdDecompressor(options=_WINDOW)
 
 
 class _Encoder:
-    """One coding again. What a feed() makes can be decoded at once, so that streams keep flowing."""
+    """One coding again. What a feed() makes can be decoded at once: streams keep flowing."""
 
     def __init__(self, coding: str) -> None:
-        if coding == "gzip":
-            gzip = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
-            self._compress, self._flush = gzip.compress, gzip.flush
-            self._pause, self._end = isal_zlib.Z_SYNC_FLUSH, isal_zlib.Z_FINISH
-        else:
-            parameter = zstd.CompressionParameter
-            options = {parameter.compression_level: _LEVEL, parameter.checksum_flag: 1}
-            frame = zstd.ZstdCompressor(options=options)
-            self._compress, self._flush = frame.compress, frame.flush
-            self._pause, self._end = frame.FLUSH_BLOCK, frame.FLUSH_FRAME
+        self._gzip = isal_zlib.compressobj(_LEVEL, wbits=_GZIP) if coding == "gzip" else None
+        self._zstd = zstd.ZstdCompressor(options=_FRAME)
 
     def feed(self, data: bytes) -> bytes:
-        return self._compress(data) + self._flush(self._pause) if data else b""
+        if not data:
+            return b""
+        if self._gzip is not None:
+            return self._gzip.compress(data) + self._gzip.flush(isal_zlib.Z_SYNC_FLUSH)
+        return self._zstd.compress(data, self._zstd.FLUSH_BLOCK)
 
     def finish(self, data: bytes) -> bytes:
-        return self._compress(data) + self._flush(self._end)
+        if self._gzip is not None:
+            return self._gzip.compress(data) + self._gzip.flush(isal_zlib.Z_FINISH)
+        return self._zstd.compress(data, self._zstd.FLUSH_FRAME)
 
 
 class CodedInspector:
@@ -195,6 +197,10 @@ class CodedInspector:
         for encoder in self._encoders:
             checked = encoder.finish(checked)
         return checked
+
+    @property
+    def held(self) -> int:
+        return self._inner.held
 
     def report(self) -> Report:
         return self._inner.report().coded(self._codings)

@@ -21,16 +21,13 @@ _TYPE: Final = re.compile(
 )
 
 
-def require_format(
-    content_types: tuple[bytes, ...], content_encodings: tuple[bytes, ...], policy: ContentPolicy
-) -> str:
+def require_format(content_types: tuple[bytes, ...], policy: ContentPolicy) -> str:
     """Return `json`, `ndjson` or `opaque`, or raise Refusal("content-not-allowed").
 
-    Takes every value of Content-Type and of Content-Encoding (RFC 9110, 8.3 and 8.4). One
-    Content-Type at most, well-formed, charset UTF-8 if any. None at all is admitted only when the
-    route admits exactly one format. What is not JSON or NDJSON is `opaque` where the route admits
-    that, and so are known types whose format the route does not admit otherwise. Coded content of
-    a format that is looked into is refused.
+    Takes every value of Content-Type (RFC 9110, 8.3); codings are judged apart (see codings). One
+    value at most, well-formed, charset UTF-8 if any. None at all is admitted only when the route
+    admits exactly one format. What is not JSON or NDJSON is `opaque` where the route admits that,
+    and so are known types whose format the route does not admit otherwise.
     """
     if len(content_types) > 1:
         raise _refused("more than one Content-Type")
@@ -48,8 +45,6 @@ def require_format(
         return named
     if not charsets <= {"utf-8", "utf8"}:
         raise _refused("a charset other than UTF-8")
-    if not _identity(content_encodings):
-        raise _refused("a content coding that cannot be looked into")
     return named
 
 
@@ -69,8 +64,3 @@ def _read(value: bytes) -> tuple[str, set[str]]:
     parameters = _PARAMETER.findall(match[2])
     charsets = {text.strip('"').lower() for name, text in parameters if name.lower() == "charset"}
     return named, charsets
-
-
-def _identity(content_encodings: tuple[bytes, ...]) -> bool:
-    codings = b",".join(content_encodings).lower().split(b",")
-    return all(coding.strip(b" \t") in (b"", b"identity") for coding in codings)

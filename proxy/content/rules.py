@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from proxy.content.actions import compile_action
+from proxy.content.codings import CodedInspector
 from proxy.content.detect import Detector
 from proxy.content.inspector import (
     Engine,
@@ -24,8 +25,18 @@ class Rules:
 
     engine: Engine
 
-    def open(self, format: str) -> Inspector:  # noqa: A002 (the word of the policy)
-        """An inspector for one body in `json`, `ndjson` or `opaque`."""
+    def open(
+        self,
+        format: str,  # noqa: A002 (the word of the policy)
+        codings: Sequence[str] = (),
+    ) -> Inspector:
+        """An inspector for one body in `json`, `ndjson` or `opaque`, and these content codings."""
+        inner = self._open(format)
+        if not codings:
+            return inner
+        return CodedInspector(inner, codings, self.engine.limits)
+
+    def _open(self, format: str) -> Inspector:  # noqa: A002
         match format:
             case "json":
                 return JsonInspector(self.engine)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Literal
 
+from proxy.content.codings import accepted_codings
 from proxy.edge.outbound import Outbound
 from proxy.edge.receipts import RECEIPTS_PATH
 from proxy.edge.relay import Held, Request
@@ -71,7 +72,8 @@ def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Requ
         fields = without_conditions(fields, head.method, hides=hides)
         refused = (b"accept-encoding", b"range", b"if-range")
         fields = [field for field in fields if field[0] not in refused]
-        fields.append((b"accept-encoding", b"identity"))
+        accepted = accepted_codings(head.values(b"accept-encoding"), response.codings)
+        fields.append((b"accept-encoding", accepted))
     digest_trailer = not whole and not unseen
     trailers = crossing_trailers(head.headers, held.trailers, keep_digest)
     # What is whole has its digest in the head by now, and is chunked for no more than trailers.

@@ -6,6 +6,7 @@ integrity. A body's flow refuses on its head when the head is enough to know.
 
 from collections.abc import Callable
 
+from proxy.content.codings import require_codings
 from proxy.content.formats import require_format
 from proxy.content.rules import Rules
 from proxy.edge.flow import Flow
@@ -49,14 +50,13 @@ def request_flow(transfer: Transfer) -> Flow:
         return _empty_flow(lane.request, limits, remember=remember, integrity=integrity)
     if (head.framing.length or 0) > limits.body:
         raise Refusal("content-too-large", f"more than {limits.body} octets announced")
-    types, codings = head.values(b"content-type"), head.values(b"content-encoding")
-    kind = require_format(types, codings, policy)
+    kind, codings = _kind(head, policy)
     if kind != "opaque" and head.values(b"content-range"):
         raise Refusal("content-not-allowed", "a part of a document cannot be checked")
     required = route.integrity.require == "content-digest"
     integrity = _integrity(head, required=required)
     return Flow(
-        lane.request.open(kind),
+        lane.request.open(kind, codings),
         limit=limits.body,
         hold=_hold(kind, head.framing.length, limits.hold, checked=integrity is not None),
         stall=limits.stall_timeout,
@@ -79,12 +79,11 @@ def answer_flow(transfer: Transfer) -> Flow:
     try:
         if (head.framing.length or 0) > limits.body:
             raise Refusal("content-too-large", f"more than {limits.body} octets announced")
-        types, codings = head.values(b"content-type"), head.values(b"content-encoding")
-        kind = require_format(types, codings, policy)
+        kind, codings = _kind(head, policy)
         if kind != "opaque" and head.status == 206:
             raise Refusal("content-not-allowed", "a part of a document cannot be checked")
         return Flow(
-            lane.answer.open(kind),
+            lane.answer.open(kind, codings),
             limit=limits.body,
             hold=limits.hold,
             stall=limits.stall_timeout,
@@ -96,6 +95,14 @@ def answer_flow(transfer: Transfer) -> Flow:
         )
     except Refusal as refusal:
         raise UpstreamFailure("answer-refused", refusal.reason) from None
+
+
+def _kind(head: Head | AnswerHead, policy: ContentPolicy) -> tuple[str, tuple[str, ...]]:
+    """The format of a body, and the codings that it is looked into through. Raises Refusal."""
+    kind = require_format(head.values(b"content-type"), policy)
+    if kind == "opaque":
+        return kind, ()
+    return kind, require_codings(head.values(b"content-encoding"), policy.codings)
 
 
 def _empty_flow(

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from proxy.model.value import value
@@ -171,3 +171,9 @@ class Report:
     """The label that a finding raised the content to; None when none did."""
     changed: bool = False
     """True when any octet that was forwarded differs from what was received."""
+    codings: tuple[str, ...] = ()
+    """Content codings that were undone to look, and done again, in the order of the sender."""
+
+    def coded(self, codings: tuple[str, ...]) -> "Report":
+        """The same of a body that came in these codings: coded again, its octets are others."""
+        return replace(self, codings=codings, changed=True)

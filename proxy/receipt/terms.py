@@ -55,8 +55,9 @@ def _report(report: Report | None, entries: int) -> str:
         return _UNSEEN
     opaque = "true" if report.format == "opaque" else "false"
     changed = "true" if report.changed else "false"
+    codings = f'"codings":[{",".join(map(known, report.codings))}],' if report.codings else ""
     return (
-        f'"format":{known(report.format)},"opaque":{opaque},"changed":{changed},'
+        f'"format":{known(report.format)},{codings}"opaque":{opaque},"changed":{changed},'
         f'"records":{count(report.records)},"masked":{_counts(report.masked, entries)},'
         f'"findings":{_counts(report.findings, entries)}'
     )

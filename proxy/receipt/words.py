@@ -120,6 +120,8 @@ def _content(
     yield delivered, _digest(_map(content, "delivered")) or "nothing"
     if content.get("opaque"):
         yield "", "the bytes were forwarded unseen: not parsed, not masked, not inspected"
+    if codings := content.get("codings"):
+        yield "", f"looked into decoded, and coded again: {', '.join(map(str, codings))}"
     yield "masked", _counts(_map(content, "masked"))
     yield "found", _counts(_map(content, "findings"))
     yield "label", str(content.get("label") or "")

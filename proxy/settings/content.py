@@ -93,6 +93,9 @@ class ContentPolicy(Model):
     """What may cross in one direction. An empty `content` admits empty bodies only."""
 
     content: list[Literal["json", "ndjson", "opaque"]] = Field(default=[])
+    codings: list[Literal["gzip", "zstd"]] = Field(
+        default=[], description="in which content that is looked into may come; none if omitted"
+    )
     label: Name | None = Field(default=None, description="missing means the highest")
     label_from: str | None = Field(default=None, description="a header that names the label")
     mask: list[MaskRule] = Field(default=[])

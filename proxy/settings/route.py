@@ -72,6 +72,10 @@ class Limits(Model):
     record: Size = 2**20
     hold: Size = 2**20
     depth: int = Field(default=256, gt=0, le=1024)
+    ratio: int = Field(
+        default=200, gt=0, description="octets that one of coded content may decode to"
+    )
+    members: int = Field(default=65536, gt=0, description="gzip members or zstd frames of one body")
     stall_timeout: Duration = 60.0
     idle_timeout: Duration = Field(
         default=3600.0, description="tunnels: without an octet in either direction"

@@ -196,29 +196,26 @@ def test_case_13_escapes_hide_nothing(escaped: str, kind: str) -> None:
 def test_case_17_the_route_decides_whatever_content_type_says() -> None:
     policy = ContentPolicy(content=["json", "ndjson"])
     only = ContentPolicy(content=["ndjson"])
-    assert require_format((b"application/json; charset=UTF-8",), (), policy) == "json"
-    assert require_format((b"application/problem+json",), (b"identity",), policy) == "json"
-    assert require_format((b"application/x-ndjson",), (), policy) == "ndjson"
-    assert require_format((), (), only) == "ndjson"
+    assert require_format((b"application/json; charset=UTF-8",), policy) == "json"
+    assert require_format((b"application/problem+json",), policy) == "json"
+    assert require_format((b"application/x-ndjson",), policy) == "ndjson"
+    assert require_format((), only) == "ndjson"
     bad = [
-        ((), ()),
-        ((b"application/json", b"application/json"), ()),
-        ((b"application/json, application/json",), ()),
-        ((b"application/json; charset=utf-16",), ()),
-        ((b"application/json; charset",), ()),
-        ((b"application/json;charset=utf-8;charset=latin-1",), ()),
-        ((b"text/json",), ()),
-        ((b"application/octet-stream",), ()),
-        ((b"application/json-seq",), ()),
-        ((b"",), ()),
-        ((b"json",), ()),
-        ((b"application/json",), (b"gzip",)),
-        ((b"application/json",), (b"identity, gzip",)),
-        ((b"application/json",), (b"identity", b"br")),
+        (),
+        (b"application/json", b"application/json"),
+        (b"application/json, application/json",),
+        (b"application/json; charset=utf-16",),
+        (b"application/json; charset",),
+        (b"application/json;charset=utf-8;charset=latin-1",),
+        (b"text/json",),
+        (b"application/octet-stream",),
+        (b"application/json-seq",),
+        (b"",),
+        (b"json",),
     ]
-    for types, codings in bad:
+    for types in bad:
         with pytest.raises(Refusal) as caught:
-            require_format(types, codings, policy)
+            require_format(types, policy)
         assert caught.value.code == "content-not-allowed"
     with pytest.raises(Refusal):  # a lie about the type does not make it another one
         sent(compiled(), "json", [b'{"a":1}\n{"a":2}\n'])
