@@ -38,7 +38,7 @@ async def carry(keeper: Keeper, listener: str, near: Stream, peer: Peer) -> None
     if keeper.draining:
         near.abort()
         return
-    tunnel = Tunnel(listener, peer, near, keeper.gate, keeper.notary.attempt_id())
+    tunnel = Tunnel(listener, peer, keeper.gate, keeper.notary.attempt_id(), near=near)
     keeper.tunnels.add(tunnel)
     try:
         with (

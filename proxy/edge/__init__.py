@@ -9,6 +9,7 @@ inbound.py    HTTP with a sender
 places.py     places that are shared fairly
 dial.py       reaches an upstream
 outbound.py   HTTP with an upstream, and the pool of its connections
+attempt.py    what transfers and tunnels have in common
 tunnel.py     octets both ways, unseen
 conclusion.py the one verdict, wherever it comes from
 relay.py      holds bodies, and takes answers back

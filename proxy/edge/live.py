@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -33,6 +33,7 @@ from proxy.observe.metrics import Metrics
 from proxy.settings.schema import Route
 
 if TYPE_CHECKING:
+    from proxy.edge.attempt import Attempt
     from proxy.edge.gate import Gate, Lane
 
 _EVERY: Final = 1.0
@@ -44,19 +45,6 @@ _FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _CODES: Final = {"revoked": "certificate-revoked", "expired": "certificate-expired"}
 
 
-class Attempt(Protocol):
-    """A transfer or a tunnel, as long as it is under way."""
-
-    lane: "Lane | None"
-    """Its route, from when that is found."""
-
-    def route_in(self, gate: "Gate") -> Route:
-        """The route that would take it now. Raises Refusal where none does."""
-
-    def refuse(self, refusal: Refusal) -> None:
-        """End it now, with its verdict. Does nothing to what has ended already."""
-
-
 @dataclass(slots=True, eq=False)
 class Link:
     """One connection and what it carries."""
@@ -66,7 +54,7 @@ class Link:
     name: str
     peer: Peer
     stream: Stream
-    attempt: Attempt | None = None
+    attempt: "Attempt | None" = None
     idle: Callable[[], None] = lambda: None
     """Ends the connection where nothing is under way."""
     until: datetime = _FOREVER
@@ -78,7 +66,7 @@ class Link:
     reset: bool = False
     """Nothing more can be done about it."""
 
-    def begin(self, attempt: Attempt) -> None:
+    def begin(self, attempt: "Attempt") -> None:
         """From now on this is what a refusal ends. Raises the refusal that has come before."""
         self.attempt = attempt
         if self.refusal is not None:
@@ -140,7 +128,7 @@ class Live:
             yield link
 
     @contextmanager
-    def receiver(self, pool: Pool, one: Reached | Outbound, attempt: Attempt) -> Iterator[Link]:
+    def receiver(self, pool: Pool, one: Reached | Outbound, attempt: "Attempt") -> Iterator[Link]:
         """A connection to an upstream, as long as `attempt` has it. Raises Refusal."""
         peer = Peer(certificate=one.certificate)
         link = Link("upstream", pool.name, peer, one.stream, attempt, until=one.until)
@@ -237,7 +225,7 @@ def _require_granted(link: Link, gate: "Gate", old: "Gate | None") -> None:
         raise Refusal("not-allowed", f"no route of listener {link.name} admits the peer any more")
 
 
-def _route_now(attempt: Attempt, gate: "Gate") -> Route:
+def _route_now(attempt: "Attempt", gate: "Gate") -> Route:
     """By what it asked for, not by name: a route that was given another name grants what it did."""
     try:
         return attempt.route_in(gate)

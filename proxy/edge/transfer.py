@@ -4,28 +4,22 @@ import hashlib
 import hmac
 import secrets
 import time
-import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-import trio
-
+from proxy.edge.attempt import Attempt
 from proxy.edge.budget import Share
 from proxy.edge.flow import Flow
-from proxy.edge.gate import Gate, Lane
+from proxy.edge.gate import Gate
 from proxy.errors import WITHDRAWN, LockgateError, Refusal, UpstreamFailure
 from proxy.model import (
     AnswerHead,
-    Certificate,
     Claim,
     Content,
     Digest,
     Earlier,
     Head,
     Headers,
-    Intent,
     Outcome,
-    Peer,
     Verdict,
 )
 from proxy.settings.schema import Route
@@ -39,33 +33,16 @@ _AFTER_ALL = {"answer-refused", *WITHDRAWN}
 """Refusals of an answer: what it answers has been delivered, or has failed, all the same."""
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+@dataclass(slots=True, eq=False, kw_only=True)
+class Transfer(Attempt):
+    """An HTTP message; `outcome` freezes it into what the receipt says."""
 
-
-@dataclass(slots=True)
-class Transfer:
-    """Filled in stop by stop; `outcome` freezes it into what the receipt says."""
-
-    listener: str
-    peer: Peer
     share: Share
     """Of what the process may keep back at once."""
-    gate: Gate
-    """The configuration that it began under, and is judged by to its end."""
-    attempt_id: bytes
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
     key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     """Only the sender gets it: keys the digests of what it sent."""
-    received_at: datetime = field(default_factory=_now)
-    started: float = field(default_factory=time.monotonic)
 
     head: Head | None = None
-    lane: Lane | None = None
-    rule: str | None = None
-    """The entry of the route that admitted the sender."""
-    receiver: Certificate | None = None
-
     request: Flow | None = None
     forwarded: int = 0
     """Content octets sent towards the upstream: never fewer than have gone, when a send fails."""
@@ -73,11 +50,6 @@ class Transfer:
     """What was asked of the table of ids; None on a route that does not ask."""
     earlier: Earlier | None = None
     """The attempt that has delivered this id; None when it is ours to use."""
-    concluded: bool = False
-    refusal: Refusal | None = None
-    """Why it was ended from outside; None when it was not."""
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    """Everything but the verdict happens in it."""
     sent_whole: bool = False
     """The end of the request went to the upstream."""
 
@@ -93,15 +65,12 @@ class Transfer:
     """The upstream's answer came to its end."""
 
     def route_in(self, gate: Gate) -> Route:
-        """The route of its request by the configuration of `gate`. Raises Refusal `no-route`."""
         head = self.known_head
         return gate.routes.find(self.listener, head.method, head.path)
 
-    def refuse(self, refusal: Refusal) -> None:
-        """End it now, with its verdict. Nothing happens to one that has its verdict already."""
-        if self.refusal is None and not self.concluded:
-            self.refusal = refusal
-            self.scope.cancel()
+    @property
+    def over(self) -> bool:
+        return self.concluded
 
     @property
     def seconds(self) -> float:
@@ -113,13 +82,6 @@ class Transfer:
         if self.head is None:
             raise LockgateError("a stop ran before the head was read")
         return self.head
-
-    @property
-    def known_lane(self) -> Lane:
-        """The lane, for stops that come after the route was found."""
-        if self.lane is None:
-            raise LockgateError("a stop ran before the route was found")
-        return self.lane
 
     @property
     def known_request(self) -> Flow:
@@ -155,7 +117,6 @@ class Transfer:
 
     @property
     def held(self) -> Claim | None:
-        """The id that this attempt alone may use; None when it holds none."""
         return self.claim if self.earlier is None else None
 
     def wish(self) -> Claim:
@@ -176,17 +137,6 @@ class Transfer:
         """
         head, content = self.known_head, self.known_request.received_sha256
         return hashlib.sha256(f"{head.method} {head.target} ".encode() + content).digest()
-
-    def intent(self) -> Intent:
-        """What must be on record before the first octet is forwarded."""
-        return Intent(
-            attempt_id=self.attempt_id,
-            transfer_id=self.id,
-            sender=self.peer.name,
-            route=self.known_lane.route.name,
-            started=self.received_at,
-            claim=self.held,
-        )
 
     def verdict(self, refusal: Refusal | None) -> Verdict:
         """How this attempt ended (docs/receipts.md)."""

@@ -19,18 +19,16 @@ Rules
 
 import hashlib
 import math
-import time
-import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final
 
 import trio
 
-from proxy.edge.gate import Gate, Lane
+from proxy.edge.attempt import Attempt
+from proxy.edge.gate import Gate
 from proxy.edge.stream import Disconnected, Stream
-from proxy.errors import LockgateError, Refusal, UpstreamFailure
-from proxy.model import Certificate, Content, Digest, Intent, Outcome, Peer, Report, Verdict
+from proxy.errors import Refusal, UpstreamFailure
+from proxy.model import Content, Digest, Outcome, Report, Verdict
 from proxy.settings.schema import ContentPolicy, Route
 
 PIECE: Final = 64 * 1024
@@ -72,62 +70,30 @@ class Way:
         return Content(digest, digest, _UNSEEN, self.label)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+@dataclass(slots=True, eq=False, kw_only=True)
+class Tunnel(Attempt):
+    """One attempt, of the one transfer that a tunnel is. `outcome` freezes it for the receipt.
 
+    Whatever refuses it has both sides reset.
+    """
 
-@dataclass(slots=True, eq=False)
-class Tunnel:
-    """One attempt, of the one transfer that a tunnel is. `outcome` freezes it for the receipt."""
-
-    listener: str
-    peer: Peer
     near: Stream
     """The sender's side."""
-    gate: Gate
-    """The configuration that it began under, and is judged by to its end."""
-    attempt_id: bytes
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    received_at: datetime = field(default_factory=_now)
-    started: float = field(default_factory=time.monotonic)
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    """Everything but the verdict happens in it."""
-
-    lane: Lane | None = None
-    rule: str | None = None
-    """The entry of the route that admitted the sender."""
     far: Stream | None = None
-    receiver: Certificate | None = None
     request: Way = field(default_factory=Way)
     answer: Way = field(default_factory=Way)
     moved_at: float = 0.0
     """When an octet was last handed over, either way, by trio's clock."""
     dies_at: float = math.inf
     """When its lifetime is over, by trio's clock."""
-    refusal: Refusal | None = None
-    concluded: bool = False
 
     def route_in(self, gate: Gate) -> Route:
-        """Its route by the configuration of `gate`. Raises Refusal `no-route`."""
         channel = self.peer.channel
         return gate.routes.find_tunnel(self.listener, channel.server_name if channel else None)
 
-    def refuse(self, refusal: Refusal) -> None:
-        """End it now, both sides reset. May be called from any task, at any time.
-
-        The verdict is `rejected` with the refusal's code, or what `verdict` says. Nothing happens
-        when the tunnel has ended already.
-        """
-        if self.refusal is None and not self.whole:
-            self.refusal = refusal
-            self.scope.cancel()
-
     @property
-    def known_lane(self) -> Lane:
-        """The lane, for stops that come after the route was found."""
-        if self.lane is None:
-            raise LockgateError("a stop ran before the route was found")
-        return self.lane
+    def over(self) -> bool:
+        return self.whole
 
     @property
     def whole(self) -> bool:
@@ -140,16 +106,6 @@ class Tunnel:
         self.near.abort()
         if self.far is not None:
             self.far.abort()
-
-    def intent(self) -> Intent:
-        """What must be on record before the first octet is forwarded."""
-        return Intent(
-            attempt_id=self.attempt_id,
-            transfer_id=self.id,
-            sender=self.peer.name,
-            route=self.known_lane.route.name,
-            started=self.received_at,
-        )
 
     def verdict(self) -> Verdict:
         """How it ended (docs/tunnels.md)."""

@@ -1,0 +1,82 @@
+"""What transfers and tunnels have in common: one attempt by one sender, filled in stop by stop."""
+
+import time
+import uuid
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import trio
+
+from proxy.edge.gate import Gate, Lane
+from proxy.errors import LockgateError, Refusal
+from proxy.model import Certificate, Claim, Intent, Peer
+from proxy.settings.schema import Route
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True, eq=False)
+class Attempt(ABC):
+    """Until its one verdict it may be ended from outside: `refuse`."""
+
+    listener: str
+    peer: Peer
+    gate: Gate
+    """The configuration that it began under, and is judged by to its end."""
+    attempt_id: bytes
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    received_at: datetime = field(default_factory=_now)
+    started: float = field(default_factory=time.monotonic)
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    """Everything but the verdict happens in it."""
+
+    lane: Lane | None = None
+    """Its route, from when that is found."""
+    rule: str | None = None
+    """The entry of the route that admitted the sender."""
+    receiver: Certificate | None = None
+    refusal: Refusal | None = None
+    """Why it was ended before its end; None when it was not."""
+    concluded: bool = False
+
+    @abstractmethod
+    def route_in(self, gate: Gate) -> Route:
+        """The route that would take it by that configuration. Raises Refusal `no-route`."""
+
+    @property
+    @abstractmethod
+    def over(self) -> bool:
+        """Nothing can change its verdict any more."""
+
+    def refuse(self, refusal: Refusal) -> None:
+        """End it now, with its verdict. May be called from any task, at any time: the first reason
+        stands, and what is over is so."""
+        if self.refusal is None and not self.over:
+            self.refusal = refusal
+            self.scope.cancel()
+
+    @property
+    def known_lane(self) -> Lane:
+        """The lane, for stops that come after the route was found."""
+        if self.lane is None:
+            raise LockgateError("a stop ran before the route was found")
+        return self.lane
+
+    @property
+    def held(self) -> Claim | None:
+        """The id that this attempt alone may use; None when it holds none."""
+        return None
+
+    def intent(self) -> Intent:
+        """What must be on record before the first octet is forwarded."""
+        return Intent(
+            attempt_id=self.attempt_id,
+            transfer_id=self.id,
+            sender=self.peer.name,
+            route=self.known_lane.route.name,
+            started=self.received_at,
+            claim=self.held,
+        )
