@@ -13,6 +13,7 @@ Nobody can be told anything in a tunnel: what is refused is reset, and its recei
 
 import socket
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import trio
 
@@ -96,7 +97,7 @@ def admit(tunnel: Tunnel) -> Lane:
     gate = tunnel.gate
     route = tunnel.route_in(gate)
     lane = tunnel.lane = gate.lanes[route.name]
-    tunnel.rule = lane.require_allowed(tunnel.peer)
+    tunnel.rule, tunnel.granted_until = lane.require_allowed(tunnel.peer, datetime.now(UTC))
     tunnel.request = _cleared(gate, route.request, lane.receiver_zone)
     tunnel.answer = _cleared(gate, route.response, lane.sender_zone)
     return lane

@@ -5,7 +5,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 from proxy.app import credentials
@@ -15,7 +15,7 @@ from proxy.content.rules import Rules, compile_rules
 from proxy.edge.gate import Gate, Lane
 from proxy.edge.outbound import Pool
 from proxy.errors import ConfigError, Refusal, TlsFailure
-from proxy.model import Certificate, Peer
+from proxy.model import FOREVER, Certificate, Peer
 from proxy.observe.metrics import Metrics
 from proxy.policy.authorize import matches, require_allowed
 from proxy.policy.clearance import Scale
@@ -209,20 +209,23 @@ def _lane(
         pool=pools[route.upstream],
         sender_zone=settings.listeners[route.listener].zone,
         receiver_zone=settings.upstreams[route.upstream].zone,
-        narrowed=judge is not None,
     )
 
 
-def _require_admitted(route: Route, judge: Judge | None, peer: Peer) -> str:
-    """The entry that admits a peer whose chain ends where the route says. Raises Refusal."""
+def _require_admitted(
+    route: Route, judge: Judge | None, peer: Peer, now: datetime
+) -> tuple[str, datetime]:
+    """The entry that admits a peer whose chain ends where the route says, and until when it does.
+
+    Raises Refusal.
+    """
     rule = require_allowed(peer, route)
     if judge is None:
-        return rule
+        return rule, FOREVER
     if peer.certificate is None:
         raise Refusal("not-allowed", f"trust of route {route.name} asks for a certificate")
     try:
-        judge.require(peer.certificate, datetime.now(UTC))
+        return rule, judge.require(peer.certificate, now).until
     except TlsFailure as failure:
         reason = f"trust of route {route.name} refuses the peer: {failure}"
         raise Refusal("not-allowed", reason) from None
-    return rule

@@ -10,7 +10,7 @@ import trio
 
 from proxy.edge.gate import Gate, Lane
 from proxy.errors import LockgateError, Refusal
-from proxy.model import Certificate, Claim, Intent, Peer
+from proxy.model import FOREVER, Certificate, Claim, Intent, Peer
 from proxy.settings.schema import Route
 
 
@@ -37,6 +37,8 @@ class Attempt(ABC):
     """Its route, from when that is found."""
     rule: str | None = None
     """The entry of the route that admitted the sender."""
+    granted_until: datetime = FOREVER
+    """From then on the route's own trust has to be asked again."""
     receiver: Certificate | None = None
     refusal: Refusal | None = None
     """Why it was ended before its end; None when it was not."""

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ from proxy.edge.hygiene import Examine, nothing
 from proxy.edge.mistaken import translated
 from proxy.edge.stream import PlainStream, Stream, TlsStream
 from proxy.errors import TlsFailure, UpstreamFailure
-from proxy.model import Certificate, Peer
+from proxy.model import FOREVER, Certificate, Peer
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.settings.address import Endpoint, parse_endpoint
@@ -21,7 +21,6 @@ from proxy.settings.schema import Upstream
 from proxy.tls.context import TlsContext
 from proxy.tls.engine import Engine
 
-_FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _IDENTITY: Final = {
     "no_certificate", "untrusted", "expired", "not_yet_valid", "revoked", "revocation_unknown",
     "usage", "weak_key", "unproven", "name", "identity", "pin", "hygiene",
@@ -36,7 +35,7 @@ class Reached:
     at: Endpoint
     certificate: Certificate | None = None
     """None without TLS."""
-    until: datetime = _FOREVER
+    until: datetime = FOREVER
     """How long it is acceptable, unless another configuration comes."""
 
 

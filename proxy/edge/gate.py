@@ -47,14 +47,13 @@ class Lane:
     """A route with all that it needs, compiled."""
 
     route: Route
-    require_allowed: Callable[[Peer], str]
+    require_allowed: Callable[[Peer, datetime], tuple[str, datetime]]
+    """The entry that admits a peer, and until when the route's own trust does. Raises Refusal."""
     request: Rules
     answer: Rules
     pool: Pool
     sender_zone: str
     receiver_zone: str
-    narrowed: bool
-    """It has a trust of its own, beside that of its listener."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from proxy.edge.dial import Reached
 from proxy.edge.outbound import Outbound, Pool
 from proxy.edge.stream import Stream
 from proxy.errors import Refusal, TlsFailure
-from proxy.model import Peer
+from proxy.model import FOREVER, Peer
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.settings.schema import Route
@@ -41,7 +41,6 @@ _EVERY: Final = 1.0
 _AT_ONCE: Final = 16
 """Paths that are judged before others have their turn: under a new trust it takes a while."""
 _PATIENCE: Final = 0.8
-_FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _CODES: Final = {"revoked": "certificate-revoked", "expired": "certificate-expired"}
 
 
@@ -57,14 +56,21 @@ class Link:
     attempt: "Attempt | None" = None
     idle: Callable[[], None] = lambda: None
     """Ends the connection where nothing is under way."""
-    until: datetime = _FOREVER
-    """From then on it has to be judged again."""
+    until: datetime = FOREVER
+    """How long its peer is acceptable."""
     refusal: Refusal | None = None
     reason: str = ""
-    since: datetime = _FOREVER
+    since: datetime = FOREVER
     """When its peer ceased to be acceptable."""
     reset: bool = False
     """Nothing more can be done about it."""
+
+    @property
+    def due(self) -> datetime:
+        """From then on it has to be judged again."""
+        if self.side == "upstream" or self.attempt is None:
+            return self.until
+        return min(self.until, self.attempt.granted_until)
 
     def begin(self, attempt: "Attempt") -> None:
         """From now on this is what a refusal ends. Raises the refusal that has come before."""
@@ -88,7 +94,7 @@ class Live:
         while True:
             now = datetime.now(UTC)
             self.look(now)
-            soon = min((self._next(link) for link in self._links), default=_FOREVER)
+            soon = min((self._next(link) for link in self._links), default=FOREVER)
             with trio.move_on_after(min(_EVERY, max(0.01, (soon - now).total_seconds()))):
                 await self._changed.wait()
                 self._changed = trio.Event()
@@ -101,7 +107,7 @@ class Live:
                 if now >= self._next(link):
                     link.stream.abort()
                     link.reset = True
-            elif now > link.until or _narrowed(link):
+            elif now > link.due:
                 self._judge(link, gate, now)
         for pool in gate.pools.values():
             pool.expire(now)
@@ -154,24 +160,24 @@ class Live:
     def _next(self, link: Link) -> datetime:
         """When there is something to do about a connection."""
         if link.refusal is None:
-            return link.until
+            return link.due
         if link.reset:
-            return _FOREVER
+            return FOREVER
         within = self._gate().loaded.settings.revocation.enforce_within
         return link.since + timedelta(seconds=within * _PATIENCE)
 
     def _judge(self, link: Link, gate: "Gate", now: datetime, old: "Gate | None" = None) -> None:
-        lapsed = link.until
+        since = min(now, link.due)
         try:
             _require_acceptable(link, gate, now)
-            _require_granted(link, gate, old)
+            _require_granted(link, gate, now, old)
         except TlsFailure as failure:
             code = _CODES.get(failure.reason, "certificate-withdrawn")
             if link.side == "upstream":
                 code = "upstream-withdrawn"
-            self._let_go(link, Refusal(code, str(failure)), failure.reason, min(now, lapsed))
+            self._let_go(link, Refusal(code, str(failure)), failure.reason, since)
         except Refusal as refusal:
-            self._let_go(link, refusal, "grant", now)
+            self._let_go(link, refusal, "grant", since)
 
     def _let_go(self, link: Link, refusal: Refusal, reason: str, since: datetime) -> None:
         link.refusal, link.reason, link.since = refusal, reason, since
@@ -192,14 +198,9 @@ class Live:
         link.idle()
 
 
-def _narrowed(link: Link) -> bool:
-    """Whether what it carries is on a route with a trust of its own, which has its own clock."""
-    lane = link.attempt.lane if link.attempt is not None else None
-    return link.side == "listener" and lane is not None and lane.narrowed
-
-
 def _require_acceptable(link: Link, gate: "Gate", now: datetime) -> None:
-    """Raises TlsFailure. A listener or an upstream that is no more is a matter of grants."""
+    """Raises TlsFailure. A listener or an upstream that is no more is a matter of grants,
+    until what was found of its peer has lapsed."""
     certificate = link.peer.certificate
     if certificate is None:
         return
@@ -210,18 +211,22 @@ def _require_acceptable(link: Link, gate: "Gate", now: datetime) -> None:
         require = context.judge.require if context is not None else None
     if require is not None:
         link.until = require(certificate, now).until
+    elif now > link.until:
+        raise TlsFailure("untrusted", "nothing is configured any more that could accept it again")
 
 
-def _require_granted(link: Link, gate: "Gate", old: "Gate | None") -> None:
+def _require_granted(link: Link, gate: "Gate", now: datetime, old: "Gate | None") -> None:
     """What is under way is granted still; and who was granted anything is granted something.
 
     Raises Refusal.
     """
-    if link.side == "upstream" or (old is None and not _narrowed(link)):
+    attempt = link.attempt
+    if link.side == "upstream":
         return
-    if link.attempt is not None and link.attempt.lane is not None:
-        gate.lanes[_route_now(link.attempt, gate).name].require_allowed(link.peer)
-    elif old is not None and _is_granted(link, old) and not _is_granted(link, gate):
+    if attempt is not None and attempt.lane is not None:
+        lane = gate.lanes[_route_now(attempt, gate).name]
+        _, attempt.granted_until = lane.require_allowed(link.peer, now)
+    elif old is not None and _is_granted(link, old, now) and not _is_granted(link, gate, now):
         raise Refusal("not-allowed", f"no route of listener {link.name} admits the peer any more")
 
 
@@ -233,15 +238,14 @@ def _route_now(attempt: "Attempt", gate: "Gate") -> Route:
         raise Refusal("not-allowed", refusal.reason) from None
 
 
-def _is_granted(link: Link, gate: "Gate") -> bool:
-    return any(
-        _admits(lane, link.peer) for lane in gate.lanes.values() if lane.route.listener == link.name
-    )
+def _is_granted(link: Link, gate: "Gate", now: datetime) -> bool:
+    lanes = [lane for lane in gate.lanes.values() if lane.route.listener == link.name]
+    return any(_admits(lane, link.peer, now) for lane in lanes)
 
 
-def _admits(lane: "Lane", peer: Peer) -> bool:
+def _admits(lane: "Lane", peer: Peer, now: datetime) -> bool:
     try:
-        lane.require_allowed(peer)
+        lane.require_allowed(peer, now)
     except Refusal:
         return False
     return True

@@ -6,6 +6,7 @@ order in which they came.
 """
 
 from proxy.model.crossing import (
+    FOREVER,
     AnswerHead,
     Certificate,
     Channel,
@@ -33,6 +34,7 @@ from proxy.model.evidence import (
 )
 
 __all__ = [
+    "FOREVER",
     "AnswerHead",
     "Certificate",
     "Channel",

@@ -3,12 +3,16 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 from proxy.model.value import value
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
+
+FOREVER: Final = datetime.max.replace(tzinfo=UTC)
+"""Until when something stands that no clock ends."""
 
 # --- who -----------------------------------------------------------------------------------------
 

@@ -1,15 +1,21 @@
 """Who is let go is gone in time, also where something else does not come to its end."""
 
+import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trio
 
-from proxy.model import Outcome, Receipt
+from proxy.edge.gate import Gate
+from proxy.edge.stream import PlainStream
+from proxy.model import FOREVER, Outcome, Peer, Receipt
 from proxy.policy.routes import Routes
+from proxy.tls.credentials import parse_chain
+from proxy.tls.identity import identify
 from tests.edge.stage import OPAQUE, Stage, blocking, route, stage
 from tests.edge.table import Table
+from tests.pki import pki
 from tests.scenarios.client import Client, begun, chunk
 from tests.scenarios.gateway import wait_until
 
@@ -76,5 +82,71 @@ def test_whoever_was_let_go_is_no_longer_looked_at(tmp_path: Path) -> None:
             await blocking(lambda: wait_until(lambda: not place.keeper.clients))
             assert not place.keeper.live._links
         assert len(table.outcomes) == 1, "one verdict, however often it is refused"
+
+    trio.run(main)
+
+
+class Asked:
+    """The trust of a route, which counts how often it is asked and accepts for ten seconds."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def require_allowed(self, _: Peer, now: datetime) -> tuple[str, datetime]:
+        self.times += 1
+        return "allow[0]", now + timedelta(seconds=10)
+
+    def of(self, gate: Gate) -> Gate:
+        """`gate` with a route that it narrows."""
+        lane = replace(gate.lanes["free"], require_allowed=self.require_allowed)
+        return replace(gate, lanes={"free": lane})
+
+
+def test_the_trust_of_a_route_is_asked_again_only_when_its_time_has_come(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with stage(tmp_path, Table(), FREE) as place:
+            live, trust, now = place.keeper.live, Asked(), datetime.now(UTC)
+            place.keeper.gate = trust.of(place.keeper.gate)
+            with await uploading(place):
+                assert trust.times == 1
+                for seconds, times in ((1, 1), (9, 1), (15, 2), (16, 2), (24, 2), (26, 3)):
+                    live.look(now + timedelta(seconds=seconds))
+                    assert trust.times == times, seconds
+
+    trio.run(main)
+
+
+def test_a_trust_that_a_route_gets_while_something_is_under_way_has_its_clock_too(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        async with stage(tmp_path, Table(), FREE) as place:
+            live, trust, now = place.keeper.live, Asked(), datetime.now(UTC)
+            with await uploading(place):
+                old, place.keeper.gate = place.keeper.gate, trust.of(place.keeper.gate)
+                await live.rejudge(old, place.keeper.gate)
+                assert trust.times == 1
+                live.look(now + timedelta(seconds=15))
+                assert trust.times == 2
+
+    trio.run(main)
+
+
+def test_what_has_lapsed_under_a_listener_that_is_no_more_is_let_go(tmp_path: Path) -> None:
+    peer = Peer(certificate=identify(parse_chain(pki().client.certificate)[0]))
+
+    async def main() -> None:
+        async with stage(tmp_path, Table(), FREE) as place:
+            live, now = place.keeper.live, datetime.now(UTC)
+            ours, theirs = socket.socketpair()
+            stream = PlainStream(trio.socket.from_stdlib_socket(ours))
+            with theirs, live.sender("gone", peer, stream) as link:
+                assert link.until == FOREVER
+                link.until = now
+                live.look(now)
+                assert link.refusal is None
+                live.look(now + timedelta(seconds=1))
+                assert link.reason == "untrusted"
+                stream.abort()
 
     trio.run(main)

@@ -159,6 +159,33 @@ def test_a_peer_whose_list_expires_is_let_go_by_the_clock(
     assert "revocation_unknown: the list of its issuer is not fresh" in line["reason"]
 
 
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_transfer_is_cut_off_by_the_clock_of_the_trust_that_its_route_has_or_gets(
+    gateway: Gateway, receiver: Receiver, when: str
+) -> None:
+    victim(gateway.pki)
+    now = datetime.now(UTC).replace(microsecond=0)
+    until = now + timedelta(seconds=5)
+    brief = crl(authority_of(gateway.pki), issued=now - timedelta(hours=1), until=until)
+    (gateway.folder / "brief.crl").write_bytes(brief)
+    config = copy.deepcopy(gateway.config)
+    for route in config["routes"]:
+        route |= {"trust": f"file:{gateway.pki / 'ca.pem'}", "crl": "file:brief.crl"}
+    if when == "before":
+        reload(gateway, config)
+    before = let_go(gateway, "listener", "grant")
+    with uploading(gateway, receiver, "victim") as client:
+        if when == "meanwhile":
+            reload(gateway, config)
+        since = gateway.mark()
+        assert client.answer().status == 403
+        assert until <= datetime.now(UTC) < until + timedelta(seconds=WITHIN)
+        line = gateway.wait_for("transfer", since, problem="not-allowed")
+    assert "refuses the peer: revocation_unknown: the list of its issuer is not" in line["reason"]
+    gateway.wait_for_metric(before + 1, "lockgate_enforcement_seconds_count",
+                            side="listener", reason="grant")  # fmt: skip
+
+
 def test_who_does_not_read_is_reset_in_time(gateway: Gateway, receiver: Receiver) -> None:
     """The answer is large, and nobody takes it: nothing but a reset ends that."""
     victim(gateway.pki)
