@@ -108,6 +108,7 @@ async def end_early(keeper: Keeper, client: Inbound, transfer: Transfer) -> None
 async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
     """The stops. Raises Refusal at the first that refuses, Disconnected when the sender is gone."""
     head = transfer.head = await client.head()
+    transfer.gate = keeper.gate  # a reload while it came could not judge who had asked for nothing
     if head.path.startswith(receipts.RECEIPTS_PATH):
         await receipts.serve(keeper, client, transfer)
         return

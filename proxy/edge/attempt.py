@@ -25,7 +25,7 @@ class Attempt(ABC):
     listener: str
     peer: Peer
     gate: Gate
-    """The configuration that it began under, and is judged by to its end."""
+    """The configuration in force when its head was whole: it is judged by that to its end."""
     attempt_id: bytes
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     received_at: datetime = field(default_factory=_now)

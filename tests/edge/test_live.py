@@ -44,10 +44,11 @@ async def uploading(place: Stage) -> Client:
 
 
 async def withdraw(place: Stage) -> None:
-    """As a reload would, whose configuration has no routes."""
-    gate = place.keeper.gate
-    routes = Routes(gate.loaded.settings.model_copy(update={"routes": []}))
-    await place.keeper.live.rejudge(gate, replace(gate, lanes={}, routes=routes))
+    """As a reload does, whose configuration has no routes."""
+    old = place.keeper.gate
+    routes = Routes(old.loaded.settings.model_copy(update={"routes": []}))
+    place.keeper.gate = replace(old, lanes={}, routes=routes)
+    await place.keeper.live.rejudge(old, place.keeper.gate)
 
 
 def test_a_connection_is_reset_in_time_though_the_log_does_not_answer(tmp_path: Path) -> None:
@@ -148,5 +149,21 @@ def test_what_has_lapsed_under_a_listener_that_is_no_more_is_let_go(tmp_path: Pa
                 live.look(now + timedelta(seconds=1))
                 assert link.reason == "untrusted"
                 stream.abort()
+
+    trio.run(main)
+
+
+def test_a_request_whose_head_comes_slowly_is_judged_by_what_is_in_force_when_it_has_come(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        async with stage(tmp_path, Table(), FREE) as place:
+            head, in_flight = begun("/free/1"), place.keeper.metrics.in_flight
+            with place.connect(Peer(uid=2000)) as client:  # who is granted nothing is not let go
+                client.send(head[:20])
+                await blocking(lambda: wait_until(lambda: in_flight._value.get() == 1))
+                await withdraw(place)
+                client.send(head[20:])
+                assert (await blocking(client.answer)).status == 404
 
     trio.run(main)
