@@ -33,7 +33,8 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         decode                      content/formats.py, content/inspector.py, content/validate.py
         mask                        content/rules.py, content/paths.py, content/probe.py,
                                     content/scan.py, content/mask.py,
-                                    content/values.py, content/actions.py, content/tokens.py
+                                    content/values.py, content/actions.py,
+                                    content/generalize.py, content/tokens.py, content/cipher.py
         detect                      content/detect.py, content/gate.py, content/patterns.py,
                                     content/kinds.py, content/registry.py, content/findings.py
         clearance                   policy/clearance.py

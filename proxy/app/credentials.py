@@ -4,10 +4,12 @@ from cryptography import x509
 
 from proxy.app.preparation import Path, Preparation
 from proxy.app.references import public_references
+from proxy.content.cipher import Cipher
 from proxy.content.tokens import Tokenizer
 from proxy.errors import CredentialError
 from proxy.model import Certificate, ListInForce
 from proxy.policy.hygiene import name_of, too_long
+from proxy.settings.check_masks import keys_that_encrypt
 from proxy.settings.schema import Tls
 from proxy.tls.context import make_judge, read_trust, require_strong
 from proxy.tls.credentials import Credentials, load_credentials, parse_chain, parse_key
@@ -133,14 +135,17 @@ def own_hygiene(preparation: Preparation, own: Credentials | None) -> tuple[tupl
 def masking_keys(preparation: Preparation) -> dict[str, list[tuple[str, bytes]]]:
     """Name -> (key id, secret), newest first."""
     keys: dict[str, list[tuple[str, bytes]]] = {}
+    encrypting = keys_that_encrypt(preparation.loaded.settings)
     for name, versions in preparation.loaded.settings.keys.items():
         keys[name] = []
         for position, version in enumerate(versions):
 
-            def require(octets: bytes, name: str = name, key_id: str = version.id) -> Tokenizer:
+            def require(octets: bytes, name: str = name, key_id: str = version.id) -> None:
                 if b"-----BEGIN" in octets:
                     raise CredentialError("a PEM file is no masking secret: it may be public")
-                return Tokenizer(name, [(key_id, octets.strip())])
+                Tokenizer(name, [(key_id, octets.strip())])
+                if name in encrypting:
+                    Cipher(name, [(key_id, octets.strip())], None, "")
 
             path = ("keys", name, position, "secret")
             secret = preparation.read(path, version.secret, require)

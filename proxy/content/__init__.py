@@ -11,6 +11,8 @@
     probe       a short cut past the automaton, taken when there is no doubt
     values      what an action sees and makes, whatever the format
     actions     what a masked value becomes
+    generalize  dates, numbers, addresses, postcodes made coarser
+    cipher      values that whoever has the key gets back
     mask        spans -> replacements in JSON, applied once
     tokens      keyed pseudonyms that are recognised when they come again
     detect      the gate, then exact patterns on what the gate let through

@@ -88,6 +88,11 @@ def parse(path: str) -> tuple[Segment, ...]:
     )
 
 
+def normal(path: str) -> str:
+    """The one way to write a valid path: `$.a["b"]` is `$['a']['b']`."""
+    return str(jsonpath_rfc9535.compile(path))
+
+
 def _segment(selectors: Iterable[JSONPathSelector], descendant: bool) -> Segment:
     names, indexes, slices, wildcard = set(), [], [], False
     for selector in selectors:

@@ -13,9 +13,8 @@ from proxy.content.inspector import (
     NdjsonInspector,
     OpaqueInspector,
 )
-from proxy.content.paths import Automaton, parse
+from proxy.content.paths import Automaton, normal, parse
 from proxy.content.probe import plain_rules
-from proxy.content.tokens import Tokenizer
 from proxy.settings.schema import ContentPolicy, Limits
 
 
@@ -60,8 +59,6 @@ def compile_rules(
     first. Raises ValueError for a path, key or label that cannot be used, and CredentialError for a
     secret that cannot.
     """
-    named = {rule.action.hmac.key for rule in policy.mask if rule.action.hmac is not None}
-    tokenizers = {name: Tokenizer(name, keys[name]) for name in sorted(named & keys.keys())}
     for rule in policy.mask:
         try:
             segments = parse(rule.path)
@@ -79,7 +76,9 @@ def compile_rules(
             automaton=automaton,
             plain=plain_rules(automaton.rules),
             paths=tuple(rule.path for rule in policy.mask),
-            actions=tuple(compile_action(rule.action, tokenizers) for rule in policy.mask),
+            actions=tuple(
+                compile_action(rule.action, keys, normal(rule.path)) for rule in policy.mask
+            ),
             detector=Detector(policy.detect, highest_label) if policy.detect else None,
             scale=tuple(scale),
         )

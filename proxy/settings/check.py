@@ -8,6 +8,7 @@ from typing import Literal
 
 from proxy.settings import tunnels
 from proxy.settings.address import Address, Endpoint, parse_bind, parse_endpoint
+from proxy.settings.check_masks import keys_in_use, require_masks
 from proxy.settings.check_trust import lint_trust, require_trust
 from proxy.settings.mistakes import Mistakes
 from proxy.settings.schema import ContentPolicy, Listener, Principal, Route, Settings, Tls, Upstream
@@ -24,6 +25,7 @@ def require_coherent(settings: Settings, mistakes: Mistakes) -> None:
     _require_two_users(settings, mistakes)
     _require_two_keys(settings, mistakes)
     require_trust(settings, mistakes)
+    require_masks(settings, mistakes)
     for name, listener in settings.listeners.items():
         _require_listener(("listeners", name), listener, settings, mistakes)
     for name, upstream in settings.upstreams.items():
@@ -245,13 +247,12 @@ def _lint_endpoint(path: Path, text: str, upstream: Upstream, warnings: Mistakes
 
 
 def _lint_unused(settings: Settings, warnings: Mistakes) -> None:
-    actions = [rule.action for _, policy in _policies(settings) for rule in policy.mask]
     used = {
         "upstreams": {route.upstream for route in settings.routes},
         "listeners": {route.listener for route in settings.routes},
         "zones": {place.zone for place in settings.listeners.values()}
         | {place.zone for place in settings.upstreams.values()},
-        "keys": {action.hmac.key for action in actions if action.hmac is not None},
+        "keys": keys_in_use(settings),
     }
     for section, names in used.items():
         for name in getattr(settings, section):

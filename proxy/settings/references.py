@@ -86,8 +86,8 @@ _REFERENCES: tuple[tuple[Pattern, str, str], ...] = (
     (("zones", "*", "clearance"), "sensitivity", "label"),
     *(((*place, "label"), "sensitivity", "label") for place in _POLICIES),
     *(((*place, "detect", "*", "label"), "sensitivity", "label") for place in _POLICIES),
-    *(((*place, "mask", "*", "action", "hmac", "key"), "keys", "masking key")
-      for place in _POLICIES),
+    *(((*place, "mask", "*", "action", action, "key"), "keys", "masking key")
+      for place in _POLICIES for action in ("hmac", "encrypt")),
 )  # fmt: skip
 
 _UNIQUE: tuple[tuple[Pattern, str], ...] = (

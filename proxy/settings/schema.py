@@ -10,13 +10,19 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from proxy.settings.content import (
+from proxy.settings.actions import (
     Action,
+    Encrypt,
+    Generalize,
+    Hmac,
+    Partial,
+    Redact,
+    networks,
+)
+from proxy.settings.content import (
     ContentPolicy,
     DetectRule,
-    Hmac,
     MaskRule,
-    Partial,
 )
 from proxy.settings.detected import DETECTED_TYPES
 from proxy.settings.operation import (
@@ -61,6 +67,8 @@ __all__ = [
     "ContentPolicy",
     "DetectRule",
     "Duration",
+    "Encrypt",
+    "Generalize",
     "Hmac",
     "Hygiene",
     "Identity",
@@ -81,6 +89,7 @@ __all__ = [
     "Pin",
     "Principal",
     "Receipts",
+    "Redact",
     "Reload",
     "Replay",
     "Revocation",
@@ -94,6 +103,7 @@ __all__ = [
     "UpstreamLimits",
     "Users",
     "Zone",
+    "networks",
 ]
 
 HYBRID_GROUPS = ["X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024"]

@@ -78,7 +78,10 @@ def binary(octets: int) -> str:
 
 def test_nothing_is_explained_that_there_is_not() -> None:
     known = {(SECTIONS[model], key) for model, key, _ in keys()}
-    actions = {("routes: mask actions", key) for key in ("drop", "redact", "partial", "hmac")}
+    actions = {
+        ("routes: mask actions", key)
+        for key in ("drop", "redact", "partial", "generalize", "hmac", "encrypt")
+    }
     assert set(ROWS) == known | actions
 
 

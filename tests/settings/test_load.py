@@ -62,9 +62,11 @@ def test_a_relative_path_has_an_absolute_folder(
         (put("routes.0.request.content", ["csv"]), "routes[0].request.content[0]",
          "expected 'json', 'ndjson' or 'opaque'"),
         (put("routes.0.request.mask.0.action", "hide"), "routes[0].request.mask[0].action",
-         "expected drop, redact, {partial: {keep_last: N}} or {hmac: {key: NAME}}"),
+         "expected drop, redact, {partial: {keep_last: N}}, {generalize: {date: month}}, "
+         "{hmac: {key: NAME}} or {encrypt: {key: NAME}}"),
         (put("routes.0.request.mask.0.action", ["drop"]), "routes[0].request.mask[0].action",
-         "expected drop, redact, {partial: {keep_last: N}} or {hmac: {key: NAME}}"),
+         "expected drop, redact, {partial: {keep_last: N}}, {generalize: {date: month}}, "
+         "{hmac: {key: NAME}} or {encrypt: {key: NAME}}"),
         (put("routes.0.limits.body", "1 lot"), "routes[0].limits.body",
          "expected a size such as 64KiB, 8MiB or 1GiB"),
         (put("routes.0.limits.body", True), "routes[0].limits.body",
