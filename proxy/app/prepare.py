@@ -42,6 +42,19 @@ def prepare(loaded: Loaded, metrics: Metrics, secrets: Secrets | None = None) ->
     return gate
 
 
+def prepare_rules(loaded: Loaded, position: int) -> tuple[Rules, Rules]:
+    """What the route at `position` does to requests and to answers; opens masking keys, no more.
+
+    Raises ConfigError with every mistake.
+    """
+    preparation = Preparation(loaded)
+    keys = credentials.masking_keys(preparation)
+    rules = None if preparation.problems else _rules(preparation, position, keys)
+    if rules is None:
+        raise ConfigError(preparation.problems)
+    return rules
+
+
 def prepare_workers(loaded: Loaded, metrics: Metrics) -> tuple[Gate, Secrets]:
     """As `prepare`, with all that was read on the way. Raises ConfigError with every mistake."""
     preparation = Preparation(loaded)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MODULES = (
     "run",
     "check",
+    "mask",
     "health",
     "certs",
     "receipts",

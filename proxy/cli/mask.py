@@ -1,0 +1,162 @@
+"""`lockgate mask`: masks a file by a route's policy, with the code that masks transfers."""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from proxy.app.prepare import prepare_rules
+from proxy.cli.mask_format import Kind, judge_kind
+from proxy.cli.mask_show import metering, show
+from proxy.cli.wording import texts
+from proxy.content.inspector import Inspector
+from proxy.errors import ConfigError, Problem, Refusal
+from proxy.policy.clearance import Scale
+from proxy.settings.load import Loaded, load
+from proxy.settings.schema import Route
+
+_PIECE = 64 * 1024
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `mask`."""
+    mask = commands.add_parser(
+        "mask",
+        help="mask a file by a route's policy",
+        **texts(
+            "Mask FILE as the route NAME masks what crosses it: the same formats, paths, detection "
+            "and limits, without a network. OUT appears when all of it is done, or not at all. "
+            "What was masked and found is told on standard error. Exit code 1: refused.",
+            "lockgate mask config/gateway.yaml --route orders orders.ndjson -o masked.ndjson",
+            "lockgate mask config/gateway.yaml --route orders --format json --quiet -",
+        ),
+    )
+    mask.add_argument("config", type=Path, metavar="CONFIG")
+    mask.add_argument("file", metavar="FILE", help="`-` is standard input")
+    mask.add_argument("--route", required=True, metavar="NAME", help="whose policy")
+    mask.add_argument("--response", action="store_true", help="its policy for answers")
+    mask.add_argument(
+        "--format", metavar="FORMAT", help="of FILE; by its name, or the route's only one"
+    )
+    mask.add_argument("--coding", metavar="CODING", help="gzip or zstd; by FILE's name (.gz, .zst)")
+    mask.add_argument("-o", "--output", type=Path, metavar="OUT", help="standard output if omitted")
+    mask.add_argument("--json", action="store_true", help="tell what was done as one JSON object")
+    mask.add_argument("-q", "--quiet", action="store_true", help="tell nothing but what is wrong")
+    mask.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Masked octets to OUT, the report to standard error. Raises ConfigError."""
+    loaded = load(arguments.config)
+    position, route = _route(loaded, arguments.route)
+    policy = route.response if arguments.response else route.request
+    try:
+        kind = judge_kind(arguments.file, arguments.format, arguments.coding, policy)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    rules = prepare_rules(loaded, position)[arguments.response]
+    inspector = rules.open(kind.format, kind.codings)
+    try:
+        with _opened(arguments.file) as file, _written(arguments.output) as out:
+            label = _mask(file, out, inspector, kind, loaded, route, arguments)
+    except Refusal as refusal:
+        sys.stderr.write(f"{arguments.file}: {refusal.code}: {refusal.reason}\n")
+        if arguments.output is None:
+            sys.stderr.write("what was written is not all of it\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or arguments.file}: {error.strerror or error}\n")
+        return 2
+    if arguments.json:
+        told = orjson.dumps(inspector.report()) + b"\n"
+        sys.stderr.write(told.decode())
+    elif not arguments.quiet:
+        show(inspector.report(), label)
+    return 0
+
+
+def _mask(
+    file: BinaryIO,
+    out: BinaryIO,
+    inspector: Inspector,
+    kind: Kind,
+    loaded: Loaded,
+    route: Route,
+    arguments: argparse.Namespace,
+) -> str:
+    """Move all octets; the label under which they would cross. Raises Refusal, OSError."""
+    limit, taken = route.limits.body, 0
+    with metering(file, quiet=arguments.quiet) as tick:
+        while piece := file.read(_PIECE):
+            taken += len(piece)
+            if taken > limit:
+                raise Refusal("content-too-large", f"more than {limit} octets")
+            out.write(inspector.feed(piece))
+            tick(taken)
+        if taken:
+            out.write(inspector.finish())
+    return _require_cleared(loaded, route, inspector, response=arguments.response)
+
+
+def _require_cleared(loaded: Loaded, route: Route, inspector: Inspector, *, response: bool) -> str:
+    """The label, which the zone that the content goes to has to be cleared for."""
+    settings = loaded.settings
+    policy = route.response if response else route.request
+    zone = settings.upstreams[route.upstream].zone
+    if response:
+        zone = settings.listeners[route.listener].zone
+    raised = inspector.report().label
+    if policy.label_from:
+        return Scale(settings).effective(policy.label, (), raised)
+    return Scale(settings).require_cleared(policy.label, (), raised, zone)
+
+
+def _route(loaded: Loaded, name: str) -> tuple[int, Route]:
+    """Raises ConfigError that names the routes there are."""
+    for position, route in enumerate(loaded.settings.routes):
+        if route.name == name:
+            return position, route
+    known = ", ".join(route.name for route in loaded.settings.routes) or "none"
+    message = f"there is no route {name}; there is: {known}"
+    raise ConfigError([Problem(str(loaded.path), 1, 1, "routes", message)])
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    if name == "-":
+        yield sys.stdin.buffer
+        return
+    with open(name, "rb") as file:
+        yield file
+
+
+@contextmanager
+def _written(path: Path | None) -> Iterator[BinaryIO]:
+    """Standard output; or a file that has its name only when everything is in it, for its owner
+    only until then: half a masked file must not be taken for a whole one."""
+    if path is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    number, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(number, "wb") as file:
+            yield file
+        os.chmod(scratch, 0o666 & ~_umask())
+        os.replace(scratch, path)
+    except BaseException:
+        os.unlink(scratch)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

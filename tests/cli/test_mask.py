@@ -1,0 +1,169 @@
+"""`lockgate mask`: a file masked as a route masks it, without a network."""
+
+import gzip
+import json
+import os
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.cli import main
+from proxy.cli import wording as words
+from tests.scenarios.gateway import lockgate
+from tests.scenarios.policy import policy, route
+
+LINES = b'{"n": 1.10, "ssn": "536-90-4399", "note": "card 4111 1111 1111 1111"}\n' * 3
+MASKED = b'{"n": 1.10, "ssn": "[REDACTED]", "note": "card [REDACTED:credit_card]"}\n' * 3
+NOTHING: dict[str, Any] = {"content": ["ndjson"], "label": "internal"}
+ORDERS = NOTHING | {
+    "codings": ["gzip"],
+    "mask": [{"path": "$.ssn", "action": "redact"}],
+    "detect": [{"type": "credit_card", "action": "redact"}],
+}
+STRICT = NOTHING | {"detect": [{"type": "credit_card", "action": "reject"}]}
+RAISING = NOTHING | {"detect": [{"type": "credit_card", "action": "flag"}]}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration whose only file that exists is the masking key."""
+    folder = tmp_path_factory.mktemp("mask")
+    config = policy(folder, "https://localhost:1")
+    config["routes"] = [
+        route("orders", request=ORDERS, response=STRICT),
+        route("strict", request=STRICT),
+        route("raising", request=RAISING),
+        route("two", request=NOTHING | {"content": ["json", "ndjson"]}),
+        route("small", request=ORDERS, limits={"body": 100}),
+    ]
+    (folder / "gateway.yaml").write_text(json.dumps(config))
+    (folder / "pseudonym.key").write_bytes(b"k" * 32)
+    (folder / "orders.ndjson").write_bytes(LINES)
+    (folder / "orders.ndjson.gz").write_bytes(gzip.compress(LINES))
+    return folder
+
+
+def masked(
+    site: Path, *words: str, file: str = "orders.ndjson", on: str = "orders"
+) -> tuple[int, Path]:
+    """The exit code, and where the output goes."""
+    out = site / "out"
+    out.unlink(missing_ok=True)
+    place = str(site / file)
+    command = ["mask", str(site / "gateway.yaml"), "--route", on, place, "-o", str(out), *words]
+    return main(command), out
+
+
+def test_a_file_is_masked_as_the_route_masks_it_and_the_report_says_what_was_done(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out = masked(site)
+    assert (code, out.read_bytes()) == (0, MASKED)
+    told = capsys.readouterr()
+    assert told.out == ""
+    rows = [line.split() for line in told.err.splitlines()]
+    assert rows[0] == ["ndjson,", "3", "records,", "changed,", "label", "internal"]
+    assert ["masked", "$.ssn", "3"] in rows
+    assert ["found", "credit_card", "3"] in rows
+
+
+def test_the_report_comes_as_json_where_programs_read_it(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _ = masked(site, "--json")
+    report = json.loads(capsys.readouterr().err)
+    assert (code, report["masked"], report["findings"]) == (0, {"$.ssn": 3}, {"credit_card": 3})
+    assert masked(site, "--quiet")[0] == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_it_is_a_filter_between_pipes(site: Path) -> None:
+    command = [*words.lockgate(), "mask", str(site / "gateway.yaml"), "--route", "orders", "-q"]
+    ran = subprocess.run([*command, "-"], input=LINES, capture_output=True, check=True)
+    assert (ran.stdout, ran.stderr) == (MASKED, b"")
+
+
+def test_coded_files_are_masked_and_coded_again(site: Path) -> None:
+    code, out = masked(site, file="orders.ndjson.gz")
+    assert (code, gzip.decompress(out.read_bytes())) == (0, MASKED)
+
+
+def test_the_policy_for_answers_is_asked_for_by_name(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out = masked(site, "--response")
+    assert (code, out.exists()) == (1, False)
+    assert "finding-rejected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("on", "file", "reason"),
+    [
+        ("strict", "orders.ndjson", "finding-rejected: credit_card in line 1"),
+        ("raising", "orders.ndjson", "above-clearance: labelled restricted"),
+        ("small", "orders.ndjson", "content-too-large: more than 100 octets"),
+        ("orders", "broken.ndjson", "unparseable: line 4 is not valid JSON"),
+    ],
+)
+def test_what_the_route_would_refuse_is_refused_and_leaves_no_file(
+    site: Path, capsys: pytest.CaptureFixture[str], on: str, file: str, reason: str
+) -> None:
+    (site / "broken.ndjson").write_bytes(LINES + b'{"ssn": "536-90-4399"')
+    before = sorted(site.iterdir())
+    code, out = masked(site, file=file, on=on)
+    told = capsys.readouterr().err
+    assert (code, out.exists()) == (1, False)
+    assert reason in told
+    assert "536-90" not in told
+    assert sorted(site.iterdir()) == [each for each in before if each != out]
+
+
+def test_a_file_of_before_stays_when_the_new_one_is_refused(site: Path) -> None:
+    out = site / "kept"
+    out.write_bytes(b"before")
+    words = ["mask", str(site / "gateway.yaml"), "--route", "strict", str(site / "orders.ndjson")]
+    assert main([*words, "-o", str(out)]) == 1
+    assert out.read_bytes() == b"before"
+
+
+def test_the_output_has_the_modes_that_the_user_gives_to_files(site: Path) -> None:
+    old = os.umask(0o027)
+    try:
+        _, out = masked(site)
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(out.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize(
+    ("on", "file", "words", "told"),
+    [
+        ("two", "orders", [], "of what format? --format with one of: json, ndjson"),
+        ("two", "a.csv", [], "the route looks into no csv; its formats: json, ndjson"),
+        ("two", "orders.ndjson.gz", [], "the route admits no gzip; its codings: none"),
+        ("orders", "missing.ndjson", [], "No such file or directory"),
+    ],
+)
+def test_what_cannot_be_known_is_asked_for(
+    site: Path, capsys: pytest.CaptureFixture[str], on: str, file: str, words: list[str], told: str
+) -> None:
+    assert masked(site, *words, file=file, on=on)[0] == 2
+    assert told in capsys.readouterr().err
+
+
+def test_an_unknown_route_names_those_there_are(site: Path) -> None:
+    ran = lockgate("mask", site / "gateway.yaml", "--route", "order", site / "orders.ndjson")
+    assert ran.returncode == 1
+    assert "there is no route order; there is: orders, strict, raising, two, small" in ran.stderr
+
+
+def test_a_missing_masking_key_is_told_at_its_place(site: Path, tmp_path: Path) -> None:
+    config = json.loads((site / "gateway.yaml").read_text())
+    config["keys"]["pseudonym"][0]["secret"] = "file:missing.key"
+    (tmp_path / "gateway.yaml").write_text(json.dumps(config))
+    ran = lockgate("mask", tmp_path / "gateway.yaml", "--route", "orders", site / "orders.ndjson")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "keys.pseudonym" in ran.stderr
