@@ -39,6 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plain")
     write(folder / "certs")
     (folder / "large.bin").write_bytes(bytes(4 * 2**20))
+    (folder / "order.json").write_text('{"customer": {"email": "ada@example.com"}}')
     (folder / "config").symlink_to(ROOT / "config")
     return folder
 
@@ -46,6 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 COMMANDS = {
     "run": ["run", "missing.yaml"],
     "check": ["check", "config/gateway.yaml"],
+    "mask": ["mask", "config/gateway.yaml", "--route", "orders", "order.json", "-o", "masked.json"],
     "health": ["health", "config/gateway.yaml"],
     "certs": ["certs", "inspect", "certs/client.pem"],
     "receipts": ["receipts", "list", "nowhere"],
