@@ -73,6 +73,9 @@ _RESPELT: Final = re.compile(
 )
 
 
+_NUMBER: Final = re.compile(rb"[-+.0-9Ee]*+")
+
+
 def digits_of(literal: bytes) -> bytes:
     """The digits of a JSON number that is integral, however it is spelt; b"" for any other.
 
@@ -96,6 +99,14 @@ def digits_of(literal: bytes) -> bytes:
     return digits + b"0" * power
 
 
-def respelt_numbers(plain: bytes) -> Iterator[int]:
+def respelt_starts(plain: bytes) -> Iterator[int]:
     """Where numbers with a point or an exponent start that may be integral."""
     return (match.start() for match in _RESPELT.finditer(plain))
+
+
+def respelt_numbers(data: bytes) -> Iterator[bytes]:
+    """The digits of each of them that is integral."""
+    for start in respelt_starts(data):
+        match = _NUMBER.match(data, start)
+        if match is not None:
+            yield digits_of(match[0])

@@ -1,9 +1,8 @@
 """hyperscan as a gate: which kinds of findings *may* be in these octets, in one fast scan.
 
 Each gate pattern matches wherever the exact pattern of its kind (see kinds) can match, and more.
-It has no boundary but "no digit beside it", because in raw JSON the `n` of an escaped `\\n` stands
-before what follows; the only escapes that can hide a character of a pattern are `\\u....`, and a
-document with one is scanned a second time with its strings decoded (see detect).
+What is spelt otherwise is scanned a second time, made plain: strings of JSON with an escape,
+numbers with a point or an exponent, and what folds (see fold); at no cost where there is none.
 
 Of a kind that nothing but its context makes likely, a context word must stand in the octets too.
 
@@ -14,23 +13,39 @@ is compiled without UTF8 or SOM flags; every thread has its own scratch.
 import functools
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import hyperscan
 
+from proxy.content import fold
 from proxy.content.kinds import Kind, Likelihood
+from proxy.content.strings import decoded
+from proxy.content.words import Context
 
 _KEPT: Final = 16
-_WORDS: Final = 2**16
+_WORD: Final = 2**16
+"""Added to the number of a kind: one of its context words."""
+_FOLDS: Final = 2**17
+_RESPELT: Final = _FOLDS + 1
+_OTHERWISE: Final = (
+    (b"[0-9](?:%b|%b)" % (fold.SPACES, fold.DASHES), _FOLDS),
+    (b"(?:%b|%b)[0-9]" % (fold.SPACES, fold.DASHES), _FOLDS),
+    (fold.DIGITS, _FOLDS),
+    # In JSON, a delimiter stands before a number.
+    (rb"(?:^|[ \t\n\r:,\[])-?[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]", _RESPELT),
+    (rb"[0-9]{6}(?:\.0+)?[eE]-[0-9]", _RESPELT),
+)
+_ESCAPED: Final = re.compile(rb'"[^"\\]*+\\.[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 class Gate:
     """One compiled database for some kinds. Use from any thread."""
 
-    def __init__(self, kinds: frozenset[Kind], threshold: Likelihood) -> None:
-        self._kinds = sorted(kinds, key=lambda kind: (kind.name, kind.gates))
+    def __init__(self, kinds: Collection[Kind], threshold: Likelihood) -> None:
+        self._kinds = tuple(kinds)
         pairs = [pair for n, kind in enumerate(self._kinds) for pair in _numbered(n, kind)]
+        pairs += _OTHERWISE
         self._contextual = {
             n for n, kind in enumerate(self._kinds) if kind.context and kind.alone < threshold
         }
@@ -42,18 +57,42 @@ class Gate:
         )
         self._local = threading.local()
 
-    def scan(self, data: bytes) -> frozenset[Kind]:
-        """The kinds that may be found in these octets."""
+    def in_json(self, data: bytes) -> frozenset[Kind]:
+        """What may be found in valid JSON, or in several lines of it."""
+        copies = [data]
+        if b"\\" in data:
+            copies.append(b"".join(map(_quoted, _ESCAPED.finditer(data))))
+        found = self._scan(*copies)
+        if _RESPELT in found:
+            copies.append(b" ".join(fold.respelt_numbers(data)))
+            found |= self._scan(copies[-1])
+        return self._known(found, copies)
+
+    def in_text(self, text: bytes, *, context: bool = False) -> frozenset[Kind]:
+        """What may be found in other octets. `context`: it is there whether they say it or not."""
+        return self._known(self._scan(text), [text], context=context)
+
+    def _known(
+        self, found: set[int], copies: Sequence[bytes], *, context: bool = False
+    ) -> frozenset[Kind]:
+        if not found:
+            return frozenset()
+        if _FOLDS in found:
+            found |= self._scan(*map(fold.fold, copies))
+        return frozenset(
+            self._kinds[n]
+            for n in found
+            if n < _WORD and (context or n not in self._contextual or n + _WORD in found)
+        )
+
+    def _scan(self, *texts: bytes) -> set[int]:
         scratch = getattr(self._local, "scratch", None)
         if scratch is None:
             scratch = self._local.scratch = hyperscan.Scratch(self._database)
         found: set[int] = set()
-        self._database.scan(data, _note, context=found, scratch=scratch)
-        return frozenset(
-            self._kinds[number]
-            for number in found
-            if number < _WORDS and (number not in self._contextual or _word(number) in found)
-        )
+        for text in texts:
+            self._database.scan(text, _note, context=found, scratch=scratch)
+        return found
 
 
 def _numbered(number: int, kind: Kind) -> Iterator[tuple[bytes, int]]:
@@ -61,12 +100,12 @@ def _numbered(number: int, kind: Kind) -> Iterator[tuple[bytes, int]]:
     for pattern in kind.gates:
         yield pattern, number
     if kind.context:
-        words = sorted({max(context.split(), key=len) for context in kind.context})
-        yield b"(?i)(?:%b)" % b"|".join(re.escape(word).encode() for word in words), _word(number)
+        for pattern in Context(kind.context).expressions():
+            yield pattern, number + _WORD
 
 
-def _word(number: int) -> int:
-    return number + _WORDS
+def _quoted(match: re.Match[bytes]) -> bytes:
+    return b'"' + decoded(match[0]) + b'"'
 
 
 def _note(number: int, start: int, end: int, flags: int, found: object) -> None:
@@ -75,6 +114,6 @@ def _note(number: int, start: int, end: int, flags: int, found: object) -> None:
 
 
 @functools.lru_cache(maxsize=_KEPT)
-def gate(kinds: frozenset[Kind], threshold: Likelihood) -> Gate:
+def gate(kinds: tuple[Kind, ...], threshold: Likelihood) -> Gate:
     """The gate for some kinds, made once a process."""
     return Gate(kinds, threshold)

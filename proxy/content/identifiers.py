@@ -10,7 +10,6 @@ what stands before only after that: `(?<![0-9].)` is "no digit before the first 
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Final
 
 from proxy.content.kinds import Span
@@ -137,8 +136,6 @@ _BARE_SSN: Final = re.compile(
     _AREA + rb"(?:-(?=[0-9]{2}-)| (?=[0-9]{2} )|(?=[0-9]{6}))([0-9]{2})[ -]?([0-9]{4})" + _END,
     re.DOTALL,
 )
-_MARK: Final = re.compile(r"\[REDACTED:[a-z_]+\]")  # says "us_ssn", but is no word of a key
-_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def find_ssns(text: bytes) -> Iterator[Span]:
@@ -153,11 +150,3 @@ def find_bare_ssns(text: bytes) -> Iterator[Span]:
 
 def _can_be_issued(match: re.Match[bytes]) -> bool:
     return match[1] not in (b"000", b"666") and match[2] != b"00" and match[3] != b"0000"
-
-
-def says_ssn(key: str) -> bool:
-    """Whether a key says SSN or social security, as whole words: `customerSsn`, `SSN_NO`."""
-    words = [word.lower() for word in _WORDS.findall(_MARK.sub("", key))]
-    if "ssn" in words or "ssns" in words or "socialsecurity" in words:
-        return True
-    return "socialsecuritynumber" in words or ("social", "security") in pairwise(words)

@@ -9,7 +9,7 @@ dashed, and nine bare digits). The gate of a row that needs context costs next t
 one of its words must stand in the block as well.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -29,7 +29,7 @@ Found = tuple[int, int, Likelihood]
 """A span in the UTF-8 of one decoded value, and how likely it is without context."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """One way to find one type. Several rows of one name are looked for one after another."""
 
@@ -37,11 +37,11 @@ class Kind:
     """As in the configuration. Listed in `proxy/settings/detected.py` too."""
     find: Callable[[bytes], Iterator[Found]]
     """Spans in order and apart, in linear time, in the UTF-8 of one decoded string or the digits of
-    a number; folded where `folds` (see fold)."""
+    a number; folded where `folds` (see fold). It is also given whole JSON documents, to see which
+    values to look at: no pattern may ask for the end of the text, or cross a quote."""
     gates: tuple[bytes, ...]
-    """hyperscan expressions that match wherever `find` finds something: in raw octets of JSON
-    (escapes but `\\u....` stand as they were sent), in decoded ones, and before folding. No word
-    boundary before: the `n` of `\\n` may stand there."""
+    """hyperscan expressions that match wherever `find` finds something. What is folded, escaped or
+    a number with an exponent is scanned a second time, made plain."""
     needed: bytes = b""
     """A literal that the text must hold, folded where `folds`."""
     folds: bool = False
@@ -51,6 +51,8 @@ class Kind:
     """What a find becomes where context stands."""
     alone: Likelihood = Likelihood.VERY_LIKELY
     """The most that `find` answers. Below the threshold, the gate asks for a context word too."""
+    starts: Callable[[bytes], Iterable[int]] | None = None
+    """Where finds may start, of a kind whose finds may run on to the end of the text."""
     default: bool = False
     """In the group `default`."""
     group: str = "personal"

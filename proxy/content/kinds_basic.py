@@ -14,7 +14,13 @@ from proxy.content.identifiers import (
     find_ssns,
 )
 from proxy.content.kinds import Kind, Likelihood, rated, sure
-from proxy.content.patterns import find_aws_keys, find_emails, find_jwts, find_private_keys
+from proxy.content.patterns import (
+    find_aws_keys,
+    find_emails,
+    find_jwts,
+    find_key_starts,
+    find_private_keys,
+)
 
 _D: Final = b"(?:[0-9]|" + fold.DIGITS + b")"
 _DASH: Final = b"(?:-|" + fold.DASHES + b")"
@@ -69,9 +75,7 @@ BASIC: Final = (
             *_EXPONENT,
         ),
         folds=True,
-        context=frozenset(
-            {"ssn", "ssns", "social security", "socialsecurity", "socialsecuritynumber"}
-        ),
+        context=frozenset({"ssn", "ssns", "social security", "social security number"}),
         alone=Likelihood.UNLIKELY,
         default=True,
     ),
@@ -87,6 +91,7 @@ BASIC: Final = (
         sure(find_private_keys),
         (rb"-----BEGIN ", rb"PuTTY-User-Key-File-"),
         needed=b"-",
+        starts=find_key_starts,
         default=True,
         group="secret",
     ),

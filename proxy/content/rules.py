@@ -13,8 +13,11 @@ from proxy.content.inspector import (
     NdjsonInspector,
     OpaqueInspector,
 )
+from proxy.content.kinds import Likelihood
 from proxy.content.paths import Automaton, normal, parse
 from proxy.content.probe import plain_rules
+from proxy.content.registry import KINDS
+from proxy.content.watch import watches
 from proxy.settings.schema import ContentPolicy, Limits
 
 
@@ -67,8 +70,9 @@ def compile_rules(
         if rule.action.drop and not segments:
             raise ValueError(f"{rule.path}: a whole document cannot be dropped; redact it")
     for detect in policy.detect:
-        if detect.label is not None and detect.label not in scale:
-            raise ValueError(f"{detect.type}: label {detect.label} is not on the scale")
+        if detect.raises is not None and detect.raises not in scale:
+            raise ValueError(f"{detect.type}: label {detect.raises} is not on the scale")
+    watched = watches(policy.detect, (), KINDS, highest_label)
     automaton = Automaton(rule.path for rule in policy.mask)
     return Rules(
         Engine(
@@ -79,7 +83,7 @@ def compile_rules(
             actions=tuple(
                 compile_action(rule.action, keys, normal(rule.path)) for rule in policy.mask
             ),
-            detector=Detector(policy.detect, highest_label) if policy.detect else None,
+            detector=Detector(watched, Likelihood[policy.likelihood.upper()]) if watched else None,
             scale=tuple(scale),
         )
     )

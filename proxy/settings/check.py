@@ -10,6 +10,7 @@ from proxy.settings import tunnels
 from proxy.settings.address import Address, Endpoint, parse_bind, parse_endpoint
 from proxy.settings.check_masks import keys_in_use, require_masks
 from proxy.settings.check_trust import lint_trust, require_trust
+from proxy.settings.detection import require_detection
 from proxy.settings.mistakes import Mistakes
 from proxy.settings.schema import ContentPolicy, Listener, Principal, Route, Settings, Tls, Upstream
 from proxy.settings.yaml12 import Path
@@ -147,9 +148,7 @@ def _require_policy(path: Path, policy: ContentPolicy, mistakes: Mistakes) -> No
                 )
     if policy.label is not None and policy.label_from is not None:
         mistakes.add((*path, "label_from"), "give `label` or `label_from`, not both")
-    for index, rule in enumerate(policy.detect):
-        if rule.label is not None and rule.action != "flag":
-            mistakes.add((*path, "detect", index, "label"), "only `flag` raises a label")
+    require_detection(path, policy, mistakes)
 
 
 def _covers(earlier: Route, later: Route) -> bool:

@@ -1,12 +1,11 @@
 """What may cross in one direction of a route: formats, masks, detection."""
 
-import difflib
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from proxy.settings.actions import WrittenAction
-from proxy.settings.detected import DETECTED_TYPES
+from proxy.settings.detected import DETECTED_GROUPS, DETECTED_TYPES
 from proxy.settings.values import Model, Name
 
 
@@ -17,30 +16,25 @@ class MaskRule(Model):
     action: WrittenAction
 
 
-def _known(name: str) -> str:
-    if name in DETECTED_TYPES:
-        return name
-    near = difflib.get_close_matches(name, DETECTED_TYPES, n=1)
-    raise ValueError(
-        f"no type that can be detected; did you mean {near[0]}?"
-        if near
-        else "no type that can be detected; docs/masking.md lists them"
-    )
-
-
 DetectedType = Annotated[
-    str,
-    AfterValidator(_known),
-    WithJsonSchema({"enum": list(DETECTED_TYPES)}),
+    Name,
+    WithJsonSchema(
+        {"anyOf": [{"enum": [*DETECTED_GROUPS, *DETECTED_TYPES]}, {"type": "string"}]},
+    ),
 ]
+"""A type, a group or one of `detectors`; `detection.py` checks which."""
 
 
 class DetectRule(Model):
-    type: DetectedType
+    type: DetectedType = Field(description="a type, a group, or one of `detectors`")
     action: Literal["reject", "redact", "flag"]
-    label: Name | None = Field(
-        default=None, description="flag raises to it; the highest if omitted"
+    raises: Name | None = Field(
+        default=None,
+        description="the label that a finding raises the content to; flag: the highest if omitted",
     )
+
+
+Likely = Literal["very_unlikely", "unlikely", "possible", "likely", "very_likely"]
 
 
 class ContentPolicy(Model):
@@ -54,4 +48,7 @@ class ContentPolicy(Model):
     label_from: str | None = Field(default=None, description="a header that names the label")
     mask: list[MaskRule] = Field(default=[])
     detect: list[DetectRule] = Field(default=[])
+    likelihood: Likely = Field(
+        default="likely", description="what is less likely than this is no finding"
+    )
     on_error: Literal["reject"] = "reject"

@@ -14,3 +14,6 @@ DETECTED_TYPES: Final = (
     "aws_key",
     "jwt",
 )
+
+DETECTED_GROUPS: Final = ("default", "personal", "financial", "secret", "network")
+"""Names for several types at once; each type belongs to one of the last four."""

@@ -85,7 +85,7 @@ _REFERENCES: tuple[tuple[Pattern, str, str], ...] = (
     (("routes", "*", "upstream"), "upstreams", "upstream"),
     (("zones", "*", "clearance"), "sensitivity", "label"),
     *(((*place, "label"), "sensitivity", "label") for place in _POLICIES),
-    *(((*place, "detect", "*", "label"), "sensitivity", "label") for place in _POLICIES),
+    *(((*place, "detect", "*", "raises"), "sensitivity", "label") for place in _POLICIES),
     *(((*place, "mask", "*", "action", action, "key"), "keys", "masking key")
       for place in _POLICIES for action in ("hmac", "encrypt")),
 )  # fmt: skip

@@ -24,7 +24,7 @@ from proxy.settings.content import (
     DetectRule,
     MaskRule,
 )
-from proxy.settings.detected import DETECTED_TYPES
+from proxy.settings.detected import DETECTED_GROUPS, DETECTED_TYPES
 from proxy.settings.operation import (
     Bind,
     Log,
@@ -59,6 +59,7 @@ from proxy.settings.values import (
 
 __all__ = [
     "CIPHERS",
+    "DETECTED_GROUPS",
     "DETECTED_TYPES",
     "GROUPS",
     "HYBRID_GROUPS",

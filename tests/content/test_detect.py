@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.content.detect import Detector
-from proxy.content.findings import FINDINGS_MAXIMUM, Findings, Search
+from proxy.content.findings import Findings
 from proxy.content.fold import fold
 from proxy.content.identifiers import (
     IBAN_LENGTHS,
@@ -18,18 +18,21 @@ from proxy.content.identifiers import (
     find_ibans,
     find_ssns,
     is_card,
-    says_ssn,
 )
 from proxy.content.inspector import _wanted
-from proxy.content.kinds import Kind
+from proxy.content.judge import FINDINGS_MAXIMUM
+from proxy.content.kinds import Kind, Likelihood
 from proxy.content.patterns import find_emails
 from proxy.content.registry import KINDS
+from proxy.content.watch import watches
+from proxy.content.words import Context
 from proxy.errors import Refusal
 from proxy.settings.schema import DETECTED_TYPES, DetectRule
 from tests.content.policies import EVERYTHING, compiled, masked, sent
 from tests.content.spelling import documents
 
 DASHES = "-" * 5
+SSN = Context(KINDS["us_ssn"][1].context)
 
 
 def pem(label: str, end: bool = True) -> str:
@@ -214,9 +217,9 @@ def test_an_abandoned_body_is_refused_wherever_its_judging_is() -> None:
     with pytest.raises(Refusal):
         next(hits)
     with pytest.raises(Refusal):
-        Detector([EMAIL], "top").examine(rb'["\u0061"]', frozenset(KINDS["email"]), (), late, "it")
+        DETECTOR.examine(rb'["\u0061"]', EMAIL, (), late, "it")
     with pytest.raises(Refusal):
-        Search([], "top", late, "it")._counted(EMAIL, iter([]))
+        DETECTOR.judge(b"a@b.example", (), "$", EMAIL, late, "it")
     opaque = rules.open("opaque")
     opaque.abandon()
     assert opaque.feed(b"x") == b"x"
@@ -288,7 +291,7 @@ def test_keys_and_numbers_are_looked_at_and_all_else_stays() -> None:
     ],
 )
 def test_bare_social_security_numbers_need_a_key_that_says_so(key: str, says: bool) -> None:
-    assert says_ssn(key) is says
+    assert SSN.in_key(key) is says
     output = masked(
         json.dumps({key: {"v": [{}, 123456789, {"x": "123 45 6789"}]}, "o": 123456789}),
         {},
@@ -325,8 +328,8 @@ def test_what_rejects_is_counted_beside_what_was_found_before_it() -> None:
 
 def test_flag_passes_and_raises_to_the_highest_label_asked_for() -> None:
     rules = [
-        {"type": "email", "action": "flag", "label": "internal"},
-        {"type": "us_ssn", "action": "flag", "label": "confidential"},
+        {"type": "email", "action": "flag", "raises": "internal"},
+        {"type": "us_ssn", "action": "flag", "raises": "confidential"},
         {"type": "iban", "action": "flag"},
     ]
     one = b'["jane@example.com"]'
@@ -354,7 +357,7 @@ def test_a_row_of_one_digit_is_no_card() -> None:
 
 def test_a_flag_to_a_label_that_is_not_on_the_scale_is_refused() -> None:
     with pytest.raises(ValueError, match="not on the scale"):
-        compiled({}, [{"type": "email", "action": "flag", "label": "cosmic"}])
+        compiled({}, [{"type": "email", "action": "flag", "raises": "cosmic"}])
 
 
 def test_what_masking_has_put_in_place_is_no_finding() -> None:
@@ -374,9 +377,12 @@ def test_what_masking_has_put_in_place_is_no_finding() -> None:
 
 # --- the gate ----------------------------------------------------------------------------------
 
-DETECTOR = Detector([DetectRule(type=kind, action="redact") for kind in KINDS], "top")
+DETECTOR = Detector(
+    watches([DetectRule(type=kind, action="redact") for kind in KINDS], (), KINDS, "top"),
+    Likelihood.LIKELY,
+)
 
-EMAIL = DetectRule(type="email", action="redact")
+EMAIL = frozenset(KINDS["email"])
 
 pieces = st.sampled_from([text for _, text in FOUND]) | st.text(
     st.sampled_from('0123456789 -.@aAeyJ_/\\"\n\t\u00e9\u20ac\u00a0\u2011\uff14'), max_size=6
@@ -397,7 +403,7 @@ def judged(value: object, under: bool = False) -> set[str]:
     """The types that the exact patterns find in a parsed value, string by string."""
     if isinstance(value, dict):
         kinds = {kind for key in value for kind in judged(key)}
-        return kinds.union(*(judged(item, under or says_ssn(key)) for key, item in value.items()))
+        return kinds.union(*(judged(item, under or SSN.in_key(key)) for key, item in value.items()))
     if isinstance(value, list):
         return set().union(*(judged(item, under) for item in value))
     text = str(value).encode()

@@ -12,7 +12,7 @@ from tests.scenarios.policy import STRANGER, policy, route, with_routes
 from tests.scenarios.proof import Watch, receipt_of
 from tests.scenarios.receiver import OK, Receiver
 
-FLAG = [{"type": "us_ssn", "action": "flag", "label": "restricted"}]
+FLAG = [{"type": "us_ssn", "action": "flag", "raises": "restricted"}]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.scenarios.policy import CARD, SSN, policy, route, with_routes
 from tests.scenarios.proof import Watch, receipt_of
 from tests.scenarios.receiver import Receiver
 
-FLAG = [{"type": "us_ssn", "action": "flag", "label": "restricted"}]
+FLAG = [{"type": "us_ssn", "action": "flag", "raises": "restricted"}]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
         route("labelled", request=labels),
         route("flagged", request={"content": ["json"], "label": "internal", "detect": FLAG}),
         route("raising", request={"content": ["json"], "label": "internal", "detect": [
-            FLAG[0] | {"label": "confidential"}]}),
+            FLAG[0] | {"raises": "confidential"}]}),
         route("digested", integrity={"require": "content-digest"}),
         route("silent", response={"label": "internal"}),
         route("clean", response={"content": ["json"], "label": "internal", "detect": [

@@ -39,8 +39,8 @@ def line_of(tmp_path: Path, key: str) -> int:
         ("zones.near.clearance", "no", "zones.near.clearance", "no such label"),
         ("routes.0.request.label", "no", "routes[0].request.label", "no such label"),
         ("routes.0.response.label", "no", "routes[0].response.label", "no such label"),
-        ("routes.0.request.detect", [{"type": "email", "action": "flag", "label": "no"}],
-         "routes[0].request.detect[0].label", "no such label"),
+        ("routes.0.request.detect", [{"type": "email", "action": "flag", "raises": "no"}],
+         "routes[0].request.detect[0].raises", "no such label"),
         ("routes.0.request.mask.0.action.hmac.key", "no",
          "routes[0].request.mask[0].action.hmac.key", "no such masking key; there is: pseudonym"),
         ("sensitivity.3", "public", "sensitivity[3]", "this label stands twice"),
@@ -245,10 +245,12 @@ def test_one_of_label_and_label_from(tmp_path: Path) -> None:
     assert "not both" in message
 
 
-def test_only_flag_takes_a_label(tmp_path: Path) -> None:
-    rule = {"type": "iban", "action": "reject", "label": "secret"}
-    where, _ = because(tmp_path, put("routes.0.request.detect", [rule]))
-    assert where == "routes[0].request.detect[0].label"
+def test_what_nothing_detects_is_told_with_what_may_be_meant(tmp_path: Path) -> None:
+    for name, hint in (("us_sn", "did you mean us_ssn"), ("x" * 20, "docs/masking.md lists")):
+        rules = [{"type": "financial", "action": "flag"}, {"type": name, "action": "redact"}]
+        where, message = because(tmp_path, put("routes.0.request.detect", rules))
+        assert where == "routes[0].request.detect[1].type"
+        assert hint in message
 
 
 @pytest.mark.parametrize("section", ["admin", "metrics"])

@@ -1,0 +1,241 @@
+"""Judge one value at a time: find, count, and reject, replace or raise the label.
+
+A value is a decoded string or a number. What is found in a string is replaced in its place, a
+number goes whole. A find that is less likely than the threshold counts only where a word of its
+context stands, above the value or beside the find. What stood beside something that was replaced
+may be a finding now, so the search goes on until nothing new is found.
+"""
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from operator import itemgetter
+from typing import Final, NamedTuple
+
+from proxy.content.findings import Findings
+from proxy.content.fold import digits_of, fold, unfolded
+from proxy.content.gate import Gate
+from proxy.content.kinds import Kind, Likelihood, Span
+from proxy.content.places import Place
+from proxy.content.values import Masked, Scalar
+from proxy.content.watch import Watch, marker
+from proxy.content.words import Context, unmarked
+from proxy.errors import Refusal
+
+FINDINGS_MAXIMUM: Final = 10_000
+"""Findings in a document or NDJSON record; one more, and it is refused. Bounds time and memory."""
+_ROUNDS: Final = 8
+_START: Final = itemgetter(0)
+
+
+class _Edit(NamedTuple):
+    start: int
+    end: int
+    order: int
+    watch: Watch
+
+
+class Rulebook:
+    """The watches of a policy, with what is looked up for every value."""
+
+    def __init__(self, watches: Sequence[Watch], threshold: Likelihood, gate: Gate) -> None:
+        self.watches = tuple(watches)
+        self.gate = gate
+        self.threshold = threshold
+        self.contexts = {
+            kind: Context(kind.context)
+            for watch in watches
+            for kind in watch.kinds
+            if kind.context and kind.with_context >= threshold
+        }
+
+    def chosen(self, suspects: Collection[Kind]) -> list[tuple[int, Watch, list[Kind]]]:
+        """The watches that may find something, with their order and the rows that may."""
+        rows = (
+            (n, watch, [kind for kind in watch.kinds if kind in suspects])
+            for n, watch in enumerate(self.watches)
+        )
+        return [row for row in rows if row[2]]
+
+
+class Judge:
+    """Judges the values of one document or record."""
+
+    def __init__(self, book: Rulebook, findings: Findings, where: str) -> None:
+        self._book = book
+        self._findings = findings
+        self._where = where
+        self._left = FINDINGS_MAXIMUM
+
+    @property
+    def left(self) -> int:
+        """How many more findings there may be."""
+        return self._left
+
+    def number(self, literal: bytes, place: Place, suspects: Collection[Kind]) -> Masked | None:
+        """What becomes of a number; None: it stays. Raises Refusal("finding-rejected")."""
+        digits = digits_of(literal)
+        edits = self._look(digits, place, suspects) if digits else ()
+        for edit in sorted(edits, key=_first):
+            replace = edit.watch.replace
+            if replace is not None:
+                return replace(Scalar("number", literal))
+        return None
+
+    def text(self, text: bytes, place: Place, suspects: Collection[Kind]) -> bytes:
+        """A decoded string with its findings replaced; the same object when nothing was.
+
+        Raises Refusal("finding-rejected").
+        """
+        done: list[Span] = []
+        for turn in range(_ROUNDS):
+            edits = self._look(text, place, suspects, done, first=turn == 0)
+            if not edits:
+                return text
+            edits = _apart(edits)
+            whole = edits[0].end - edits[0].start == len(text)
+            text, done = _edited(text, edits, done)
+            if whole:
+                return text
+            suspects = self._book.gate.in_text(text, context=True)
+        raise Refusal("finding-rejected", f"findings without end in {self._where}")
+
+    def _look(
+        self,
+        text: bytes,
+        place: Place,
+        suspects: Collection[Kind],
+        done: Sequence[Span] = (),
+        *,
+        first: bool = True,
+    ) -> list[_Edit]:
+        """What is to be replaced. Counts, rejects and raises on the way."""
+        edits: list[_Edit] = []
+        folded = fold(text)
+        search = _Search(self._book, text, folded, place)
+        for order, watch, kinds in self._book.chosen(suspects):
+            if not first and watch.replace is None and not watch.reject:
+                continue  # counted in the first round
+            self._findings.require_wanted()
+            spans = _merged(span for kind in kinds for span in self._bounded(search.finds(kind)))
+            spans = [span for span in spans if not _within(span, done)]
+            if spans:
+                self._note(watch, len(spans), place)
+                if watch.replace is not None:
+                    edits += (_Edit(start, end, order, watch) for start, end in spans)
+        return edits
+
+    def _bounded(self, finds: Iterator[Span]) -> Iterator[Span]:
+        return islice(finds, self._left + 1)
+
+    def _note(self, watch: Watch, count: int, place: Place) -> None:
+        self._findings.note(watch.name, place.path(), count)
+        if watch.reject:
+            raise Refusal("finding-rejected", f"{watch.name} in {self._where}")
+        if watch.raises is not None:
+            self._findings.labels.add(watch.raises)
+        if count > self._left:
+            raise Refusal("finding-rejected", f"over {FINDINGS_MAXIMUM} findings in {self._where}")
+        self._left -= count
+
+
+class _Search:
+    """One text in one place."""
+
+    def __init__(self, book: Rulebook, text: bytes, folded: bytes, place: Place) -> None:
+        self._book = book
+        self._text = text
+        self._folded = folded
+        self._place = place
+        self._keys: Sequence[str] | None = None
+        self._said: dict[bool, bytes] = {}
+
+    def finds(self, kind: Kind) -> Iterator[Span]:
+        """Spans of the text as it was sent that are likely enough, in order."""
+        subject = self._folded if kind.folds else self._text
+        if kind.needed not in subject:
+            return iter(())
+        spans = self._likely(kind, subject)
+        if subject is self._text:
+            return spans
+        return unfolded(self._text, subject, spans)
+
+    def _likely(self, kind: Kind, subject: bytes) -> Iterator[Span]:
+        above: bool | None = None
+        for start, end, likelihood in kind.find(subject):
+            if likelihood < self._book.threshold:
+                context = self._book.contexts.get(kind)
+                if context is None:
+                    continue
+                if above is None:
+                    above = self._is_above(context)
+                if not above and not context.near(self._unmarked(kind.folds), start, end):
+                    continue
+            yield start, end
+
+    def _is_above(self, context: Context) -> bool:
+        if self._keys is None:
+            self._keys = self._place.keys()
+        return any(map(context.in_key, self._keys))
+
+    def _unmarked(self, folded: bool) -> bytes:
+        if folded not in self._said:
+            self._said[folded] = unmarked(self._folded if folded else self._text)
+        return self._said[folded]
+
+
+def _first(edit: _Edit) -> tuple[int, int, int]:
+    return edit.start, -edit.end, edit.order
+
+
+def _within(span: Span, done: Sequence[Span]) -> bool:
+    """Whether a span lies in one of these, which are in order and apart."""
+    at = bisect_right(done, span[0], key=_START) - 1
+    return at >= 0 and span[1] <= done[at][1]
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """Sorted, with overlapping ones made one."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _apart(edits: Iterable[_Edit]) -> list[_Edit]:
+    """In order. Of those that overlap, one of them all that hides everything."""
+    merged: list[_Edit] = []
+    for edit in sorted(edits, key=_first):
+        if not merged or edit.start >= merged[-1].end:
+            merged.append(edit)
+            continue
+        last = merged[-1]
+        watch = last.watch
+        if not watch.whole:
+            watch = Watch(watch.name, watch.kinds, replace=marker(watch.name), whole=True)
+        merged[-1] = _Edit(last.start, max(last.end, edit.end), last.order, watch)
+    return merged
+
+
+def _edited(text: bytes, edits: Sequence[_Edit], done: Sequence[Span]) -> tuple[bytes, list[Span]]:
+    """The text with every edit made, and the spans in it that are replacements, old and new."""
+    parts: list[bytes] = []
+    placed: list[Span] = []
+    position = size = at = 0
+    for start, end, _, watch in edits:
+        while at < len(done) and done[at][0] < start:
+            if done[at][1] <= start and done[at][0] >= position:
+                placed.append((done[at][0] - position + size, done[at][1] - position + size))
+            at += 1
+        made = None if watch.replace is None else watch.replace(Scalar("string", text[start:end]))
+        new = text[start:end] if made is None else made.text
+        parts += (text[position:start], new)
+        size += start - position
+        placed.append((size, size + len(new)))
+        size += len(new)
+        position = end
+    placed += ((s - position + size, e - position + size) for s, e in done[at:] if s >= position)
+    return b"".join([*parts, text[position:]]), placed
