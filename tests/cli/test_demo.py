@@ -13,6 +13,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from proxy.cli import survey
 from proxy.cli.demo import checks, evidence, material, policy
 from proxy.cli.demo.config import config
 from proxy.cli.demo.deliver import Outcome, require
@@ -160,13 +161,13 @@ def test_json_that_is_too_deep_or_has_a_mark_is_not_called_no_json(
     content: bytes, words: str
 ) -> None:
     with pytest.raises(Refusal) as refusal:
-        policy.judge_format(content, ".json")
+        survey.judge_format(content, ".json")
     assert refusal.value.reason.startswith(words)
 
 
 def test_brackets_in_a_string_are_not_taken_for_depth() -> None:
     with pytest.raises(Refusal, match="not valid JSON"):
-        policy.judge_format(b'{"a": "' + b"[" * 2000 + b'", }', ".json")
+        survey.judge_format(b'{"a": "' + b"[" * 2000 + b'", }', ".json")
 
 
 def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
@@ -337,13 +338,13 @@ def test_it_notices_a_log_that_lists_other_entries_than_there_were() -> None:
 
 
 def test_paths_of_one_type_are_masked_and_the_rest_is_redacted_in_place() -> None:
-    found = policy.survey(
+    found = survey.survey(
         b'{"people": [{"e-mail": "a@b.example"}, {"e-mail": "c@d.example", "ssn": "078051120"}],'
         b' "free": "x a@b.example", "mixed": ["a@b.example", "b", "c"]}',
         ".json",
     )
     assert found.format == "json"
-    assert policy.masked_paths(found) == {
+    assert survey.masked_paths(found) == {
         '$.people[*]["e-mail"]': "{hmac: {key: pseudonym}}",
         "$.people[*].ssn": "redact",
     }
@@ -356,7 +357,7 @@ def test_a_name_is_one_path_however_it_is_written_and_the_policy_can_be_loaded(
 ) -> None:
     data = rb'{"caf\u00e9-1": "a@b.example", "\u0085": "a@b.example"}' + b"\n"
     data += '{"café\\u002d1": "c@d.example"}\n'.encode()
-    found = policy.survey(data, ".ndjson")
+    found = survey.survey(data, ".ndjson")
     assert found.whole == {('$["café-1"]', "email"): 2, ('$["\\u0085"]', "email"): 1}
     write(tmp_path / "certs")
     (tmp_path / "gateway.yaml").write_text(config("127.0.0.1:1", policy.route(found, len(data))))
@@ -369,8 +370,8 @@ def test_no_path_is_made_from_a_name_that_may_be_data() -> None:
     names = ["tel a@b.example", ssn, "078051120", card, f"card_{card}", aws, "Ada Lovelace"]
     data = {name: {"z": "a@b.example"} for name in names} | {"y_2024": {"z": "c@d.example"}}
     data |= {"outer": dict.fromkeys(names, "a@b.example")}
-    found = policy.survey(orjson.dumps(data), ".json")
-    assert policy.masked_paths(found).keys() == {"$.y_2024.z"}
+    found = survey.survey(orjson.dumps(data), ".json")
+    assert survey.masked_paths(found).keys() == {"$.y_2024.z"}
     route = policy.route(found, 1)
     assert not any(name in route for name in names)
     assert "{type: email, action: redact}" in route
@@ -388,7 +389,7 @@ def test_no_path_is_made_from_a_name_that_may_be_data() -> None:
 def test_json_and_ndjson_are_told_apart(
     data: bytes, suffix: str, expected: tuple[str, int]
 ) -> None:
-    assert policy.judge_format(data, suffix)[:2] == expected
+    assert survey.judge_format(data, suffix)[:2] == expected
 
 
 @pytest.mark.parametrize(
@@ -396,7 +397,7 @@ def test_json_and_ndjson_are_told_apart(
 )
 def test_neither_is_refused(data: bytes) -> None:
     with pytest.raises(Refusal):
-        policy.judge_format(data, ".json")
+        survey.judge_format(data, ".json")
 
 
 def test_what_it_sends_is_the_same_every_time() -> None:

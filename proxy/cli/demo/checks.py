@@ -4,66 +4,19 @@ A document is cut into values by a tokenizer of its own, and two documents are t
 masked values when everything between the values, and every other value, is equal octet for octet.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 
 import orjson
 
 from proxy.cli.demo.site import NotAsTold
+from proxy.cli.values import Value, values
 
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[-+.0-9A-Za-z]++|[{}\[\]:,]', re.DOTALL)
 _REDACTED = re.compile(r"\[REDACTED:[a-z_]+\]")
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 Judge = Callable[[bytes, bytes], bool]
 """(raw value that was sent, raw value that arrived) -> is this what masking should have made?"""
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A string, number, true, false or null; or, with `key`, the name of a member."""
-
-    path: str
-    """As JSONPath, with `[*]` for every index: `$.items[*].email`."""
-    start: int
-    end: int
-    key: bool = False
-
-
-def values(data: bytes) -> Iterator[Value]:
-    """Every value and name of a valid JSON document, or of several one after the other."""
-    opened: list[tuple[str, bool]] = []  # (path of the container, is it an object)
-    path, naming = "$", False
-    for match in _TOKEN.finditer(data):
-        token = match[0]
-        if token in (b"{", b"["):
-            naming = token == b"{"
-            opened.append((path, naming))
-            path += "" if naming else "[*]"
-        elif token in (b"}", b"]"):
-            path, naming = opened.pop()[0], False
-        elif token == b",":
-            path, naming = opened[-1]
-            path += "" if naming else "[*]"
-        elif naming and token != b":":
-            path, naming = opened[-1][0], False
-            yield Value(path, match.start(), match.end(), key=True)
-            path += step(token)
-        elif token != b":":
-            yield Value(path, match.start(), match.end())
-
-
-@lru_cache(4096)
-def step(token: bytes) -> str:
-    """The name in the one way that we write it, whatever escapes it came with."""
-    name = str(orjson.loads(token))
-    if _PLAIN.fullmatch(name):
-        return f".{name}"
-    return f"[{json.dumps(name, ensure_ascii=not name.isprintable())}]"
 
 
 def require_same_but(

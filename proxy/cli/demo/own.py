@@ -7,11 +7,12 @@ from pathlib import Path
 import orjson
 
 from proxy.cli.demo import checks, evidence, policy
-from proxy.cli.demo.checks import Judge, Value
+from proxy.cli.demo.checks import Judge
 from proxy.cli.demo.deliver import Outcome, require
-from proxy.cli.demo.policy import Survey
 from proxy.cli.demo.site import NotAsTold
 from proxy.cli.demo.stage import Stage
+from proxy.cli.survey import Survey, masked_paths, survey
+from proxy.cli.values import Value, values
 from proxy.cli.wording import count
 from proxy.errors import Refusal
 
@@ -38,7 +39,7 @@ def look(stage: Stage, path: Path, data: bytes) -> Survey:
     screen.step(f"What is in {path.name}?", "Every value is looked at by Lockgate's own detection.")
     began = time.monotonic()
     try:
-        found = policy.survey(data, path.suffix)
+        found = survey(data, path.suffix)
     except Refusal as refusal:
         raise Refusal(refusal.code, f"{path}: {refusal.reason}") from None
     seconds = time.monotonic() - began
@@ -78,7 +79,7 @@ def deliver(stage: Stage, name: str, data: bytes, found: Survey) -> Outcome:
     outcome = stage.send("/input", name, curl=False)
     require(outcome, 201, "delivered")
     arrived = stage.collect(outcome, found.format)
-    actions = policy.masked_paths(found)
+    actions = masked_paths(found)
     judges: dict[str, Judge] = {path: _judge(action) for path, action in actions.items()}
 
     def judge_of(value: Value) -> Judge:
@@ -86,7 +87,7 @@ def deliver(stage: Stage, name: str, data: bytes, found: Survey) -> Outcome:
         return judge or checks.only_redacted
 
     changed = checks.require_same_but(data, arrived, judge_of)
-    left = policy.survey(arrived, f".{found.format}")
+    left = survey(arrived, f".{found.format}")
     if left.whole or left.inside:
         raise NotAsTold(f"detection still finds {', '.join(left.types)} in what arrived")
     rows = list(_rows(data, arrived, set(actions)))
@@ -112,7 +113,7 @@ def show_counts(stage: Stage, outcome: Outcome, found: Survey) -> None:
     content = outcome.statement["predicate"]["content"]
     masked = {path: int(count) for path, count in content["masked"].items()}
     findings = {kind: int(count) for kind, count in content["findings"].items()}
-    actions = policy.masked_paths(found)
+    actions = masked_paths(found)
     if masked.keys() != actions.keys() or any(masked[p] < found.values[p] for p in masked):
         raise NotAsTold("the receipt counts other fields than were masked")
     expected: Counter[str] = Counter()
@@ -130,7 +131,7 @@ def _rows(data: bytes, arrived: bytes, masked: set[str]) -> list[tuple[str, str,
     """(path, before, after) of some values that changed: the first of every path and type."""
     rows: list[tuple[str, str, str]] = []
     shown: Counter[tuple[str, str]] = Counter()
-    for value, other in zip(checks.values(data), checks.values(arrived), strict=True):
+    for value, other in zip(values(data), values(arrived), strict=True):
         before, after = data[value.start : value.end], arrived[other.start : other.end]
         kind = "" if value.path in masked else _first_kind(after)
         if before != after and shown[value.path, kind] < 2:
