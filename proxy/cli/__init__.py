@@ -36,8 +36,8 @@ MODULES = (
     "completion",
 )
 """One for each command, and of its name; only the one that is asked for is imported."""
-GROUPS = ("receipts",)
-"""Those whose commands have modules of their own: `register` is told the words that follow."""
+GROUPS = ("receipts", "mask")
+"""Those whose shape depends on the words that follow: `register` is told them."""
 
 
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:

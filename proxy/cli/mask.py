@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +14,7 @@ import orjson
 from proxy.app.prepare import prepare_rules
 from proxy.cli.mask_format import Kind, judge_kind
 from proxy.cli.mask_show import metering, show
+from proxy.cli.mask_suggest import suggest
 from proxy.cli.wording import texts
 from proxy.content.inspector import Inspector
 from proxy.errors import ConfigError, Problem, Refusal
@@ -24,8 +25,10 @@ from proxy.settings.schema import Route
 _PIECE = 64 * 1024
 
 
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `mask`."""
+def register(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", words: Sequence[str]
+) -> None:
+    """Add `mask`, which takes a file alone where `words` ask it to suggest."""
     mask = commands.add_parser(
         "mask",
         help="mask a file by a route's policy",
@@ -35,10 +38,21 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
             "What was masked and found is told on standard error. Exit code 1: refused.",
             "lockgate mask config/gateway.yaml --route orders orders.ndjson -o masked.ndjson",
             "lockgate mask config/gateway.yaml --route orders --format json --quiet -",
+            "lockgate mask --suggest customers.csv",
         ),
     )
-    mask.add_argument("config", type=Path, metavar="CONFIG")
+    suggests = "--suggest" in words
+    if not suggests:
+        mask.add_argument("config", type=Path, metavar="CONFIG")
     mask.add_argument("file", metavar="FILE", help="`-` is standard input")
+    mask.add_argument(
+        "--suggest",
+        action="store_true",
+        help="propose a policy for FILE instead, with neither CONFIG nor --route",
+    )
+    if suggests:
+        mask.set_defaults(run=_suggest)
+        return
     mask.add_argument("--route", required=True, metavar="NAME", help="whose policy")
     mask.add_argument("--response", action="store_true", help="its policy for answers")
     mask.add_argument(
@@ -79,6 +93,22 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(told.decode())
     elif not arguments.quiet:
         show(inspector.report(), label)
+    return 0
+
+
+def _suggest(arguments: argparse.Namespace) -> int:
+    """The proposed policy to standard output."""
+    try:
+        print(suggest(arguments.file), end="")
+    except Refusal as refusal:
+        sys.stderr.write(f"{refusal.reason}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or arguments.file}: {error.strerror or error}\n")
+        return 2
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
 
 

@@ -14,6 +14,7 @@ SUFFIXES: Final = {
     ".tsv": "tsv",
     ".txt": "text",
     ".log": "text",
+    ".form": "form",
 }
 CODINGS: Final = {".gz": "gzip", ".zst": "zstd"}
 
@@ -26,6 +27,15 @@ class Kind:
     codings: tuple[str, ...] = ()
 
 
+def by_name(name: str) -> tuple[str, str | None]:
+    """The suffix that says the format, and the coding on top of it."""
+    path = PurePath(name)
+    suffix = path.suffix.lower()
+    if suffix not in CODINGS:
+        return suffix, None
+    return PurePath(path.stem).suffix.lower(), CODINGS[suffix]
+
+
 def judge_kind(
     name: str,
     format: str | None,  # noqa: A002 (the word of the policy)
@@ -33,11 +43,8 @@ def judge_kind(
     policy: ContentPolicy,
 ) -> Kind:
     """Raises ValueError when nothing says what it is, or the policy does not admit it."""
-    path = PurePath(name)
-    suffix = path.suffix.lower()
-    coding = coding or CODINGS.get(suffix)
-    if suffix in CODINGS:
-        suffix = PurePath(path.stem).suffix.lower()
+    suffix, named = by_name(name)
+    coding = coding or named
     admitted: list[str] = list(policy.content)
     found = format or SUFFIXES.get(suffix) or (admitted[0] if len(admitted) == 1 else None)
     listed = ", ".join(admitted) or "none"
