@@ -45,4 +45,4 @@ def test_it_has_a_description_and_examples_that_parse(
     assert found
     for words in found:
         assert words[: len(name.split())] == name.split()
-        assert callable(parser().parse_args(words[1:]).run)
+        assert callable(parser(words[1:]).parse_args(words[1:]).run)

@@ -12,6 +12,7 @@ import pytest
 
 from proxy.cli import main
 from proxy.cli import wording as words
+from proxy.settings import yaml12
 from tests.scenarios.gateway import lockgate
 from tests.scenarios.policy import policy, route
 
@@ -167,3 +168,84 @@ def test_a_missing_masking_key_is_told_at_its_place(site: Path, tmp_path: Path) 
     ran = lockgate("mask", tmp_path / "gateway.yaml", "--route", "orders", site / "orders.ndjson")
     assert (ran.returncode, ran.stdout) == (1, "")
     assert "keys.pseudonym" in ran.stderr
+
+
+# --- a policy that is proposed -------------------------------------------------------------------
+
+CARDS = "4111111111111111", "5500005555555559"
+ROWS = [
+    {"first_name": "Ada", "email": f"a{n}@x.example", "card": card, "note": "call 536-90-4399"}
+    for n, card in enumerate(CARDS)
+]
+TABLE = "id;first_name;email;card;note\n" + "".join(
+    f"{n};Ada;a{n}@x.example;{card};call 536-90-4399\n" for n, card in enumerate(CARDS)
+)
+
+
+def proposed(path: Path) -> str:
+    ran = lockgate("mask", "--suggest", path)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    return ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.csv", TABLE),
+        ("a.tsv", TABLE.replace(";", "\t")),
+        ("a.ndjson", "".join(f"{json.dumps(row)}\n" for row in ROWS)),
+        ("a", "".join(f"{json.dumps(row)}\n" for row in ROWS)),
+    ],
+)
+def test_a_policy_is_proposed_for_what_is_found_and_what_names_say(
+    tmp_path: Path, name: str, data: str
+) -> None:
+    (tmp_path / name).write_text(data)
+    told = proposed(tmp_path / name)
+    assert '- {path: "$.email", action: {hmac: {key: pseudonym}}}   # email in 2 of 2' in told
+    assert '- {path: "$.card", action: {partial: {keep_last: 4}}}   # credit_card in 2 of 2' in told
+    assert '# - {path: "$.first_name", action: redact}   # named like a person\'s name' in told
+    assert "- {type: us_ssn, action: redact}   # 2 in $.note" in told
+    assert not any(value in told for value in ("Ada", "a1@x.example", *CARDS, "536-90-4399"))
+
+
+def test_with_what_is_proposed_nothing_is_found_any_more(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson.gz").write_bytes(gzip.compress(LINES))
+    told = proposed(tmp_path / "a.ndjson.gz")
+    config = json.loads((site / "gateway.yaml").read_text())
+    request = yaml12.read(told.encode(), "proposed")[0].data
+    assert isinstance(request, dict)
+    config["routes"] = [route("orders", **request)]
+    (site / "proposed.yaml").write_text(json.dumps(config))
+    (tmp_path / "a.ndjson").write_bytes(LINES)
+    ran = lockgate("mask", site / "proposed.yaml", "--route", "orders", tmp_path / "a.ndjson")
+    assert (ran.returncode, ran.stdout.encode()) == (0, MASKED)
+
+
+def test_a_text_and_a_form_are_samples_too(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("hello\nmail a@x.example\n")
+    (tmp_path / "a.form").write_text("email=a%40x.example&n=1")
+    assert "- {type: email, action: redact}   # 1 in $" in proposed(tmp_path / "a.txt")
+    assert "content: [text]" in proposed(tmp_path / "a.txt")
+    assert '{path: "$.email", action: {hmac: {key: pseudonym}}}' in proposed(tmp_path / "a.form")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("a.json", b"{", "neither JSON nor NDJSON"),
+        ("a.csv", b'a,b\n"', "not csv: unexpected end of data"),
+        ("a.csv", b"a,b\n\xff,1\n", "not csv: 'utf-8' codec"),
+        ("a.json.gz", b"{}", "gzip"),
+    ],
+)
+def test_what_is_no_sample_is_told(tmp_path: Path, name: str, data: bytes, told: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    ran = lockgate("mask", "--suggest", tmp_path / name)
+    assert ran.returncode in (1, 2)
+    assert (ran.stdout, told in ran.stderr) == ("", True), ran.stderr
+
+
+def test_names_that_a_file_has_chosen_do_nothing_to_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[2J.ndjson").write_text('{"\\u001b[2J": "mail a@x.example"}\n')
+    assert "\x1b" not in proposed(tmp_path / "a\x1b[2J.ndjson")
