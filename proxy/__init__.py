@@ -31,6 +31,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         one body on its way         edge/bodies.py, edge/flow.py, wire/framing.py
         integrity                   wire/digests.py
         decode                      content/formats.py, content/inspector.py, content/validate.py
+                                    content/table.py, content/dialect.py, content/grid.py
         mask                        content/rules.py, content/paths.py, content/probe.py,
                                     content/scan.py, content/mask.py,
                                     content/values.py, content/actions.py,

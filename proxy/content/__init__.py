@@ -3,6 +3,12 @@
     formats     which format a body is in: the route decides, the headers must agree
     rules       a content policy compiled once: paths, actions, detection
     inspector   one body: feed octets, get checked octets, get a report
+    table       one body of rows: CSV and TSV
+    cutter      where whole rows end in octets that come in pieces
+    dialect     how rows are written; a cell read and spelt; which delimiter it is
+    grid        the cells of many rows at once
+    columns     what becomes of the columns: masked, dropped, searched
+    fields      paths where a record is flat: columns, pairs
     tally       the report of a body in the making
     validate    is it JSON, exactly, and not too deep
     paths       RFC 9535 paths -> an automaton over keys and indexes

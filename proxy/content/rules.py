@@ -17,6 +17,7 @@ from proxy.content.kinds import Likelihood
 from proxy.content.paths import Automaton, normal, parse
 from proxy.content.probe import plain_rules
 from proxy.content.registry import KINDS
+from proxy.content.table import Shape, TableInspector, shapes
 from proxy.content.watch import watches
 from proxy.settings.schema import ContentPolicy, Limits
 
@@ -26,13 +27,15 @@ class Rules:
     """What `compile_rules` makes. Holds no state of a body: open an inspector for each."""
 
     engine: Engine
+    shapes: Mapping[str, Shape]
+    """Of tables, by format."""
 
     def open(
         self,
         format: str,  # noqa: A002 (the word of the policy)
         codings: Sequence[str] = (),
     ) -> Inspector:
-        """An inspector for one body in `json`, `ndjson` or `opaque`, and these content codings."""
+        """An inspector for one body in a format of the policy, and these content codings."""
         inner = self._open(format)
         if not codings:
             return inner
@@ -46,7 +49,9 @@ class Rules:
                 return NdjsonInspector(self.engine)
             case "opaque":
                 return OpaqueInspector()
-        raise ValueError("a format that is not one of json, ndjson, opaque")
+        if format in self.shapes:
+            return TableInspector(self.engine, self.shapes[format])
+        raise ValueError("a format that is not of the policy")
 
 
 def compile_rules(
@@ -72,6 +77,8 @@ def compile_rules(
     for detect in policy.detect:
         if detect.raises is not None and detect.raises not in scale:
             raise ValueError(f"{detect.type}: label {detect.raises} is not on the scale")
+    if policy.allow_only and not {"json", "ndjson"}.isdisjoint(policy.content):
+        raise ValueError("allow_only: for csv and tsv only, so far")
     watched = watches(policy.detect, (), KINDS, highest_label)
     automaton = Automaton(rule.path for rule in policy.mask)
     return Rules(
@@ -85,5 +92,6 @@ def compile_rules(
             ),
             detector=Detector(watched, Likelihood[policy.likelihood.upper()]) if watched else None,
             scale=tuple(scale),
-        )
+        ),
+        shapes(policy, [rule.path for rule in policy.mask]),
     )

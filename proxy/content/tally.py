@@ -17,6 +17,8 @@ class Tally:
         self._scale = scale
         self.masked = [0] * len(paths)
         self.findings = Findings()
+        self.withheld = 0
+        """Fields that `allow_only` has dropped."""
         self.records = 0
         self.changed = False
 
@@ -26,6 +28,8 @@ class Tally:
         for path, count in zip(self._paths, self.masked, strict=True):
             if count:
                 masked[path] = masked.get(path, 0) + count
+        if self.withheld:
+            masked["allow_only"] = self.withheld
         return Report(
             format=name,
             records=self.records,

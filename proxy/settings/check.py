@@ -139,7 +139,7 @@ def _needs_certificate(path: Path, upstream: Upstream) -> Iterator[Path]:
 
 def _require_policy(path: Path, policy: ContentPolicy, mistakes: Mistakes) -> None:
     if "opaque" in policy.content:
-        for key in ("mask", "detect"):
+        for key in ("mask", "detect", "allow_only"):
             if getattr(policy, key):
                 mistakes.add(
                     (*path, key),

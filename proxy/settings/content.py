@@ -6,6 +6,7 @@ from pydantic import Field, WithJsonSchema
 
 from proxy.settings.actions import WrittenAction
 from proxy.settings.detected import DETECTED_GROUPS, DETECTED_TYPES
+from proxy.settings.tables import Csv, Tsv
 from proxy.settings.values import Model, Name
 
 
@@ -40,7 +41,12 @@ Likely = Literal["very_unlikely", "unlikely", "possible", "likely", "very_likely
 class ContentPolicy(Model):
     """What may cross in one direction. An empty `content` admits empty bodies only."""
 
-    content: list[Literal["json", "ndjson", "opaque"]] = Field(default=[])
+    content: list[Literal["json", "ndjson", "csv", "tsv", "opaque"]] = Field(default=[])
+    csv: Csv = Csv()
+    tsv: Tsv = Tsv()
+    allow_only: list[str] = Field(
+        default=[], description="JSONPath of each field that may cross; every other one is dropped"
+    )
     codings: list[Literal["gzip", "zstd"]] = Field(
         default=[], description="in which content that is looked into may come; none if omitted"
     )

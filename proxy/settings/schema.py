@@ -43,6 +43,7 @@ from proxy.settings.route import (
     Replay,
     Route,
 )
+from proxy.settings.tables import Csv, Tsv
 from proxy.settings.trust import MAX_LIFETIME, Hygiene, Revocation
 from proxy.settings.values import (
     MOST_WORKERS,
@@ -66,6 +67,7 @@ __all__ = [
     "Action",
     "Bind",
     "ContentPolicy",
+    "Csv",
     "DetectRule",
     "Duration",
     "Encrypt",
@@ -100,6 +102,7 @@ __all__ = [
     "Shutdown",
     "Size",
     "Tls",
+    "Tsv",
     "Upstream",
     "UpstreamLimits",
     "Users",

@@ -18,20 +18,22 @@ def compiled(
     detect: Mapping[str, str] | Sequence[dict[str, str]] = (),
     *,
     keys: Mapping[str, Sequence[tuple[str, bytes]]] = KEYS,
+    policy: Mapping[str, object] | None = None,
     **limits: Any,
 ) -> Rules:
-    """Rules from path -> action and type -> action."""
+    """Rules from path -> action and type -> action, and what else a policy says."""
     pairs = mask.items() if isinstance(mask, Mapping) else mask
     if isinstance(detect, Mapping):
         detect = [{"type": kind, "action": action} for kind, action in detect.items()]
-    policy = ContentPolicy.model_validate(
+    compiled = ContentPolicy.model_validate(
         {
             "content": ["json", "ndjson"],
             "mask": [{"path": path, "action": action} for path, action in pairs],
             "detect": list(detect),
+            **(policy or {}),
         }
     )
-    return compile_rules(policy, Limits.model_validate(limits), keys, "restricted", SCALE)
+    return compile_rules(compiled, Limits.model_validate(limits), keys, "restricted", SCALE)
 
 
 def sent(rules: Rules, format: str, pieces: Iterable[bytes]) -> tuple[bytes, Report]:  # noqa: A002

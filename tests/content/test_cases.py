@@ -8,6 +8,7 @@ from proxy.content.formats import require_format
 from proxy.errors import Refusal
 from proxy.settings.schema import ContentPolicy
 from tests.content.policies import EVERYTHING, HMAC, compiled, masked, sent
+from tests.content.tables import read, tables, through
 
 REDACT = {"$..ssn": "redact"}
 CARD = "4111 1111 1111 1111"
@@ -219,6 +220,51 @@ def test_case_17_the_route_decides_whatever_content_type_says() -> None:
         assert caught.value.code == "content-not-allowed"
     with pytest.raises(Refusal):  # a lie about the type does not make it another one
         sent(compiled(), "json", [b'{"a":1}\n{"a":2}\n'])
+
+
+TABLE = (
+    b'\xef\xbb\xbfid;ssn;"a ""note"""\r\n1;078-05-1120;"x;\ny"\r\n2;"caf\xc3\xa9;""";\n'
+    b'"";4;"jane@example.com\r"\r\n4;5;4111 1111 1111 1111'
+)
+
+
+@pytest.mark.parametrize("delimiter", [";", "inspect"])
+def test_case_11_a_table_split_anywhere_comes_out_the_same(delimiter: str) -> None:
+    rules = tables({"$.ssn": HMAC, "$.id": "drop"}, EVERYTHING, delimiter=delimiter)
+    whole, report = sent(rules, "csv", [TABLE])
+    assert report.findings == {"email": 1, "credit_card": 1}
+    for offset in range(len(TABLE) + 1):
+        assert sent(rules, "csv", [TABLE[:offset], TABLE[offset:]]) == (whole, report)
+    assert sent(rules, "csv", [bytes([octet]) for octet in TABLE]) == (whole, report)
+    assert sent(rules, "csv", [b"", TABLE, b""]) == (whole, report)
+
+
+def test_case_12_a_secret_in_a_table_across_feeds_and_at_the_very_end_is_found() -> None:
+    rules = tables({}, EVERYTHING)
+    for cell in (f"pay with {CARD}", f'"pay with\n""{CARD}"""'):
+        data = f"id,note\n1,{cell}".encode()
+        for offset in range(len(data)):
+            output, report = sent(rules, "csv", [data[:offset], data[offset:]])
+            assert b"1111" not in output
+            assert report.findings == {"credit_card": 1}
+
+
+def test_case_18_tables() -> None:
+    ssn = {"$.ssn": "redact", "$['a b']": "redact"}
+    for delimiter in (";", "\t"):
+        for header in ("ssn;a b;x", "a b;ssn;x", "ssn;a b;ssn", '"ssn";"a b";x'):
+            for mark in ("", "\ufeff"):
+                rows = f'{mark}{header}\r\nA;A;A\r\n"A\nA";"A""A";A'.replace(";", delimiter)
+                out = read(through(rows, ssn, delimiter=delimiter), delimiter)
+                hidden = [n for n, name in enumerate(out[0]) if name in ("ssn", "a b")]
+                assert {row[n] for row in out[1:] for n in hidden} == {"[REDACTED]"}
+    for wrong in ("ssn;x", "a b", "ssn;ab", "ssn; a b", "ssn;a b ", "ssn;a\u00a0b", "ssn;A B"):
+        inspector = tables(ssn, delimiter=";").open("csv")
+        with pytest.raises(Refusal, match="no column for"):
+            inspector.feed(wrong.encode() + b"\nA;A\n")
+    for ragged in ("A", "A;A;A", ""):
+        with pytest.raises(Refusal, match="unparseable"):
+            through(f"ssn;a b\nA;A\n{ragged}\n", ssn, delimiter=";")
 
 
 def test_case_19_line_ends_blank_lines_and_a_missing_last_newline_stay() -> None:

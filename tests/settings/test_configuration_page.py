@@ -33,6 +33,8 @@ SECTIONS = {
     "Principal": "routes: allow and deny",
     "Local": "routes: local",
     "ContentPolicy": "routes: request and response",
+    "Csv": "routes: csv",
+    "Tsv": "routes: tsv",
     "MaskRule": "routes: mask",
     "DetectRule": "routes: detect",
     "Replay": "routes: replay",

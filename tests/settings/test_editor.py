@@ -82,7 +82,7 @@ SHAPES: list[tuple[Change, bool]] = [
     (put("routes.0.allow.0", {"subject": "x"}), False),
     (put("routes.0.allow.0", {"spiffe": [""]}), False),
     (put("routes.0.allow.0", {"local": {"uid": ["1000"]}}), False),
-    (put("routes.0.request.content", ["csv"]), False),
+    (put("routes.0.request.content", ["xml"]), False),
     (put("routes.0.request.mask.0.action", {"drop": True}), False),
     (put("routes.0.request.mask.0.action", {}), False),
     (put("routes.0.request.mask.0.action", {"hmac": {"key": "a"}, "partial": {}}), False),

@@ -1,0 +1,191 @@
+"""What becomes of the columns of one table: masked, dropped, searched, or left alone.
+
+The plan is made once, from the first row. A rule for a column that is not there refuses, because
+the column may be there under another name. Columns of the same name are all masked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from proxy.content.detect import Detector, Suspects
+from proxy.content.dialect import Dialect
+from proxy.content.fields import WITHHELD, Fields, place
+from proxy.content.findings import Findings
+from proxy.content.grid import Grid
+from proxy.content.tally import Tally
+from proxy.content.values import Replace, Scalar
+from proxy.errors import Refusal
+
+COLUMNS_MAXIMUM: Final = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A column that no rule has masked. `index` is among those that are left."""
+
+    index: int
+    context: tuple[str, ...]
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is done to every row of one body."""
+
+    dialect: Dialect
+    width: int
+    masked: tuple[tuple[int, int], ...]
+    """(column, number of its rule)."""
+    dropped: tuple[tuple[int, int], ...]
+    """The same, the last one first; the rule is WITHHELD where `allow_only` drops it."""
+    left: int
+    """Columns that are not dropped."""
+    searched: tuple[Searched, ...]
+    header: bytes
+    """The row of the names that are left, for the gate: they are context."""
+
+
+def require_width(width: int) -> None:
+    """Raises Refusal("unparseable")."""
+    if not 0 < width <= COLUMNS_MAXIMUM:
+        raise Refusal("unparseable", f"{width} columns: 1 to {COLUMNS_MAXIMUM} can be")
+
+
+def plan(
+    dialect: Dialect,
+    fields: Fields,
+    actions: Sequence[Replace | None],
+    names: Sequence[str] | None,
+    width: int,
+) -> Plan:
+    """`names` is None where there is no header. Raises Refusal("unparseable") that names a path."""
+    missing = fields.beyond(width) if names is None else fields.missing(names)
+    if missing is not None:
+        raise Refusal("unparseable", f"there is no column for {missing}")
+    if names is None:
+        rules = [fields.counted(index, width) for index in range(width)]
+    else:
+        rules = [fields.named(name) for name in names]
+    gone = [n for n, rule in enumerate(rules) if rule == WITHHELD or _drops(rule, actions)]
+    left = [n for n in range(width) if n not in set(gone)]
+    if not left:
+        raise Refusal("unparseable", "there is no column that may cross")
+    return Plan(
+        dialect=dialect,
+        width=width,
+        masked=tuple((n, rules[n]) for n in left if rules[n] >= 0),
+        dropped=tuple((n, rules[n]) for n in reversed(gone)),
+        left=len(left),
+        searched=tuple(Searched(at, (), f"$[{n}]") for at, n in enumerate(left) if rules[n] < 0),
+        header=b"",
+    )
+
+
+def _drops(rule: int, actions: Sequence[Replace | None]) -> bool:
+    return rule >= 0 and actions[rule] is None
+
+
+def named(plan: Plan, names: Sequence[str], shown: Sequence[bool]) -> Plan:
+    """The plan with the names of the columns that are left, for context and for paths.
+
+    A name is shown in paths where `shown` says so, which is where nothing was found in it.
+    """
+    searched = tuple(
+        Searched(at, (names[at],), place(names[at]) if shown[at] else "$.*")
+        for at in (column.index for column in plan.searched)
+    )
+    return replace(plan, searched=searched, header="\n".join([*names, ""]).encode())
+
+
+def mask(grid: Grid, plan: Plan, actions: Sequence[Replace | None], tally: Tally) -> None:
+    """Put what the actions make of the masked columns in their places, and drop what is dropped."""
+    for index, rule in plan.masked:
+        action = actions[rule]
+        if action is not None:
+            grid.edit(index, _Remembered(plan, action).__getitem__)
+            tally.masked[rule] += grid.rows
+    drop(grid, plan)
+    for _, rule in plan.dropped:
+        if rule == WITHHELD:
+            tally.withheld += grid.rows
+        else:
+            tally.masked[rule] += grid.rows
+
+
+def drop(grid: Grid, plan: Plan) -> None:
+    """Take out the columns that are dropped, of a header too."""
+    for index, _ in plan.dropped:
+        grid.drop(index)
+    if plan.dropped and grid.width == 1:
+        grid.edit(0, plan.dialect.visible)
+
+
+class _Remembered(dict[bytes, bytes]):
+    """Raw cell -> masked cell, for the rows of one block: many columns say few things often."""
+
+    def __init__(self, plan: Plan, action: Replace) -> None:
+        self._dialect = plan.dialect
+        self._alone = plan.left == 1
+        self._action = action
+
+    def __missing__(self, raw: bytes) -> bytes:
+        masked = self._action(Scalar("string", self._dialect.text(raw)))
+        new = raw
+        if masked is not None:
+            new = self._dialect.spelt(masked.text, raw)
+            new = self._dialect.visible(new) if self._alone else new
+        self[raw] = new
+        return new
+
+
+def search(grid: Grid, plan: Plan, detector: Detector, findings: Findings, first: int) -> bytes:
+    """The octets of the rows, with the findings in what is not masked judged.
+
+    `first` is the number of the first row. Raises Refusal("finding-rejected").
+    """
+    octets = grid.octets()
+    if not _suspects(octets, plan, detector):
+        return octets
+    changed = False
+    for number in range(grid.rows):
+        findings.require_wanted()
+        row = grid.row(number)
+        suspects = _suspects(plan.dialect.delimiter.join(row), plan, detector)
+        if not suspects:
+            continue
+        for column in plan.searched:
+            text = plan.dialect.text(row[column.index])
+            where = f"row {first + number}"
+            new = detector.judge(text, column.context, column.path, suspects, findings, where)
+            if new != text:
+                grid.put(number, column.index, plan.dialect.spelt(new, row[column.index]))
+                changed = True
+    return grid.octets() if changed else octets
+
+
+def search_names(
+    grid: Grid, plan: Plan, detector: Detector | None, findings: Findings
+) -> list[bool]:
+    """The same of the header: for each name, whether nothing was found in it."""
+    suspects = detector and _suspects(grid.octets(), plan, detector)
+    if detector is None or not suspects:
+        return [True] * grid.width
+    shown = []
+    for index, raw in enumerate(grid.row(0)):
+        text = plan.dialect.text(raw)
+        new = detector.judge(text, (), "$", suspects, findings, "the first row")
+        shown.append(new == text)
+        if new != text:
+            grid.put(0, index, plan.dialect.spelt(new, raw))
+    return shown
+
+
+def _suspects(octets: bytes, plan: Plan, detector: Detector) -> Suspects:
+    doubled = plan.dialect.quote * 2
+    found = detector.suspects_in_text(plan.header + octets)
+    if doubled and doubled in octets:
+        found |= detector.suspects_in_text(
+            plan.header + octets.replace(doubled, plan.dialect.quote)
+        )
+    return found
