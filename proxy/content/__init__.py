@@ -25,9 +25,12 @@
     findings    one string or number judged: found, counted, redacted, rejected, flagged
     fold        numbers, dashes, spaces and digits that are spelt otherwise, made plain
     gate        hyperscan, wrapped
-    kinds       what a kind of finding is; kinds_basic is a table of them, registry has them all
+    kinds       what a kind of finding is; kinds_* are tables of them, registry has them all
+    shapes      what those tables are made of
     patterns    what an address, a key, a token is, exactly
     identifiers the same for cards, IBANs and social security numbers
+    checksums   check digits
+    wallets     the same for addresses of Bitcoin and Ethereum
 
 Octets in, octets out. No octet outside a masked span ever changes. docs/masking.md is the manual.
 """

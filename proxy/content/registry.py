@@ -4,9 +4,29 @@ from collections.abc import Mapping
 from typing import Final
 
 from proxy.content.kinds import Kind
+from proxy.content.kinds_american import AMERICAN
 from proxy.content.kinds_basic import BASIC
+from proxy.content.kinds_credentials import CREDENTIALS
+from proxy.content.kinds_european import EUROPEAN
+from proxy.content.kinds_financial import FINANCIAL
+from proxy.content.kinds_network import NETWORK
+from proxy.content.kinds_pacific import PACIFIC
+from proxy.content.kinds_papers import PAPERS
+from proxy.content.kinds_phone import PHONE
+from proxy.content.kinds_secrets import SECRETS
 
-_TABLES: Final = (BASIC,)
+_TABLES: Final = (
+    BASIC,
+    SECRETS,
+    CREDENTIALS,
+    FINANCIAL,
+    PHONE,
+    NETWORK,
+    PAPERS,
+    AMERICAN,
+    EUROPEAN,
+    PACIFIC,
+)
 
 
 def _by_type() -> Mapping[str, tuple[Kind, ...]]:
