@@ -24,6 +24,7 @@ from proxy.edge.conclusion import record
 from proxy.edge.gate import Keeper, Lane
 from proxy.edge.inbound import Inbound
 from proxy.edge.live import Link
+from proxy.edge.masks import masked_request
 from proxy.edge.mistaken import UnexpectedTls, turn_away
 from proxy.edge.outbound import Outbound
 from proxy.edge.repeat import read_again
@@ -120,6 +121,7 @@ async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
     require_method(transfer)
     earlier = await reserve(keeper, transfer)
     request = transfer.request = request_flow(transfer)
+    transfer.masked_head = masked_request(transfer)
     if earlier is not None:
         await repeat(keeper, client, transfer, earlier)
         return
@@ -212,9 +214,9 @@ async def answer(keeper: Keeper, client: Inbound, transfer: Transfer, upstream: 
         held = await relay.stream(transfer, client, upstream, held)
     transfer.answer_whole = True
     transfer.take_evidence(held.trailers)
+    trailers = answers.trailers(transfer, reply, held)
     receipt = await conclude(keeper, transfer, reply.status, None)
     proof = answers.receipt_fields(transfer, receipt, reply.place, transfer.behind)
-    trailers = answers.trailers(transfer, reply, held)
     if streamed:
         await client.send_end(held.data, (*trailers, *proof))
     else:

@@ -21,6 +21,7 @@ from proxy.policy.authorize import matches, require_allowed
 from proxy.policy.clearance import Scale
 from proxy.policy.routes import Routes
 from proxy.settings.address import parse_endpoint
+from proxy.settings.check_masks import masks
 from proxy.settings.load import Loaded
 from proxy.settings.schema import Principal, Route
 from proxy.tls.context import TlsContext, client_context, server_context
@@ -28,6 +29,7 @@ from proxy.tls.credentials import Credentials
 from proxy.tls.judge import Judge
 from proxy.tls.revocation import read_lists
 from proxy.tls.standing import Standing
+from proxy.wire.crossing import require_maskable
 
 
 def prepare(loaded: Loaded, metrics: Metrics, secrets: Secrets | None = None) -> Gate:
@@ -96,6 +98,9 @@ def _gate(preparation: Preparation, metrics: Metrics) -> Gate | None:
     own = credentials.own_credentials(preparation)
     credentials.own_trust(preparation)
     keys = credentials.masking_keys(preparation)
+    for path, rule in masks(settings):
+        if rule.header is not None:
+            preparation.attempt((*path, "header"), partial(require_maskable, rule.header))
     trusted = hashlib.sha256()
     listeners = {
         name: _listener_tls(preparation, name, own, trusted) for name in settings.listeners

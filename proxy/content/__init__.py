@@ -19,6 +19,7 @@
     actions     what a masked value becomes
     generalize  dates, numbers, addresses, postcodes made coarser
     cipher      values that whoever has the key gets back
+    head        header fields and query parameters, masked by name
     mask        spans -> replacements in JSON, applied once
     tokens      keyed pseudonyms that are recognised when they come again
     detect      the gate, then exact patterns on what the gate let through

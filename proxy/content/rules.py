@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from proxy.content.actions import compile_action
 from proxy.content.codings import CodedInspector
 from proxy.content.detect import Detector
+from proxy.content.head import NO_HEAD_MASKS, HeadMasks, compile_head
 from proxy.content.inspector import (
     Engine,
     Inspector,
@@ -29,6 +30,8 @@ class Rules:
     engine: Engine
     shapes: Mapping[str, Shape]
     """Of tables, by format."""
+    head: HeadMasks = NO_HEAD_MASKS
+    """Beside the content: header fields and query parameters."""
 
     def open(
         self,
@@ -67,31 +70,31 @@ def compile_rules(
     first. Raises ValueError for a path, key or label that cannot be used, and CredentialError for a
     secret that cannot.
     """
-    for rule in policy.mask:
+    by_path = [(rule.path, rule.action) for rule in policy.mask if rule.path is not None]
+    for path, action in by_path:
         try:
-            segments = parse(rule.path)
+            segments = parse(path)
         except ValueError as error:
-            raise ValueError(f"{rule.path}: {error}") from None
-        if rule.action.drop and not segments:
-            raise ValueError(f"{rule.path}: a whole document cannot be dropped; redact it")
+            raise ValueError(f"{path}: {error}") from None
+        if action.drop and not segments:
+            raise ValueError(f"{path}: a whole document cannot be dropped; redact it")
     for detect in policy.detect:
         if detect.raises is not None and detect.raises not in scale:
             raise ValueError(f"{detect.type}: label {detect.raises} is not on the scale")
     if policy.allow_only and not {"json", "ndjson"}.isdisjoint(policy.content):
         raise ValueError("allow_only: for csv and tsv only, so far")
     watched = watches(policy.detect, (), KINDS, highest_label)
-    automaton = Automaton(rule.path for rule in policy.mask)
+    automaton = Automaton(path for path, _ in by_path)
     return Rules(
         Engine(
             limits=limits,
             automaton=automaton,
             plain=plain_rules(automaton.rules),
-            paths=tuple(rule.path for rule in policy.mask),
-            actions=tuple(
-                compile_action(rule.action, keys, normal(rule.path)) for rule in policy.mask
-            ),
+            paths=tuple(path for path, _ in by_path),
+            actions=tuple(compile_action(action, keys, normal(path)) for path, action in by_path),
             detector=Detector(watched, Likelihood[policy.likelihood.upper()]) if watched else None,
             scale=tuple(scale),
         ),
-        shapes(policy, [rule.path for rule in policy.mask]),
+        shapes(policy, [path for path, _ in by_path]),
+        compile_head(policy.mask, keys),
     )

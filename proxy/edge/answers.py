@@ -11,6 +11,7 @@ from email.utils import formatdate
 from typing import Literal
 
 from proxy.content.codings import accepted_codings
+from proxy.edge.masks import masked_answer, masked_fields, masked_trailers
 from proxy.edge.outbound import Outbound
 from proxy.edge.receipts import RECEIPTS_PATH
 from proxy.edge.relay import Held, Request
@@ -50,7 +51,8 @@ def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Requ
 
     Raises Refusal: loop, head-too-large, condition-refused.
     """
-    head, flow, gate = transfer.known_head, transfer.known_request, transfer.gate
+    flow, gate = transfer.known_request, transfer.gate
+    head = transfer.masked_head or transfer.known_head
     unseen, whole = flow.format == "opaque", held.whole
     changed = whole and flow.changed
     keep_digest = not changed and (unseen or whole)
@@ -75,7 +77,7 @@ def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Requ
         accepted = accepted_codings(head.values(b"accept-encoding"), response.codings)
         fields.append((b"accept-encoding", accepted))
     digest_trailer = not whole and not unseen
-    trailers = crossing_trailers(head.headers, held.trailers, keep_digest)
+    trailers = masked_trailers(transfer, held.trailers, keep_digest)
     # What is whole has its digest in the head by now, and is chunked for no more than trailers.
     trailers = [pair for pair in trailers if pair[0] != b"content-digest"]
     names = [name for name, _ in trailers]
@@ -93,7 +95,7 @@ def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Requ
 
 def reply(transfer: Transfer, held: Held) -> Reply:
     """The head of an upstream's answer as it goes on."""
-    head, flow, route = transfer.known_answer_head, transfer.known_answer, transfer.known_lane.route
+    head, flow, route = masked_answer(transfer), transfer.known_answer, transfer.known_lane.route
     unchanged = flow.format == "opaque" or (held.whole and not flow.changed)
     keep_digest = unchanged and not _hides(transfer)
     fields = wire.forward_answer(
@@ -129,8 +131,9 @@ def reply(transfer: Transfer, held: Held) -> Reply:
 
 def trailers(transfer: Transfer, reply: Reply, held: Held) -> Fields:
     """The trailers of an upstream's answer as they go on, without what the receipt adds."""
-    head = transfer.known_answer_head
-    return crossing_trailers(head.headers, held.trailers, reply.keep_digest)
+    head, fields = transfer.known_answer_head, transfer.known_lane.answer.head
+    kept = crossing_trailers(head.headers, held.trailers, reply.keep_digest)
+    return masked_fields(fields, kept, transfer.masked_answer)
 
 
 def _announce(names: list[bytes]) -> Fields:

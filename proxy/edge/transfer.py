@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from proxy.edge.attempt import Attempt
 from proxy.edge.budget import Share
@@ -43,6 +43,12 @@ class Transfer(Attempt):
     """Only the sender gets it: keys the digests of what it sent."""
 
     head: Head | None = None
+    masked_head: Head | None = None
+    """The head as it goes on, where the route masks header fields or the query."""
+    masked_request: dict[str, int] = field(default_factory=dict)
+    """What was masked in it, and in the trailers: `header NAME` or `query NAME` -> how many."""
+    masked_answer: dict[str, int] = field(default_factory=dict)
+    """And in the answer's."""
     request: Flow | None = None
     forwarded: int = 0
     """Content octets sent towards the upstream: never fewer than have gone, when a send fails."""
@@ -183,12 +189,14 @@ class Transfer(Attempt):
     def _request_content(self) -> Content:
         if self.request is None:
             return Content(Digest(0), None, None, None)
-        return self.request.content(crossed=self.sent_whole, sent=self.forwarded)
+        content = self.request.content(crossed=self.sent_whole, sent=self.forwarded)
+        return replace(content, fields=self.masked_request) if self.masked_request else content
 
     def _answer_content(self) -> Content | None:
         if self.answer is None:
             return None
-        return self.answer.content(crossed=self.answer_whole, sent=self.answered)
+        content = self.answer.content(crossed=self.answer_whole, sent=self.answered)
+        return replace(content, fields=self.masked_answer) if self.masked_answer else content
 
     def _keyed(self, data: bytes) -> bytes:
         return hmac.digest(self.key, data, "sha256")

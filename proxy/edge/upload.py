@@ -19,12 +19,12 @@ from collections.abc import Awaitable
 import trio
 
 from proxy.edge.inbound import Inbound
+from proxy.edge.masks import masked_fields, masked_trailers
 from proxy.edge.outbound import Outbound
 from proxy.edge.relay import Held, Request, finish
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import AnswerHead, Headers
-from proxy.wire.crossing import crossing_trailers
 from proxy.wire.digests import format_sha256
 from proxy.wire.events import Data
 from proxy.wire.headers import forward_interim
@@ -105,6 +105,7 @@ async def _answer_head(transfer: Transfer, client: Inbound, upstream: Outbound) 
             return event
         name = gate.loaded.settings.name
         fields = forward_interim(event.headers, gateway=name, keep_digest=unseen)
+        fields = masked_fields(transfer.known_lane.answer.head, fields, transfer.masked_answer)
         await client.send_interim(event.status, fields)
 
 
@@ -164,8 +165,7 @@ class _Pump:
                 break
             piece = flow.feed(event.data)
         last = kept + await finish(flow, event.trailers)
-        known = transfer.known_head.headers
-        trailers = crossing_trailers(known, event.trailers, request.keep_digest)
+        trailers = masked_trailers(transfer, event.trailers, request.keep_digest)
         if request.digest_trailer:
             trailers.append((b"content-digest", format_sha256(flow.delivered_sha256)))
         return last, tuple(trailers)

@@ -1,6 +1,7 @@
 """What the log is told of an attempt, and what it answers."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
@@ -39,6 +40,14 @@ class Content:
     delivered: Digest | None
     report: Report | None
     label: str | None
+    fields: Mapping[str, int] = field(default_factory=dict)
+    """`header NAME` or `query NAME` -> how many were masked beside it, in head and trailers."""
+
+    @property
+    def masked(self) -> int:
+        """How many fields were masked, in the content and beside it."""
+        inside = sum(self.report.masked.values()) if self.report else 0
+        return inside + sum(self.fields.values())
 
 
 @value(frozen=True, slots=True)

@@ -180,7 +180,7 @@ class Log:
             received_bytes=request.received.size,
             delivered_bytes=request.delivered.size if request.delivered else 0,
             answer_bytes=answer.delivered.size if answer and answer.delivered else 0,
-            masked=sum(report.masked.values()) if report else None,
+            masked=request.masked if report or request.fields else None,
             findings=dict(report.findings) if report and report.findings else None,
             label=request.label,
             receipt=index,

@@ -166,11 +166,11 @@ class Metrics:
         self._bytes.labels(route, direction, "received").inc(content.received.size)
         if content.delivered is not None:
             self._bytes.labels(route, direction, "delivered").inc(content.delivered.size)
-        if content.report is None:
-            return
-        masked = sum(content.report.masked.values())
+        masked = content.masked
         if masked:
             self._masked.labels(route, direction).inc(masked)
+        if content.report is None:
+            return
         for kind, count in content.report.findings.items():
             self._findings.labels(route, direction, kind).inc(count)
 

@@ -15,7 +15,7 @@ from typing import Final, Generic, TypeVar
 
 import orjson
 
-from proxy.model import Certificate, Content, Digest, Peer, Report
+from proxy.model import Certificate, Content, Digest, Peer
 
 NAME: Final = 1024
 """Octets of the longest name of a peer, path or SAN that is written out."""
@@ -39,7 +39,7 @@ def content(content: Content, entries: int) -> str:
     else:
         told = _digest(received, plain=received.sha256 == delivered.sha256)
         sides = f'"received":{told},"delivered":{_digest(delivered, plain=True)}'
-    return f'{sides},{_report(content.report, entries)},"label":{optional(content.label)}'
+    return f'{sides},{_report(content, entries)},"label":{optional(content.label)}'
 
 
 def _digest(digest: Digest, *, plain: bool) -> str:
@@ -50,22 +50,27 @@ def _digest(digest: Digest, *, plain: bool) -> str:
     return f'{{"bytes":"{digest.size}"}}'
 
 
-def _report(report: Report | None, entries: int) -> str:
+def _report(content: Content, entries: int) -> str:
+    report = content.report
     if report is None:
-        return _UNSEEN
+        return _UNSEEN if not content.fields else _unseen(_counts(content.fields, entries))
+    masked = {**report.masked, **content.fields} if content.fields else report.masked
     opaque = "true" if report.format == "opaque" else "false"
     changed = "true" if report.changed else "false"
     codings = f'"codings":[{",".join(map(known, report.codings))}],' if report.codings else ""
     return (
         f'"format":{known(report.format)},{codings}"opaque":{opaque},"changed":{changed},'
-        f'"records":{count(report.records)},"masked":{_counts(report.masked, entries)},'
+        f'"records":{count(report.records)},"masked":{_counts(masked, entries)},'
         f'"findings":{_counts(report.findings, entries)}'
     )
 
 
-_UNSEEN: Final = (
-    '"format":null,"opaque":false,"changed":false,"records":null,"masked":{},"findings":{}'
-)
+def _unseen(masked: str) -> str:
+    seen = '"format":null,"opaque":false,"changed":false,"records":null'
+    return f'{seen},"masked":{masked},"findings":{{}}'
+
+
+_UNSEEN: Final = _unseen("{}")
 
 
 def _counts(counts: Mapping[str, int], entries: int) -> str:

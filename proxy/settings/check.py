@@ -140,7 +140,7 @@ def _needs_certificate(path: Path, upstream: Upstream) -> Iterator[Path]:
 def _require_policy(path: Path, policy: ContentPolicy, mistakes: Mistakes) -> None:
     if "opaque" in policy.content:
         for key in ("mask", "detect", "allow_only"):
-            if getattr(policy, key):
+            if any(getattr(rule, "path", "") is not None for rule in getattr(policy, key)):
                 mistakes.add(
                     (*path, key),
                     "`opaque` forwards bytes unseen, so nothing in them could be masked or "

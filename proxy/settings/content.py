@@ -2,19 +2,41 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 
 from proxy.settings.actions import WrittenAction
 from proxy.settings.detected import DETECTED_GROUPS, DETECTED_TYPES
 from proxy.settings.tables import Csv, Tsv
-from proxy.settings.values import Model, Name
+from proxy.settings.values import FIELD_NAME, PARAMETER, Model, Name
+
+_PLACES = ("path", "header", "query")
 
 
 class MaskRule(Model):
-    path: str = Field(
-        description="RFC 9535 JSONPath: names, wildcards, indexes, unions, descendants"
+    """Exactly one place, and what becomes of what is there."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": [place]} for place in _PLACES]}
+    )
+
+    path: str | None = Field(
+        default=None,
+        description="in the content: RFC 9535 JSONPath with names, wildcards, indexes, unions, "
+        "descendants",
+    )
+    header: str | None = Field(
+        default=None, pattern=FIELD_NAME, description="a header field, and a trailer field"
+    )
+    query: str | None = Field(
+        default=None, pattern=PARAMETER, description="a parameter of the query, of requests"
     )
     action: WrittenAction
+
+    @model_validator(mode="after")
+    def _require_one_place(self) -> "MaskRule":
+        if len(self.model_fields_set - {"action"}) != 1:
+            raise ValueError("give exactly one of path, header and query")
+        return self
 
 
 DetectedType = Annotated[

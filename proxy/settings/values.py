@@ -14,6 +14,8 @@ _SIZES |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 PIN = r"sha256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="
 SECRET_REF = r"file:[^\x00-\x1f\x7f]{1,4096}|env:[A-Za-z_][A-Za-z0-9_]{0,127}"  # noqa: S105
 MOST_WORKERS = 256
+FIELD_NAME = r"^[A-Za-z][A-Za-z0-9-]{0,63}$"
+PARAMETER = r"^[^\x00-\x20\[\x7f]([^\x00-\x1f\[\x7f]*[^\x00-\x20\[\x7f])?$"
 _DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -162,6 +164,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 WORDS = {
     r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": "a name: letters, digits, . _ and -, at most 64",
     r"^[A-Za-z0-9._-]{1,32}$": "a key id: letters, digits, . _ and -, at most 32",
+    FIELD_NAME: "the name of a field: letters, digits and -, such as X-User",
+    PARAMETER: "the name of a parameter, decoded, without [",
     r"^[A-Z]+$": "a method in capitals, such as POST",
     r"^/": "a path that begins with /",
     r"^file:.+$": "file: and the path of a file",

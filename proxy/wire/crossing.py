@@ -50,6 +50,11 @@ _ONLY_STANDARD = frozenset(
     b"accept accept-charset accept-encoding accept-language accept-ranges allow alt-svc etag from "
     b"last-modified link origin referer server user-agent".split()
 )
+_FRAMES = frozenset(
+    b"accept-encoding date host max-forwards range content-digest content-encoding content-length "
+    b"content-range content-type repr-digest signature signature-input".split()
+)
+_FRAMES_PREFIXES = (b"if-", b"transfer-")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]{1,256}")
 _READS = frozenset(["GET", "HEAD"])
 _BEFORE_CONTENT = _ONLY_STANDARD - {b"etag"}
@@ -109,6 +114,17 @@ def without_conditions(fields: Fields, method: str, *, hides: bool) -> Fields:
     if hides and len(kept) < len(fields):
         raise Refusal("condition-refused", "a condition on the tag of content that is masked")
     return fields
+
+
+def require_maskable(name: str) -> None:
+    """A header field that a route may mask: whatever frames a message, concerns one connection, or
+    is written by us, is not. Raises ValueError."""
+    known = plain(name.lower().encode("ascii"))
+    if _stays(known) or known in _FRAMES or known.startswith(_FRAMES_PREFIXES):
+        raise ValueError(
+            "cannot be masked: it says how the message is to be read, concerns one connection, or "
+            "is written by Lockgate itself"
+        )
 
 
 def _is_condition(name: bytes, value: bytes) -> bool:

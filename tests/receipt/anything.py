@@ -79,7 +79,8 @@ def contents(draw: st.DrawFn) -> Content:
     """As often as not the very same digest on both sides."""
     received = draw(DIGEST)
     delivered = draw(st.sampled_from([None, received]) | DIGEST)
-    return Content(received, delivered, draw(maybe(REPORT)), draw(maybe(WORD)))
+    fields = draw(st.dictionaries(WORD, st.integers(1, 9), max_size=2))
+    return Content(received, delivered, draw(maybe(REPORT)), draw(maybe(WORD)), fields)
 
 
 OUTCOME = st.builds(

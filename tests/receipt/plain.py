@@ -142,7 +142,7 @@ def _content(content: Content, entries: int) -> dict[str, Any]:
         "opaque": report is not None and report.format == "opaque",
         "changed": report is not None and report.changed,
         "records": None if report is None else count(report.records),
-        "masked": {} if report is None else _counts(report.masked, entries),
+        "masked": _counts({**({} if report is None else report.masked), **content.fields}, entries),
         "findings": {} if report is None else _counts(report.findings, entries),
         "label": content.label,
     }

@@ -231,6 +231,60 @@ def test_opaque_excludes_mask_and_detect(tmp_path: Path, way: str, key: str) -> 
     assert "forwards bytes unseen" in message
 
 
+def test_opaque_content_goes_with_masks_beside_it(tmp_path: Path) -> None:
+    rules = [{"header": "X-User", "action": "redact"}, {"query": "id", "action": "drop"}]
+    policy = {"content": ["opaque"], "label": "public", "mask": rules}
+    change = changed(put("routes.0.request", policy), put("keys", {}))
+    assert mistakes(tmp_path, change) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "place", "words"),
+    [
+        ({"query": "id", "action": "drop"}, "query", "only a request has a query"),
+        ({"header": "X", "action": {"redact": {"with": "a\u200bb"}}}, "action", "printable"),
+        ({"header": "X", "action": {"redact": {"with": " a"}}}, "action", "printable"),
+    ],
+)
+def test_a_mask_that_cannot_hold_where_it_stands_is_refused(
+    tmp_path: Path, rule: dict[str, object], place: str, words: str
+) -> None:
+    policy = {"content": ["json"], "label": "public", "mask": [rule]}
+    where, message = because(tmp_path, put("routes.0.response", policy))
+    assert where == f"routes[0].response.mask[0].{place}"
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"action": "drop"},
+        {"path": "$.a", "header": "X", "action": "drop"},
+        {"header": "X", "query": "y", "action": "drop"},
+        {"header": "", "action": "drop"},
+        {"header": "x_user", "action": "drop"},
+        {"header": "X User", "action": "drop"},
+        {"query": "email[]", "action": "drop"},
+        {"query": " email", "action": "drop"},
+        {"query": "", "action": "drop"},
+    ],
+)
+def test_a_mask_names_one_place_that_there_can_be(tmp_path: Path, rule: dict[str, object]) -> None:
+    where, _ = because(tmp_path, put("routes.0.request.mask", [rule]), put("keys", {}))
+    assert where.startswith("routes[0].request.mask[0]")
+
+
+def test_a_key_that_makes_pseudonyms_does_not_encrypt_as_well(tmp_path: Path) -> None:
+    rule = {"path": "$.ssn", "action": {"encrypt": {"key": "pseudonym"}}}
+    where, message = because(tmp_path, put("routes.0.request.mask.1", rule))
+    assert where == "routes[0].request.mask[1].action.encrypt.key"
+    assert "guess its pseudonyms" in message
+    vault = {"vault": [{"id": "v", "secret": "file:p.key"}]}
+    unlike = put("routes.0.request.mask", [rule])
+    assert mistakes(tmp_path, changed(unlike)) == []
+    assert because(tmp_path, put("keys", vault), unlike)[1].startswith("there is no such masking")
+
+
 def _key_is_used(way: str) -> tuple[Change, ...]:
     return () if way == "response" else (put("keys", {}),)
 

@@ -78,6 +78,40 @@ def test_a_file_of_another_kind_is_told_where_it_is_named(
     assert words in message
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Content-Length", "transfer-encoding", "Transfer-Id", "Transfer-Receipt", "Connection",
+        "Host", "TE", "Trailer", "Upgrade", "Keep-Alive", "Content-Type", "Content-Encoding",
+        "Content-Digest", "Via", "Forwarded", "X-Forwarded-For", "Client-Cert", "Expect",
+        "Data-Sensitivity", "Proxy-Authorization", "If-Match", "Range", "Max-Forwards", "Signature",
+    ],
+)  # fmt: skip
+def test_what_frames_a_message_or_is_ours_cannot_be_masked(folder: Path, name: str) -> None:
+    rule = {"header": name, "action": "redact"}
+    ((path, message),) = told(folder, put("routes.0.request.mask.1", rule))
+    assert path == "routes[0].request.mask[1].header"
+    assert "cannot be masked" in message
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Cookie", "X-User", "Location", "User-Agent"])
+def test_other_fields_can_be_masked(folder: Path, name: str) -> None:
+    assert told(folder, put("routes.0.request.mask.1", {"header": name, "action": "drop"})) == []
+
+
+def test_a_key_that_encrypts_has_32_octets(folder: Path) -> None:
+    (folder / "middling").write_bytes(b"0123456789abcdef" * 2 + b"\n")
+    (folder / "scant").write_bytes(b"0123456789abcdef" + b"0123456789abcde" + b"\n")
+    rule = {"path": "$.ssn", "action": {"encrypt": {"key": "vault"}}}
+    for name, problems in (("middling", 0), ("scant", 1)):
+        vault = [{"id": "v1", "secret": f"file:{name}"}]
+        found = told(folder, put("keys.vault", vault), put("routes.0.request.mask.1", rule))
+        assert len(found) == problems
+    assert found == [
+        ("keys.vault[0].secret", "masking key vault encrypts, and has under 32 octets")
+    ]
+
+
 def test_wrong_files_are_told_beside_missing_ones_and_each_once(folder: Path) -> None:
     changes: dict[str, Any] = {
         "identity.certificate": "none",
