@@ -10,9 +10,10 @@ from typing import Final
 
 from proxy.content.detect import Detector, Suspects
 from proxy.content.dialect import Dialect
-from proxy.content.fields import WITHHELD, Fields, place
+from proxy.content.fields import WITHHELD, Fields
 from proxy.content.findings import Findings
 from proxy.content.grid import Grid
+from proxy.content.places import step
 from proxy.content.tally import Tally
 from proxy.content.values import Replace, Scalar
 from proxy.errors import Refusal
@@ -92,7 +93,7 @@ def named(plan: Plan, names: Sequence[str], shown: Sequence[bool]) -> Plan:
     A name is shown in paths where `shown` says so, which is where nothing was found in it.
     """
     searched = tuple(
-        Searched(at, (names[at],), place(names[at]) if shown[at] else "$.*")
+        Searched(at, (names[at],), "$" + (step(names[at]) if shown[at] else ".*"))
         for at in (column.index for column in plan.searched)
     )
     return replace(plan, searched=searched, header="\n".join([*names, ""]).encode())

@@ -5,7 +5,6 @@ with one segment: `$.ssn`, `$['a column']`, `$[0]`, `$.*`, `$..ssn`, which is th
 here. `$` is every field. When several rules match a field the first one in the file wins.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -14,8 +13,6 @@ from proxy.content.paths import Segment, parse
 UNTOUCHED: Final = -1
 WITHHELD: Final = -2
 """Instead of the number of a rule: a field that no rule matches; one that `allow_only` drops."""
-
-_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Fields:
@@ -79,11 +76,3 @@ def _has_name(segment: Segment | None, name: str) -> bool:
 
 def _has_index(segment: Segment | None, index: int, length: int) -> bool:
     return segment is None or segment.selects(index, length)
-
-
-def place(name: str) -> str:
-    """The normalized path of a field with this name, for reports: `$.ssn`, `$['a column']`."""
-    if _PLAIN.fullmatch(name):
-        return f"$.{name}"
-    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
-    return "$['" + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + "']"

@@ -12,6 +12,7 @@ _NAMES: Final = {
     "application/x-ndjson": "ndjson",
     "application/jsonl": "ndjson",
     "application/x-jsonlines": "ndjson",
+    "application/x-www-form-urlencoded": "form",
     "text/csv": "csv",
     "text/tab-separated-values": "tsv",
 }

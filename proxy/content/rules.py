@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from proxy.content.actions import compile_action
 from proxy.content.codings import CodedInspector
 from proxy.content.detect import Detector
+from proxy.content.fields import Fields
+from proxy.content.form import FormInspector
 from proxy.content.head import NO_HEAD_MASKS, HeadMasks, compile_head
 from proxy.content.inspector import (
     Engine,
@@ -32,6 +34,8 @@ class Rules:
     """Of tables, by format."""
     head: HeadMasks = NO_HEAD_MASKS
     """Beside the content: header fields and query parameters."""
+    form: Fields | None = None
+    """Of forms; None where they may not cross."""
 
     def open(
         self,
@@ -52,6 +56,8 @@ class Rules:
                 return NdjsonInspector(self.engine)
             case "opaque":
                 return OpaqueInspector()
+        if format == "form" and self.form is not None:
+            return FormInspector(self.engine, self.form)
         if format in self.shapes:
             return TableInspector(self.engine, self.shapes[format])
         raise ValueError("a format that is not of the policy")
@@ -82,19 +88,21 @@ def compile_rules(
         if detect.raises is not None and detect.raises not in scale:
             raise ValueError(f"{detect.type}: label {detect.raises} is not on the scale")
     if policy.allow_only and not {"json", "ndjson"}.isdisjoint(policy.content):
-        raise ValueError("allow_only: for csv and tsv only, so far")
+        raise ValueError("allow_only: not for JSON, so far")
     watched = watches(policy.detect, (), KINDS, highest_label)
-    automaton = Automaton(path for path, _ in by_path)
+    paths = [path for path, _ in by_path]
+    automaton = Automaton(paths)
     return Rules(
         Engine(
             limits=limits,
             automaton=automaton,
             plain=plain_rules(automaton.rules),
-            paths=tuple(path for path, _ in by_path),
+            paths=tuple(paths),
             actions=tuple(compile_action(action, keys, normal(path)) for path, action in by_path),
             detector=Detector(watched, Likelihood[policy.likelihood.upper()]) if watched else None,
             scale=tuple(scale),
         ),
-        shapes(policy, [path for path, _ in by_path]),
+        shapes(policy, paths),
         compile_head(policy.mask, keys),
+        Fields(paths, policy.allow_only, named=True) if "form" in policy.content else None,
     )

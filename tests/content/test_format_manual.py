@@ -31,4 +31,6 @@ def test_what_the_page_says_is_delivered_is(
     rules = compile_rules(
         ContentPolicy.model_validate(written["request"]), Limits(), KEYS, "restricted", SCALE
     )
+    if form == "form":  # a form has no line end
+        before, after = before.removesuffix("\n"), after.removesuffix("\n")
     assert sent(rules, form, [before.encode()])[0] == after.encode()
