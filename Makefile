@@ -10,7 +10,7 @@ PROGRAMS := curl:curl wget:wget ab:apache2-utils node:nodejs nginx:nginx zsh:zsh
 	redis-server:redis-server redis-benchmark:redis-tools initdb:postgresql
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
-.PHONY: demo test programs test-large test-crash fuzz-http limbo check format bench bench-receipts \
+.PHONY: demo test programs test-large test-crash fuzz fuzz-http limbo check format bench bench-receipts \
 	bench-audit lock clean
 
 demo: $(STAMP)
@@ -32,6 +32,12 @@ test-crash: $(STAMP)
 REQUESTS ?= 100000
 fuzz-http: $(STAMP)
 	@$(BIN)/python -m tests.fuzz --requests $(REQUESTS) $(if $(SEED),--seed $(SEED))
+
+# Each codec under a coverage-guided fuzzer; what was found stays in .fuzz/ and is begun with.
+FUZZ_SECONDS ?= 60
+fuzz: $(STAMP)
+	@$(PIP) --require-hashes -r requirements-fuzz.lock
+	@$(BIN)/python -W ignore -m tests.codecs --seconds $(FUZZ_SECONDS)
 
 # Path-validation vectors of C2SP/x509-limbo through the judge of the handshakes: every difference.
 limbo: $(STAMP)
@@ -69,6 +75,7 @@ lock:
 	@$(LOCK) pyproject.toml -o requirements.lock
 	@$(LOCK) --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	@$(LOCK) --group build -c requirements-dev.lock -o requirements-build.lock
+	@$(LOCK) --group fuzz -c requirements-dev.lock -o requirements-fuzz.lock
 
 # Root gets what is missing, and no service is started for it; others are told what to type.
 programs:
