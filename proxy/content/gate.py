@@ -34,7 +34,7 @@ _OTHERWISE: Final = (
     (fold.DIGITS, _FOLDS),
     # In JSON, a delimiter stands before a number.
     (rb"(?:^|[ \t\n\r:,\[])-?[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]", _RESPELT),
-    (rb"[0-9]{6}(?:\.0+)?[eE]-[0-9]", _RESPELT),
+    (rb"(?:^|[ \t\n\r:,\[])-?[0-9]{5,}(?:\.0+)?[eE]-[0-9]", _RESPELT),
 )
 _ESCAPED: Final = re.compile(rb'"[^"\\]*+\\.[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 

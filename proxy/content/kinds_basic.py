@@ -5,9 +5,7 @@ How each is found is in `identifiers` and `patterns`; here is what the gate must
 
 from typing import Final
 
-from proxy.content import fold
 from proxy.content.identifiers import (
-    IBAN_LENGTHS,
     find_bare_ssns,
     find_cards,
     find_ibans,
@@ -22,27 +20,22 @@ from proxy.content.patterns import (
     find_private_keys,
 )
 
-_D: Final = b"(?:[0-9]|" + fold.DIGITS + b")"
-_DASH: Final = b"(?:-|" + fold.DASHES + b")"
-_SPACE: Final = b"(?: |" + fold.SPACES + b")"
-# A card in folded characters has a wide digit, or such a dash or space behind its first four.
-# One pattern for all its spellings would cost five times as much as these.
-# Numbers that may be integral and have an exponent: in JSON, a delimiter stands before a number.
-_EXPONENT: Final = (
-    rb"(?:^|[ \t\n\r:,\[])-?[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]",
-    rb"[0-9]{9}(?:\.0+)?[eE]-[0-9]",
-)
+_BEFORE: Final = b"(?:^|[^0-9A-Za-z_])"
+_BEHIND: Final = b"(?:[^0-9A-Za-z_]|$)"
+_JOINT: Final = b"(?: {1,2}|[.-])"
+# A dash before a card of 12 to 19 digits has neither a digit nor four hex digits before it.
+_ALONE: Final = b"(?:^|[^0-9A-Za-z_-]|(?:^|[^0-9A-Fa-f])(?:[0-9A-Fa-f]{0,2}[A-Fa-f])?-)"
 
 BASIC: Final = (
     Kind(
         "credit_card",
         sure(find_cards),
-        (
-            rb"(?:^|[^0-9])(?:[2-6]|1800)(?:[ -]?[0-9]){11}",
-            b"[0-9]{4}(?:  | ?(?:" + fold.SPACES + b"|" + fold.DASHES + b"))",
-            rb"[0-9]{4}\.[0-9]{4,6}\.[0-9]{4}",
-            fold.DIGITS,
-            *_EXPONENT,
+        (  # one expression for all of them would let UUIDs by
+            _BEFORE + b"[2-6][0-9]{14,15}" + _BEHIND,
+            _BEFORE + b"1800[0-9]{11}" + _BEHIND,
+            _ALONE + b"[2-6][0-9]{11,18}" + _BEHIND,
+            _BEFORE + b"[2-6][0-9]{3}" + (_JOINT + b"[0-9]{4}") * 3 + _BEHIND,
+            _BEFORE + b"3[0-9]{3}" + _JOINT + b"[0-9]{6}" + _JOINT + b"[0-9]{4,5}" + _BEHIND,
         ),
         folds=True,
         default=True,
@@ -51,10 +44,7 @@ BASIC: Final = (
     Kind(
         "iban",
         sure(find_ibans),
-        (
-            b"(?:%b)%b{2}(?:%b?(?:[A-Z]|%b)){11}"
-            % ("|".join(IBAN_LENGTHS).encode(), _D, _SPACE, _D),
-        ),
+        (b"(?:^|[^0-9A-Za-z])[A-Z]{2}[0-9]{2}(?: ?[0-9A-Z]){11}",),
         folds=True,
         default=True,
         group="financial",
@@ -62,7 +52,7 @@ BASIC: Final = (
     Kind(
         "us_ssn",
         sure(find_ssns),
-        (b"%b{3}%b%b{2}%b%b{4}" % (_D, _DASH, _D, _DASH, _D),),
+        (_BEFORE + b"[0-8][0-9]{2}-[0-9]{2}-[0-9]{4}",),
         needed=b"-",
         folds=True,
         default=True,
@@ -70,10 +60,7 @@ BASIC: Final = (
     Kind(
         "us_ssn",
         rated(find_bare_ssns, Likelihood.UNLIKELY),
-        (
-            b"(?:^|[^0-9])%b{3}%b?%b{2}%b?%b{4}(?:[^0-9]|$)" % (_D, _SPACE, _D, _SPACE, _D),
-            *_EXPONENT,
-        ),
+        (b"[0-8][0-9]{2}[ -]?[0-9]{2}[ -]?[0-9]{4}",),  # as cheap as can be: the words decide
         folds=True,
         context=frozenset({"ssn", "ssns", "social security", "social security number"}),
         alone=Likelihood.UNLIKELY,
