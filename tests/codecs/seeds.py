@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from backports import zstd
 
-FORMATS = ("json", "ndjson", "csv", "tsv")
+FORMATS = ("json", "ndjson", "csv", "tsv", "form")
 CODINGS = ("gzip", "zstd")
 CODECS = (*FORMATS, *CODINGS)
 
