@@ -46,6 +46,8 @@ class RevocationList:
     issuer_text: str
     """For logs and metrics."""
     key_identifier: bytes | None
+    number: int
+    """Tells which of two of one instant is newer (RFC 5280, 5.2.3)."""
     this_update: datetime
     next_update: datetime
     serials: frozenset[int]
@@ -91,13 +93,14 @@ def read_list(crl: x509.CertificateRevocationList) -> RevocationList:
     hashed = crl.signature_hash_algorithm
     if hashed is not None and hashed.name not in _HASHES:
         raise CredentialError(f"a CRL is signed with {hashed.name}, which proves nothing")
-    _require_complete(crl.extensions)
+    number = _require_complete(crl.extensions)
     above = _extension(crl.extensions, x509.AuthorityKeyIdentifier)
     return RevocationList(
         crl=crl,
         issuer=crl.issuer,
         issuer_text=printable(crl.issuer)[:200],
         key_identifier=above.key_identifier if above is not None else None,
+        number=number,
         this_update=crl.last_update_utc,
         next_update=crl.next_update_utc,
         serials=_serials(crl),
@@ -105,14 +108,17 @@ def read_list(crl: x509.CertificateRevocationList) -> RevocationList:
     )
 
 
-def _require_complete(extensions: x509.Extensions) -> None:
+def _require_complete(extensions: x509.Extensions) -> int:
+    """Its number."""
     if _extension(extensions, x509.DeltaCRLIndicator) is not None:
         raise CredentialError("a delta CRL says what has changed only: give the complete list")
     critical = [each.value for each in extensions if each.critical]
     if not all(isinstance(each, x509.IssuingDistributionPoint) for each in critical):
         raise CredentialError("a CRL has a critical extension that is unknown, or may not be so")
-    if _extension(extensions, x509.CRLNumber) is None:
+    number = _extension(extensions, x509.CRLNumber)
+    if number is None:
         raise CredentialError("a CRL has no CRLNumber: nobody could tell which is newer")
+    return number.crl_number
 
 
 def _scope(point: x509.IssuingDistributionPoint | None) -> Scope:

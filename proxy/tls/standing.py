@@ -4,8 +4,9 @@
 
 Revocation (RFC 5280, 6.3) is judged here and not by OpenSSL, whose flags know all or nothing. For
 each certificate of the path there count the lists that bear its issuer's name, are in scope and
-carry the issuer's signature, of each scope the newest of those whose time has come. One whose
-thisUpdate is ahead replaces none until then, and covers nobody; whom it names is revoked already.
+carry the issuer's signature, of each scope the newest of those whose time has come: by thisUpdate,
+then by number; where both are the same they count together. One whose thisUpdate is ahead replaces
+none until then, and covers nobody; whom it names is revoked already.
 
     named by one of them      refused, `revoked`, in every mode and however old the list is
     covered by a fresh one    accepted, until that list is fresh no more
@@ -28,7 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa,
 from proxy.errors import CredentialError, TlsFailure
 from proxy.settings.trust import Revocation
 from proxy.tls.identity import printable
-from proxy.tls.revocation import RevocationList
+from proxy.tls.revocation import RevocationList, Scope
 
 _SIGNATURES = 4096
 _SIGNING = (
@@ -103,16 +104,25 @@ class Revocations:
         self, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime
     ) -> tuple[list[RevocationList], list[RevocationList]]:
         """By its issuer and about it: of each scope the newest in force, and all that are ahead."""
-        newest: dict[object, RevocationList] = {}
-        coming = []
+        current: list[RevocationList] = []
+        coming: list[RevocationList] = []
         for each in self._lists.get(certificate.issuer, ()):
             if not each.speaks_of(certificate) or not self._is_by(each, issuer):
                 continue
-            if each.this_update > now:
-                coming.append(each)
-            elif each.this_update >= newest.setdefault(each.scope, each).this_update:
-                newest[each.scope] = each
-        return list(newest.values()), coming
+            (coming if each.this_update > now else current).append(each)
+        return _newest(current), coming
+
+
+def _newest(lists: Sequence[RevocationList]) -> list[RevocationList]:
+    """Those of each scope that none of it follows."""
+    last: dict[Scope, tuple[datetime, int]] = {}
+    for each in lists:
+        last[each.scope] = max(_rank(each), last.get(each.scope, _rank(each)))
+    return [each for each in lists if _rank(each) == last[each.scope]]
+
+
+def _rank(each: RevocationList) -> tuple[datetime, int]:
+    return each.this_update, each.number
 
 
 def require_signed(

@@ -25,7 +25,7 @@ def crl(
     *revoked: Entry,
     issued: datetime = NOW - HOUR,
     until: datetime = NOW + HOUR,
-    number: bool = True,
+    number: int | None = 1,
     named: bool = True,
     critical: Sequence[x509.ExtensionType] = (),
     entry: Sequence[tuple[x509.ExtensionType, bool]] = (),
@@ -34,8 +34,8 @@ def crl(
     """A PEM CRL; `named` with the identifier of the authority's key."""
     builder = x509.CertificateRevocationListBuilder().issuer_name(authority.certificate.subject)
     builder = builder.last_update(issued).next_update(until)
-    if number:
-        builder = builder.add_extension(x509.CRLNumber(1), critical=False)
+    if number is not None:
+        builder = builder.add_extension(x509.CRLNumber(number), critical=False)
     if named:
         own = authority.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         above = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own.value)

@@ -144,6 +144,18 @@ def test_the_newest_list_of_a_scope_alone_counts() -> None:
     assert reason(SHORT, crl(ROOT, issued=NOW - 2 * HOUR), crl(ROOT, pki().client)) == "revoked"
 
 
+def test_of_two_lists_of_one_instant_the_number_says_which_is_newer_and_not_the_order() -> None:
+    first, second = crl(ROOT, number=7), crl(ROOT, pki().client, number=8)
+    for lists in ((first, second), (second, first)):
+        assert reason(SHORT, *lists) == "revoked"
+    first, second = crl(ROOT, pki().client, number=7), crl(ROOT, number=8)
+    for lists in ((first, second), (second, first)):
+        assert reason(SHORT, *lists) is None
+    one, another = crl(ROOT, number=7), crl(ROOT, pki().client, number=7)
+    for lists in ((one, another), (another, one)):
+        assert reason(SHORT, *lists) == "revoked", "where nothing tells, both count"
+
+
 def test_the_answer_stands_until_the_list_or_a_certificate_ends() -> None:
     assert judged(SHORT, crl(ROOT)).until == NOW + HOUR
     assert judged(SHORT, crl(ROOT), max_age=5400.0).until == NOW + HOUR / 2
@@ -225,7 +237,7 @@ def test_a_list_of_one_distribution_point_covers_who_names_that_point() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ({"number": False}, "no CRLNumber"),
+        ({"number": None}, "no CRLNumber"),
         ({"critical": [x509.DeltaCRLIndicator(1)]}, "delta CRL"),
         ({"critical": [scope(indirect_crl=True)]}, "indirect CRL"),
         ({"critical": [scope(only_contains_attribute_certs=True)]}, "covers nobody"),
