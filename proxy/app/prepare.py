@@ -161,6 +161,8 @@ class _Receiver:
     context: TlsContext | None
     """None without TLS."""
     expected: Principal | None
+    server_name: str | None
+    """None where it is the host of whichever endpoint was reached."""
 
     def is_expected(self, peer: Peer) -> bool:
         return self.expected is None or matches(peer, self.expected)
@@ -169,7 +171,7 @@ class _Receiver:
         """Raises `TlsFailure`."""
         if self.context is None:
             raise TlsFailure("identity", "without TLS nobody is who they should be")
-        standing = self.context.judge.require(certificate, now)
+        standing = self.context.judge.require(certificate, now, self.server_name)
         if not self.is_expected(Peer(certificate=certificate)):
             raise TlsFailure("identity", "the certificate is not the one of the expected peer")
         return standing
@@ -185,7 +187,7 @@ def _receiver(preparation: Preparation, name: str, own: Credentials | None) -> _
         rule, pins = settings.revocation, upstream.pins
         build = partial(client_context, own, *trust, upstream.tls, pins, rule)
         context = preparation.attempt(("upstreams", name), build)
-    return _Receiver(context, upstream.peer)
+    return _Receiver(context, upstream.peer, upstream.server_name)
 
 
 def _pool(loaded: Loaded, name: str, receiver: _Receiver, metrics: Metrics) -> Pool:

@@ -205,7 +205,7 @@ def _require_acceptable(link: Link, gate: "Gate", now: datetime) -> None:
     if certificate is None:
         return
     if link.side == "upstream":
-        require = gate.receivers.get(link.name)
+        require = gate.receivers.get(_upstream_now(link, gate))
     else:
         context = gate.tls.get(link.name)
         require = context.judge.require if context is not None else None
@@ -213,6 +213,16 @@ def _require_acceptable(link: Link, gate: "Gate", now: datetime) -> None:
         link.until = require(certificate, now).until
     elif now > link.until:
         raise TlsFailure("untrusted", "nothing is configured any more that could accept it again")
+
+
+def _upstream_now(link: Link, gate: "Gate") -> str:
+    """By name; one that is called otherwise now, or is no more, is what its route leads to."""
+    if link.name in gate.pools or link.attempt is None:
+        return link.name
+    try:
+        return link.attempt.route_in(gate).upstream
+    except Refusal:
+        return link.name  # of what no route takes any more the sender is let go
 
 
 def _require_granted(link: Link, gate: "Gate", now: datetime, old: "Gate | None") -> None:

@@ -20,6 +20,7 @@ from proxy.tls.identity import UNREADABLE
 from proxy.tls.offline import CLIENT, SERVER, verify_path
 from proxy.tls.path import require_time
 from proxy.tls.standing import Revocations, Standing
+from proxy.tls.verify import require_name
 
 _PATHS = 512
 """Paths that are kept read: those of the peers that were asked about last."""
@@ -45,16 +46,21 @@ class Judge:
         self._read = functools.lru_cache(maxsize=_PATHS)(_read)
         self._found: dict[tuple[bytes, tuple[bytes, ...]], list[x509.Certificate]] = {}
 
-    def require(self, certificate: Certificate, now: datetime) -> Standing:
+    def require(
+        self, certificate: Certificate, now: datetime, server_name: str | None = None
+    ) -> Standing:
         """What a handshake would say now of a peer that has passed one, under any trust.
 
-        `certificate.chain` is what that handshake verified. Raises `TlsFailure` with the reason
+        `certificate.chain` is what that handshake verified; `server_name`, where it is given, what
+        it has to be for now. Raises `TlsFailure` with the reason
         that the handshake would give. Fails closed.
         """
         try:
             path = self._path(certificate, now)
             for each in path:
                 require_time(each, now)
+            if server_name is not None:
+                require_name(path[0], server_name)
             if self.pins is not None and certificate.spki_sha256 not in self.pins:
                 raise TlsFailure("pin", "no pin matches the key of the certificate")
             return self.revocations.require(path, now)

@@ -187,14 +187,17 @@ def require_identity(
     """Names, SPIFFE ID, `server_name` and pins of a leaf. Raises `TlsFailure`; fails closed."""
     certificate = identify(leaf)
     if server_name is not None:
-        _require_name(leaf, server_name)
+        require_name(leaf, server_name)
     if pins is not None and certificate.spki_sha256 not in pins:
         fingerprint = certificate.sha256.hex()
         raise TlsFailure("pin", f"no pin matches the key of the certificate, sha256 {fingerprint}")
 
 
-def _require_name(leaf: x509.Certificate, server_name: str) -> None:
-    """RFC 9525: subjectAltName only, DNS or IP. Names of other kinds neither help nor hinder."""
+def require_name(leaf: x509.Certificate, server_name: str) -> None:
+    """RFC 9525: subjectAltName only, DNS or IP. Names of other kinds neither help nor hinder.
+
+    Raises `TlsFailure` `name`.
+    """
     address = is_ip(server_name)
     wanted = IPAddress_ID(server_name) if address else DNS_ID(server_name)
     try:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.scenarios.client import Client, begun, chunk, request
 from tests.scenarios.conftest import StartGateway
-from tests.scenarios.gateway import Gateway, wait_until
+from tests.scenarios.gateway import Config, Gateway, wait_until
 from tests.scenarios.leaving import (
     Withdraw,
     by_denial,
@@ -252,13 +252,35 @@ def test_an_upstream_that_is_revoked_in_the_midst_of_a_transfer_is_cut_off(
     assert receipt_of(gateway, again)["disposition"]["problem"] == "upstream-identity"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"peer": {"spiffe": "spiffe://lockgate.example/other"}}, {"server_name": "other.example"}],
+)
 def test_an_upstream_that_is_no_longer_the_peer_is_cut_off(
+    gateway: Gateway, receiver: Receiver, change: Config
+) -> None:
+    with uploading(gateway, receiver, "client") as client:
+        config = copy.deepcopy(gateway.config)
+        config["upstreams"]["warehouse"] |= change
+        reload(gateway, config)
+        answer = client.answer()
+    assert receipt_of(gateway, answer)["disposition"]["problem"] == "upstream-withdrawn"
+
+
+def test_an_upstream_that_is_called_otherwise_now_is_judged_as_that_and_cut_off_when_revoked(
     gateway: Gateway, receiver: Receiver
 ) -> None:
     with uploading(gateway, receiver, "client") as client:
         config = copy.deepcopy(gateway.config)
-        config["upstreams"]["warehouse"]["peer"] = {"spiffe": "spiffe://lockgate.example/other"}
+        config["upstreams"]["depot"] = config["upstreams"].pop("warehouse")
+        for route in config["routes"]:
+            route["upstream"] = "depot"
         reload(gateway, config)
+        before = receiver.octets
+        client.send(PIECE * 4)
+        wait_until(lambda: receiver.octets - before > 65536)
+        revoke(gateway.pki, "receiver")
+        reload(gateway)
         answer = client.answer()
     assert receipt_of(gateway, answer)["disposition"]["problem"] == "upstream-withdrawn"
 
