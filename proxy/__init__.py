@@ -33,7 +33,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         integrity                   wire/digests.py
         decode                      content/formats.py, content/inspector.py, content/validate.py
                                     content/table.py, content/dialect.py, content/grid.py
-                                    content/form.py
+                                    content/form.py, content/text.py
         mask                        content/rules.py, content/paths.py, content/probe.py,
                                     content/scan.py, content/mask.py,
                                     content/values.py, content/actions.py,

@@ -50,7 +50,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "receive",
         help="store what arrives in a folder",
         **texts(
-            "Store the content of every request as DIR/<transfer id>.<json|ndjson|bin>. Without "
+            "Store the content of every request as DIR/<transfer id>.<suffix>, where Content-Type "
+            "says json, ndjson, csv, tsv or txt, and bin where it says anything else. Without "
             "--cert, --key and --trust it speaks plain HTTP, on loopback only. SIGTERM and SIGINT "
             "end it.",
             "lockgate receive inbox --bind 127.0.0.1:9443 \\\n"

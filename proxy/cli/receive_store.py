@@ -1,7 +1,7 @@
 """The folder of `lockgate receive`: one file a transfer, whole or not there at all.
 
 A body is written to `.incoming-<random>`, compared with its digest, flushed to the disk, and only
-then renamed to `<transfer id>.<json|ndjson|bin>`. A later attempt of the same transfer replaces it.
+then renamed to `<transfer id>.<suffix>`. A later attempt of the same transfer replaces it.
 """
 
 import hashlib
@@ -14,15 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-_NAME = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.(json|ndjson|bin)")
+_NAME = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.(json|ndjson|csv|tsv|txt|bin)")
 _SUFFIXES = {
     b"application/json": "json",
     b"application/ndjson": "ndjson",
     b"application/x-ndjson": "ndjson",
     b"application/jsonl": "ndjson",
     b"application/x-jsonlines": "ndjson",
+    b"text/csv": "csv",
+    b"text/tab-separated-values": "tsv",
+    b"text/plain": "txt",
 }
-TYPES = {"json": b"application/json", "ndjson": b"application/x-ndjson"}
+TYPES = {
+    "json": b"application/json",
+    "ndjson": b"application/x-ndjson",
+    "csv": b"text/csv",
+    "tsv": b"text/tab-separated-values",
+    "txt": b"text/plain; charset=utf-8",
+}
 """Suffix -> the Content-Type under which it is handed out; the rest are octets."""
 
 
@@ -70,7 +79,7 @@ def incoming(folder: Path) -> Iterator[Incoming]:
 
 
 def suffix(content_type: bytes) -> str:
-    """The suffix that goes with a Content-Type; `bin` for what is not JSON of some kind."""
+    """The suffix that goes with a Content-Type; `bin` for what is none of them."""
     media_type = content_type.partition(b";")[0].strip().lower()
     return "json" if media_type.endswith(b"+json") else _SUFFIXES.get(media_type, "bin")
 

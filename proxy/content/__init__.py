@@ -5,6 +5,7 @@
     inspector   one body: feed octets, get checked octets, get a report
     table       one body of rows: CSV and TSV
     form        one body of pairs
+    text        plain text, in windows that divide nothing
     cutter      where whole rows end in octets that come in pieces
     dialect     how rows are written; a cell read and spelt; which delimiter it is
     grid        the cells of many rows at once

@@ -10,6 +10,7 @@ finding. `judge` takes one decoded value of any other format.
 """
 
 import re
+import sys
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from heapq import merge
@@ -20,7 +21,7 @@ from proxy.content.findings import Findings
 from proxy.content.fold import respelt_starts, strings_to_fold
 from proxy.content.gate import gate
 from proxy.content.judge import Judge, Rulebook
-from proxy.content.kinds import Kind, Likelihood
+from proxy.content.kinds import Kind, Likelihood, Span
 from proxy.content.mask import spelt
 from proxy.content.places import Named, Walk
 from proxy.content.strings import decoded, respelt
@@ -50,6 +51,19 @@ class Detector:
     def suspects_in_text(self, data: bytes) -> Suspects:
         """The same of any other octets: lines of a table, a form, text."""
         return self._gate.in_text(data)
+
+    def spans(self, text: bytes, suspects: Suspects) -> list[Span]:
+        """Where something may be, however likely, in a text that is about to be divided.
+
+        What is found folded only is not among them. A find that may run on, and does so to the end
+        of the text, has no end.
+        """
+        size = len(text)
+        return [
+            (start, sys.maxsize if kind.starts is not None and end == size else end)
+            for kind in suspects
+            for start, end, _ in kind.find(text)
+        ]
 
     def judge(
         self,

@@ -14,6 +14,7 @@ _NAMES: Final = {
     "application/x-jsonlines": "ndjson",
     "application/x-www-form-urlencoded": "form",
     "text/csv": "csv",
+    "text/plain": "text",
     "text/tab-separated-values": "tsv",
 }
 _JSON: Final = {"utf-8", "utf8"}

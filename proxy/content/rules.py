@@ -21,6 +21,7 @@ from proxy.content.paths import Automaton, normal, parse
 from proxy.content.probe import plain_rules
 from proxy.content.registry import KINDS
 from proxy.content.table import Shape, TableInspector, shapes
+from proxy.content.text import TextInspector
 from proxy.content.watch import watches
 from proxy.settings.schema import ContentPolicy, Limits
 
@@ -54,6 +55,8 @@ class Rules:
                 return JsonInspector(self.engine)
             case "ndjson":
                 return NdjsonInspector(self.engine)
+            case "text":
+                return TextInspector(self.engine)
             case "opaque":
                 return OpaqueInspector()
         if format == "form" and self.form is not None:

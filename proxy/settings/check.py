@@ -146,6 +146,14 @@ def _require_policy(path: Path, policy: ContentPolicy, mistakes: Mistakes) -> No
                     "`opaque` forwards bytes unseen, so nothing in them could be masked or "
                     "detected; use a route of its own for opaque content",
                 )
+    if "text" in policy.content:
+        for key in ("mask", "allow_only"):
+            if any(getattr(rule, "path", "") is not None for rule in getattr(policy, key)):
+                mistakes.add(
+                    (*path, key),
+                    "`text` has no fields, so that whatever calls itself text/plain would cross "
+                    "unmasked; use a route of its own for text",
+                )
     if policy.label is not None and policy.label_from is not None:
         mistakes.add((*path, "label_from"), "give `label` or `label_from`, not both")
     require_detection(path, policy, mistakes)

@@ -63,7 +63,9 @@ Likely = Literal["very_unlikely", "unlikely", "possible", "likely", "very_likely
 class ContentPolicy(Model):
     """What may cross in one direction. An empty `content` admits empty bodies only."""
 
-    content: list[Literal["json", "ndjson", "csv", "tsv", "form", "opaque"]] = Field(default=[])
+    content: list[Literal["json", "ndjson", "csv", "tsv", "form", "text", "opaque"]] = Field(
+        default=[]
+    )
     csv: Csv = Csv()
     tsv: Tsv = Tsv()
     allow_only: list[str] = Field(

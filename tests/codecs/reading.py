@@ -63,7 +63,7 @@ def _require_form(data: bytes) -> None:
 
 
 def _require_text(data: bytes) -> None:
-    assert b"BEGIN PRIVATE " + b"KEY-----" not in data
+    assert b"-----BEGIN PRIVATE " + b"KEY-----" not in data
     data.decode()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from backports import zstd
 
-FORMATS = ("json", "ndjson", "csv", "tsv", "form")
+FORMATS = ("json", "ndjson", "csv", "tsv", "form", "text")
 CODINGS = ("gzip", "zstd")
 CODECS = (*FORMATS, *CODINGS)
 

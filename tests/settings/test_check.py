@@ -231,6 +231,25 @@ def test_opaque_excludes_mask_and_detect(tmp_path: Path, way: str, key: str) -> 
     assert "forwards bytes unseen" in message
 
 
+@pytest.mark.parametrize("content", ["text", "opaque"])
+@pytest.mark.parametrize(
+    ("key", "rule"), [("mask", {"path": "$.a", "action": "drop"}), ("allow_only", "$.a")]
+)
+def test_what_has_no_fields_excludes_paths(
+    tmp_path: Path, content: str, key: str, rule: object
+) -> None:
+    policy = {"content": [content, "csv"], "label": "public", key: [rule]}
+    where, message = because(tmp_path, put("routes.0.request", policy), *_key_is_used("request"))
+    assert where == f"routes[0].request.{key}"
+    assert "use a route of its own" in message
+
+
+def test_text_goes_with_detection(tmp_path: Path) -> None:
+    rules = [{"type": "email", "action": "redact"}]
+    policy = {"content": ["text"], "label": "public", "detect": rules}
+    assert mistakes(tmp_path, changed(put("routes.0.request", policy), put("keys", {}))) == []
+
+
 def test_opaque_content_goes_with_masks_beside_it(tmp_path: Path) -> None:
     rules = [{"header": "X-User", "action": "redact"}, {"query": "id", "action": "drop"}]
     policy = {"content": ["opaque"], "label": "public", "mask": rules}

@@ -60,7 +60,7 @@ def test_a_relative_path_has_an_absolute_folder(
         (put("routes.0.match.methods", ["post"]), "routes[0].match.methods[0]",
          "expected a method in capitals, such as POST"),
         (put("routes.0.request.content", ["xml"]), "routes[0].request.content[0]",
-         "expected 'json', 'ndjson', 'csv', 'tsv', 'form' or 'opaque'"),
+         "expected 'json', 'ndjson', 'csv', 'tsv', 'form', 'text' or 'opaque'"),
         (put("routes.0.request.mask.0.action", "hide"), "routes[0].request.mask[0].action",
          "expected drop, redact, {partial: {keep_last: N}}, {generalize: {date: month}}, "
          "{hmac: {key: NAME}} or {encrypt: {key: NAME}}"),
