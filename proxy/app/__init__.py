@@ -1,6 +1,7 @@
 """Settings become objects, objects become tasks and processes.
 
 prepare.py      a loaded configuration -> a Gate: everything compiled, every credential opened
+reveal.py       what opens the tokens of a route, and nothing besides
 run.py          in one process, or in many
 single.py       the one process: notary, doors, connections, listeners
 supervisor.py   the many, as one program: doors, reload, the order of ending

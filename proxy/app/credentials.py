@@ -1,5 +1,7 @@
 """Certificates, authorities and masking keys of a configuration, each proven to be one."""
 
+from collections.abc import Container
+
 from cryptography import x509
 
 from proxy.app.preparation import Path, Preparation
@@ -132,11 +134,15 @@ def own_hygiene(preparation: Preparation, own: Credentials | None) -> tuple[tupl
     return tuple(reported)
 
 
-def masking_keys(preparation: Preparation) -> dict[str, list[tuple[str, bytes]]]:
-    """Name -> (key id, secret), newest first."""
+def masking_keys(
+    preparation: Preparation, only: Container[str] | None = None
+) -> dict[str, list[tuple[str, bytes]]]:
+    """Name -> (key id, secret), newest first; `only` of these names, where they are given."""
     keys: dict[str, list[tuple[str, bytes]]] = {}
     encrypting = keys_that_encrypt(preparation.loaded.settings)
     for name, versions in preparation.loaded.settings.keys.items():
+        if only is not None and name not in only:
+            continue
         keys[name] = []
         for position, version in enumerate(versions):
 

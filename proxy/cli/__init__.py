@@ -26,6 +26,7 @@ MODULES = (
     "run",
     "check",
     "mask",
+    "detokenize",
     "health",
     "certs",
     "receipts",

@@ -1,23 +1,21 @@
 """`lockgate mask`: masks a file by a route's policy, with the code that masks transfers."""
 
 import argparse
-import os
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 
 from proxy.app.prepare import prepare_rules
+from proxy.cli.mask_files import named_route, opened, written
 from proxy.cli.mask_format import Kind, judge_kind
 from proxy.cli.mask_show import metering, show
 from proxy.cli.mask_suggest import suggest
 from proxy.cli.wording import texts
 from proxy.content.inspector import Inspector
-from proxy.errors import ConfigError, Problem, Refusal
+from proxy.errors import Refusal
 from proxy.policy.clearance import Scale
 from proxy.settings.load import Loaded, load
 from proxy.settings.schema import Route
@@ -68,7 +66,7 @@ def register(
 def run(arguments: argparse.Namespace) -> int:
     """Masked octets to OUT, the report to standard error. Raises ConfigError."""
     loaded = load(arguments.config)
-    position, route = _route(loaded, arguments.route)
+    position, route = named_route(loaded, arguments.route)
     policy = route.response if arguments.response else route.request
     try:
         kind = judge_kind(arguments.file, arguments.format, arguments.coding, policy)
@@ -78,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     rules = prepare_rules(loaded, position)[arguments.response]
     inspector = rules.open(kind.format, kind.codings)
     try:
-        with _opened(arguments.file) as file, _written(arguments.output) as out:
+        with opened(arguments.file) as file, written(arguments.output) as out:
             label = _mask(file, out, inspector, kind, loaded, route, arguments)
     except Refusal as refusal:
         sys.stderr.write(f"{arguments.file}: {refusal.code}: {refusal.reason}\n")
@@ -146,47 +144,3 @@ def _require_cleared(loaded: Loaded, route: Route, inspector: Inspector, *, resp
     if policy.label_from:
         return Scale(settings).effective(policy.label, (), raised)
     return Scale(settings).require_cleared(policy.label, (), raised, zone)
-
-
-def _route(loaded: Loaded, name: str) -> tuple[int, Route]:
-    """Raises ConfigError that names the routes there are."""
-    for position, route in enumerate(loaded.settings.routes):
-        if route.name == name:
-            return position, route
-    known = ", ".join(route.name for route in loaded.settings.routes) or "none"
-    message = f"there is no route {name}; there is: {known}"
-    raise ConfigError([Problem(str(loaded.path), 1, 1, "routes", message)])
-
-
-@contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
-    if name == "-":
-        yield sys.stdin.buffer
-        return
-    with open(name, "rb") as file:
-        yield file
-
-
-@contextmanager
-def _written(path: Path | None) -> Iterator[BinaryIO]:
-    """Standard output; or a file that has its name only when everything is in it, for its owner
-    only until then: half a masked file must not be taken for a whole one."""
-    if path is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    number, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(number, "wb") as file:
-            yield file
-        os.chmod(scratch, 0o666 & ~_umask())
-        os.replace(scratch, path)
-    except BaseException:
-        os.unlink(scratch)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

@@ -21,6 +21,7 @@
     actions     what a masked value becomes
     generalize  dates, numbers, addresses, postcodes made coarser
     cipher      values that whoever has the key gets back
+    reveal      and how they are given back
     head        header fields and query parameters, masked by name
     mask        spans -> replacements in JSON, applied once
     tokens      keyed pseudonyms that are recognised when they come again

@@ -1,9 +1,9 @@
 """A content policy, compiled once for a route and a direction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from proxy.content.actions import compile_action
+from proxy.content.actions import Keys, compile_action
 from proxy.content.codings import CodedInspector
 from proxy.content.detect import Detector
 from proxy.content.fields import Fields
@@ -22,8 +22,12 @@ from proxy.content.probe import plain_rules
 from proxy.content.registry import KINDS
 from proxy.content.table import Shape, TableInspector, shapes
 from proxy.content.text import TextInspector
+from proxy.content.values import Replace
 from proxy.content.watch import watches
-from proxy.settings.schema import ContentPolicy, Limits
+from proxy.settings.schema import Action, ContentPolicy, Limits
+
+Act = Callable[[Action, Keys, str], Replace | None]
+"""As `compile_action`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,13 @@ def compile_rules(
     keys: Mapping[str, Sequence[tuple[str, bytes]]],
     highest_label: str,
     scale: Sequence[str],
+    act: Act = compile_action,
 ) -> Rules:
     """Compile one direction's policy.
 
     `keys` is key name -> (key id, secret octets), newest first; `scale` is every label, lowest
-    first. Raises ValueError for a path, key or label that cannot be used, and CredentialError for a
-    secret that cannot.
+    first; `act` makes of an action what replaces a value. Raises ValueError for a path, key or
+    label that cannot be used, and CredentialError for a secret that cannot.
     """
     by_path = [(rule.path, rule.action) for rule in policy.mask if rule.path is not None]
     for path, action in by_path:
@@ -101,7 +106,7 @@ def compile_rules(
             automaton=automaton,
             plain=plain_rules(automaton.rules),
             paths=tuple(paths),
-            actions=tuple(compile_action(action, keys, normal(path)) for path, action in by_path),
+            actions=tuple(act(action, keys, normal(path)) for path, action in by_path),
             detector=Detector(watched, Likelihood[policy.likelihood.upper()]) if watched else None,
             scale=tuple(scale),
         ),
