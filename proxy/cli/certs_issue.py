@@ -1,7 +1,7 @@
 """`lockgate certs issue`, `renew`, `rotate`: pairs of a small authority, each replaced as one."""
 
 import argparse
-import re
+import ipaddress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -13,18 +13,17 @@ from pydantic import TypeAdapter, ValidationError
 from proxy.cli.certs_files import answering
 from proxy.cli.certs_store import Store, opened
 from proxy.cli.wording import texts, typed
-from proxy.errors import CredentialError
+from proxy.errors import CredentialError, TlsFailure
 from proxy.settings.values import Duration
 from proxy.tls.credentials import Credentials, parse_chain
 from proxy.tls.identity import format_pin, identify, require_one_spiffe_id
 from proxy.tls.keys import Algorithm
+from proxy.tls.names import labels
+from proxy.tls.path import examine_in_place
 from proxy.tls.pki import BOTH, CLIENT, SERVER, SKEW, Names, issue
-from proxy.tls.verify import is_ip
 
 _USAGES: Final = {"client": CLIENT, "server": SERVER, "both": BOTH}
 _ALGORITHMS: Final[tuple[Algorithm, ...]] = ("p256", "p384", "ed25519", "rsa2048")
-_LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_DNS: Final = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 _LIFETIME: Final = timedelta(days=30)
 _DURATION: Final[TypeAdapter[float]] = TypeAdapter(Duration)
 
@@ -187,16 +186,23 @@ def _issue(
     life: timedelta,
     algorithm: Algorithm,
 ) -> Credentials:
-    """Raises `CredentialError` where it would outlive the authority."""
+    """Raises `CredentialError` where it would outlive the authority, or be let in by nobody."""
     end = store.authority.certificate.not_valid_after_utc
     if datetime.now(UTC) - SKEW + life > end:
         raise CredentialError(
             f"that is longer than the authority itself, which ends on {end:%Y-%m-%d}"
         )
-    return issue(
+    pair = issue(
         store.authority, name, usages=usages, names=names, lifetime=life, algorithm=algorithm,
         organization=None,
     )  # fmt: skip
+    leaf = parse_chain(pair.certificate)[0]
+    try:
+        for usage in usages:
+            examine_in_place(leaf, 0, leaf.not_valid_before_utc, usage)
+    except TlsFailure as failure:
+        raise CredentialError(f"every handshake would refuse it: {failure}") from None
+    return pair
 
 
 def _again(store: Store, name: str, life: timedelta | None) -> Credentials:
@@ -228,12 +234,25 @@ def _names(spiffe: str | None, dns: list[str], ips: list[str]) -> Names:
     if spiffe is not None and require_one_spiffe_id((spiffe,)) is None:
         raise CredentialError(f"{spiffe!r} is no SPIFFE ID")
     for name in dns:
-        if _DNS.fullmatch(name) is None or len(name) > 253:
-            raise CredentialError(f"{name!r} is no DNS name")
+        try:
+            labels(name.removeprefix("*."))
+        except ValueError as error:
+            raise CredentialError(f"{name!r} is no DNS name: {error}") from None
     for address in ips:
-        if not is_ip(address):
-            raise CredentialError(f"{address!r} is no address")
+        _require_address(address)
     return Names((spiffe,) if spiffe else (), tuple(dns), tuple(ips))
+
+
+def _require_address(text: str) -> None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise CredentialError(f"{text!r} is no address") from None
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            raise CredentialError(f"{text!r} is an address of one machine's network alone")
+        if address.ipv4_mapped is not None:
+            raise CredentialError(f"{text!r}: write it as IPv4, {address.ipv4_mapped}")
 
 
 def _pin(pair: Credentials) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 from proxy.cli.certs_files import answering
 from proxy.cli.certs_issue import lifetime
 from proxy.cli.certs_store import LIST, Store, opened
-from proxy.cli.wording import count, texts
+from proxy.cli.wording import count, texts, typed
 from proxy.errors import CredentialError
 from proxy.tls.book import REASONS, Entry, told
 from proxy.tls.credentials import parse_chain
@@ -24,8 +24,8 @@ def register(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="take certificates back: writes the authority's revocation list",
         **texts(
             "Revoke each CERTIFICATE of the authority in DIR and write its list, DIR/ca.crl, with "
-            "the next number. A certificate is the NAME of its files or a serial number. Without "
-            "any, the list is only written anew: do that before its nextUpdate.",
+            "the next number. A certificate is the NAME of its files or a serial number; older ones "
+            "of the name, before a renewal, go by their numbers, which are told. Without any, the list is only written anew: do that before its nextUpdate.",
             "lockgate certs revoke ca client --reason keyCompromise",
             "lockgate certs revoke ca",
         ),
@@ -75,7 +75,23 @@ def run_revoke(arguments: argparse.Namespace) -> int:
             f"{store.folder / LIST}: number {number}, {count(revoked, 'certificate')}, "
             f"next update before {until:%Y-%m-%d %H:%M}Z"
         )
+        _tell_of_others(store, arguments.certificates, now)
     return 0
+
+
+def _tell_of_others(store: Store, revoked: list[str], now: datetime) -> None:
+    """Who takes back what stands in a file has not taken back what stood there before."""
+    left = [
+        entry
+        for entry in store.book.entries
+        if entry.name in revoked and entry.state(now) in ("valid", "not-yet-valid")
+    ]
+    if left:
+        print(
+            "\nOthers of these names are valid still, older ones or a next one. To revoke them too:\n"
+        )
+        serials = [f"{entry.serial:x}" for entry in left]
+        print("   ", typed(["lockgate", "certs", "revoke", str(store.folder), *serials]))
 
 
 def _serial(store: Store, text: str) -> int:

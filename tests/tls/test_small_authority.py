@@ -107,6 +107,11 @@ def test_usages_are_those_that_were_asked_for(folder: Path) -> None:
         (["other", "--dns", "o.example", "--lifetime", "4000d"], "longer than the authority"),
         (["other", "--ip", "300.1.1.1"], "no address"),
         (["other", "--dns", "o..example"], "no DNS name"),
+        (["other", "--dns", "o_o.example"], "no DNS name"),
+        (["other", "--dns", "192.0.2.1"], "no DNS name"),
+        (["other", "--ip", "::ffff:192.0.2.1"], "write it as IPv4, 192.0.2.1"),
+        (["other", "--ip", "fe80::1%eth0"], "one machine's network"),
+        (["x" * 65, "--dns", "o.example"], "cannot be the name"),
     ],
 )
 def test_what_cannot_be_issued_is_said_and_nothing_is_written(
@@ -247,6 +252,21 @@ def test_an_old_certificate_is_revoked_by_its_number_and_nothing_twice(
     assert certs("revoke", folder, "nobody") == 1
     (crl,) = read_crls((folder / "ca.crl").read_bytes())
     assert [f"{each.serial_number:x}" for each in crl] == [old], "the new one goes on"
+
+
+def test_who_is_revoked_by_name_is_told_of_older_and_next_ones_that_are_valid_still(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = f"{leaf(folder, 'client').serial_number:x}"
+    assert certs("renew", folder, "client") == 0
+    assert certs("rotate", folder, "client") == 0
+    coming = f"{leaf(folder, 'client.next').serial_number:x}"
+    capsys.readouterr()
+    assert certs("revoke", folder, "client") == 0
+    said = capsys.readouterr().out
+    assert f"certs revoke {folder} {old} {coming}\n" in said
+    assert certs("revoke", folder, old, coming) == 0
+    assert "valid still" not in capsys.readouterr().out
 
 
 def test_list_shows_what_was_issued_and_what_became_of_it(
