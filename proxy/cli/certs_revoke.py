@@ -24,8 +24,9 @@ def register(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
         help="take certificates back: writes the authority's revocation list",
         **texts(
             "Revoke each CERTIFICATE of the authority in DIR and write its list, DIR/ca.crl, with "
-            "the next number. A certificate is the NAME of its files or a serial number; older ones "
-            "of the name, before a renewal, go by their numbers, which are told. Without any, the list is only written anew: do that before its nextUpdate.",
+            "the next number. A certificate is the NAME of its files or a serial number; older "
+            "ones of a name, from before a renewal, go by their numbers, which are told. Without "
+            "any, the list is only written anew: do that before its nextUpdate.",
             "lockgate certs revoke ca client --reason keyCompromise",
             "lockgate certs revoke ca",
         ),
@@ -88,7 +89,7 @@ def _tell_of_others(store: Store, revoked: list[str], now: datetime) -> None:
     ]
     if left:
         print(
-            "\nOthers of these names are valid still, older ones or a next one. To revoke them too:\n"
+            "\nOthers of these names are valid still, older or yet to come. To revoke them too:\n"
         )
         serials = [f"{entry.serial:x}" for entry in left]
         print("   ", typed(["lockgate", "certs", "revoke", str(store.folder), *serials]))
