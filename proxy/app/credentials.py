@@ -1,6 +1,7 @@
 """Certificates, authorities and masking keys of a configuration, each proven to be one."""
 
 from collections.abc import Container
+from operator import attrgetter
 
 from cryptography import x509
 
@@ -91,8 +92,8 @@ def _paired(
     return (trust, crl) if len(preparation.problems) == before else None
 
 
-def lists(preparation: Preparation) -> tuple[ListInForce, ...]:
-    """Every revocation list in use: of each file, issuer and scope the newest."""
+def lists(preparation: Preparation) -> tuple[tuple[ListInForce, ...], ...]:
+    """Every revocation list: those of a file, an issuer and a scope together, the oldest first."""
     settings = preparation.loaded.settings
     named: list[tuple[Path, str | None]] = [
         (("identity", "crl"), settings.identity.crl if settings.identity else None)
@@ -101,16 +102,14 @@ def lists(preparation: Preparation) -> tuple[ListInForce, ...]:
         named += [((section, name, "tls", "crl"), each.tls.crl) for name, each in members.items()]
     named += [(("routes", at, "crl"), route.crl) for at, route in enumerate(settings.routes)]
     rule = Revocations((), settings.revocation)
-    found: dict[object, ListInForce] = {}
+    found: dict[object, list[ListInForce]] = {}
     for path, reference in named:
         content = preparation.read(path, reference, read_crls)
         for each in read_lists(content) if reference and content else ():
-            key, until = (reference, each.issuer, each.scope), rule.fresh_until(each)
-            if key not in found or found[key].this_update < each.this_update:
-                found[key] = ListInForce(
-                    reference or "", each.issuer_text, each.this_update, each.next_update, until
-                )
-    return tuple(found.values())
+            begin, end, until = each.this_update, each.next_update, rule.fresh_until(each)
+            listed = ListInForce(reference or "", each.issuer_text, begin, end, until)
+            found.setdefault((reference, each.issuer, each.scope), []).append(listed)
+    return tuple(tuple(sorted(each, key=attrgetter("this_update"))) for each in found.values())
 
 
 def own_hygiene(preparation: Preparation, own: Credentials | None) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from proxy.app.preparation import Secrets
 from proxy.app.references import public_references
@@ -10,7 +10,7 @@ from proxy.settings.load import Loaded
 from proxy.settings.yaml12 import Path
 from proxy.tls.credentials import parse_chain
 from proxy.tls.identity import printable
-from proxy.tls.revocation import read_crls
+from proxy.tls.revocation import RevocationList, read_lists
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,10 +35,18 @@ def endings(loaded: Loaded, read: Secrets) -> list[Ending]:
 
 def _of(place: Path, content: bytes) -> Iterator[Ending]:
     if place[-1] == "crl":
-        for crl in read_crls(content):
-            if crl.next_update_utc is not None:
-                yield Ending(crl.next_update_utc, place, f"the CRL of {printable(crl.issuer)!r}")
+        lists, now = read_lists(content), datetime.now(UTC)
+        for each in lists:
+            if not any(_follows(other, each, now) for other in lists):
+                yield Ending(each.next_update, place, f"the CRL of {each.issuer_text!r}")
         return
-    for each in parse_chain(content):
-        subject, serial = printable(each.subject), each.serial_number
-        yield Ending(each.not_valid_after_utc, place, f"{subject!r}, serial {serial:x}")
+    for certificate in parse_chain(content):
+        subject, serial = printable(certificate.subject), certificate.serial_number
+        yield Ending(certificate.not_valid_after_utc, place, f"{subject!r}, serial {serial:x}")
+
+
+def _follows(later: RevocationList, each: RevocationList, now: datetime) -> bool:
+    """Whether `later` has taken the place of `each`, or will before that ends."""
+    if (later.issuer, later.scope) != (each.issuer, each.scope):
+        return False
+    return each.this_update < later.this_update <= max(each.next_update, now)

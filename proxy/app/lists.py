@@ -4,7 +4,7 @@ One line when a list ceases to be fresh, or is so from the start, and one when i
 Whether peers are refused meanwhile is for `revocation.mode` to say, and for their own log lines.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ class ListWatch:
         gate = self._gate()
         if gate is not self._known:
             tell(self._metrics, self._log, gate.careless)
-        self._known, lists = gate, gate.lists
+        self._known, lists = gate, in_force(gate.lists, now)
         self._metrics.lists(lists, now)
         before, self._stale = self._stale, set()
         for each in stale(lists, now):
@@ -58,7 +58,15 @@ def tell(metrics: Metrics, log: Log, careless: Iterable[tuple[str, str]]) -> Non
         log.once("careless_key", side="identity", name="", kind=kind, detail=what)
 
 
-def stale(lists: tuple[ListInForce, ...], now: datetime) -> list[ListInForce]:
+def in_force(lists: Iterable[Sequence[ListInForce]], now: datetime) -> tuple[ListInForce, ...]:
+    """Of those that replace each other the newest whose time has come, else the next to come."""
+    return tuple(
+        next((each for each in reversed(some) if each.this_update <= now), some[0])
+        for some in lists
+    )
+
+
+def stale(lists: Iterable[ListInForce], now: datetime) -> list[ListInForce]:
     """Those that cover nobody now."""
     return [each for each in lists if each.state(now) != "fresh"]
 
@@ -74,8 +82,8 @@ def described(each: ListInForce, now: datetime) -> dict[str, Any]:
     }
 
 
-def warnings(lists: tuple[ListInForce, ...]) -> list[tuple[str, str]]:
+def warnings(lists: Iterable[Sequence[ListInForce]]) -> list[tuple[str, str]]:
     """(code, which one) of each list that is not fresh, for readiness and `check`."""
     now = datetime.now(UTC)
-    found = stale(lists, now)
+    found = stale(in_force(lists, now), now)
     return [(f"crl-{each.state(now)}", f"{each.file}, {each.issuer}") for each in found]

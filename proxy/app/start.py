@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import trio
 
-from proxy.app.lists import described
+from proxy.app.lists import described, in_force
 from proxy.edge.gate import Gate, Keeper
 from proxy.edge.listener import Listener
 from proxy.errors import ConfigError, LogFailure
@@ -126,6 +126,7 @@ def held(settings: Settings, workers: int) -> int:
 
 def status(gate: Gate, loaded_at: datetime) -> dict[str, Any]:
     """What /status says of the configuration."""
+    now = datetime.now(UTC)
     return {
         "name": gate.loaded.settings.name,
         "revision": gate.loaded.sha256.hex(),
@@ -142,7 +143,7 @@ def status(gate: Gate, loaded_at: datetime) -> dict[str, Any]:
             }
             for role, each in gate.certificates
         ],
-        "crls": [described(each, datetime.now(UTC)) for each in gate.lists],
+        "crls": [described(each, now) for each in in_force(gate.lists, now)],
     }
 
 

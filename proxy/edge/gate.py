@@ -75,8 +75,8 @@ class Gate:
     """(role, certificate) of all that expires."""
     receivers: Mapping[str, Callable[[Certificate, datetime], Standing]]
     """Upstream -> whether its certificate is acceptable, and until when; raises `TlsFailure`."""
-    lists: tuple[ListInForce, ...]
-    """Every revocation list that is gone by."""
+    lists: tuple[tuple[ListInForce, ...], ...]
+    """Every revocation list, those together that replace each other, the oldest first."""
     careless: tuple[tuple[str, str], ...]
     """(kind, what) of all that `hygiene` reports of our own certificate."""
 

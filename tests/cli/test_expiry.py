@@ -12,6 +12,7 @@ from tests.pki import make_crl
 from tests.pki import write as make_everybody
 from tests.scenarios.parties import authority_of
 from tests.settings.example import Change, changed, put, write
+from tests.tls.crls import crl
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +78,9 @@ def test_so_is_the_next_update_of_a_list(
     folder: Path, authority: Authority, capsys: pytest.CaptureFixture[str], place: str
 ) -> None:
     (folder / "ca.crl").write_bytes(make_crl(authority, lifetime=timedelta(days=3)))
-    crl = put(place, "file:ca.crl")
-    assert check(folder, 2, crl) == 0
-    assert check(folder, 4, crl) == 1
+    change = put(place, "file:ca.crl")
+    assert check(folder, 2, change) == 0
+    assert check(folder, 4, change) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert f" {place}: the CRL of " in line
 
@@ -88,10 +89,30 @@ def test_what_has_ended_is_said_to_have_ended(
     folder: Path, authority: Authority, capsys: pytest.CaptureFixture[str]
 ) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=9)
-    crl = make_crl(authority, this_update=long_ago, lifetime=timedelta(days=2))
-    (folder / "ca.crl").write_bytes(crl)
+    (folder / "ca.crl").write_bytes(
+        make_crl(authority, this_update=long_ago, lifetime=timedelta(days=2))
+    )
     assert check(folder, 0, put("identity.crl", "file:ca.crl")) == 1
     assert "has ended" in capsys.readouterr().err
+
+
+def test_a_list_that_another_replaces_in_time_is_not_named(
+    folder: Path, authority: Authority, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now, day = datetime.now(UTC).replace(microsecond=0), timedelta(days=1)
+    old, current, ahead = (
+        crl(authority, issued=now + begin * day, until=now + end * day)
+        for begin, end in ((-9, -7), (-1, 3), (2, 30))
+    )
+    (folder / "ca.crl").write_bytes(old + ahead + current)
+    change = put("identity.crl", "file:ca.crl")
+    assert check(folder, 20, change) == 0
+    assert check(folder, 40, change) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f" {now + 30 * day:%Y-%m-%d %H:%M}Z" in line
+    late = crl(authority, issued=now + 5 * day, until=now + 30 * day)
+    (folder / "ca.crl").write_bytes(current + late)
+    assert check(folder, 20, change) == 1, "between the two nobody is covered"
 
 
 def test_what_cannot_be_looked_at_is_wrong_usage(folder: Path) -> None:
