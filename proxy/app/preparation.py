@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from proxy.errors import CredentialError, Problem, TlsFailure
 from proxy.settings.load import Loaded
-from proxy.settings.secrets import MAX_LISTS, MAX_OCTETS, read_secret
+from proxy.settings.secrets import MAX_LISTS, MAX_OCTETS, MAX_TOGETHER, read_secret
 
 T = TypeVar("T")
 Path = tuple[str | int, ...]
@@ -67,5 +67,10 @@ class Preparation:
             octets = self._secrets[reference]
         else:
             raise CredentialError(f"{reference} is not for this process")
+        before = sum(len(each) for name, each in self.read_so_far.items() if name != reference)
+        if before + len(octets) > MAX_TOGETHER:
+            raise CredentialError(
+                f"with {reference}, all that is referred to is larger than {MAX_TOGETHER} octets"
+            )
         self.read_so_far[reference] = octets
         return octets

@@ -14,6 +14,8 @@ from proxy.settings.values import SECRET_REF, looks_like_key_material
 MAX_OCTETS = 2**20
 MAX_LISTS = 64 * 2**20
 """Of revocation lists, which grow with every certificate that an authority takes back."""
+MAX_TOGETHER = 320 * 2**20
+"""Of all that a configuration refers to, which has to fit into a frame (`proxy.app.control`)."""
 
 
 def resolve_path(text: str, directory: Path) -> Path:

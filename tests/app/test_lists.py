@@ -1,6 +1,7 @@
-"""Operators are told of the revocation list that is in force, whatever else stands in its file."""
+"""Operators are told of the revocation list in force; and how large lists may be, all together."""
 
 import json
+import os
 import shutil
 from datetime import UTC, datetime
 from io import StringIO
@@ -8,16 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from proxy.app import control
 from proxy.app.lists import ListWatch, in_force, warnings
 from proxy.app.prepare import prepare
 from proxy.app.start import status
 from proxy.edge.gate import Gate
+from proxy.errors import ConfigError
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
+from proxy.settings.secrets import MAX_LISTS, MAX_TOGETHER
+from proxy.settings.yaml12 import MAX_OCTETS
 from proxy.tls.pki import Authority
 from tests.pki import write as make_everybody
 from tests.scenarios.parties import authority_of
-from tests.settings.example import loaded, put
+from tests.settings.example import BASE, loaded, put
 from tests.tls.crls import HOUR, NOW, crl, scope
 
 LISTS = put("identity.crl", "file:ca.crl")
@@ -114,3 +119,37 @@ def test_where_none_is_in_force_yet_the_next_is_told_of(folder: Path, authority:
 def test_lists_of_another_scope_stand_beside_it(folder: Path, authority: Authority) -> None:
     lists = crl(authority), crl(authority, critical=[scope(others=True)])
     assert len(in_force(gate_with(folder, *lists).lists, NOW)) == 2
+
+
+def test_files_that_are_too_large_together_are_refused_by_name(
+    folder: Path, authority: Authority
+) -> None:
+    """A worker gets them in one message: what is too long for that must be found out before."""
+    count = MAX_TOGETHER // MAX_LISTS  # and a few octets of certificates
+    list_ = crl(authority)
+    with (folder / "0.crl").open("wb") as file:
+        file.seek(MAX_LISTS - len(list_))
+        file.write(list_)
+    changes = [put("listeners.in.tls.trust", "file:ca.pem"), put("identity.crl", "file:0.crl")]
+    changes += [
+        put("listeners.in.tls.crl", "file:1.crl"),
+        put("upstreams.out.tls.crl", "file:2.crl"),
+    ]
+    for number in range(1, count):
+        os.link(folder / "0.crl", folder / f"{number}.crl")
+    for number in range(3, count):
+        route = {**BASE["routes"][0], "name": f"r{number}", "match": {"path": f"/{number}"}}
+        crls = {"trust": "file:ca.pem", "crl": f"file:{number}.crl"}
+        changes.append(put(f"routes.{number - 2}", route | crls))
+    with pytest.raises(ConfigError) as refused:
+        prepare(loaded(folder, *changes), Metrics())
+    (problem,) = refused.value.problems
+    assert problem.path == f"routes[{count - 3}].crl"
+    assert problem.message == (
+        f"with file:{count - 1}.crl, all that is referred to is larger than {MAX_TOGETHER} octets"
+    )
+
+
+def test_what_may_be_referred_to_fits_into_a_message_to_a_worker() -> None:
+    names = 2**20
+    assert (MAX_TOGETHER + MAX_OCTETS) * 4 // 3 + names < control._MOST
