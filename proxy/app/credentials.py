@@ -1,7 +1,6 @@
 """Certificates, authorities and masking keys of a configuration, each proven to be one."""
 
 from collections.abc import Container
-from operator import attrgetter
 
 from cryptography import x509
 
@@ -19,7 +18,7 @@ from proxy.tls.credentials import Credentials, load_credentials, parse_chain, pa
 from proxy.tls.identity import describe_authority, identify, identify_each
 from proxy.tls.judge import Judge
 from proxy.tls.revocation import read_crls, read_lists
-from proxy.tls.standing import Revocations, require_signed
+from proxy.tls.standing import Revocations, rank, require_signed
 
 
 def own_credentials(preparation: Preparation) -> Credentials | None:
@@ -103,13 +102,13 @@ def lists(preparation: Preparation) -> tuple[tuple[ListInForce, ...], ...]:
     named += [(("routes", at, "crl"), route.crl) for at, route in enumerate(settings.routes)]
     rule = Revocations((), settings.revocation)
     found: dict[object, list[ListInForce]] = {}
-    for path, reference in named:
+    for reference, path in {reference: path for path, reference in named if reference}.items():
         content = preparation.read(path, reference, read_crls)
-        for each in read_lists(content) if reference and content else ():
+        for each in sorted(read_lists(content), key=rank) if content else ():
             begin, end, until = each.this_update, each.next_update, rule.fresh_until(each)
-            listed = ListInForce(reference or "", each.issuer_text, begin, end, until)
+            listed = ListInForce(reference, each.issuer_text, begin, end, until)
             found.setdefault((reference, each.issuer, each.scope), []).append(listed)
-    return tuple(tuple(sorted(each, key=attrgetter("this_update"))) for each in found.values())
+    return tuple(map(tuple, found.values()))
 
 
 def own_hygiene(preparation: Preparation, own: Credentials | None) -> tuple[tuple[str, str], ...]:

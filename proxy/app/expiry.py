@@ -11,6 +11,7 @@ from proxy.settings.yaml12 import Path
 from proxy.tls.credentials import parse_chain
 from proxy.tls.identity import printable
 from proxy.tls.revocation import RevocationList, read_lists
+from proxy.tls.standing import rank
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,4 +50,4 @@ def _follows(later: RevocationList, each: RevocationList, now: datetime) -> bool
     """Whether `later` has taken the place of `each`, or will before that ends."""
     if (later.issuer, later.scope) != (each.issuer, each.scope):
         return False
-    return each.this_update < later.this_update <= max(each.next_update, now)
+    return rank(each) < rank(later) and later.this_update <= max(each.next_update, now)

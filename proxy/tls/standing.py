@@ -117,11 +117,12 @@ def _newest(lists: Sequence[RevocationList]) -> list[RevocationList]:
     """Those of each scope that none of it follows."""
     last: dict[Scope, tuple[datetime, int]] = {}
     for each in lists:
-        last[each.scope] = max(_rank(each), last.get(each.scope, _rank(each)))
-    return [each for each in lists if _rank(each) == last[each.scope]]
+        last[each.scope] = max(rank(each), last.get(each.scope, rank(each)))
+    return [each for each in lists if rank(each) == last[each.scope]]
 
 
-def _rank(each: RevocationList) -> tuple[datetime, int]:
+def rank(each: RevocationList) -> tuple[datetime, int]:
+    """The greater, the newer (RFC 5280, 5.2.3)."""
     return each.this_update, each.number
 
 
