@@ -1,9 +1,12 @@
 """What each action makes of a value, whatever the format: examples, and laws over every scalar."""
 
+import csv
+import io
 import json
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal, cast
+from urllib.parse import parse_qsl, quote
 
 import pytest
 from hypothesis import given
@@ -11,12 +14,12 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from proxy.content.actions import compile_action
+from proxy.content.rules import compile_rules
 from proxy.content.values import MARK, Masked, Replace, Scalar
 from proxy.settings.actions import WrittenAction
-from tests.content.policies import HMAC, KEYS, masked
-
-ENCRYPT = {"encrypt": {"key": "vault", "tenant": "acme"}}
-PERSONAL = KEYS | {"vault": [("v2", b"2" * 32), ("v1", b"1" * 32)]}
+from proxy.settings.schema import ContentPolicy, Limits
+from tests.content.deeds import ACTIONS, ENCRYPT, PERSONAL
+from tests.content.policies import HMAC, SCALE, masked, sent
 
 
 def replace(action: Any, place: str = "$['a']") -> Replace:
@@ -232,28 +235,6 @@ def test_actions_that_cannot_be_meant_are_refused_with_the_reason(action: Any, w
 
 # --- laws ----------------------------------------------------------------------------------------
 
-ACTIONS: list[Any] = [
-    "redact",
-    {"redact": {"with": "***"}},
-    {"redact": {"with": 7}},
-    {"redact": {"as": "number"}},
-    {"redact": {"as": "null"}},
-    {"redact": {"as": "kind"}},
-    {"partial": {}},
-    {"partial": {"keep_first": 2, "keep_last": 1}},
-    {"partial": {"keep_first": 1, "preserve_class": True}},
-    {"partial": {"keep_last": 3, "preserve_class": True}},
-    {"generalize": {"date": "month"}},
-    {"generalize": {"date": "year"}},
-    {"generalize": {"bucket": 10}},
-    {"generalize": {"bucket": 0.25}},
-    {"generalize": {"ip": "24/48"}},
-    {"generalize": {"ip": "0/128"}},
-    {"generalize": {"prefix": 3}},
-    HMAC,
-    ENCRYPT,
-]
-
 numbers = st.one_of(
     st.integers(-(10**30), 10**30).map(str),
     st.decimals(allow_nan=False, allow_infinity=False, places=3).map(str),
@@ -330,3 +311,37 @@ def test_a_bucket_holds_its_number(text: str, width: float) -> None:
     made = replace({"generalize": {"bucket": width}})(Scalar("number", text.encode()))
     if made is not None and made.text != MARK:
         assert 0 <= Fraction(text) - Fraction(made.text.decode()) < Fraction(repr(width))
+
+
+# --- the same in every format --------------------------------------------------------------------
+
+
+def through(form: str, action: Any, text: str) -> str:
+    """The string that a value becomes in this format."""
+    spelt = {
+        "json": json.dumps({"v": text}),
+        "ndjson": json.dumps({"v": text}) + "\n",
+        "csv": 'v\n"{}"\n'.format(text.replace('"', '""')),
+        "tsv": 'v\tw\n"{}"\t1\n'.format(text.replace('"', '""')),
+        "form": "v=" + quote(text, safe=""),
+    }[form]
+    policy = {"content": [form], "mask": [{"path": "$.v", "action": action}]}
+    rules = compile_rules(
+        ContentPolicy.model_validate(policy), Limits(), PERSONAL, "restricted", SCALE
+    )
+    out = sent(rules, form, [spelt.encode()])[0].decode()
+    if form in ("json", "ndjson"):
+        return str(json.loads(out)["v"])
+    if form == "form":
+        return parse_qsl(out, keep_blank_values=True)[0][1]
+    rows = list(csv.reader(io.StringIO(out, newline=""), delimiter="," if form == "csv" else "\t"))
+    return rows[1][0]
+
+
+@pytest.mark.parametrize("action", [a for a in ACTIONS if a != {"redact": {"as": "null"}}], ids=str)
+@pytest.mark.parametrize("text", ["078-05-1120", 'é, "\U0001f600" \\ a\tb', "2024-02-29", "12.50"])
+def test_a_string_becomes_the_same_in_every_format(action: Any, text: str) -> None:
+    results = {
+        form: through(form, action, text) for form in ("json", "ndjson", "csv", "tsv", "form")
+    }
+    assert len(set(results.values())) == 1, results
