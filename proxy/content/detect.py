@@ -17,13 +17,24 @@ from heapq import merge
 from operator import itemgetter
 from typing import Final
 
+from proxy.content.decode import (
+    BASE64_INSIDE,
+    DEPTH,
+    JSON_INSIDE,
+    MAXIMUM,
+    base64_runs,
+    is_json,
+    may_hold_json,
+    unwrapped,
+    wrapped,
+)
 from proxy.content.findings import Findings
 from proxy.content.fold import respelt_starts, strings_to_fold
 from proxy.content.gate import gate
 from proxy.content.judge import Judge, Rulebook
 from proxy.content.kinds import Kind, Likelihood, Span
 from proxy.content.mask import spelt
-from proxy.content.places import Named, Walk
+from proxy.content.places import ROOT, Named, Place, Walk
 from proxy.content.strings import decoded, respelt
 from proxy.content.watch import Watch
 
@@ -39,10 +50,14 @@ _NUMBER: Final = re.compile(rb"[-+.0-9Ee]*+")
 class Detector:
     """What one policy detects. Safe to use from several threads."""
 
-    def __init__(self, watches: Sequence[Watch], threshold: Likelihood) -> None:
-        kinds = tuple(kind for watch in watches for kind in watch.kinds)
-        self._gate = gate(kinds, threshold)
+    def __init__(
+        self, watches: Sequence[Watch], threshold: Likelihood, decode: Collection[str] = ()
+    ) -> None:
+        """`decode` is what is looked into inside strings: `json`, `base64`."""
+        kinds = [kind for watch in watches for kind in watch.kinds]
+        self._gate = gate((*kinds, JSON_INSIDE, BASE64_INSIDE), threshold)
         self._book = Rulebook(watches, threshold, self._gate)
+        self._decode = frozenset(decode)
 
     def suspects(self, data: bytes) -> Suspects:
         """What may be in these octets: valid JSON, or several lines of it."""
@@ -50,7 +65,7 @@ class Detector:
 
     def suspects_in_text(self, data: bytes) -> Suspects:
         """The same of any other octets: lines of a table, a form, text."""
-        return self._gate.in_text(data)
+        return self._in_text(data, context=False)
 
     def spans(self, text: bytes, suspects: Suspects) -> list[Span]:
         """Where something may be, however likely, in a text that is about to be divided.
@@ -81,7 +96,8 @@ class Detector:
         has been counted by then.
         """
         findings.require_wanted()
-        return Judge(self._book, findings, where).text(text, Named(context, path), suspects)
+        judge = Judge(self._book, findings, where)
+        return self._text(text, Named(context, path), judge, suspects, DEPTH)
 
     def examine(
         self,
@@ -97,34 +113,84 @@ class Detector:
         `judge` does.
         """
         judge = Judge(self._book, findings, where)
-        walk = Walk(data)
+        return self._document(data, ROOT, judge, suspects, DEPTH, masked)
+
+    def _document(
+        self,
+        data: bytes,
+        above: Place,
+        judge: Judge,
+        suspects: Suspects,
+        depth: int,
+        masked: Sequence[int] = (),
+    ) -> bytes:
+        walk = Walk(data, above)
         out = bytearray()
         position = 0
         for start, end in _values(data, suspects):
-            findings.require_wanted()
+            judge.findings.require_wanted()
             at = bisect_left(masked, start)
             if at < len(masked) and masked[at] == start:
                 continue
             raw = data[start:end]
             walk.to(start)
-            new = _judged(raw, walk, judge, suspects)
+            new = self._value(raw, walk, judge, suspects, depth)
             if new is not raw:
                 out += data[position:start]
                 out += new
                 position = end
         return bytes(out) + data[position:] if position else data
 
+    def _value(self, raw: bytes, walk: Walk, judge: Judge, suspects: Suspects, depth: int) -> bytes:
+        """One raw string or number; the same object when nothing was replaced."""
+        if raw[0] != 0x22:
+            number = judge.number(raw, walk, suspects)
+            return raw if number is None else spelt(number)
+        text, left = decoded(raw), judge.left
+        new = self._text(text, walk, judge, suspects, depth)
+        if judge.left != left:
+            walk.hide()
+        return raw if new is text else respelt(raw, new)
 
-def _judged(raw: bytes, walk: Walk, judge: Judge, suspects: Suspects) -> bytes:
-    """One raw string or number; the same object when nothing was replaced."""
-    if raw[0] != 0x22:
-        number = judge.number(raw, walk, suspects)
-        return raw if number is None else spelt(number)
-    text, left = decoded(raw), judge.left
-    new = judge.text(text, walk, suspects)
-    if judge.left != left:
-        walk.hide()
-    return raw if new is text else respelt(raw, new)
+    def _text(
+        self, text: bytes, place: Place, judge: Judge, suspects: Suspects, depth: int
+    ) -> bytes:
+        """One decoded string, and what is inside it."""
+        if JSON_INSIDE in suspects and is_json(text):
+            if self._looks_into("json", text, depth):
+                found = self._gate.in_json(text, context=True)
+                return self._document(text, place, judge, found, depth - 1) if found else text
+            judge.findings.unscanned += 1
+        text = judge.text(text, place, suspects)
+        if BASE64_INSIDE not in suspects:
+            return text
+        parts: list[bytes] = []
+        position = 0
+        for match in base64_runs(text):
+            new = self._run(match[0], place, judge, depth)
+            if new is not match[0]:
+                parts += (text[position : match.start()], new)
+                position = match.end()
+        return b"".join([*parts, text[position:]]) if parts else text
+
+    def _run(self, run: bytes, place: Place, judge: Judge, depth: int) -> bytes:
+        """One run of base64; the same object when nothing in it was replaced."""
+        inner = unwrapped(run)
+        if inner is None:
+            return run
+        if not self._looks_into("base64", inner, depth):
+            judge.findings.unscanned += 1
+            return run
+        suspects = self._in_text(inner, context=True)
+        new = self._text(inner, place, judge, suspects, depth - 1) if suspects else inner
+        return run if new is inner else wrapped(new, run)
+
+    def _looks_into(self, what: str, text: bytes, depth: int) -> bool:
+        return what in self._decode and depth > 0 and len(text) <= MAXIMUM
+
+    def _in_text(self, text: bytes, *, context: bool) -> Suspects:
+        found = self._gate.in_text(text, context=context)
+        return found | {JSON_INSIDE} if may_hold_json(text) else found
 
 
 def _values(data: bytes, suspects: Collection[Kind]) -> Iterator[tuple[int, int]]:

@@ -16,8 +16,8 @@ class Findings:
 
     counts: dict[str, int] = field(default_factory=dict)
     """Type -> occurrences."""
-    paths: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Type and path -> occurrences. `…` stands for the paths that are one too many or too long."""
+    paths: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Type -> path -> occurrences. `…` stands for the paths that are one too many or too long."""
     unscanned: int = 0
     """Values that hold JSON or base64 which was not looked into."""
     labels: set[str] = field(default_factory=set)
@@ -33,7 +33,7 @@ class Findings:
     def note(self, name: str, path: str, count: int) -> None:
         """Count findings of a type at a path."""
         self.counts[name] = self.counts.get(name, 0) + count
-        place = name, path
-        if place not in self.paths and len(self.paths) >= PATHS_MAXIMUM:
-            place = name, OTHERS
-        self.paths[place] = self.paths.get(place, 0) + count
+        paths = self.paths.setdefault(name, {})
+        if path not in paths and sum(map(len, self.paths.values())) >= PATHS_MAXIMUM:
+            path = OTHERS
+        paths[path] = paths.get(path, 0) + count

@@ -57,8 +57,11 @@ class Gate:
         )
         self._local = threading.local()
 
-    def in_json(self, data: bytes) -> frozenset[Kind]:
-        """What may be found in valid JSON, or in several lines of it."""
+    def in_json(self, data: bytes, *, context: bool = False) -> frozenset[Kind]:
+        """What may be found in valid JSON, or in several lines of it.
+
+        `context`: words of context stand somewhere, whether in these octets or not.
+        """
         copies = [data]
         if b"\\" in data:
             copies.append(b"".join(map(_quoted, _ESCAPED.finditer(data))))
@@ -66,10 +69,10 @@ class Gate:
         if _RESPELT in found:
             copies.append(b" ".join(fold.respelt_numbers(data)))
             found |= self._scan(copies[-1])
-        return self._known(found, copies)
+        return self._known(found, copies, context=context)
 
     def in_text(self, text: bytes, *, context: bool = False) -> frozenset[Kind]:
-        """What may be found in other octets. `context`: it is there whether they say it or not."""
+        """What may be found in other octets."""
         return self._known(self._scan(text), [text], context=context)
 
     def _known(

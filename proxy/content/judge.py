@@ -63,7 +63,7 @@ class Judge:
 
     def __init__(self, book: Rulebook, findings: Findings, where: str) -> None:
         self._book = book
-        self._findings = findings
+        self.findings = findings
         self._where = where
         self._left = FINDINGS_MAXIMUM
 
@@ -116,7 +116,7 @@ class Judge:
         for order, watch, kinds in self._book.chosen(suspects):
             if not first and watch.replace is None and not watch.reject:
                 continue  # counted in the first round
-            self._findings.require_wanted()
+            self.findings.require_wanted()
             spans = _merged(span for kind in kinds for span in self._bounded(search.finds(kind)))
             spans = [span for span in spans if not _within(span, done)]
             if spans:
@@ -129,11 +129,11 @@ class Judge:
         return islice(finds, self._left + 1)
 
     def _note(self, watch: Watch, count: int, place: Place) -> None:
-        self._findings.note(watch.name, place.path(), count)
+        self.findings.note(watch.name, place.path(), count)
         if watch.reject:
             raise Refusal("finding-rejected", f"{watch.name} in {self._where}")
         if watch.raises is not None:
-            self._findings.labels.add(watch.raises)
+            self.findings.labels.add(watch.raises)
         if count > self._left:
             raise Refusal("finding-rejected", f"over {FINDINGS_MAXIMUM} findings in {self._where}")
         self._left -= count

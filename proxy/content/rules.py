@@ -97,7 +97,6 @@ def compile_rules(
             raise ValueError(f"{detect.type}: label {detect.raises} is not on the scale")
     if policy.allow_only and not {"json", "ndjson"}.isdisjoint(policy.content):
         raise ValueError("allow_only: not for JSON, so far")
-    watched = watches(policy.detect, (), KINDS, highest_label)
     paths = [path for path, _ in by_path]
     automaton = Automaton(paths)
     return Rules(
@@ -107,10 +106,16 @@ def compile_rules(
             plain=plain_rules(automaton.rules),
             paths=tuple(paths),
             actions=tuple(act(action, keys, normal(path)) for path, action in by_path),
-            detector=Detector(watched, Likelihood[policy.likelihood.upper()]) if watched else None,
+            detector=_detector(policy, highest_label),
             scale=tuple(scale),
         ),
         shapes(policy, paths),
         compile_head(policy.mask, keys),
         Fields(paths, policy.allow_only, named=True) if "form" in policy.content else None,
     )
+
+
+def _detector(policy: ContentPolicy, highest_label: str) -> Detector | None:
+    watched = watches(policy.detect, (), KINDS, highest_label)
+    threshold = Likelihood[policy.likelihood.upper()]
+    return Detector(watched, threshold, policy.decode) if watched else None

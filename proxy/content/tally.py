@@ -35,6 +35,8 @@ class Tally:
             records=self.records,
             masked=masked,
             findings=dict(self.findings.counts),
+            found_at={name: dict(paths) for name, paths in self.findings.paths.items()},
+            unscanned=self.findings.unscanned,
             label=max(self.findings.labels, key=self._scale.index, default=None),
             changed=self.changed,
         )

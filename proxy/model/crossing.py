@@ -175,6 +175,10 @@ class Report:
     """The label that a finding raised the content to; None when none did."""
     changed: bool = False
     """True when any octet that was forwarded differs from what was received."""
+    found_at: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Detected type -> path -> occurrences. The path is `…` for what is one too many."""
+    unscanned: int = 0
+    """Values with JSON or base64 in them that was not looked into."""
     codings: tuple[str, ...] = ()
     """Content codings that were undone to look, and done again, in the order of the sender."""
 

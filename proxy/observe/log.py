@@ -182,6 +182,8 @@ class Log:
             answer_bytes=answer.delivered.size if answer and answer.delivered else 0,
             masked=request.masked if report or request.fields else None,
             findings=dict(report.findings) if report and report.findings else None,
+            found_at=report.found_at if report and report.found_at else None,
+            unscanned=report.unscanned if report and report.unscanned else None,
             label=request.label,
             receipt=index,
             trace_id=trace_id,

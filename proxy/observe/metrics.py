@@ -50,6 +50,9 @@ class Metrics:
         self._findings = self._counter(
             "findings", "Sensitive data found, by type", "route", "direction", "type"
         )
+        self._unscanned = self._counter(
+            "unscanned", "Values with JSON or base64 not looked into", "route", "direction"
+        )
         self._handshakes = self._counter(
             "handshakes", "TLS handshakes, by result", "side", "name", "result"
         )
@@ -173,6 +176,8 @@ class Metrics:
             return
         for kind, count in content.report.findings.items():
             self._findings.labels(route, direction, kind).inc(count)
+        if content.report.unscanned:
+            self._unscanned.labels(route, direction).inc(content.report.unscanned)
 
     def handshake(self, side: str, name: str, result: str) -> None:
         """Count one: `side` is listener or upstream, `result` is ok or a TlsFailure reason."""

@@ -47,7 +47,8 @@ def require_consistent(statement: Mapping[str, Any]) -> None:
     _require_members(predicate, _RECEIPT, "")
     for name in ("content", "answer"):
         if (predicate[name] or {}).get("received") is not None:
-            _require_members(predicate[name], _CONTENT, f"{name}.")
+            further = {key: _FURTHER[key] for key in _FURTHER if key in predicate[name]}
+            _require_members(predicate[name], {**_CONTENT, **further}, f"{name}.")
             _require_content(predicate[name], name)
     delivered = _delivered_sha256(predicate)
     _require_subject(statement, f"{predicate['kind']}:{predicate['transferId']}", delivered)
@@ -118,6 +119,10 @@ def _counts(value: object) -> bool:
     return isinstance(value, dict) and all(map(_count, value.values()))
 
 
+def _places(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_counts, value.values()))
+
+
 def _object(members: Mapping[str, _Fits], further: Mapping[str, _Fits] | None = None) -> _Fits:
     """An object with all of `members`, and what it has of `further` is of its type as well."""
 
@@ -174,6 +179,8 @@ _CONTENT: Final[Mapping[str, _Fits]] = {
     "findings": _counts,
     "label": _maybe(_text),
 }
+_FURTHER: Final[Mapping[str, _Fits]] = {"foundAt": _places, "unscanned": _count}
+"""Not there where there is nothing to say, and in receipts of before they were."""
 
 
 # --- what it comes to ----------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Final, Generic, TypeVar
 
 import orjson
 
-from proxy.model import Certificate, Content, Digest, Peer
+from proxy.model import Certificate, Content, Digest, Peer, Report
 
 NAME: Final = 1024
 """Octets of the longest name of a peer, path or SAN that is written out."""
@@ -23,6 +23,8 @@ _KEPT: Final = 1024
 """Owners whose texts are kept."""
 _WIDEST: Final = 4
 """Octets of UTF-8 that a character takes at most."""
+_REST: Final = "…"
+"""Stands for the paths that are not told."""
 
 _Owner = TypeVar("_Owner")
 _Text = TypeVar("_Text")
@@ -61,8 +63,14 @@ def _report(content: Content, entries: int) -> str:
     return (
         f'"format":{known(report.format)},{codings}"opaque":{opaque},"changed":{changed},'
         f'"records":{count(report.records)},"masked":{_counts(masked, entries)},'
-        f'"findings":{_counts(report.findings, entries)}'
+        f'"findings":{_counts(report.findings, entries)}{_further(report, entries)}'
     )
+
+
+def _further(report: Report, entries: int) -> str:
+    """What is there only where there is something to say."""
+    found = f',"foundAt":{_places(report.found_at, entries)}' if report.found_at else ""
+    return f'{found},"unscanned":"{report.unscanned}"' if report.unscanned else found
 
 
 def _unseen(masked: str) -> str:
@@ -88,6 +96,23 @@ def _counts(counts: Mapping[str, int], entries: int) -> str:
     if rest:
         texts.append(f'"others":"{rest}"')
     return f"{{{','.join(texts)}}}"
+
+
+def _places(found: Mapping[str, Mapping[str, int]], entries: int) -> str:
+    """Type -> path -> occurrences: at most `entries` paths, and `…` for the rest of each type."""
+    kept: dict[str, dict[str, int]] = {}
+    ranked = sorted(
+        (path == _REST, -number, name, path)
+        for name, paths in found.items()
+        for path, number in paths.items()
+    )
+    for n, (_, number, name, path) in enumerate(ranked):
+        paths = kept.setdefault(name, {})
+        path = path if n < entries else _REST
+        paths[path] = paths.get(path, 0) - number
+    return orjson.dumps(
+        {name: {path: str(number) for path, number in kept[name].items()} for name in sorted(kept)}
+    ).decode()
 
 
 def _rank(item: tuple[str, int]) -> tuple[int, str]:

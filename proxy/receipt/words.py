@@ -124,6 +124,10 @@ def _content(
         yield "", f"looked into decoded, and coded again: {', '.join(map(str, codings))}"
     yield "masked", _counts(_map(content, "masked"))
     yield "found", _counts(_map(content, "findings"))
+    for name, paths in _map(content, "foundAt").items():
+        yield f"  {name}", _counts(paths if isinstance(paths, dict) else {})
+    if unscanned := content.get("unscanned"):
+        yield "", f"{unscanned} values with JSON or base64 in them that was not looked into"
     yield "label", str(content.get("label") or "")
 
 

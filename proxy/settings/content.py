@@ -81,4 +81,8 @@ class ContentPolicy(Model):
     likelihood: Likely = Field(
         default="likely", description="what is less likely than this is no finding"
     )
+    decode: list[Literal["json", "base64"]] = Field(
+        default=[],
+        description="looked into inside strings by `detect`; counted as not looked into otherwise",
+    )
     on_error: Literal["reject"] = "reject"

@@ -25,7 +25,7 @@ from proxy.content.kinds import Kind, Likelihood
 from proxy.content.patterns import find_emails
 from proxy.content.registry import KINDS
 from proxy.content.watch import watches
-from proxy.content.words import Context
+from proxy.content.words import Context, unmarked
 from proxy.errors import Refusal
 from proxy.settings.schema import DETECTED_TYPES, DetectRule
 from tests.content.policies import EVERYTHING, compiled, masked, sent
@@ -399,17 +399,30 @@ evidence = st.recursive(
 )
 
 
-def judged(value: object, under: bool = False) -> set[str]:
+CONTEXTS = {kind: Context(kind.context) for rows in KINDS.values() for kind in rows}
+
+
+def judged(value: object, keys: tuple[str, ...] = ()) -> set[str]:
     """The types that the exact patterns find in a parsed value, string by string."""
     if isinstance(value, dict):
-        kinds = {kind for key in value for kind in judged(key)}
-        return kinds.union(*(judged(item, under or SSN.in_key(key)) for key, item in value.items()))
+        named = {kind for key in value for kind in judged(key, keys)}
+        return named.union(*(judged(item, (*keys, key)) for key, item in value.items()))
     if isinstance(value, list):
-        return set().union(*(judged(item, under) for item in value))
+        return set().union(*(judged(item, keys) for item in value))
     text = str(value).encode()
-    plain = fold(text)
-    rows = [kind for rows in KINDS.values() for kind in rows if under or not kind.context]
-    return {kind.name for kind in rows if list(kind.find(plain if kind.folds else text))}
+    return {kind.name for kind in CONTEXTS if is_found(kind, text, keys)}
+
+
+def is_found(kind: Kind, text: bytes, keys: tuple[str, ...]) -> bool:
+    plain = fold(text) if kind.folds else text
+    context = CONTEXTS[kind]
+    raised = kind.with_context >= Likelihood.LIKELY
+    said = any(map(context.in_key, keys))
+    return any(
+        likelihood >= Likelihood.LIKELY
+        or (raised and (said or context.near(unmarked(plain), start, end)))
+        for start, end, likelihood in kind.find(plain)
+    )
 
 
 @given(documents(evidence))

@@ -47,7 +47,11 @@ def maybe(strategy: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
 
 
 DIGEST = st.builds(Digest, NUMBER, maybe(HASH), maybe(HASH))
-REPORT = st.builds(Report, WORD, maybe(NUMBER), COUNTS, COUNTS, maybe(WORD), st.booleans())
+PATHS = st.dictionaries(WORD | st.just("…"), st.integers(1, 2**40), min_size=1, max_size=20)
+PLACES = st.dictionaries(WORD, PATHS, max_size=4)
+REPORT = st.builds(
+    Report, WORD, maybe(NUMBER), COUNTS, COUNTS, maybe(WORD), st.booleans(), PLACES, NUMBER
+)
 CERTIFICATE = st.builds(
     Certificate,
     der=st.just(b""),

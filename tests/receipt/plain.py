@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from proxy.model import Certificate, Content, Digest, Event, Intent, Outcome, Peer, Verdict
+from proxy.model import Certificate, Content, Digest, Event, Intent, Outcome, Peer, Report, Verdict
 from proxy.receipt.statement import EVENT_TYPE, PREDICATE_TYPE, Place
 
 LIMIT = 32_000
@@ -144,8 +144,25 @@ def _content(content: Content, entries: int) -> dict[str, Any]:
         "records": None if report is None else count(report.records),
         "masked": _counts({**({} if report is None else report.masked), **content.fields}, entries),
         "findings": {} if report is None else _counts(report.findings, entries),
+        **({} if report is None else _further(report, entries)),
         "label": content.label,
     }
+
+
+def _further(report: Report, entries: int) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    if report.found_at:
+        found = {(n, path): c for n, paths in report.found_at.items() for path, c in paths.items()}
+        order = sorted(found, key=lambda at: (at[1] == "…", -found[at], at))
+        said["foundAt"] = {}
+        for name in sorted({name for name, _ in order}):
+            paths: dict[str, str] = {}
+            said["foundAt"][name] = paths
+            mine = [(at[1], found[at]) for at in order[:entries] if at[0] == name]
+            rest = sum(found[at] for at in order[entries:] if at[0] == name)
+            for path, number in [*mine, *([("…", rest)] if rest else [])]:
+                paths[path] = str(int(paths.get(path, "0")) + number)
+    return said | ({"unscanned": str(report.unscanned)} if report.unscanned else {})
 
 
 def _digest(digest: Digest, *, plain: bool) -> dict[str, str]:

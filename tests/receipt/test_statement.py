@@ -216,6 +216,22 @@ def test_a_map_holds_32_entries_and_counts_the_others() -> None:
     assert content["findings"] == {"others": "5"}
 
 
+def test_where_it_was_found_is_said_by_type_and_path_and_the_rest_summed() -> None:
+    ssn = {f"$.f{n:03}": n for n in range(1, 41)} | {"…": 1000}
+    at = {"us_ssn": ssn, "iban": {"$.x": 100}}
+    report = Report("json", 1, {}, {"us_ssn": 1820, "iban": 100}, found_at=at, unscanned=3)
+    content = predicate(build(outcome(request=replace(outcome().request, report=report))))[
+        "content"
+    ]
+    assert content["foundAt"]["iban"] == {"$.x": "100"}
+    assert sum(map(int, content["foundAt"]["us_ssn"].values())) == 1820
+    assert len(content["foundAt"]["us_ssn"]) == 32
+    assert int(content["foundAt"]["us_ssn"]["…"]) == 1000 + sum(range(1, 10))
+    assert content["unscanned"] == "3"
+    nothing = predicate(build(outcome()))["content"]
+    assert not {"foundAt", "unscanned"} & nothing.keys()
+
+
 def test_what_is_named_others_is_counted_with_the_others() -> None:
     findings = {"others": 1000} | {f"type{n}": 1 for n in range(40)}
     found = outcome(request=replace(outcome().request, report=Report("json", 1, {}, findings)))

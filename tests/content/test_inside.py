@@ -1,0 +1,174 @@
+"""JSON and base64 inside strings: looked into where the route says so, told where it does not."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.content.decode import BASE64_INSIDE, JSON_INSIDE, unwrapped, wrapped
+from proxy.content.gate import gate
+from proxy.content.kinds import Likelihood
+from proxy.errors import Refusal
+from proxy.model import Report
+from tests.content.policies import EVERYTHING, compiled, sent
+
+CARD = "4111111111111111"
+INNER = '{"ssn": 536904399, "n": "caf\u00e9", "list": ["4111 1111 1111 1111", 1.10]}'
+
+
+def looked_into(
+    document: object, *decode: str, form: str = "json", detect: Any = EVERYTHING
+) -> tuple[Any, Report]:
+    rules = compiled({}, detect, policy={"decode": list(decode)})
+    output, report = sent(rules, form, [json.dumps(document).encode()])
+    return json.loads(output), report
+
+
+def b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson"])
+def test_case_14_json_in_a_string_is_masked_and_written_again(form: str) -> None:
+    for text in (INNER, json.dumps(json.loads(INNER)), f" {INNER}\n"):
+        output, report = looked_into({"payload": text}, "json", form=form)
+        inner = json.loads(output["payload"])
+        assert inner["ssn"] == "[REDACTED:us_ssn]"
+        assert inner["list"] == ["[REDACTED:credit_card]", 1.10]
+        assert output["payload"].endswith(text[text.index("4111 1111 1111 1111") + 19 :])
+        assert report.findings == {"us_ssn": 1, "credit_card": 1}
+        assert report.found_at == {
+            "us_ssn": {"$.payload.ssn": 1},
+            "credit_card": {"$.payload.list[*]": 1},
+        }
+        assert report.unscanned == 0
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson"])
+def test_case_14_base64_of_json_is_masked_and_written_again(form: str) -> None:
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        for bare in (False, True):
+            run = encode(INNER.encode()).decode().rstrip("=" if bare else " ")
+            output, report = looked_into([f"x {run}, y"], "json", "base64", form=form)
+            inner = output[0].removeprefix("x ").removesuffix(", y")
+            said = json.loads(base64.urlsafe_b64decode(inner.replace("+", "-") + "==="))
+            assert said["ssn"] == "[REDACTED:us_ssn]"
+            assert report.findings == {"us_ssn": 1, "credit_card": 1}
+            assert report.unscanned == 0
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson"])
+@pytest.mark.parametrize("inside", [INNER, b64(INNER), b64("a card, 4111 1111 1111 1111")])
+def test_case_14_what_is_not_looked_into_is_counted_and_never_clean(inside: str, form: str) -> None:
+    for around in ([inside], {"a": inside}, {inside: 1}):
+        _, report = looked_into(around, form=form)
+        assert report.unscanned == 1
+    _, report = looked_into([inside, "[REDACTED]", "{}", "[]", '"', "[x]"], "json", "base64")
+    assert report.unscanned == 0
+
+
+def test_each_is_looked_into_only_where_it_is_named() -> None:
+    _, report = looked_into([INNER, b64(INNER)], "json")
+    assert report.unscanned == 1
+    _, report = looked_into([b64(INNER)], "base64")
+    assert report.unscanned == 1
+    assert report.findings == {"credit_card": 1, "us_ssn": 1}
+
+
+def test_what_is_inside_what_is_inside_is_looked_into_three_times() -> None:
+    for times in range(1, 6):
+        text = f"my card: {CARD}"
+        for _ in range(times):
+            text = b64(text)
+        output, report = looked_into([text], "base64")
+        assert report.unscanned == (times > 3)
+        for _ in range(times):
+            output[0] = base64.b64decode(output[0]).decode()
+        assert output[0] == ("my card: " + (CARD if times > 3 else "[REDACTED:credit_card]"))
+
+
+def test_nested_json_is_found_under_the_keys_above_it_all() -> None:
+    nested = json.dumps({"ssn": json.dumps({"n": json.dumps([536904399])})})
+    output, report = looked_into({"body": nested}, "json")
+    assert "536904399" not in json.dumps(output)
+    assert report.found_at == {"us_ssn": {"$.body.ssn.n[*]": 1}}
+
+
+def test_escapes_upon_escapes_hide_nothing() -> None:
+    inner = '{"c": "\\u0034111111111111111"}'
+    for text in (inner, json.dumps(inner)):
+        output, report = looked_into([text], "json")
+        assert report.findings == {"credit_card": 1}
+        assert "111" not in json.dumps(output)
+
+
+def test_what_only_looks_like_it_is_left_alone_and_not_counted() -> None:
+    harmless = [
+        "550e8400-e29b-41d4-a716-446655440000",
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "tok:k1:ER-1oiT0LnZznNSv-N0U-sVklOHG6p5m",
+        base64.b64encode(bytes(range(128, 256))).decode(),
+        "/usr/lib/python3/dist-packages/setuptools/command",
+        "pneumonoultramicroscopicsilicovolcanoconiosis",
+        "{not json}",
+        "[1, 2",
+    ]
+    for decode in ((), ("json", "base64")):
+        output, report = looked_into(harmless, *decode)
+        assert output == harmless
+        assert report.unscanned == 0
+        assert not report.findings
+
+
+def test_what_is_too_large_is_counted_and_searched_as_it_is() -> None:
+    large = json.dumps(["x" * 2**20, f"card {CARD}"])
+    output, report = looked_into([large], "json")
+    assert report.unscanned == 1
+    assert CARD not in output[0]
+
+
+def test_a_finding_inside_rejects_like_any_other() -> None:
+    for text in (INNER, b64(INNER)):
+        with pytest.raises(Refusal, match="us_ssn in the document"):
+            looked_into([text], "json", "base64", detect={"us_ssn": "reject"})
+
+
+def test_base64_in_lines_is_one() -> None:
+    lines = base64.encodebytes(b"one and two and three " * 9 + CARD.encode() + b" end.").decode()
+    output, report = looked_into({"mail": lines}, "base64")
+    assert report.findings == {"credit_card": 1}
+    assert CARD.encode() not in base64.b64decode(output["mail"])
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=20), st.booleans())
+def test_there_and_back_is_the_same(text: str, padded: bool) -> None:
+    run = base64.b64encode(text.encode())
+    run = run if padded else run.rstrip(b"=")
+    assert unwrapped(run) == text.encode()
+    assert wrapped(text.encode(), run) == run
+
+
+@given(
+    st.text(st.sampled_from(" .,:;abcxyzABC0189@{}[]\"'-_/"), min_size=20),
+    st.text(max_size=6),
+    st.text("abc ", max_size=6),
+)
+def test_the_gate_lets_base64_of_ascii_through(text: str, before: str, after: str) -> None:
+    only = gate((JSON_INSIDE, BASE64_INSIDE), Likelihood.LIKELY)
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        run = encode(text.encode()).decode()
+        document = json.dumps([f"{before} {run} {after}"]).encode()
+        assert BASE64_INSIDE in only.in_json(document)
+        assert BASE64_INSIDE in only.in_text(f"{before} {run}".encode())
+
+
+@given(st.recursive(st.text(max_size=5), lambda inner: st.lists(inner, min_size=1), max_leaves=3))
+def test_the_gate_lets_json_in_strings_through(value: object) -> None:
+    only = gate((JSON_INSIDE, BASE64_INSIDE), Likelihood.LIKELY)
+    for space in ("", " ", "\n\t", "\r\n"):
+        text = space + json.dumps(value)
+        if text.strip()[0] == "[":
+            assert JSON_INSIDE in only.in_json(json.dumps({"a": text}).encode())
