@@ -143,6 +143,20 @@ def test_an_idle_connection_ends_and_so_does_a_head_that_does_not_arrive(watch: 
         assert client.ended()
 
 
+def test_a_low_soft_limit_of_descriptors_is_raised_to_the_hard_one(
+    start_gateway: StartGateway, parties: Path, receiver: Receiver
+) -> None:
+    own = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(200, own[1]), own[1]))
+    try:
+        gateway = start_gateway(policy(parties, receiver.endpoint))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, own)
+    for pid in {gateway.process.pid, *gateway.carriers}:
+        assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == (own[1], own[1])
+    assert gateway.stop() == 0
+
+
 def test_a_process_without_descriptors_lives_on(gateway: Gateway) -> None:
     """Whoever comes meanwhile waits, or is told to come again; nothing is lost, nothing breaks."""
     pids = gateway.carriers
