@@ -26,6 +26,8 @@ from proxy.settings.schema import MaskRule
 
 Counts = MutableMapping[str, int]
 """`header x-user` or `query email` -> how many."""
+MOST_PARAMETERS: Final = 1000
+"""In a query that is masked: a short name and no value may become a token."""
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})|;")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _FIELD_VALUE: Final = re.compile(
@@ -65,7 +67,9 @@ class HeadMasks:
 
         Raises Refusal ("unparseable") for one that cannot be read in one way only.
         """
-        pairs = query.split("&")
+        pairs = query.split("&", MOST_PARAMETERS)
+        if len(pairs) > MOST_PARAMETERS:
+            raise Refusal("unparseable", f"the query has more than {MOST_PARAMETERS} parameters")
         kept = [new for new in (self._pair(pair, counts) for pair in pairs) if new is not None]
         return "&".join(kept) if kept else None
 
@@ -94,12 +98,12 @@ def compile_head(rules: Iterable[MaskRule], keys: Keys) -> HeadMasks:
     headers: dict[bytes, Replace | None] = {}
     query: dict[str, Replace | None] = {}
     for rule in rules:
+        if rule.beside is None:
+            continue
+        replace = compile_action(rule.action, keys, rule.beside)
         if rule.header is not None:
-            name = rule.header.lower()
-            replace = compile_action(rule.action, keys, f"header {name}")
-            headers.setdefault(name.encode(), replace)
+            headers.setdefault(rule.header.lower().encode(), replace)
         elif rule.query is not None:
-            replace = compile_action(rule.action, keys, f"query {rule.query}")
             query.setdefault(rule.query, replace)
     return HeadMasks(headers, query)
 

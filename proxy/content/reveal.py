@@ -74,7 +74,7 @@ def locks(rules: Sequence[MaskRule], keys: Keys) -> Iterator[Lock]:
 def _places(rule: MaskRule) -> tuple[str, str]:
     if rule.path is not None:
         return rule.path, normal(rule.path)
-    named = f"header {rule.header.lower()}" if rule.header is not None else f"query {rule.query}"
+    named = rule.beside or ""
     return named, named
 
 

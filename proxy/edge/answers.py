@@ -70,8 +70,7 @@ def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Requ
     )
     response = transfer.known_lane.route.response
     if response.content != ["opaque"]:
-        hides = bool(response.mask or response.detect)
-        fields = without_conditions(fields, head.method, hides=hides)
+        fields = without_conditions(fields, head.method, hides=response.hides)
         refused = (b"accept-encoding", b"range", b"if-range")
         fields = [field for field in fields if field[0] not in refused]
         accepted = accepted_codings(head.values(b"accept-encoding"), response.codings)
@@ -153,7 +152,7 @@ def _hides(transfer: Transfer) -> bool:
     an answer without content, or an error, has the validators of content that no stop has seen."""
     policy = transfer.known_lane.route.response
     unseen = not transfer.answer_has_body and policy.content != ["opaque"]
-    return unseen or bool(policy.mask or policy.detect)
+    return unseen or policy.hides
 
 
 def _place(wanted: str, held: Held, transfer: Transfer) -> Place:

@@ -38,6 +38,13 @@ class MaskRule(Model):
             raise ValueError("give exactly one of path, header and query")
         return self
 
+    @property
+    def beside(self) -> str | None:
+        """`header x-user` or `query email`: what is not in the content; None for what is."""
+        if self.header is not None:
+            return f"header {self.header.lower()}"
+        return None if self.query is None else f"query {self.query}"
+
 
 DetectedType = Annotated[
     Name,
@@ -86,3 +93,10 @@ class ContentPolicy(Model):
         description="looked into inside strings by `detect`; counted as not looked into otherwise",
     )
     on_error: Literal["reject"] = "reject"
+
+    @property
+    def hides(self) -> bool:
+        """True where content may go on as other octets than came, so that nothing which was said of
+        those may go on with it. Masks beside the content change none of it."""
+        inside = any(rule.beside is None for rule in self.mask)
+        return inside or bool(self.detect or self.allow_only)

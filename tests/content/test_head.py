@@ -53,6 +53,12 @@ def test_a_query_that_can_be_read_in_two_ways_is_refused(bad: str, place: str) -
     assert bad not in caught.value.reason
 
 
+def test_a_query_of_so_many_parameters_is_refused() -> None:
+    assert query("&".join(["email"] * 1000)) == "&".join(["email=x%20y"] * 1000)
+    with pytest.raises(Refusal, match="unparseable"):
+        query("&" * 1000)
+
+
 def test_a_parameter_is_dropped_and_with_the_last_the_query() -> None:
     drop = {"query": "email", "action": "drop"}
     assert query("a=1&email=2&b=3", drop) == "a=1&b=3"

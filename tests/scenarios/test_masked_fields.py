@@ -53,6 +53,10 @@ def gateway(
             request=masked | {"content": ["opaque"]},
             response=answered | {"content": ["opaque"]},
         ),
+        route(
+            "only",
+            response={"content": ["csv"], "label": "internal", "allow_only": ["$.id"]},
+        ),
         route("vault", request={"content": ["json"], "label": "internal", "mask": [vault]}),
         route("plain", request=opaque("internal")),
     ]
@@ -127,6 +131,29 @@ def test_masked_fields_of_answers_and_interim_answers_do_not_reach_the_sender(
     assert hints.values("x-owner") == ["[REDACTED]"]
     assert answer.value("x-other") == "stays"
     assert receipt_of(gateway, answer)["answer"]["masked"] == {"header x-owner": "3"}
+
+
+def test_a_tag_of_the_answer_crosses_where_only_fields_beside_the_content_are_masked(
+    gateway: Gateway, receiver: Receiver
+) -> None:
+    receiver.behave = lambda exchange: exchange.answer(200, b"{}", 'ETag: "v1"')
+    with gateway.connect() as client:
+        assert client.ask(request("/seen/1")).value("etag") == '"v1"'
+        sent = request("/seen/1", b"{}", 'If-Match: "v1"', method="PUT")
+        assert client.ask(sent).status == 200
+
+
+def test_a_tag_of_content_of_which_fields_are_dropped_does_not_cross(
+    gateway: Gateway, receiver: Receiver
+) -> None:
+    receiver.behave = lambda exchange: exchange.answer(
+        200, b"id\r\n1\r\n", 'ETag: "v1"', kind="text/csv"
+    )
+    with gateway.connect() as client:
+        answer = client.ask(request("/only/1"))
+        assert (answer.body, answer.values("etag")) == (b"id\r\n1\r\n", [])
+        sent = request("/only/1", b"{}", 'If-Match: "v1"', method="PUT")
+        assert client.ask(sent).status == 412
 
 
 @pytest.mark.parametrize("size", [2, 3_000_000])
