@@ -11,6 +11,7 @@
     grid        the cells of many rows at once
     columns     what becomes of the columns: masked, dropped, searched
     fields      paths where a record is flat: columns, pairs
+    only        allow_only of JSON: what no path lists is taken out first
     tally       the report of a body in the making
     validate    is it JSON, exactly, and not too deep
     paths       RFC 9535 paths -> an automaton over keys and indexes

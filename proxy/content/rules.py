@@ -17,7 +17,8 @@ from proxy.content.inspector import (
     OpaqueInspector,
 )
 from proxy.content.kinds import Likelihood
-from proxy.content.paths import Automaton, normal, parse
+from proxy.content.only import OnlyInspector
+from proxy.content.paths import Automaton, State, normal, parse
 from proxy.content.probe import plain_rules
 from proxy.content.registry import KINDS
 from proxy.content.table import Shape, TableInspector, shapes
@@ -41,6 +42,8 @@ class Rules:
     """Beside the content: header fields and query parameters."""
     form: Fields | None = None
     """Of forms; None where they may not cross."""
+    only: State | None = None
+    """Of JSON, where `allow_only` says what may cross."""
 
     def open(
         self,
@@ -49,6 +52,8 @@ class Rules:
     ) -> Inspector:
         """An inspector for one body in a format of the policy, and these content codings."""
         inner = self._open(format)
+        if self.only is not None and format in ("json", "ndjson"):
+            inner = OnlyInspector(inner, self.only, self.engine.limits)
         if not codings:
             return inner
         return CodedInspector(inner, codings, self.engine.limits)
@@ -85,18 +90,10 @@ def compile_rules(
     label that cannot be used, and CredentialError for a secret that cannot.
     """
     by_path = [(rule.path, rule.action) for rule in policy.mask if rule.path is not None]
-    for path, action in by_path:
-        try:
-            segments = parse(path)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
-        if action.drop and not segments:
-            raise ValueError(f"{path}: a whole document cannot be dropped; redact it")
+    _require_paths(by_path, policy.allow_only)
     for detect in policy.detect:
         if detect.raises is not None and detect.raises not in scale:
             raise ValueError(f"{detect.type}: label {detect.raises} is not on the scale")
-    if policy.allow_only and not {"json", "ndjson"}.isdisjoint(policy.content):
-        raise ValueError("allow_only: not for JSON, so far")
     paths = [path for path, _ in by_path]
     automaton = Automaton(paths)
     return Rules(
@@ -112,6 +109,7 @@ def compile_rules(
         shapes(policy, paths),
         compile_head(policy.mask, keys),
         Fields(paths, policy.allow_only, named=True) if "form" in policy.content else None,
+        Automaton(policy.allow_only).root if policy.allow_only else None,
     )
 
 
@@ -119,3 +117,15 @@ def _detector(policy: ContentPolicy, highest_label: str) -> Detector | None:
     watched = watches(policy.detect, (), KINDS, highest_label)
     threshold = Likelihood[policy.likelihood.upper()]
     return Detector(watched, threshold, policy.decode) if watched else None
+
+
+def _require_paths(rules: Sequence[tuple[str, Action]], allow_only: Sequence[str]) -> None:
+    """Raises ValueError that names the path."""
+    drops = [(path, action.drop) for path, action in rules]
+    for path, drop in [*drops, *((path, False) for path in allow_only)]:
+        try:
+            segments = parse(path)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        if drop and not segments:
+            raise ValueError(f"{path}: a whole document cannot be dropped; redact it")

@@ -30,7 +30,7 @@ _SHAPE = re.compile(STRING + rb"|\[[ \t\n\r]*+\]|[\[\]{},]")
 
 def find(data: bytes, root: State) -> Iterator[Hit]:
     """Every node that a rule matches, in document order, without those inside another."""
-    position = _after(_SPACE, data, 0)
+    position = after(_SPACE, data, 0)
     if root.accept >= 0:
         yield root.accept, position, position, value_end(data, position)
     elif root.live and data[position] in b"[{":
@@ -40,7 +40,7 @@ def find(data: bytes, root: State) -> Iterator[Hit]:
 def _walk(data: bytes, position: int, root: State) -> Iterator[Hit]:
     stack: list[Frame] = []
     lengths: dict[int, int] = {}
-    frame = _enter(data, position, root, lengths)
+    frame = enter(data, position, root, lengths)
     position += 1
     while True:
         pattern, elements, state = frame
@@ -53,7 +53,7 @@ def _walk(data: bytes, position: int, root: State) -> Iterator[Hit]:
                 return
             frame = stack.pop()
             continue
-        child = _member(state, match[1]) if elements is None else next(elements)
+        child = member(state, match[1]) if elements is None else next(elements)
         scalar = match.lastindex == 2
         begin = match.start(2) if scalar else position
         if child.accept >= 0:
@@ -62,13 +62,13 @@ def _walk(data: bytes, position: int, root: State) -> Iterator[Hit]:
             yield child.accept, match.start(1) - (elements is None), begin, position
         elif child.live and not scalar:
             stack.append(frame)
-            frame = _enter(data, begin, child, lengths)
+            frame = enter(data, begin, child, lengths)
             position = begin + 1
         elif not scalar:
             position = value_end(data, begin)
 
 
-def _enter(data: bytes, start: int, state: State, lengths: dict[int, int]) -> Frame:
+def enter(data: bytes, start: int, state: State, lengths: dict[int, int]) -> Frame:
     if data[start] == 0x7B:
         return state.members, None, state
     if not state.positional:
@@ -81,7 +81,7 @@ def _enter(data: bytes, start: int, state: State, lengths: dict[int, int]) -> Fr
     return state.elements, state.each(length), state
 
 
-def _member(state: State, key: bytes) -> State:
+def member(state: State, key: bytes) -> State:
     if b"\\" in key:
         key = str(orjson.loads(b'"' + key + b'"')).encode()
     return state.names.get(key, state.other)
@@ -91,7 +91,7 @@ def _lost() -> Refusal:
     return Refusal("unparseable", "the scanner lost its place")
 
 
-def _after(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
+def after(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
     match = pattern.match(data, position)
     if match is None:
         raise _lost()
@@ -101,13 +101,13 @@ def _after(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
 def value_end(data: bytes, start: int) -> int:
     """Where the value that starts at `start` ends."""
     if data[start] not in b"[{":
-        return _after(_SCALAR, data, start)
+        return after(_SCALAR, data, start)
     whole = _NESTED.match(data, start)
     if whole is not None:
         return whole.end()
     level, position = 0, start
     while True:
-        position = _after(_BRACKET, data, position)
+        position = after(_BRACKET, data, position)
         level += 1 if data[position - 1] in b"[{" else -1
         if level == 0:
             return position
