@@ -93,7 +93,8 @@ programs:
 	apt-get -qq update && $$install -qq >/dev/null
 
 # A half-made environment has no stamp, so the next call begins again.
-$(STAMP): requirements-dev.lock pyproject.toml
+COMPILED := setup.py $(foreach part,lex scan splice,$(addprefix proxy/content/json$(part),.py .pxd))
+$(STAMP): requirements-dev.lock pyproject.toml $(COMPILED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Lockgate needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
@@ -102,8 +103,10 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --require-hashes -r requirements-dev.lock
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@$(BIN)/lockgate --version | grep -q compiled || echo "no C compiler, or no headers of Python:" \
+		"masking is interpreted, and slower (apt-get install gcc libc6-dev python3-dev)"
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .coverage* .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info .coverage* .import_linter_cache proxy/content/_*.so
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -31,11 +31,12 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         one body on its way         edge/bodies.py, edge/flow.py, wire/framing.py
         header fields, the query    edge/masks.py, content/head.py
         integrity                   wire/digests.py
-        decode                      content/formats.py, content/inspector.py, content/validate.py
+        decode                      content/formats.py, content/inspector.py, content/jsonscan.py,
+                                    content/plainscan.py
                                     content/table.py, content/dialect.py, content/grid.py
                                     content/form.py, content/text.py
-        mask                        content/rules.py, content/paths.py, content/probe.py,
-                                    content/scan.py, content/mask.py,
+        mask                        content/rules.py, content/paths.py, content/tables.py,
+                                    content/masker.py, content/jsonsplice.py, content/mask.py,
                                     content/values.py, content/actions.py,
                                     content/generalize.py, content/tokens.py, content/cipher.py
         detect                      content/detect.py, content/gate.py, content/patterns.py,

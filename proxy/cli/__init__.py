@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from proxy.cli.version import Version
 from proxy.cli.wording import texts
 from proxy.errors import ConfigError
 
@@ -51,6 +52,9 @@ def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
             "lockgate demo",
             "lockgate check config/gateway.yaml",
         ),
+    )
+    top.add_argument(
+        "--version", action=Version, help="the version, and whether content goes by compiled code"
     )
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     known = words[:1] if words[:1] and words[0] in MODULES else MODULES

@@ -13,18 +13,24 @@
     fields      paths where a record is flat: columns, pairs
     only        allow_only of JSON: what no path lists is taken out first
     tally       the report of a body in the making
+    masker      blocks of JSON: found, replaced rule by rule, spliced together
+    native      which scanner and splice run: compiled ones, where they could be compiled
+    jsonscan    is it JSON, and where in it is what rules name? one pass, compiled
+    jsonlex     the tokens of JSON, for jsonscan
+    jsonsplice  what was found taken out, and what was made of it put in place, compiled
+    tables      an automaton as flat arrays, for jsonscan
+    plainscan   what jsonscan does, by validate and scan, with nothing compiled
     validate    is it JSON, exactly, and not too deep
     paths       RFC 9535 paths -> an automaton over keys and indexes
     rows        the elements of a long array, in runs of one state
     scan        the automaton over the octets of a document -> spans
-    probe       a short cut past the automaton, taken when there is no doubt
     values      what an action sees and makes, whatever the format
     actions     what a masked value becomes
     generalize  dates, numbers, addresses, postcodes made coarser
     cipher      values that whoever has the key gets back
     reveal      and how they are given back
     head        header fields and query parameters, masked by name
-    mask        spans -> replacements in JSON, applied once
+    mask        JSON values for actions: read, and spelt
     tokens      keyed pseudonyms that are recognised when they come again
     detect      the gate, then exact patterns on what the gate let through
     findings    one string or number judged: found, counted, redacted, rejected, flagged

@@ -42,7 +42,8 @@ def compile_action(action: Action, keys: Keys, place: str) -> Replace | None:
     if action.generalize is not None:
         return generalize(action.generalize)
     if action.hmac is not None:
-        return Pseudonym(Tokenizer(action.hmac.key, _listed(keys, action.hmac.key)))
+        name, algorithm = action.hmac.key, action.hmac.algorithm
+        return Pseudonym(Tokenizer(name, _listed(keys, name), algorithm))
     if action.encrypt is not None:
         name = action.encrypt.key
         return _encrypted(Cipher(name, _listed(keys, name), action.encrypt.tenant, place))

@@ -19,7 +19,7 @@ from typing import Final
 from urllib.parse import quote_plus, unquote_to_bytes
 
 from proxy.content.fields import UNTOUCHED, WITHHELD, Fields
-from proxy.content.inspector import Engine
+from proxy.content.masker import Engine
 from proxy.content.places import step
 from proxy.content.tally import Tally, refuse_more
 from proxy.content.values import Scalar

@@ -10,22 +10,16 @@ feed(). After a Refusal an inspector gives nothing any more.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
 from typing import Protocol
 
 from proxy.content.detect import Detector
-from proxy.content.findings import Findings
-from proxy.content.mask import mask
-from proxy.content.paths import Automaton
-from proxy.content.probe import Plain, probe
-from proxy.content.scan import Hit, find
+from proxy.content.masker import Engine, Masker
 from proxy.content.tally import Tally, refuse_more
-from proxy.content.validate import require_json
-from proxy.content.values import Replace
 from proxy.errors import Refusal
 from proxy.model import Report
-from proxy.settings.schema import Limits
 
 
 class Inspector(Protocol):
@@ -53,47 +47,13 @@ class Inspector(Protocol):
         """Nobody waits any more: a feed() or finish() in another thread raises Refusal soon."""
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """A compiled policy."""
-
-    limits: Limits
-    automaton: Automaton
-    paths: tuple[str, ...]
-    actions: tuple[Replace | None, ...]
-    plain: tuple[Plain, ...] | None
-    detector: Detector | None
-    scale: tuple[str, ...]
-
-    def mask(self, data: bytes, where: str, tally: Tally) -> tuple[bytes, Sequence[int]]:
-        """One document masked, and where replacements stand in it; counted by number of rule.
-
-        Raises Refusal("unparseable") when it is not JSON.
-        """
-        tally.findings.require_wanted()
-        value = require_json(data, self.limits.depth, where)
-        if not self.paths:
-            return data, ()
-        hits = None if self.plain is None else probe(data, value, self.plain)
-        del value  # many times the size of the document
-        if hits is not None and not hits:
-            return data, ()
-        wanted = _wanted(hits or find(data, self.automaton.root), tally.findings)
-        return mask(data, wanted, self.actions, tally.masked)
-
-
-def _wanted(hits: Iterable[Hit], findings: Findings) -> Iterator[Hit]:
-    for hit in hits:
-        findings.require_wanted()
-        yield hit
-
-
 class JsonInspector:
     """One JSON document (RFC 8259) of at most `limits.document` octets."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._tally = Tally(engine.paths, engine.scale)
+        self._masker = Masker(engine, self._tally, lines=False)
         self._held = bytearray()
         self._ended = False
 
@@ -111,16 +71,17 @@ class JsonInspector:
         if self._ended:
             refuse_more()
         self._ended = True
+        self._held.append(0)
         data = bytes(self._held)
         self._held.clear()
-        engine, tally = self._engine, self._tally
-        output, placed = engine.mask(data, "the document", tally)
-        tally.records = 1
-        if engine.detector and (suspects := engine.detector.suspects(output)):
-            output = engine.detector.examine(
-                output, suspects, placed, tally.findings, "the document"
-            )
-        tally.changed = output != data
+        detector, tally = self._engine.detector, self._tally
+        masked, placed = self._masker.mask(data)
+        tally.changed = masked != data
+        output = masked[:-1]
+        if detector and (suspects := detector.suspects(output)):
+            findings = tally.findings
+            output = detector.examine(output, suspects, placed, findings, "the document")
+            tally.changed = output != data[:-1]
         return output
 
     @property
@@ -141,7 +102,7 @@ class NdjsonInspector:
         self._engine = engine
         self._tally = Tally(engine.paths, engine.scale)
         self._held = bytearray()
-        self._lines = 0
+        self._masker = Masker(engine, self._tally, lines=True)
         self._ended = False
 
     def feed(self, data: bytes) -> bytes:
@@ -157,7 +118,9 @@ class NdjsonInspector:
         self._held += data[cut:]
         if len(self._held) > self._engine.limits.record + 1:  # the one more may be CR
             self._held.clear()
-            raise Refusal("content-too-large", f"line {self._lines + 1} is over limits.record")
+            raise Refusal(
+                "content-too-large", f"line {self._masker.ended + 1} is over limits.record"
+            )
         self._ended = False
         return output
 
@@ -165,9 +128,12 @@ class NdjsonInspector:
         if self._ended:
             refuse_more()
         self._ended = True
+        if not self._held:
+            return b""
+        self._held += b"\n"
         block = bytes(self._held)
         self._held.clear()
-        return self._block(block) if block else b""
+        return self._block(block)[:-1]
 
     @property
     def held(self) -> int:
@@ -180,36 +146,30 @@ class NdjsonInspector:
         self._tally.findings.abandoned = True
 
     def _block(self, block: bytes) -> bytes:
-        """Check and mask whole lines; the last one may lack its LF."""
+        """Check and mask whole lines."""
         detector, tally = self._engine.detector, self._tally
-        first = self._lines + 1
-        lines: list[bytes] = []
-        places: list[Sequence[int]] = []
-        for line in block.split(b"\n"):
-            self._lines += 1
-            output, placed = self._line(line)
-            lines.append(output)
-            places.append(placed)
-        self._lines -= not lines[-1]
-        output = b"\n".join(lines)
+        first = self._masker.ended + 1
+        output, placed = self._masker.mask(block)
         if detector and detector.suspects(output):
-            for n, line in enumerate(lines):
-                if suspects := detector.suspects(line):
-                    where = f"line {first + n}"
-                    lines[n] = detector.examine(line, suspects, places[n], tally.findings, where)
-            output = b"\n".join(lines)
+            output = b"\n".join(self._examined(detector, output, placed, first))
         tally.changed = tally.changed or output != block
         return output
 
-    def _line(self, line: bytes) -> tuple[bytes, Sequence[int]]:
-        if len(line) > self._engine.limits.record and (
-            len(line.removesuffix(b"\r")) > self._engine.limits.record
-        ):
-            raise Refusal("content-too-large", f"line {self._lines} is over limits.record")
-        if not line.strip(b" \t\r"):
-            return line, ()
-        self._tally.records += 1
-        return self._engine.mask(line, f"line {self._lines}", self._tally)
+    def _examined(
+        self, detector: Detector, block: bytes, placed: "array[int]", number: int
+    ) -> Iterator[bytes]:
+        """The lines of a block in which one may hold something, the first of them with `number`."""
+        start = 0
+        for line in block.split(b"\n"):
+            end = start + len(line)
+            if suspects := detector.suspects(line):
+                here = placed[bisect_left(placed, start) : bisect_left(placed, end)]
+                places = [place - start for place in here]
+                where = f"line {number}"
+                yield detector.examine(line, suspects, places, self._tally.findings, where)
+            else:
+                yield line
+            start, number = end + 1, number + 1
 
 
 class OpaqueInspector:

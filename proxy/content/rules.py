@@ -10,16 +10,16 @@ from proxy.content.fields import Fields
 from proxy.content.form import FormInspector
 from proxy.content.head import NO_HEAD_MASKS, HeadMasks, compile_head
 from proxy.content.inspector import (
-    Engine,
     Inspector,
     JsonInspector,
     NdjsonInspector,
     OpaqueInspector,
 )
 from proxy.content.kinds import Likelihood
+from proxy.content.masker import Engine, Makers
+from proxy.content.native import NATIVE, Native
 from proxy.content.only import OnlyInspector
 from proxy.content.paths import Automaton, State, normal, parse
-from proxy.content.probe import plain_rules
 from proxy.content.registry import KINDS
 from proxy.content.table import Shape, TableInspector, shapes
 from proxy.content.text import TextInspector
@@ -82,6 +82,7 @@ def compile_rules(
     highest_label: str,
     scale: Sequence[str],
     act: Act = compile_action,
+    native: Native = NATIVE,
 ) -> Rules:
     """Compile one direction's policy.
 
@@ -96,13 +97,15 @@ def compile_rules(
             raise ValueError(f"{detect.type}: label {detect.raises} is not on the scale")
     paths = [path for path, _ in by_path]
     automaton = Automaton(paths)
+    actions = tuple(act(action, keys, normal(path)) for path, action in by_path)
     return Rules(
         Engine(
             limits=limits,
             automaton=automaton,
-            plain=plain_rules(automaton.rules),
+            open=native.opener(automaton, limits.depth, limits.record),
+            makers=Makers(actions, native),
             paths=tuple(paths),
-            actions=tuple(act(action, keys, normal(path)) for path, action in by_path),
+            actions=actions,
             detector=_detector(policy, highest_label),
             scale=tuple(scale),
         ),

@@ -15,7 +15,7 @@ from proxy.content.cutter import Cutter, FirstRow, require_text, without_bom
 from proxy.content.dialect import SAMPLE, Dialect, inspect
 from proxy.content.fields import Fields
 from proxy.content.grid import Grid
-from proxy.content.inspector import Engine
+from proxy.content.masker import Engine
 from proxy.content.tally import Tally, refuse_more
 from proxy.errors import Refusal
 from proxy.model import Report

@@ -1,5 +1,6 @@
 """The report of one body in the making, whatever its format."""
 
+from array import array
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -15,7 +16,7 @@ class Tally:
         """`paths` are those of the rules, `scale` is every label, lowest first."""
         self._paths = paths
         self._scale = scale
-        self.masked = [0] * len(paths)
+        self.masked = array("q", bytes(8 * len(paths)))
         self.findings = Findings()
         self.withheld = 0
         """Fields that `allow_only` has dropped."""

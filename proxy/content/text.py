@@ -21,7 +21,7 @@ from typing import Final
 from proxy.content.cutter import require_text
 from proxy.content.detect import Detector
 from proxy.content.findings import Findings
-from proxy.content.inspector import Engine
+from proxy.content.masker import Engine
 from proxy.content.tally import Tally, refuse_more
 from proxy.errors import Refusal
 from proxy.model import Report

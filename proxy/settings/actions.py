@@ -50,6 +50,9 @@ class Partial(Model):
 
 class Hmac(Model):
     key: Name
+    algorithm: Literal["hmac-sha256", "blake2b"] = Field(
+        default="hmac-sha256", description="blake2b takes two thirds of the time"
+    )
 
 
 class Encrypt(Model):

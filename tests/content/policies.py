@@ -1,8 +1,10 @@
 """Policies in few words, and bodies sent through them in pieces."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
+from proxy.content.native import NATIVE, Native
 from proxy.content.rules import Rules, compile_rules
 from proxy.model import Report
 from proxy.settings.schema import DETECTED_TYPES, ContentPolicy, Limits
@@ -10,6 +12,8 @@ from proxy.settings.schema import DETECTED_TYPES, ContentPolicy, Limits
 SCALE = ("public", "internal", "confidential", "restricted")
 KEYS: dict[str, list[tuple[str, bytes]]] = {"pseudonym": [("k2", b"2" * 32), ("k1", b"1" * 32)]}
 HMAC = {"hmac": {"key": "pseudonym"}}
+CHOSEN: ContextVar[Native] = ContextVar("CHOSEN", default=NATIVE)
+"""What goes through content: see the fixture `either_engine`."""
 EVERYTHING = dict.fromkeys(DETECTED_TYPES, "redact")
 
 
@@ -33,7 +37,9 @@ def compiled(
             **(policy or {}),
         }
     )
-    return compile_rules(compiled, Limits.model_validate(limits), keys, "restricted", SCALE)
+    native = CHOSEN.get()
+    bounds = Limits.model_validate(limits)
+    return compile_rules(compiled, bounds, keys, "restricted", SCALE, native=native)
 
 
 def sent(rules: Rules, format: str, pieces: Iterable[bytes]) -> tuple[bytes, Report]:  # noqa: A002

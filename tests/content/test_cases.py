@@ -10,6 +10,8 @@ from proxy.settings.schema import ContentPolicy
 from tests.content.policies import EVERYTHING, HMAC, compiled, masked, sent
 from tests.content.tables import read, tables, through
 
+pytestmark = pytest.mark.usefixtures("either_engine")
+
 REDACT = {"$..ssn": "redact"}
 CARD = "4111 1111 1111 1111"
 

@@ -14,6 +14,8 @@ from proxy.errors import Refusal
 from tests.content.policies import EVERYTHING, HMAC, compiled, masked, sent
 from tests.content.spelling import documents
 
+pytestmark = pytest.mark.usefixtures("either_engine")
+
 MASK = {"$..a": "redact", "$[-1]": "drop", "$.*.b": HMAC}
 
 

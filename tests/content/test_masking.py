@@ -14,6 +14,8 @@ from tests.content.deeds import ACTIONS, PERSONAL
 from tests.content.policies import HMAC, KEYS, compiled, masked, sent
 from tests.content.spelling import documents, paths
 
+pytestmark = pytest.mark.usefixtures("either_engine")
+
 PARTIAL = {"partial": {"keep_first": 1, "keep_last": 2}}
 
 

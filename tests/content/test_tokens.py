@@ -5,34 +5,76 @@ import hashlib
 import hmac
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.content.tokens import Tokenizer, _Key
+from proxy.content import tokens
+from proxy.content.tokens import Tokenizer
 from proxy.errors import CredentialError
 from tests.content.policies import HMAC, KEYS, compiled, masked, sent
 
 OLD, NEW = ("k1", b"k" * 32), ("k2", b"n" * 32)
 
 
-def test_the_worked_example_of_the_manual_is_true() -> None:
+def check_of(secret: bytes, key_id: bytes, value: bytes) -> bytes:
+    key = hmac.digest(secret, b"lockgate/token/v1/check\0" + key_id, "sha256")
+    cipher = Cipher(algorithms.AES256(key), modes.ECB()).encryptor()  # noqa: S305 (single blocks)
+    return cipher.update(value)[:8]
+
+
+def value_of(secret: bytes, algorithm: str, canonical: bytes) -> bytes:
+    if algorithm == "blake2b":
+        key = hmac.digest(secret, b"lockgate/token/v1/blake2b", "sha256")
+        return hashlib.blake2b(canonical, key=key, digest_size=16).digest()
+    return hmac.digest(secret, b"lockgate/token/v1/value\0" + canonical, "sha256")[:16]
+
+
+@pytest.mark.parametrize("algorithm", ["hmac-sha256", "blake2b"])
+def test_the_worked_examples_of_the_manual_are_true(algorithm: str) -> None:
     manual = Path(__file__).resolve().parents[2] / "docs" / "masking.md"
-    secret, value = b"\x6b" * 32, "078-05-1120"
-    digest = hmac.new(secret, b"lockgate/token/v1/value\0" + value.encode(), hashlib.sha256)
-    check = hmac.new(
-        secret, b"lockgate/token/v1/check\0k1\0" + digest.digest()[:16], hashlib.sha256
-    )
-    body = base64.urlsafe_b64encode(digest.digest()[:16] + check.digest()[:8]).decode()
-    assert Tokenizer("pseudonym", [("k1", secret)]).token(value.encode()) == f"tok:k1:{body}"
-    assert f"tok:k1:{body}" in manual.read_text("utf-8")
+    secret, canonical = b"\x6b" * 32, b"078-05-1120"
+    value = value_of(secret, algorithm, canonical)
+    body = base64.urlsafe_b64encode(value + check_of(secret, b"k1", value)).decode()
+    token = Tokenizer("pseudonym", [("k1", secret)], algorithm).token(canonical)
+    assert token == f"tok:k1:{body}"
+    for page in (manual.read_text("utf-8"), str(tokens.__doc__)):
+        assert re.search(rf"^ *{token} +{algorithm}$", page, re.M)
 
 
-@given(st.binary(max_size=200), st.binary(max_size=300))
-def test_prepared_pads_give_hmac_sha256(secret: bytes, message: bytes) -> None:
-    assert _Key("k", secret).mac(message) == hmac.digest(secret, message, "sha256")
+@given(
+    st.binary(min_size=16, max_size=200),
+    st.sampled_from(["hmac-sha256", "blake2b"]),
+    st.lists(st.binary(max_size=300), max_size=5),
+)
+def test_many_tokens_at_once_are_the_documented_ones(
+    secret: bytes, algorithm: str, texts: list[bytes]
+) -> None:
+    values = [value_of(secret, algorithm, text) for text in texts]
+    expected = [
+        b"<tok:id:%b<" % base64.urlsafe_b64encode(value + check_of(secret, b"id", value))
+        for value in values
+    ]
+    assert Tokenizer("n", [("id", secret)], algorithm).tokens(texts, b"<") == expected
+
+
+def test_either_algorithm_recognises_what_the_other_has_made_with_the_same_key() -> None:
+    old, new = (Tokenizer("n", [OLD], algorithm) for algorithm in ("hmac-sha256", "blake2b"))
+    assert old.token(b"x") != new.token(b"x")
+    assert old.recognises(new.token(b"x"))
+    assert new.recognises(old.token(b"x"))
+
+
+def test_threads_share_a_tokenizer() -> None:
+    tokenizer = Tokenizer("n", [OLD])
+    texts = [b"%d" % n for n in range(2000)]
+    expected = tokenizer.tokens(texts)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(made == expected for made in pool.map(tokenizer.tokens, [texts] * 16))
 
 
 def test_a_string_and_the_number_with_its_text_get_the_same_token() -> None:

@@ -1,0 +1,87 @@
+"""Which scanner and splice run: compiled where the installation could compile them.
+
+LOCKGATE_ENGINE=interpreted does without them, for comparison; any other value is as if unset.
+"""
+
+import os
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from typing import Any, Final, Protocol
+
+from proxy.content import jsonsplice
+from proxy.content.paths import Automaton
+from proxy.content.plainscan import PlainMachine
+from proxy.content.tables import Tables, fits
+
+VARIABLE: Final = "LOCKGATE_ENGINE"
+
+
+class Machine(Protocol):
+    """A scanner of blocks: see jsonscan.Machine."""
+
+    @property
+    def hits(self) -> "array[int]": ...
+    @property
+    def records(self) -> int: ...
+    @property
+    def ended(self) -> int: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def error(self) -> int: ...
+    @property
+    def done(self) -> bool: ...
+    def load(self, block: bytes) -> None: ...
+    def run(self) -> int: ...
+
+
+class Splice(Protocol):
+    """The output of a block in the making: see jsonsplice.Splice."""
+
+    def add(
+        self,
+        hits: "array[int]",
+        count: int,
+        made: Sequence[bytes | Iterator[bytes | None] | None],
+        placed: "array[int]",
+    ) -> None: ...
+    def finish(self) -> bytes: ...
+
+
+Opener = Callable[[bool], Machine]
+"""Makes the machine of one body: of lines, or of a document."""
+
+
+class Native:
+    """One of the two ways. `name` is `compiled` or `interpreted`."""
+
+    def __init__(self, *, compiled: bool) -> None:
+        """Raises ImportError where nothing has been compiled."""
+        self.name = "compiled" if compiled else "interpreted"
+        self._scan: Any = import_module("proxy.content._jsonscan") if compiled else None
+        work: Any = import_module("proxy.content._jsonsplice") if compiled else jsonsplice
+        self.splice: Callable[[bytes], Splice] = work.Splice
+        self.texts: Callable[[bytes, array[int], int, int, list[int]], list[bytes]] = work.texts
+        self.raws: Callable[[bytes, array[int], int, int], list[bytes]] = work.raws
+        self.tally: Callable[[array[int], int, array[int]], None] = work.tally
+
+    def opener(self, automaton: Automaton, depth: int, record: int) -> Opener:
+        """For bodies under one policy. Indexes and slices have no tables, and are not compiled."""
+        if self._scan is None or not fits(automaton):
+            return lambda lines: PlainMachine(automaton, depth, record, lines)
+        machine, tables = self._scan.Machine, Tables(automaton)
+        return lambda lines: machine(tables, depth, record, lines)
+
+
+def _chosen() -> Native:
+    if os.environ.get(VARIABLE) != "interpreted":
+        try:
+            return Native(compiled=True)
+        except ImportError:
+            pass  # no compiler when it was installed; `lockgate --version` tells
+    return Native(compiled=False)
+
+
+NATIVE: Final = _chosen()
+"""What runs in this process."""
