@@ -121,7 +121,9 @@ def test_the_others_go_on(gateway: Gateway, receiver: Receiver) -> None:
 def test_an_idle_connection_of_one_who_is_not_acceptable_ends(
     gateway: Gateway, withdraw: Withdraw
 ) -> None:
+    """At once, and not by the reset that comes when the time to enforce it is nearly over."""
     victim(gateway.pki)
+    reload(gateway, gateway.config | {"revocation": {"enforce_within": "1h"}})
     with gateway.connect("victim") as client:
         assert client.ask(request()).status == 200
         withdraw(gateway)

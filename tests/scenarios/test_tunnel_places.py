@@ -9,10 +9,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
+from proxy.tls.credentials import Credentials
 from tests.scenarios import proxyheader
+from tests.scenarios.client import client_context
 from tests.scenarios.conftest import Serve, StartGateway
-from tests.scenarios.gateway import Config, Gateway
+from tests.scenarios.gateway import Config, Gateway, wait_until
+from tests.scenarios.parties import authority_of, put
 from tests.scenarios.policy import RECEIVER
 from tests.scenarios.proof import receipts, sha256
 from tests.scenarios.receiver import server_context
@@ -29,8 +33,10 @@ from tests.scenarios.tunnels import (
     tunnel,
     tunnels,
 )
+from tests.tls.rekeyed import rekeyed
 
 pytestmark = pytest.mark.parametrize("workers", [2], indirect=True, ids=["two-workers"])
+ESTABLISHED, KEEPALIVE = "01", "02"
 HERE = [{"local": {"uid": [os.getuid()]}}]
 
 
@@ -58,12 +64,14 @@ def gateway(
         tunnel("sidecar", listener="sidecar", allow=HERE, upstream="unix"),
         tunnel("others", listener="others", allow=[{"local": {"uid": [os.getuid() + 1]}}]),
         tunnel("six", listener="six", allow=[{"networks": "::1/128"}]),
+        tunnel("both", listener="both", allow=[{"networks": "127.0.0.1/32"}]),
     )
     config["listeners"] |= {
         "loopback": listener("127.0.0.1:0"),
         "sidecar": listener("unix:sidecar.sock"),
         "others": listener("unix:others.sock"),
         "six": listener("[::1]:0"),
+        "both": {"bind": "[::ffff:127.0.0.1]:0", "zone": "partner", "protocol": "tcp"},
     }
     config["upstreams"]["warehouse"]["proxy_protocol"] = "v2"
     config["upstreams"]["unix"] = {
@@ -147,6 +155,58 @@ def test_the_upstream_is_told_who_came_by_loopback(
     assert (said.source, said.destination) == (source[:2], destination[:2])
     assert said.tlvs.keys() == {0x05}
     assert (line["verdict"], line["peer"]) == ("delivered", f"ip:{host}")
+
+
+def test_who_comes_over_ipv4_to_a_socket_of_ipv6_is_the_ipv4_address_that_he_is(
+    gateway: Gateway, told: list[proxyheader.Told]
+) -> None:
+    since, port = gateway.mark(), gateway.address("both")[1]
+    plain_socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+    with TlsEnd(plain_socket, client_context(gateway.pki, "client")) as client:
+        source = client.sock.getsockname()
+        converse(client, b"content")
+    line = line_of(gateway, since)
+    assert (line["verdict"], line["address"]) == ("delivered", "127.0.0.1")
+    (said,) = told
+    assert (said.source, said.destination) == (source, ("127.0.0.1", port))
+
+
+def test_a_certificate_with_two_common_names_has_none_for_the_upstream(
+    gateway: Gateway, told: list[proxyheader.Told]
+) -> None:
+    client = Credentials(
+        (gateway.pki / "client.pem").read_bytes(), (gateway.pki / "client.key").read_bytes()
+    )
+    names = [x509.NameAttribute(x509.NameOID.COMMON_NAME, name) for name in ("client", "admin")]
+    twice = rekeyed(authority_of(gateway.pki), client, client, subject=x509.Name(names))
+    put(gateway.pki, "two-names", twice)
+    since = gateway.mark()
+    with dial(gateway, "two-names") as opened:
+        converse(opened, b"content")
+    line_of(gateway, since)
+    (said,) = told
+    assert said.ssl.keys() == {0x21, 0x23}
+
+
+def test_the_kernel_is_to_find_out_whether_silent_peers_are_there_on_both_sides(
+    gateway: Gateway, backend: Backend, told: list[proxyheader.Told]
+) -> None:
+    since = gateway.mark()
+    with dial(gateway) as client:
+        client.send(b"x")
+        assert client.exactly(1) == b"x"
+        sender, upstream = client.sock.getsockname()[1], int(backend.endpoint.rpartition(":")[2])
+        wait_until(lambda: timers(sender) == timers(upstream) == {KEEPALIVE})
+        converse(client, b"y")
+    assert told
+    line_of(gateway, since)
+
+
+def timers(peer: int) -> set[str]:
+    """What the kernel waits for on the connections to that port of this machine (proc(5))."""
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    those = [row for row in rows if row[2].endswith(f":{peer:04X}") and row[3] == ESTABLISHED]
+    return {row[5].partition(":")[0] for row in those}
 
 
 def test_unix_sockets_carry_on_both_sides_and_the_kernel_says_who(

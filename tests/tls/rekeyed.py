@@ -17,11 +17,12 @@ def rekeyed(
     *,
     later: timedelta = timedelta(0),
     longer: timedelta = timedelta(0),
+    subject: x509.Name | None = None,
 ) -> Credentials:
     """`like`, issued again for the key of `key`, so much later and for so much longer."""
     leaf, private = parse_chain(like.certificate)[0], parse_key(key.key)
     builder = (
-        x509.CertificateBuilder(leaf.issuer, leaf.subject)
+        x509.CertificateBuilder(leaf.issuer, subject or leaf.subject)
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(leaf.not_valid_before_utc + later)
