@@ -125,10 +125,11 @@ def held(settings: Settings, workers: int) -> int:
 
 
 def status(gate: Gate, loaded_at: datetime) -> dict[str, Any]:
-    """What /status says of the configuration."""
+    """What /status says of the configuration, and by which clock."""
     now = datetime.now(UTC)
     return {
         "name": gate.loaded.settings.name,
+        "clock": now,
         "revision": gate.loaded.sha256.hex(),
         "last_reload": loaded_at,
         "certificates": [

@@ -17,6 +17,7 @@ from proxy.tls.look import Look, Seen
 
 _PLACE = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 _SECONDS = 10.0
+_LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ def place(text: str, arguments: argparse.Namespace) -> Place | None:
     match = _PLACE.fullmatch(text)
     if match is None or Path(text).exists():
         return None
+    if int(match[3]) > _LAST_PORT:
+        raise CredentialError(f"there is no port {match[3]}")
     host, credentials = match[1] or match[2], None
     if arguments.cert is not None or arguments.key is not None:
         if arguments.cert is None or arguments.key is None:

@@ -87,7 +87,7 @@ def _tell(path: str, lines: Callable[[str], Iterator[str]]) -> int:
         for line in lines(path):
             print(line)
     except OSError as error:
-        sys.stderr.write(f"{path}: {error.strerror or error}\n")
+        sys.stderr.write(f"{error.filename or path}: {error.strerror or error}\n")
         return 1
     except (CredentialError, TlsFailure) as error:
         sys.stderr.write(f"{path}: {error}\n")

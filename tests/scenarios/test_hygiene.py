@@ -117,9 +117,11 @@ def test_a_careless_upstream_is_refused_where_that_is_configured(
 # --- our own -------------------------------------------------------------------------------------
 
 
-def own(gateway: Gateway, **words: timedelta) -> None:
+def own(
+    gateway: Gateway, later: timedelta = timedelta(0), longer: timedelta = timedelta(0)
+) -> None:
     ours = party(gateway.folder, "own")
-    again = rekeyed(authority_of(gateway.pki), ours, ours, **words)
+    again = rekeyed(authority_of(gateway.pki), ours, ours, later=later, longer=longer)
     (gateway.folder / "own.pem").write_bytes(again.certificate)
 
 

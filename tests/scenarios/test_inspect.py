@@ -96,3 +96,11 @@ def test_what_does_not_answer_or_speaks_no_tls_is_said() -> None:
     garbage, refused = done.stderr.splitlines()
     assert garbage.startswith(f"{place}: garbage: ")
     assert refused == "localhost:1: Connection refused"
+
+
+def test_a_file_that_is_not_there_and_a_port_that_cannot_be_are_named(tmp_path: Path) -> None:
+    missing = tmp_path / "authorities.pem"
+    done = lockgate("certs", "inspect", "localhost:1", "--trust", missing)
+    assert (done.returncode, done.stderr) == (1, f"{missing}: No such file or directory\n")
+    done = lockgate("certs", "inspect", "localhost:99999")
+    assert (done.returncode, done.stderr) == (1, "localhost:99999: there is no port 99999\n")

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -378,6 +379,9 @@ def test_each_certificate_in_use_is_shown_with_its_days_number_and_pin(
         labels = {"serial": shown["serial"], "pin": shown["pin"]}
         assert gateway.metric("lockgate_certificate_info", **labels) == 1
     assert gateway.metric("lockgate_clock_timestamp_seconds") > 1.7e9
-    last = json.loads(gateway.admin("/status")[1])["reload"]
+    before = datetime.now(UTC)
+    status = json.loads(gateway.admin("/status")[1])
+    assert before <= datetime.fromisoformat(status["clock"]) <= datetime.now(UTC)
+    last = status["reload"]
     assert (last["result"], last["by"]) == ("ok", "disk")
     assert gateway.metric("lockgate_config_reload_timestamp_seconds", result="ok") > 1.7e9
