@@ -46,7 +46,12 @@ def show(report: Report, label: str) -> None:
     changed = "changed" if report.changed else "nothing changed"
     screen.print(f"{report.format}, {records}, {changed}, label {label}", markup=False)
     rows = [("masked", path, number) for path, number in report.masked.items()]
-    rows += [("found", kind, number) for kind, number in report.findings.items()]
+    for kind, number in report.findings.items():
+        rows.append(("found", kind, number))
+        places = report.found_at.get(kind, {})
+        rows += [("", f"  in {path}", count) for path, count in places.items()]
+    if report.unscanned:
+        rows.append(("not searched", "JSON or base64 in strings", report.unscanned))
     if not rows:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")

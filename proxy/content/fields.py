@@ -8,6 +8,7 @@ here. `$` is every field. When several rules match a field the first one in the 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from proxy.content.names import folded
 from proxy.content.paths import Segment, parse
 
 UNTOUCHED: Final = -1
@@ -18,19 +19,23 @@ WITHHELD: Final = -2
 class Fields:
     """Which rule each field of a flat record belongs to. Holds no state of a body."""
 
-    def __init__(self, mask: Sequence[str], allow_only: Sequence[str], *, named: bool) -> None:
-        """`named` says whether fields have names or are counted.
+    def __init__(
+        self, mask: Sequence[str], allow_only: Sequence[str], *, named: bool, fold: bool = False
+    ) -> None:
+        """`named` says whether fields have names or are counted, `fold` how names are compared.
 
         Raises ValueError for a path that is not RFC 9535, and for one that could never match.
         """
-        self._rules = [_segment(path, named=named) for path in mask]
+        self._rules = [_segment(path, named=named, fold=fold) for path in mask]
+        self._fold = fold
         self._paths = mask
-        only = [parse(path) for path in allow_only]
+        only = [parse(path, fold=fold) for path in allow_only]
         self._only = [segments[0] if segments else None for segments in only if len(segments) < 2]
         self._limited = bool(allow_only)
 
     def named(self, name: str) -> int:
         """The number of the rule of a field with this name; UNTOUCHED or WITHHELD."""
+        name = folded(name) if self._fold else name
         if self._limited and not any(_has_name(segment, name) for segment in self._only):
             return WITHHELD
         matches = (n for n, segment in enumerate(self._rules) if _has_name(segment, name))
@@ -45,7 +50,7 @@ class Fields:
 
     def missing(self, names: Iterable[str]) -> str | None:
         """The path of a rule that names a field that is not among `names`; None: all are there."""
-        there = set(names)
+        there = {folded(name) if self._fold else name for name in names}
         for path, segment in zip(self._paths, self._rules, strict=True):
             if segment and not segment.wildcard and not segment.names <= there:
                 return path
@@ -59,8 +64,8 @@ class Fields:
         return None
 
 
-def _segment(path: str, *, named: bool) -> Segment | None:
-    segments = parse(path)
+def _segment(path: str, *, named: bool, fold: bool) -> Segment | None:
+    segments = parse(path, fold=fold)
     if not segments:
         return None
     (segment, *deeper) = segments

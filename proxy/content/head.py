@@ -20,6 +20,7 @@ from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
 from proxy.content.actions import Keys, compile_action
+from proxy.content.names import folded
 from proxy.content.values import REDACTED, Replace, Scalar
 from proxy.errors import Refusal
 from proxy.settings.schema import MaskRule
@@ -42,6 +43,8 @@ class HeadMasks:
     headers: Mapping[bytes, Replace | None] = field(default_factory=dict)
     """By name in lower case."""
     query: Mapping[str, Replace | None] = field(default_factory=dict)
+    fold: bool = False
+    """Names of parameters are compared as `names.folded` has them."""
 
     def __bool__(self) -> bool:
         return bool(self.headers or self.query)
@@ -77,6 +80,7 @@ class HeadMasks:
         written, _, value = pair.partition("=")
         text = _decoded(value)
         name = _decoded(written).strip().partition("[")[0].rstrip()
+        name = folded(name) if self.fold else name
         if name not in self.query:
             return pair
         _count(counts, f"query {name}")
@@ -90,7 +94,7 @@ class HeadMasks:
 NO_HEAD_MASKS: Final = HeadMasks()
 
 
-def compile_head(rules: Iterable[MaskRule], keys: Keys) -> HeadMasks:
+def compile_head(rules: Iterable[MaskRule], keys: Keys, *, fold: bool = False) -> HeadMasks:
     """The rules for header fields and query parameters; the first of a name decides.
 
     Raises ValueError and CredentialError as `compile_action`.
@@ -104,8 +108,8 @@ def compile_head(rules: Iterable[MaskRule], keys: Keys) -> HeadMasks:
         if rule.header is not None:
             headers.setdefault(rule.header.lower().encode(), replace)
         elif rule.query is not None:
-            query.setdefault(rule.query, replace)
-    return HeadMasks(headers, query)
+            query.setdefault(folded(rule.query) if fold else rule.query, replace)
+    return HeadMasks(headers, query, fold)
 
 
 def _decoded(text: str) -> str:

@@ -67,7 +67,7 @@ class Native:
         self.tally: Callable[[array[int], int, array[int]], None] = work.tally
 
     def opener(self, automaton: Automaton, depth: int, record: int) -> Opener:
-        """For bodies under one policy. Indexes and slices have no tables, and are not compiled."""
+        """For bodies under one policy. Indexes, slices, folded names: no tables."""
         if self._scan is None or not fits(automaton):
             return lambda lines: PlainMachine(automaton, depth, record, lines)
         machine, tables = self._scan.Machine, Tables(automaton)

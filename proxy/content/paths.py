@@ -27,6 +27,7 @@ from jsonpath_rfc9535.selectors import (
     WildcardSelector,
 )
 
+from proxy.content.names import folded
 from proxy.content.rows import Run, runs, unrolled
 from proxy.content.validate import STRING
 
@@ -76,14 +77,17 @@ class Segment:
         return any(n < 0 for n in self.indexes) or any(n is not None and n < 0 for n in bounds)
 
 
-def parse(path: str) -> tuple[Segment, ...]:
-    """Parse one path. Raises ValueError for what is not RFC 9535, and for filters."""
+def parse(path: str, *, fold: bool = False) -> tuple[Segment, ...]:
+    """Parse one path; `fold` folds the names in it (see names).
+
+    Raises ValueError for what is not RFC 9535, and for filters.
+    """
     try:
         query = jsonpath_rfc9535.compile(path)
     except (jsonpath_rfc9535.JSONPathError, RecursionError) as error:
         raise ValueError(f"not a JSONPath (RFC 9535): {error}") from None
     return tuple(
-        _segment(segment.selectors, isinstance(segment, JSONPathRecursiveDescentSegment))
+        _segment(segment.selectors, isinstance(segment, JSONPathRecursiveDescentSegment), fold)
         for segment in query.segments
     )
 
@@ -93,12 +97,12 @@ def normal(path: str) -> str:
     return str(jsonpath_rfc9535.compile(path))
 
 
-def _segment(selectors: Iterable[JSONPathSelector], descendant: bool) -> Segment:
+def _segment(selectors: Iterable[JSONPathSelector], descendant: bool, fold: bool) -> Segment:
     names, indexes, slices, wildcard = set(), [], [], False
     for selector in selectors:
         match selector:
             case NameSelector():
-                names.add(selector.name)
+                names.add(folded(selector.name) if fold else selector.name)
             case IndexSelector():
                 indexes.append(selector.index)
             case SliceSelector():
@@ -126,13 +130,14 @@ class State:
         self.live = bool(self._steps)
         self.positional = any(segment.positional for _, _, segment in self._steps)
         self.from_the_end = any(segment.from_the_end for _, _, segment in self._steps)
+        self.fold = automaton.fold
         self._automaton = automaton
         self._elements: dict[tuple[bool, ...], State] = {}
         self._rows: dict[int, list[Run[State]]] = {}
 
     @cached_property
     def names(self) -> dict[bytes, "State"]:
-        """UTF-8 of each key that some rule names here -> its state."""
+        """UTF-8 of each key that some rule names here -> its state. With `fold`: of folded keys."""
         named = {name for _, _, segment in self._steps for name in segment.names}
         return {
             name.encode(): self._to(s.wildcard or name in s.names for _, _, s in self._steps)
@@ -192,7 +197,7 @@ class State:
         the value. Without group 1 the object ended.
         """
         stop = b'%b(?:\\}|"([^"\\\\]*+(?:\\\\.[^"\\\\]*+)*+)"%b:%b(%b)?)' % (_WS, _WS, _WS, _SCALAR)
-        if self.other.accept >= 0:
+        if self.other.accept >= 0 or (self.fold and self.names):
             return re.compile(_WS + b",?+" + stop)
         plain = [re.escape(name) for name in self.names if not re.search(rb'["\\\x00-\x1f]', name)]
         unless = b'(?!(?:%b)")' % b"|".join(plain) if plain else b""
@@ -213,9 +218,13 @@ class State:
 class Automaton:
     """All rules of a policy together. `root` is the state of the document itself."""
 
-    def __init__(self, paths: Iterable[str]) -> None:
-        """Raises ValueError for a path that cannot be compiled, or for too many states."""
-        self.rules = [parse(path) for path in paths]
+    def __init__(self, paths: Iterable[str], *, fold: bool = False) -> None:
+        """`fold` compares names as `names.folded` has them.
+
+        Raises ValueError for a path that cannot be compiled, or for too many states.
+        """
+        self.fold = fold
+        self.rules = [parse(path, fold=fold) for path in paths]
         self._states: dict[frozenset[Item], State] = {}
         self.root = self.state(frozenset((rule, 0) for rule in range(len(self.rules))))
         self._explore()

@@ -96,7 +96,7 @@ def compile_rules(
         if detect.raises is not None and detect.raises not in scale:
             raise ValueError(f"{detect.type}: label {detect.raises} is not on the scale")
     paths = [path for path, _ in by_path]
-    automaton = Automaton(paths)
+    automaton = Automaton(paths, fold=policy.fold_names)
     actions = tuple(act(action, keys, normal(path)) for path, action in by_path)
     return Rules(
         Engine(
@@ -110,10 +110,24 @@ def compile_rules(
             scale=tuple(scale),
         ),
         shapes(policy, paths),
-        compile_head(policy.mask, keys),
-        Fields(paths, policy.allow_only, named=True) if "form" in policy.content else None,
-        Automaton(policy.allow_only).root if policy.allow_only else None,
+        compile_head(policy.mask, keys, fold=policy.fold_names),
+        _pairs(policy, paths),
+        _only(policy),
     )
+
+
+def _only(policy: ContentPolicy) -> State | None:
+    """Where the walk over what may cross begins; None: all may."""
+    if not policy.allow_only:
+        return None
+    return Automaton(policy.allow_only, fold=policy.fold_names).root
+
+
+def _pairs(policy: ContentPolicy, paths: Sequence[str]) -> Fields | None:
+    """The fields of a form, where the policy admits one."""
+    if "form" not in policy.content:
+        return None
+    return Fields(paths, policy.allow_only, named=True, fold=policy.fold_names)
 
 
 def _detector(policy: ContentPolicy, highest_label: str) -> Detector | None:

@@ -12,6 +12,7 @@ from itertools import repeat
 
 import orjson
 
+from proxy.content.names import folded
 from proxy.content.paths import NESTED, UNBOUNDED, State
 from proxy.content.validate import STRING
 from proxy.errors import Refusal
@@ -84,6 +85,8 @@ def enter(data: bytes, start: int, state: State, lengths: dict[int, int]) -> Fra
 def member(state: State, key: bytes) -> State:
     if b"\\" in key:
         key = str(orjson.loads(b'"' + key + b'"')).encode()
+    if state.fold:
+        key = folded(key.decode()).encode()
     return state.names.get(key, state.other)
 
 

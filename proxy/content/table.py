@@ -49,7 +49,7 @@ def shapes(policy: ContentPolicy, mask: Sequence[str]) -> dict[str, Shape]:
             delimiter=delimiter.encode(),
             quote=table.quote.removeprefix("none").encode(),
             header=table.header,
-            fields=Fields(mask, policy.allow_only, named=table.header),
+            fields=Fields(mask, policy.allow_only, named=table.header, fold=policy.fold_names),
         )
         for name, (delimiter, table) in written.items()
         if name in policy.content

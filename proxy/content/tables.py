@@ -16,13 +16,13 @@ from proxy.content.paths import Automaton, State
 
 
 class Tables:
-    """The tables of one automaton without positions. Holds no state of a body."""
+    """The tables of one automaton without positions or folded names. No state of a body."""
 
     def __init__(self, automaton: Automaton) -> None:
-        """Raises ValueError for an automaton with indexes or slices (see `fits`)."""
+        """Raises ValueError for an automaton with indexes, slices or folded names (see `fits`)."""
         states = list(_states(automaton.root))
         if not fits(automaton):
-            raise ValueError("indexes and slices have no tables")
+            raise ValueError("indexes, slices and folded names have no tables")
         self._numbers = {state: number for number, state in enumerate(states, 1)}
         self._children: list[dict[bytes, int]] = [{}]
         self.root = self._number(automaton.root)
@@ -63,7 +63,7 @@ class Tables:
 
 def fits(automaton: Automaton) -> bool:
     """Whether tables can be made of it."""
-    return not any(state.positional for state in _states(automaton.root))
+    return not automaton.fold and not any(state.positional for state in _states(automaton.root))
 
 
 def _states(root: State) -> Iterator[State]:

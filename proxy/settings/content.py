@@ -84,6 +84,10 @@ class ContentPolicy(Model):
     label: Name | None = Field(default=None, description="missing means the highest")
     label_from: str | None = Field(default=None, description="a header that names the label")
     mask: list[MaskRule] = Field(default=[])
+    fold_names: bool = Field(
+        default=False,
+        description="names in `mask` and `allow_only` match whatever case and width they come in",
+    )
     detect: list[DetectRule] = Field(default=[])
     likelihood: Likely = Field(
         default="likely", description="what is less likely than this is no finding"

@@ -69,6 +69,7 @@ def test_a_file_is_masked_as_the_route_masks_it_and_the_report_says_what_was_don
     assert rows[0] == ["ndjson,", "3", "records,", "changed,", "label", "internal"]
     assert ["masked", "$.ssn", "3"] in rows
     assert ["found", "credit_card", "3"] in rows
+    assert ["in", "$.note", "3"] in rows
 
 
 def test_the_report_comes_as_json_where_programs_read_it(
