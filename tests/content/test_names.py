@@ -84,3 +84,10 @@ def test_case_3_query_parameters_are_folded_too() -> None:
 def test_a_folded_name_stays_as_it_is(name: str) -> None:
     assert folded(folded(name)) == folded(name)
     assert folded(name.swapcase()) == folded(name) or not name.isascii()
+
+
+@pytest.mark.parametrize("fold", [False, True])
+def test_case_3_what_may_cross_is_folded_too(fold: bool) -> None:
+    only = {"allow_only": ["$.email"], "mask": []}
+    output, _ = sent(policy(fold=fold, **only), "json", [b'{"EMAIL":1,"b":2}'])
+    assert output == (b'{"EMAIL":1}' if fold else b"{}")
