@@ -172,7 +172,7 @@ TLS_FAILURES: Final[dict[str, str]] = {
     "identity": "its names cannot be read safely, or it is not who `peer` expects",
     "pin": "its key is none of `pins`",
     "hygiene": "its key is kept carelessly, and `hygiene` says to refuse that",
-    "protocol": "no TLS version in common",
+    "protocol": "no TLS version in common, or no application protocol of those that it offers",
     "group": "no key exchange group in common, or not one of the list",
     "cipher": "no suite or signature algorithm in common, or not one of the list",
     "timeout": "it did not finish in time, or gave way to newer peers",

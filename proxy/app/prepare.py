@@ -24,7 +24,7 @@ from proxy.settings.address import parse_endpoint
 from proxy.settings.check_masks import masks
 from proxy.settings.load import Loaded
 from proxy.settings.schema import Principal, Route
-from proxy.tls.context import TlsContext, client_context, server_context
+from proxy.tls.context import HTTP, TlsContext, client_context, server_context
 from proxy.tls.credentials import Credentials
 from proxy.tls.judge import Judge
 from proxy.tls.revocation import read_lists
@@ -149,8 +149,9 @@ def _listener_tls(
     if trust is None or own is None:
         return None  # a problem has been noted, or the cross-checks refused it
     trusted.update(repr((name, trust, tls)).encode())
-    rule = preparation.loaded.settings.revocation
-    build = partial(server_context, own, *trust, tls, rule)
+    settings = preparation.loaded.settings
+    speaks = HTTP if settings.listeners[name].protocol == "http" else ()
+    build = partial(server_context, own, *trust, tls, settings.revocation, speaks)
     return preparation.attempt(("listeners", name, "tls"), build)
 
 

@@ -9,8 +9,9 @@ after the handshake: the group that was negotiated. The suite is both configured
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from cryptography import x509
 from OpenSSL import SSL, crypto
@@ -29,6 +30,8 @@ from proxy.tls.verify import make_callback
 CA_NAMES_MAXIMUM = 8192
 """Octets of authority names that a server tells its clients (RFC 8446, 4.2.4); beyond, none."""
 
+HTTP = (b"http/1.1", b"http/1.0")
+"""What a listener for HTTP speaks (RFC 7301, 6)."""
 _OPTIONS = (
     SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
     | SSL.OP_CIPHER_SERVER_PREFERENCE
@@ -57,15 +60,31 @@ def server_context(
     crl_pem: bytes | None,
     tls: ListenerTls,
     revocation: Revocation = _REVOCATION,
+    applications: Sequence[bytes] = (),
 ) -> TlsContext:
-    """A listener's side: a client certificate is required. Raises `CredentialError`."""
+    """A listener's side: a client certificate is required. Raises `CredentialError`.
+
+    `applications` are what it speaks by the names of ALPN (RFC 7301), the preferred first: a client
+    that offers others only is refused. Without any, or to a client that offers none, nothing is
+    said of it.
+    """
     judge = make_judge(trust_pem, crl_pem, revocation, tls.pins, server=True)
     context = _context(credentials, trust_pem, judge, tls, server=True)
     authorities = parse_chain(trust_pem)
     if sum(len(each.subject.public_bytes()) + 2 for each in authorities) <= CA_NAMES_MAXIMUM:
         for each in authorities:
             context.openssl.add_client_ca(each)
+    if applications:
+        context.openssl.set_alpn_select_callback(partial(_select, applications))
     return context
+
+
+def _select(applications: Sequence[bytes], _: SSL.Connection, offered: list[bytes]) -> bytes:
+    """What raises here is raised by this very handshake, which ends with the alert of RFC 7301."""
+    for each in applications:
+        if each in offered:
+            return each
+    raise SSL.Error([("", "", "no application protocol in common")])
 
 
 def client_context(

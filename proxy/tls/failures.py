@@ -18,6 +18,7 @@ _TEXTS = (
     ("inappropriate fallback", "protocol"),
     ("version too low", "protocol"),
     ("unsafe legacy renegotiation", "protocol"),
+    ("no application protocol", "protocol"),
     ("bad signature", "unproven"),
     ("provider signature failure", "unproven"),
     ("no shared signature algorithms", "cipher"),

@@ -80,7 +80,7 @@ def alert_of(address: tuple[str, int], context: ssl.SSLContext) -> str:
         except ssl.SSLEOFError:
             return ""
         except ssl.SSLError as error:
-            return error.reason or "?"
+            return error.reason or str(error)  # the alert of ALPN has no symbol there
 
 
 def reset(sock: socket.socket) -> None:

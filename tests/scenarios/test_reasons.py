@@ -244,6 +244,10 @@ def of_tls_1_2(context: ssl.SSLContext) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_2
 
 
+def of_http_2(context: ssl.SSLContext) -> None:
+    context.set_alpn_protocols(["h2"])
+
+
 def of_another_suite(context: ssl.SSLContext) -> None:
     of_tls_1_2(context)
     context.set_ciphers("ECDHE-RSA-AES256-GCM-SHA384")
@@ -257,6 +261,7 @@ def of_another_group(context: ssl.SSLContext) -> None:
     ("alter", "reason", "listener", "alert"),
     [
         (of_tls_1_2, "protocol", "ingest", "TLSV1_ALERT_PROTOCOL_VERSION"),
+        (of_http_2, "protocol", "ingest", "alert no application protocol"),
         (of_another_suite, "cipher", "older", "SSLV3_ALERT_HANDSHAKE_FAILURE"),
         (of_another_group, "group", "ingest", ""),
     ],
@@ -271,7 +276,8 @@ def test_a_client_with_whom_there_is_nothing_in_common(
     counted = Counted(gateway, "listener", listener)
     context = client_context(gateway.pki, "client")
     alter(context)
-    assert alert_of(gateway.address(listener), context) == alert
+    said = alert_of(gateway.address(listener), context)
+    assert alert in said if alert else not said
     counted.once(reason)
 
 
