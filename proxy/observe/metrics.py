@@ -35,6 +35,14 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
+        self._make_transfers()
+        self._make_peers()
+        self._make_credentials()
+        self._make_evidence()
+        self._make_program()
+
+    def _make_transfers(self) -> None:
+        """Attempts, and their content."""
         self._transfers = self._counter(
             "transfers", "Attempts that ended, by verdict", "route", "verdict", "problem"
         )
@@ -53,35 +61,19 @@ class Metrics:
         self._unscanned = self._counter(
             "unscanned", "Values with JSON or base64 not looked into", "route", "direction"
         )
+        self.held = self._gauge("held_bytes", "Content kept back until it is judged")
+        self.in_flight = self._gauge("transfers_in_flight", "Transfers that have not ended")
+        self.tunnels = self._gauge("tunnels", "Open tunnels", "route")
+
+    def _make_peers(self) -> None:
+        """Connections, and who is at their other end."""
         self._handshakes = self._counter(
             "handshakes", "TLS handshakes, by result", "side", "name", "result"
         )
         self.connections = self._gauge("connections", "Open inbound connections", "listener")
-        self.tunnels = self._gauge("tunnels", "Open tunnels", "route")
         self.unadmitted = self._gauge(
             "unadmitted", "Peers that have yet to show who they are, by state", "listener", "state"
         )
-        self.tasks = self._gauge("tasks", "Tasks of the event loops")
-        self.held = self._gauge("held_bytes", "Content kept back until it is judged")
-        self.in_flight = self._gauge("transfers_in_flight", "Transfers that have not ended")
-        self._expiry = self._gauge(
-            "certificate_expiry_timestamp_seconds",
-            "notAfter, per certificate",
-            "role",
-            "subject",
-            "sha256",
-        )
-        self._begin = self._gauge(
-            "certificate_not_before_timestamp_seconds",
-            "notBefore, per certificate",
-            "role",
-            "subject",
-            "sha256",
-        )
-        self._certificate = self._gauge(
-            "certificate_info", "1; a certificate in use", "role", "subject", "sha256",
-            "serial", "pin",
-        )  # fmt: skip
         self._pinned = self._counter(
             "pinned_transfers",
             "Transfers of peers whose key is pinned, by the pin's place in its list",
@@ -89,12 +81,6 @@ class Metrics:
             "side",
             "position",
             "pin",
-        )
-        self._crl_fresh = self._gauge(
-            "crl_fresh", "1 while a revocation list covers its certificates", "file", "issuer"
-        )
-        self._crl_expiry = self._gauge(
-            "crl_next_update_timestamp_seconds", "nextUpdate, per list", "file", "issuer"
         )
         self._unknown = self._counter(
             "revocation_unknown",
@@ -116,6 +102,36 @@ class Metrics:
             "name",
             "kind",
         )
+
+    def _make_credentials(self) -> None:
+        """What expires."""
+        self._expiry = self._gauge(
+            "certificate_expiry_timestamp_seconds",
+            "notAfter, per certificate",
+            "role",
+            "subject",
+            "sha256",
+        )
+        self._begin = self._gauge(
+            "certificate_not_before_timestamp_seconds",
+            "notBefore, per certificate",
+            "role",
+            "subject",
+            "sha256",
+        )
+        self._certificate = self._gauge(
+            "certificate_info", "1; a certificate in use", "role", "subject", "sha256",
+            "serial", "pin",
+        )  # fmt: skip
+        self._crl_fresh = self._gauge(
+            "crl_fresh", "1 while a revocation list covers its certificates", "file", "issuer"
+        )
+        self._crl_expiry = self._gauge(
+            "crl_next_update_timestamp_seconds", "nextUpdate, per list", "file", "issuer"
+        )
+
+    def _make_evidence(self) -> None:
+        """The log and its witnesses."""
         self._commit = self._histogram(
             "journal_commit_seconds", "One append and one sync of the journal", _COMMIT
         )
@@ -126,6 +142,10 @@ class Metrics:
         self._cosigned = self._gauge(
             "witness_cosigned_entries", "Entries under the last cosigned checkpoint", "witness"
         )
+
+    def _make_program(self) -> None:
+        """The program itself, and its configuration."""
+        self.tasks = self._gauge("tasks", "Tasks of the event loops")
         self._reloads = self._counter("config_reloads", "Reloads, by result", "result")
         self._reloaded = self._gauge(
             "config_reload_timestamp_seconds", "When a reload last ended, by result", "result"
