@@ -116,7 +116,10 @@ def opened(folder: Path) -> Iterator[Store]:
 
 def _read(folder: Path) -> Store:
     pem, key = (folder / "ca.pem").read_bytes(), (folder / "ca.key").read_bytes()
-    load_credentials(pem, key)
+    try:
+        load_credentials(pem, key)
+    except CredentialError as error:
+        raise CredentialError(f"{folder / 'ca.pem'} and ca.key: {error}") from None
     chain = parse_chain(pem)
     below = tuple(each for each in chain if each.issuer != each.subject)
     authority = Authority(chain[0], parse_key(key), below)

@@ -10,13 +10,18 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+)
 
 from proxy.cli import main
 from proxy.cli.certs_store import opened
 from proxy.cli.wording import lockgate
 from proxy.errors import CredentialError
 from proxy.tls.book import read_book
-from proxy.tls.credentials import Credentials, load_credentials, parse_chain
+from proxy.tls.credentials import Credentials, load_credentials, parse_chain, parse_key
 from proxy.tls.identity import format_pin, identify
 from proxy.tls.revocation import read_crls
 from tests.tls.pump import client_side, connected, reasons, server_side
@@ -51,6 +56,25 @@ def folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     assert certs("issue", folder, "client", "--spiffe", SPIFFE, "--usage", "client") == 0
     capsys.readouterr()
     return folder
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+def test_an_authority_whose_key_has_a_passphrase_is_refused_by_name(
+    folder: Path, capsys: pytest.CaptureFixture[str], form: PrivateFormat
+) -> None:
+    """As `openssl pkey -aes256` and `openssl ec -aes256` write it."""
+    key = parse_key((folder / "ca.key").read_bytes())
+    secret = key.private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"open sesame"))
+    (folder / "ca.key").write_bytes(secret)
+    before = sorted(folder.iterdir())
+    assert certs("issue", folder, "other", "--dns", "other.example") == 1
+    assert certs("revoke", folder) == 1
+    said = (
+        f"{folder / 'ca.pem'} and ca.key: "
+        "the private key is encrypted; give it without a passphrase\n"
+    )
+    assert capsys.readouterr().err == 2 * said
+    assert sorted(folder.iterdir()) == before
 
 
 def test_an_authority_alone_is_all_that_init_makes_when_it_is_named(tmp_path: Path) -> None:
