@@ -17,9 +17,9 @@ demo: $(STAMP)
 	@$(BIN)/lockgate demo
 
 test: $(STAMP) programs
-	@$(BIN)/pytest -q -n 2 -m "not large and not crash_long"
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not large and not crash_long"
 
-# Gigabytes and tens of thousands of transfers: minutes, not seconds.
+# Gigabytes, tens of thousands of transfers, and all scenarios in many processes: minutes.
 test-large: $(STAMP) programs
 	@$(BIN)/pytest -q -m large --timeout 1800
 
@@ -92,7 +92,9 @@ programs:
 	export DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1; \
 	apt-get -qq update && $$install -qq >/dev/null
 
-# A half-made environment has no stamp, so the next call begins again.
+# A half-made environment has no stamp, so the next call begins again. The package is found by its
+# path: the finder that setuptools would write instead costs each start of a program as much again
+# as Python itself.
 COMPILED := setup.py $(foreach part,lex scan splice,$(addprefix proxy/content/json$(part),.py .pxd))
 $(STAMP): requirements-dev.lock pyproject.toml $(COMPILED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -102,7 +104,7 @@ $(STAMP): requirements-dev.lock pyproject.toml $(COMPILED)
 	@echo "setting up $(VENV) (once)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --require-hashes -r requirements-dev.lock
-	@$(PIP) --no-deps --no-build-isolation -e .
+	@$(PIP) --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@$(BIN)/lockgate --version | grep -q compiled || echo "no C compiler, or no headers of Python:" \
 		"masking is interpreted, and slower (apt-get install gcc libc6-dev python3-dev)"
 	@touch $@

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from socket import AF_UNIX, SOCK_STREAM, socket
@@ -48,15 +49,15 @@ def _health(arguments: argparse.Namespace) -> int:
 
 def _ask(bind: str, directory: Path) -> tuple[int, str]:
     host, _, port = bind.rpartition(":")
-    connection = HTTPConnection("localhost", timeout=_TIMEOUT)
-    if bind.startswith("unix:"):
-        connection.sock = socket(AF_UNIX, SOCK_STREAM)
-        connection.sock.settimeout(_TIMEOUT)
-        connection.sock.connect(str(directory / bind.removeprefix("unix:")))
-    else:
-        connection = HTTPConnection(host.strip("[]"), int(port), timeout=_TIMEOUT)
-    connection.request("GET", "/readyz")
-    answer = connection.getresponse()
-    text = answer.read().decode("ascii", "replace").strip()
-    connection.close()
-    return answer.status, text
+    unix = bind.startswith("unix:")
+    connection = HTTPConnection(
+        "localhost" if unix else host.strip("[]"), None if unix else int(port), timeout=_TIMEOUT
+    )
+    with closing(connection):
+        if unix:
+            connection.sock = socket(AF_UNIX, SOCK_STREAM)
+            connection.sock.settimeout(_TIMEOUT)
+            connection.sock.connect(str(directory / bind.removeprefix("unix:")))
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode("ascii", "replace").strip()

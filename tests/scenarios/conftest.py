@@ -37,9 +37,18 @@ def start_receiver(parties: Path) -> Iterator[StartReceiver]:
         each.close()
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one-process", "two-workers"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(1, id="one-process"),
+        pytest.param(2, id="two-workers", marks=pytest.mark.large),
+    ],
+)
 def workers(request: pytest.FixtureRequest) -> int:
-    """Every scenario holds in both forms: all in one process, and workers beside a notary."""
+    """Every scenario holds in both forms: all in one process, and workers beside a notary.
+
+    What is about the processes themselves has `tests.scenarios.forms.BOTH` instead.
+    """
     count: int = request.param
     return count
 

@@ -1,5 +1,6 @@
 """The program itself, as a process: its configuration, its log lines, its metrics, its end."""
 
+import io
 import json
 import os
 import signal
@@ -13,12 +14,14 @@ import traceback
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from proxy.cli import main
 from tests.scenarios.client import Client, client_context, parse
 from tests.scenarios.message import Message
 
@@ -28,9 +31,26 @@ Line = dict[str, Any]
 
 
 def lockgate(*arguments: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run another command of the program to its end."""
-    command = [str(BIN / "lockgate"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    """Run another command of the program to its end: `run` as a process, others in this one."""
+    words = [*map(str, arguments)]
+    if words[0] == "run":
+        command = [str(BIN / "lockgate"), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    out, err = _Output(), _Output()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main(words)
+    return subprocess.CompletedProcess(words, code, out.read_all(), err.read_all())
+
+
+class _Output(io.TextIOWrapper):
+    """What a command writes, as text or as octets."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8", write_through=True)
+
+    def read_all(self) -> str:
+        self.seek(0)
+        return self.read()
 
 
 class Gateway:

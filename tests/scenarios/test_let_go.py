@@ -12,6 +12,7 @@ import pytest
 
 from tests.scenarios.client import Client, begun, chunk, request
 from tests.scenarios.conftest import StartGateway
+from tests.scenarios.forms import BOTH
 from tests.scenarios.gateway import Config, Gateway, wait_until
 from tests.scenarios.leaving import (
     Withdraw,
@@ -33,6 +34,8 @@ from tests.scenarios.proof import audit, receipt_of, receipts
 from tests.scenarios.receiver import Exchange, Held, Receiver
 from tests.scenarios.tunnels import Backend, dial, line_of, receipt, tunnels
 from tests.tls.crls import crl
+
+workers = BOTH
 
 WITHIN = 5.0
 PIECE = chunk(b"x" * 65536)

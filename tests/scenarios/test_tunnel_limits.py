@@ -25,6 +25,9 @@ from tests.scenarios.tunnels import (
 
 ONE_PROCESS = pytest.mark.parametrize("workers", [1], indirect=True, ids=["one-process"])
 """Where something is counted by each process."""
+IN_BOTH = pytest.mark.parametrize(
+    "workers", [1, 2], indirect=True, ids=["one-process", "two-workers"]
+)
 TWO_WORKERS = pytest.mark.parametrize("workers", [2], indirect=True, ids=["two-workers"])
 
 
@@ -187,6 +190,7 @@ def own(parties: Path, start_gateway: StartGateway, backend: Backend) -> Gateway
     return start_gateway(tunnels(parties, backend.endpoint, shutdown={"drain": "10s"}))
 
 
+@IN_BOTH
 def test_a_drain_waits_for_a_tunnel_that_ends_in_time(own: Gateway) -> None:
     with dial(own) as client:
         echoed(client)
@@ -200,6 +204,7 @@ def test_a_drain_waits_for_a_tunnel_that_ends_in_time(own: Gateway) -> None:
     assert said["kind"] == "delivered"
 
 
+@IN_BOTH
 def test_a_drain_resets_what_is_left_at_its_deadline_with_a_verdict(
     parties: Path, start_gateway: StartGateway, backend: Backend
 ) -> None:
@@ -214,6 +219,7 @@ def test_a_drain_resets_what_is_left_at_its_deadline_with_a_verdict(
     assert audit(gateway)
 
 
+@IN_BOTH
 def test_whatever_a_kill_cuts_short_is_undecided_once(own: Gateway) -> None:
     with dial(own) as one, dial(own) as two:
         echoed(one)

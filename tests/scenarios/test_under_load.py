@@ -14,12 +14,15 @@ from proxy.tls.credentials import Credentials
 from tests.pki import make_crl
 from tests.scenarios.client import request
 from tests.scenarios.conftest import StartGateway
+from tests.scenarios.forms import BOTH
 from tests.scenarios.gateway import Gateway, wait_until
 from tests.scenarios.message import Broken
 from tests.scenarios.parties import authority_of
 from tests.scenarios.policy import policy
 from tests.scenarios.proof import audit, receipt_of, receipts
 from tests.scenarios.receiver import Exchange, Receiver, server_context
+
+workers = BOTH
 
 PUMPS, RELOADS = 10, 5
 UPLOADS, SIZE = 5, 8 * 2**20
