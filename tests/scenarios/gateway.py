@@ -24,6 +24,7 @@ from prometheus_client.samples import Sample
 from proxy.cli import main
 from tests.scenarios.client import Client, client_context, parse
 from tests.scenarios.message import Message
+from tests.scenarios.warm import start
 
 BIN = Path(sys.executable).parent
 Config = dict[str, Any]
@@ -78,7 +79,7 @@ class Gateway:
         """Start the process and wait until it is ready."""
         self.first = len(self.lines)
         command = [str(BIN / "lockgate"), "run", str(self.path)]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.process = start(command)
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
         try:
