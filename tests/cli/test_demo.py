@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from proxy.cli import survey
+from proxy.cli import main, survey
 from proxy.cli.demo import checks, evidence, material, policy
 from proxy.cli.demo.config import config
 from proxy.cli.demo.deliver import Outcome, require
@@ -88,6 +88,7 @@ def follow(text: str, folder: Path) -> int:
     return len(tried)
 
 
+@pytest.mark.large
 def test_it_works_without_curl_in_a_folder_of_ones_choice(tmp_path: Path) -> None:
     ran = demo(tmp_path, "--dir", "here", PATH=str(tmp_path))
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -129,22 +130,38 @@ def test_data_in_names_gets_into_no_policy_and_no_receipt(own: Path) -> None:
         assert "a@b.example" not in text
 
 
-def test_what_is_no_json_is_refused_in_plain_words(tmp_path: Path) -> None:
+@pytest.fixture
+def ask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a demo that starts nothing, in this process: its exit code and what it wrote."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*options: str) -> tuple[int, str, str]:
+        return (main(["demo", *options]), *capsys.readouterr())
+
+    return run
+
+
+def test_what_is_no_json_is_refused_in_plain_words(
+    tmp_path: Path, ask: Callable[..., tuple[int, str, str]]
+) -> None:
     (tmp_path / "letter.txt").write_text("Dear Sir,\nthis is no JSON.\n")
-    ran = demo(tmp_path, "--input", "letter.txt", "--no-keep")
-    assert ran.returncode == 1
-    assert "letter.txt: neither JSON nor NDJSON" in ran.stdout
-    assert "Traceback" not in ran.stdout + ran.stderr
+    code, said, _ = ask("--input", "letter.txt", "--no-keep")
+    assert code == 1
+    assert "letter.txt: neither JSON nor NDJSON" in said
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
-def test_files_and_folders_that_cannot_be_used_exit_2(tmp_path: Path) -> None:
-    missing = demo(tmp_path, "--input", "missing.json")
-    assert (missing.returncode, list(tmp_path.iterdir())) == (2, [])
-    assert missing.stderr == "missing.json: No such file or directory\n"
+def test_files_and_folders_that_cannot_be_used_exit_2(
+    tmp_path: Path, ask: Callable[..., tuple[int, str, str]]
+) -> None:
+    missing = ask("--input", "missing.json")
+    assert missing == (2, "", "missing.json: No such file or directory\n")
+    assert list(tmp_path.iterdir()) == []
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
-    assert demo(tmp_path, "--dir", "full").returncode == 2
+    assert ask("--dir", "full")[0] == 2
 
 
 @pytest.mark.parametrize(
@@ -170,12 +187,12 @@ def test_brackets_in_a_string_are_not_taken_for_depth() -> None:
         survey.judge_format(b'{"a": "' + b"[" * 2000 + b'", }', ".json")
 
 
-def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+def test_what_is_no_regular_file_is_refused_at_once(
+    tmp_path: Path, ask: Callable[..., tuple[int, str, str]]
+) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name in ("pipe", "/dev/stdin", "."):
-        ran = demo(tmp_path, "--input", name)
-        assert (ran.returncode, ran.stdout) == (2, "")
-        assert ran.stderr == f"{name}: not a regular file\n"
+        assert ask("--input", name) == (2, "", f"{name}: not a regular file\n")
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 

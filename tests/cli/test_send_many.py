@@ -73,23 +73,30 @@ def new(site: Site, before: list[bytes]) -> list[bytes]:
     return now
 
 
+def of(number: int) -> bytes:
+    """As it is shown."""
+    return f"{number:,}".encode()
+
+
 # --- folders -------------------------------------------------------------------------------------
 
 
-def test_a_thousand_files_arrive_once_each_with_receipts_that_a_second_call_goes_by(
-    site: Site, outbox: Path
+@pytest.mark.parametrize("many", [200, pytest.param(1000, marks=pytest.mark.large)])
+def test_many_files_arrive_once_each_with_receipts_that_a_second_call_goes_by(
+    site: Site, outbox: Path, many: int
 ) -> None:
-    before, contents = arrived(site), fill(outbox, 1000)
+    before, contents = arrived(site), fill(outbox, many)
     ran = send(site, outbox, "--parallel", "8")
     assert ran.returncode == 0, ran.stdout
-    assert ran.stdout.startswith(b"1,000 of 1,000 files delivered; ")
+    assert ran.stdout.startswith(b"%s of %s files delivered; " % (of(many), of(many)))
     assert new(site, before) == sorted(contents)
-    assert len(list(outbox.rglob("*.receipt.json"))) == 1000
+    assert len(list(outbox.rglob("*.receipt.json"))) == many
     times = len(stored(site))
     again = send(site, outbox)
     assert again.returncode == 0
-    assert b"1,000 of 1,000 files delivered, 1,000 of them before and not again" in again.stdout
-    assert b"not sent: receipts and keys of earlier calls: 2,000" in again.stderr
+    said = b"%s of %s files delivered, %s of them before and not again"
+    assert said % (of(many), of(many), of(many)) in again.stdout
+    assert b"not sent: receipts and keys of earlier calls: " + of(2 * many) in again.stderr
     assert len(stored(site)) == times
 
 

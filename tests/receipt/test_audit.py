@@ -1,5 +1,6 @@
 """An audit does not take the log's own word: what is signed but out of place is found as well."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from datetime import timedelta
@@ -252,6 +253,7 @@ class Refusing(Executor):
         return future
 
 
+@functools.cache
 def long_log() -> list[bytes]:
     """Twelve bundles, the key changed in the third of them."""
     maker = Maker()
@@ -264,32 +266,29 @@ def long_log() -> list[bytes]:
     return maker.entries
 
 
-LONG = long_log()
-
-
 def crew_of(pool: Executor, folder: Mapping[str, bytes | None]) -> Crew:
     return Crew(pool, folder.get)
 
 
 def test_helpers_find_what_one_process_finds_across_a_change_of_keys() -> None:
-    damaged = [*LONG[:1500], LONG[1501], *LONG[1501:]]
+    damaged = [*long_log()[:1500], long_log()[1501], *long_log()[1501:]]
     alone = fault(damaged)
     with ThreadPoolExecutor(3) as pool:
-        root = audited(LONG, crew=crew_of(pool, files(LONG))).walk.tree.root()
-        assert root == audited(LONG).walk.tree.root()
+        root = audited(long_log(), crew=crew_of(pool, files(long_log()))).walk.tree.root()
+        assert root == audited(long_log()).walk.tree.root()
         assert fault(damaged, crew=crew_of(pool, files(damaged))) == alone
     assert alone.startswith("tile/entries/005: entry 1501: is number 501")
 
 
 @pytest.mark.parametrize("at_once", [True, False])
 def test_helpers_that_are_killed_are_not_needed(at_once: bool) -> None:
-    crew = crew_of(Refusing(at_once=at_once), files(LONG))
-    assert audited(LONG, crew=crew).walk.tree.size == len(LONG)
+    crew = crew_of(Refusing(at_once=at_once), files(long_log()))
+    assert audited(long_log(), crew=crew).walk.tree.size == len(long_log())
 
 
 def test_the_first_wrong_thing_is_named_though_a_later_one_was_found_before() -> None:
-    missing = {**files(LONG), "tile/entries/002": None}
-    both = {**missing, "tile/entries/001": files(LONG)["tile/entries/001"][:-1]}
+    missing = {**files(long_log()), "tile/entries/002": None}
+    both = {**missing, "tile/entries/001": files(long_log())["tile/entries/001"][:-1]}
     with ThreadPoolExecutor(3) as pool:
         for helped in (False, True):
             crew = crew_of(pool, both) if helped else None

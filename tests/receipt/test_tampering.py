@@ -1,5 +1,6 @@
 """Whatever is done to the files of a log is found: each octet, each file, each entry."""
 
+import functools
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
@@ -41,7 +42,15 @@ def small() -> tuple[list[bytes], dict[str, bytes]]:
 
 
 ENTRIES, SMALL = small()
-LARGE = {size: log(size) for size in SIZES}
+LOGS = pytest.mark.parametrize(
+    "size", [*SIZES[:-1], pytest.param(SIZES[-1], marks=pytest.mark.large)]
+)
+"""The last is two whole bundles: what it takes is some seconds more."""
+
+
+@functools.cache
+def logged(size: int) -> list[bytes]:
+    return log(size)
 
 
 def changed(folder: Files, third: int) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -71,9 +80,9 @@ def test_every_octet_of_every_file_counts(third: int) -> None:
     assert not missed
 
 
-@pytest.mark.parametrize("size", SIZES)
+@LOGS
 def test_every_octet_that_is_missing_or_too_many_counts(size: int) -> None:
-    folder = files(LARGE[size], older=[size - 1])
+    folder = files(logged(size), older=[size - 1])
     for path, data in folder.items():
         for wrong in (data[:-1], data[1:], data + b"\x00", data + data[-32:], b""):
             with pytest.raises(EvidenceError):
@@ -82,16 +91,16 @@ def test_every_octet_that_is_missing_or_too_many_counts(size: int) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_file_that_the_checkpoint_demands_is_missed_by_name(size: int) -> None:
-    folder = files(LARGE[size])
+    folder = files(logged(size))
     for path in folder:
         less = {name: data for name, data in folder.items() if name != path}
         with pytest.raises(EvidenceError, match=f"^{path}: missing"):
             audited(less)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@LOGS
 def test_no_two_files_can_change_places(size: int) -> None:
-    folder = files(LARGE[size], older=[size - 1])
+    folder = files(logged(size), older=[size - 1])
     for one, other in combinations(folder, 2):
         if folder[one] != folder[other]:
             with pytest.raises(EvidenceError):
@@ -101,7 +110,7 @@ def test_no_two_files_can_change_places(size: int) -> None:
 @pytest.mark.parametrize("resigned", [False, True])
 def test_no_entry_can_be_taken_out_doubled_or_change_places(resigned: bool) -> None:
     """All tiles are made anew each time; where `resigned`, the log's own keys sign that."""
-    entries = LARGE[259]
+    entries = logged(259)
     whole = files(entries)
     places = [0, 1, 2, 3, 100, 254, 255, 256, 257]
     # The last entry of a stream can be left out by whoever has all the keys: see the next test.
@@ -120,8 +129,8 @@ def test_no_entry_can_be_taken_out_doubled_or_change_places(resigned: bool) -> N
 
 @pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 258])
 def test_a_log_that_was_cut_is_found_by_a_kept_checkpoint_and_by_nothing_else(size: int) -> None:
-    kept = signed(LARGE[259])
-    cut = files(LARGE[259][:size])
+    kept = signed(logged(259))
+    cut = files(logged(259)[:size])
     assert audited(cut).checkpoint.size == size
     with pytest.raises(EvidenceError, match="the log was cut"):
         audited(cut, kept)
@@ -145,13 +154,13 @@ def test_what_lies_beside_the_log_is_looked_at() -> None:
     for name in ("tile/0/x", "tile/00/000", "tile/0/000.p/256", "tile/0/000.p/0", "tile/0/0"):
         with pytest.raises(EvidenceError, match="is not a file of a log"):
             audited({**SMALL, name: b""})
-    stale = files(LARGE[3][1:], older=[1])["tile/entries/000.p/1"]
+    stale = files(logged(3)[1:], older=[1])["tile/entries/000.p/1"]
     with pytest.raises(EvidenceError, match=r"^tile/entries/000\.p/1: item 0 is not that of"):
         audited({**SMALL, "tile/entries/000.p/1": stale})
 
 
 def test_a_flipped_bit_is_named_with_file_and_entry() -> None:
-    folder = files(LARGE[515])
+    folder = files(logged(515))
     path = "tile/entries/001"
     data = bytearray(folder[path])
     before = sum(len(entry) + 2 for entry in unbundle(folder[path])[:77])

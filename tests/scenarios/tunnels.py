@@ -180,8 +180,8 @@ class Backend:
                 return
             self.count += 1
             thread = threading.Thread(target=self._run, args=(End(sock),), daemon=True)
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)  # only now may anybody wait for it
 
     def _run(self, end: End) -> None:
         with end:
