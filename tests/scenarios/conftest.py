@@ -47,7 +47,7 @@ def start_receiver(parties: Path) -> Iterator[StartReceiver]:
 def workers(request: pytest.FixtureRequest) -> int:
     """Every scenario holds in both forms: all in one process, and workers beside a notary.
 
-    What is about the processes themselves has `tests.scenarios.forms.BOTH` instead.
+    What is about the processes themselves has `tests.scenarios.forms.BOTH_FORMS` instead.
     """
     count: int = request.param
     return count

@@ -14,14 +14,14 @@ import pytest
 
 from tests.scenarios.client import chunk, request
 from tests.scenarios.conftest import StartGateway
-from tests.scenarios.forms import BOTH
+from tests.scenarios.forms import BOTH_FORMS
 from tests.scenarios.gateway import Config, Gateway, wait_until
 from tests.scenarios.message import Broken, Message
 from tests.scenarios.policy import CLIENT, SSN, STRANGER, opaque, policy, route, with_routes
 from tests.scenarios.proof import Predicate, Watch, audit, receipts, statement
 from tests.scenarios.receiver import Exchange, Held, Receiver
 
-workers = BOTH
+workers = BOTH_FORMS
 
 HOLD = 4096
 LARGE = bytes(range(256)) * 64

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from proxy.settings.secrets import MAX_LISTS
 from tests.scenarios.client import request
-from tests.scenarios.forms import BOTH
+from tests.scenarios.forms import BOTH_FORMS
 from tests.scenarios.gateway import Gateway, lockgate
 from tests.scenarios.parties import authority_of
 from tests.scenarios.receiver import Receiver
 from tests.tls.crls import crl
 
-workers = BOTH
+workers = BOTH_FORMS
 
 LINE = b"    Serial Number: 3C3C3C3C3C3C3C3C3C3C3C3C3C3C3C3C3C3C3C3C\n"
 """As `openssl crl -text` writes before what it has read."""

@@ -12,7 +12,7 @@ import pytest
 
 from tests.scenarios.client import Client, begun, chunk, request
 from tests.scenarios.conftest import StartGateway
-from tests.scenarios.forms import BOTH
+from tests.scenarios.forms import BOTH_FORMS
 from tests.scenarios.gateway import Config, Gateway, wait_until
 from tests.scenarios.leaving import (
     Withdraw,
@@ -35,7 +35,7 @@ from tests.scenarios.receiver import Exchange, Held, Receiver
 from tests.scenarios.tunnels import Backend, dial, line_of, receipt, tunnels
 from tests.tls.crls import crl
 
-workers = BOTH
+workers = BOTH_FORMS
 
 WITHIN = 5.0
 PIECE = chunk(b"x" * 65536)

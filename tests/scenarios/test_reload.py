@@ -17,7 +17,7 @@ from proxy.tls.pki import CLIENT, issue
 from tests.pki import make_crl
 from tests.scenarios.client import Client, request
 from tests.scenarios.conftest import StartGateway
-from tests.scenarios.forms import BOTH
+from tests.scenarios.forms import BOTH_FORMS
 from tests.scenarios.gateway import Gateway, lockgate, wait_until
 from tests.scenarios.message import Broken
 from tests.scenarios.parties import authority_of, put
@@ -26,7 +26,7 @@ from tests.scenarios.proof import receipt_of
 from tests.scenarios.receiver import Held, Receiver
 from tests.tls.makers import odd_authority
 
-workers = BOTH
+workers = BOTH_FORMS
 
 
 @pytest.fixture

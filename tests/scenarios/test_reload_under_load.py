@@ -15,7 +15,7 @@ from proxy.tls.credentials import Credentials
 from tests.pki import make_crl
 from tests.scenarios.client import Client, request
 from tests.scenarios.conftest import StartGateway
-from tests.scenarios.forms import BOTH
+from tests.scenarios.forms import BOTH_FORMS
 from tests.scenarios.gateway import Config, Gateway
 from tests.scenarios.mounts import Mount
 from tests.scenarios.parties import authority_of
@@ -24,7 +24,7 @@ from tests.scenarios.proof import audit
 from tests.scenarios.receiver import Exchange, Receiver
 from tests.scenarios.test_rotation import WATCHED, pair
 
-workers = BOTH
+workers = BOTH_FORMS
 
 PEERS, RELOADS = 10, 5
 SIZE = 300_000

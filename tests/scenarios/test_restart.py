@@ -6,13 +6,13 @@ from collections import Counter
 import pytest
 
 from tests.scenarios.client import begun, chunk, request
-from tests.scenarios.forms import BOTH
+from tests.scenarios.forms import BOTH_FORMS
 from tests.scenarios.gateway import Gateway, wait_until
 from tests.scenarios.message import Broken
 from tests.scenarios.proof import audit, receipt_of, receipts
 from tests.scenarios.receiver import Exchange, Held, Receiver
 
-workers = BOTH
+workers = BOTH_FORMS
 
 
 @pytest.fixture

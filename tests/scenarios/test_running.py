@@ -9,14 +9,14 @@ import pytest
 
 from tests.scenarios.client import begun, chunk, request
 from tests.scenarios.conftest import StartGateway
-from tests.scenarios.forms import BOTH
+from tests.scenarios.forms import BOTH_FORMS
 from tests.scenarios.gateway import Gateway, lockgate
 from tests.scenarios.message import Broken
 from tests.scenarios.policy import policy
 from tests.scenarios.proof import audit, receipt_of, receipts
 from tests.scenarios.receiver import OK, Held, Receiver
 
-workers = BOTH
+workers = BOTH_FORMS
 
 
 @pytest.fixture

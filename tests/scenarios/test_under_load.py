@@ -14,7 +14,7 @@ from proxy.tls.credentials import Credentials
 from tests.pki import make_crl
 from tests.scenarios.client import request
 from tests.scenarios.conftest import StartGateway
-from tests.scenarios.forms import BOTH
+from tests.scenarios.forms import BOTH_FORMS
 from tests.scenarios.gateway import Gateway, wait_until
 from tests.scenarios.message import Broken
 from tests.scenarios.parties import authority_of
@@ -22,7 +22,7 @@ from tests.scenarios.policy import policy
 from tests.scenarios.proof import audit, receipt_of, receipts
 from tests.scenarios.receiver import Exchange, Receiver, server_context
 
-workers = BOTH
+workers = BOTH_FORMS
 
 PUMPS, RELOADS = 10, 5
 UPLOADS, SIZE = 5, 8 * 2**20
