@@ -3,7 +3,11 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 import proxy
+
+SYNC = "os.fdatasync(fd)"
 
 
 def mutate(folder: Path, name: str, before: str, after: str) -> Path:
@@ -18,3 +22,12 @@ def mutate(folder: Path, name: str, before: str, after: str) -> Path:
     assert text.count(before) == 1, f"{name} has changed: the mutation has to follow"
     path.write_text(text.replace(before, after))
     return folder
+
+
+def hang(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have syncs of the next program not return for as long as a file is there: the file."""
+    slow = folder / "slow"
+    wait = f'while os.path.exists({str(slow)!r}): __import__("time").sleep(0.01)\n        '
+    copy = mutate(folder / "copy", "notary/disk.py", SYNC, wait + SYNC)
+    monkeypatch.setenv("PYTHONPATH", str(copy))
+    return slow

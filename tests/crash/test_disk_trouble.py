@@ -14,12 +14,11 @@ import pytest
 from tests.crash.conftest import StartSite
 from tests.crash.judge import Judgement, require_audited
 from tests.crash.load import connector
-from tests.crash.mutant import mutate
+from tests.crash.mutant import hang
 from tests.crash.site import Site
 from tests.scenarios.client import request
 from tests.scenarios.gateway import wait_until
 
-SYNC = "os.fdatasync(fd)"
 Mount = Callable[..., None]
 
 
@@ -148,10 +147,7 @@ def test_a_slow_disk(
     start_site: StartSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     """A copy of the program whose syncs do not return for as long as a file is there."""
-    slow = tmp_path / "slow"
-    wait = f'while os.path.exists({str(slow)!r}): __import__("time").sleep(0.01)\n        '
-    copy = mutate(tmp_path / "copy", "notary/disk.py", SYNC, wait + SYNC)
-    monkeypatch.setenv("PYTHONPATH", str(copy))
+    slow = hang(tmp_path, monkeypatch)
     site = start_site(workers=workers, seed=7, patience="300ms")
     endure(site, slow.touch, slow.unlink)
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.crash.conftest import StartSite
 from tests.crash.judge import Judgement, require_audited
-from tests.crash.mutant import mutate
+from tests.crash.mutant import hang, mutate
 from tests.crash.site import Site
-from tests.crash.test_disk_trouble import SYNC, require_crossing
+from tests.crash.test_disk_trouble import require_crossing
 from tests.scenarios.gateway import wait_until
 from tests.scenarios.policy import opaque, route
 
@@ -107,10 +107,7 @@ def test_a_notary_that_stands_still_is_not_waited_for(start_site: StartSite) -> 
 def test_a_disk_that_hangs_is_not_waited_for(
     start_site: StartSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    slow = tmp_path / "slow"
-    wait = f'while os.path.exists({str(slow)!r}): __import__("time").sleep(0.01)\n        '
-    copy = mutate(tmp_path / "copy", "notary/disk.py", SYNC, wait + SYNC)
-    monkeypatch.setenv("PYTHONPATH", str(copy))
+    slow = hang(tmp_path, monkeypatch)
     site = loaded(start_site(workers=workers, seed=25, drain="1s", patience="300ms"))
     slow.touch()
     wait_until(lambda: not site.ready, 30)

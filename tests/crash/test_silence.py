@@ -12,9 +12,9 @@ import pytest
 from tests.crash import log
 from tests.crash.conftest import StartSite
 from tests.crash.judge import require_audited
-from tests.crash.mutant import mutate
+from tests.crash.mutant import hang
 from tests.crash.site import Site
-from tests.crash.test_disk_trouble import SYNC, require_refused
+from tests.crash.test_disk_trouble import require_refused
 from tests.scenarios.client import request
 from tests.scenarios.gateway import wait_until
 
@@ -54,10 +54,7 @@ def hush(
         return site, lambda: os.kill(pid, signal.SIGSTOP), lambda: os.kill(pid, signal.SIGCONT)
 
     def slow() -> tuple[Site, Callable[[], None], Callable[[], None]]:
-        mark = tmp_path / "slow"
-        wait = f'while os.path.exists({str(mark)!r}): __import__("time").sleep(0.01)\n        '
-        copy = mutate(tmp_path / "copy", "notary/disk.py", SYNC, wait + SYNC)
-        monkeypatch.setenv("PYTHONPATH", str(copy))
+        mark = hang(tmp_path, monkeypatch)
         return start_site(workers=1, seed=11, patience=PATIENCE), mark.touch, mark.unlink
 
     return stopped if request.param == "a stopped notary" else slow

@@ -14,6 +14,7 @@ from proxy.notary.desk import Desk
 from proxy.notary.intents import IntentFile, read_intents
 from tests.notary.disks import LooseDisk
 from tests.notary.links import MemoryLog
+from tests.notary.samples import intent_of, outcome
 
 PATIENCE = 2.0
 
@@ -54,6 +55,13 @@ async def settled() -> None:
 def by_clock(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a test whose clock jumps to the next deadline when everybody waits."""
     trio.run(test, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+async def owed(path: Path) -> "tuple[Place, Outcome, Concluded]":
+    """A desk whose log commits nothing yet, a transfer that has crossed, and who concludes it."""
+    place, found = Place(path, at_once=False), outcome()
+    await place.desk.intend(intent_of(found))
+    return place, found, Concluded(place.desk, found)
 
 
 class Concluded:

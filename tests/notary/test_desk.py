@@ -15,7 +15,7 @@ from proxy.notary.desk import Desk
 from proxy.notary.intents import IntentFile
 from tests.notary.disks import FailingDisk, LooseDisk
 from tests.notary.links import MemoryLog, attempt, claim_of
-from tests.notary.places import PATIENCE, Concluded, Place, by_clock, ready, settled, waiting
+from tests.notary.places import PATIENCE, Concluded, Place, by_clock, owed, ready, settled, waiting
 from tests.notary.samples import intent_of, outcome, refusal
 
 # --- an attempt ----------------------------------------------------------------------------------
@@ -38,9 +38,7 @@ async def test_an_intent_stands_in_the_file_until_its_receipt_is_there(tmp_path:
 async def test_a_conclude_that_is_cancelled_is_delivered_and_its_slot_cleared(
     tmp_path: Path,
 ) -> None:
-    place, found = Place(tmp_path, at_once=False), outcome()
-    await place.desk.intend(intent_of(found))
-    concluded = Concluded(place.desk, found)
+    place, found, concluded = await owed(tmp_path)
     async with waiting(concluded):
         concluded.scope.cancel()
     assert concluded.result is None
@@ -162,9 +160,7 @@ def test_an_id_that_nobody_waited_for_is_let_go(tmp_path: Path) -> None:
 
 
 async def test_closing_waits_for_the_receipts_that_are_owed(tmp_path: Path) -> None:
-    place, found = Place(tmp_path, at_once=False), outcome()
-    await place.desk.intend(intent_of(found))
-    concluded = Concluded(place.desk, found)
+    place, _, concluded = await owed(tmp_path)
     async with waiting(concluded) as nursery:
         nursery.start_soon(place.desk.close)
         await settled()
@@ -176,9 +172,7 @@ async def test_closing_waits_for_the_receipts_that_are_owed(tmp_path: Path) -> N
 
 def test_closing_waits_no_longer_than_patience_and_leaves_the_intent(tmp_path: Path) -> None:
     async def test() -> None:
-        place, found = Place(tmp_path, at_once=False), outcome()
-        await place.desk.intend(intent_of(found))
-        concluded = Concluded(place.desk, found)
+        place, found, concluded = await owed(tmp_path)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(concluded)
             await settled()

@@ -11,7 +11,7 @@ from proxy.notary.desk import Desk
 from proxy.notary.folder import Folder
 from proxy.receipt import dsse
 from tests.notary.disks import FailingDisk
-from tests.notary.places import PATIENCE, Concluded, Place, by_clock, ready
+from tests.notary.places import PATIENCE, Place, by_clock, owed, ready
 from tests.notary.samples import (
     RECEIPT_KEY,
     audited,
@@ -95,9 +95,7 @@ def test_a_notary_that_takes_no_counts_keeps_nobody_waiting(tmp_path: Path) -> N
 
 def test_what_crossed_gets_a_receipt_that_is_late(tmp_path: Path) -> None:
     async def test() -> None:
-        place, found = Place(tmp_path, at_once=False), outcome()
-        await place.desk.intend(intent_of(found))
-        concluded = Concluded(place.desk, found)
+        place, _, concluded = await owed(tmp_path)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(concluded)
             await trio.sleep(2 * PATIENCE)

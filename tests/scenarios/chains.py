@@ -1,15 +1,13 @@
 """The chain of the example configurations: application, sidecar, gateway, sidecar, receiver."""
 
-import io
 import os
 import subprocess
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from proxy.cli import main
+import pytest
+
 from tests.project.tree import ROOT
 from tests.scenarios.client import request
 from tests.scenarios.conftest import StartGateway, StartReceiver
@@ -27,20 +25,12 @@ ENTRIES = (None, "ingest", "ingress")
 """The listener of each hop by which the one before reaches it; the first has a socket."""
 
 
-class Done(NamedTuple):
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
+Done = subprocess.CompletedProcess[str]
 
 
 def verify(*words: str | Path) -> Done:
-    """`lockgate receipts verify --chain`, in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = main(["receipts", "verify", *map(str, words), "--chain"])
-    return Done(code, out.getvalue(), err.getvalue())
+    """`lockgate receipts verify --chain`."""
+    return lockgate("receipts", "verify", *words, "--chain")
 
 
 def flags(name: str, values: Sequence[Path]) -> list[str | Path]:
@@ -62,7 +52,7 @@ class Chain:
         with by_unix(self.hops[0]) as application:
             return application.ask(octets)
 
-    def send(self, file: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    def send(self, file: Path, *words: str | Path) -> Done:
         """`lockgate send` to the sidecar's socket, as its page has it."""
         page = (ROOT / "docs" / "sending.md").read_text()
         (line,) = [line for line in page.splitlines() if "--unix-socket var" in line]
@@ -102,6 +92,17 @@ def start_chain(
         further = "gateway" if entry == "ingest" else "receiver"
     certificates = [parties / f"{name}.pem" for name in names]
     return Chain(started, keys, certificates, receiver, make("chain"))
+
+
+@pytest.fixture(scope="module")
+def EXAMPLES(
+    start_gateway: StartGateway,
+    start_receiver: StartReceiver,
+    parties: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Chain:
+    """All three, for a module that says `chain = EXAMPLES`."""
+    return start_chain(start_gateway, start_receiver, parties, tmp_path_factory.mktemp)
 
 
 def _of_the_receiver(parties: Path) -> Config:

@@ -9,26 +9,17 @@ import pytest
 
 from proxy.wire.structured import format_bytes
 from tests.project.tree import ROOT
-from tests.scenarios.chains import MASKED, ORDER, Chain, flags, order, start_chain, verify
+from tests.scenarios.chains import EXAMPLES, MASKED, ORDER, Chain, flags, order, verify
 from tests.scenarios.client import request
-from tests.scenarios.conftest import StartGateway, StartReceiver
 from tests.scenarios.gateway import lockgate
 from tests.scenarios.proof import sha256
 from tests.scenarios.receiver import Exchange
 
+chain = EXAMPLES
+
 VIA = ["1.1 sidecar", "1.1 gateway", "1.1 sidecar-b"]
 
 pytestmark = pytest.mark.parametrize("workers", [1], ids=["as-they-stand"], indirect=True)
-
-
-@pytest.fixture(scope="module")
-def chain(
-    start_gateway: StartGateway,
-    start_receiver: StartReceiver,
-    parties: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Chain:
-    return start_chain(start_gateway, start_receiver, parties, tmp_path_factory.mktemp)
 
 
 def test_the_receipts_of_all_hops_come_back_in_one_list_and_belong_together(

@@ -4,22 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.chains import ORDER, Chain, order, start_chain
+from tests.scenarios.chains import EXAMPLES, ORDER, Chain, order
 from tests.scenarios.conftest import StartGateway, StartReceiver
 from tests.scenarios.gateway import lockgate
 from tests.scenarios.hops import by_unix, example
 
+chain = EXAMPLES
+
 ALONE = pytest.mark.parametrize("workers", [1], ids=["as-they-stand"], indirect=True)
-
-
-@pytest.fixture(scope="module")
-def chain(
-    start_gateway: StartGateway,
-    start_receiver: StartReceiver,
-    parties: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Chain:
-    return start_chain(start_gateway, start_receiver, parties, tmp_path_factory.mktemp)
 
 
 @ALONE

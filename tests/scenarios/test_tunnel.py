@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -65,6 +67,15 @@ def test_what_goes_in_comes_out_and_the_receipt_has_the_digest_of_each_way(
     assert found["disposition"] == {"status": None, "problem": None, "duplicateOf": None}
 
 
+@contextmanager
+def all_said(gateway: Gateway) -> Iterator[End]:
+    """A tunnel whose sender has said `all of it`, and ended."""
+    with dial(gateway) as client:
+        client.send(b"all of it")
+        client.end()
+        yield client
+
+
 def test_a_sender_that_ends_first_hears_all_that_is_said_after(
     gateway: Gateway, serve: Serve
 ) -> None:
@@ -75,9 +86,7 @@ def test_a_sender_that_ends_first_hears_all_that_is_said_after(
 
     serve(answer_after_the_end)
     since = gateway.mark()
-    with dial(gateway) as client:
-        client.send(b"all of it")
-        client.end()
+    with all_said(gateway) as client:
         assert client.rest() == sha256(b"all of it").encode()
     assert line_of(gateway, since)["verdict"] == "delivered"
 
@@ -168,9 +177,7 @@ def test_an_upstream_that_breaks_off_after_the_senders_end_may_have_done_it_all(
 
     serve(hear_and_break)
     since = gateway.mark()
-    with dial(gateway) as client:
-        client.send(b"all of it")
-        client.end()
+    with all_said(gateway) as client:
         client.require_broken()
     line = line_of(gateway, since)
     assert (line["verdict"], line["problem"]) == ("indeterminate", "upstream-closed")

@@ -131,14 +131,19 @@ class Uploads:
         assert arrived == sorted(self.contents)
 
 
-def test_sigterm_in_mid_transfer_lets_five_uploads_of_8_mib_arrive_whole(
-    gateway: Gateway, receiver: Receiver
-) -> None:
-    before = len(receiver.received)
+def half_way_at_the_drain(gateway: Gateway) -> Uploads:
     uploads = Uploads(gateway)
     gateway.wait_for_metric(UPLOADS, "lockgate_transfers_in_flight")
     gateway.process.send_signal(signal.SIGTERM)
     gateway.wait_for("draining")
+    return uploads
+
+
+def test_sigterm_in_mid_transfer_lets_five_uploads_of_8_mib_arrive_whole(
+    gateway: Gateway, receiver: Receiver
+) -> None:
+    before = len(receiver.received)
+    uploads = half_way_at_the_drain(gateway)
     uploads.finish()
     assert gateway.process.wait(30) == 0
     uploads.require_intact(receiver, before)
@@ -150,10 +155,7 @@ def test_sighup_while_draining_neither_ends_nor_disturbs_what_is_under_way(
     gateway: Gateway, receiver: Receiver
 ) -> None:
     before = len(receiver.received)
-    uploads = Uploads(gateway)
-    gateway.wait_for_metric(UPLOADS, "lockgate_transfers_in_flight")
-    gateway.process.send_signal(signal.SIGTERM)
-    gateway.wait_for("draining")
+    uploads = half_way_at_the_drain(gateway)
     for _ in range(RELOADS):
         gateway.process.send_signal(signal.SIGHUP)
     assert gateway.admin("/healthz")[0] == 200

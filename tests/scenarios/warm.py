@@ -38,7 +38,7 @@ _SET_CHILD_SUBREAPER = 36
 
 def start(words: Sequence[str]) -> "subprocess.Popen[str]":
     """Start the program with a pipe for standard error; `words` begin with its path."""
-    if _stem().python != _python():
+    if _python() != _PYTHON:
         return subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     return _Forked(words, stderr=subprocess.PIPE, text=True)
 
@@ -46,6 +46,9 @@ def start(words: Sequence[str]) -> "subprocess.Popen[str]":
 def _python() -> dict[str, str]:
     """What Python itself takes from the environment, once, as it begins."""
     return {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
+
+
+_PYTHON = _python()
 
 
 class _Forked(subprocess.Popen[str]):
@@ -64,7 +67,6 @@ class _Forked(subprocess.Popen[str]):
 
 class _Stem:
     def __init__(self) -> None:
-        self.python = _python()
         self._turn = threading.Lock()
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
