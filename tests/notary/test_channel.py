@@ -79,12 +79,15 @@ class House:
     def __init__(self, store: Path) -> None:
         self.store = store
         self.workers: dict[str, Worker] = {}
+        self.hall = Hall()
+        """Of the latest notary."""
 
     async def life(self, ticks: int, *, calm: trio.Event | None = None) -> None:
         """One notary, until it is killed; with `calm`, until that is set, and it ends cleanly."""
         live = [name for name, worker in self.workers.items() if not worker.scope.cancel_called]
         disk = LooseDisk() if calm is not None else DyingDisk(10**9, secrets.randbelow(100) / 100)
         notary, hall = open_notary(self.store, disk=disk, live=live), Hall(live)
+        self.hall = hall
         async with trio.open_nursery() as served, trio.open_nursery() as nursery:
             await served.start(notary.run)
             ends = []
@@ -134,6 +137,7 @@ async def test_the_notary_dies_again_and_again(tmp_path: Path, round_: int) -> N
             for worker in house.workers.values():
                 await worker.done.wait()
                 worker.scope.cancel()
+                house.hall.gone(worker.name)  # else the other waits for what it has not said yet
             calm.set()
     check(house)
     for worker in house.workers.values():
