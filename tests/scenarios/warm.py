@@ -5,16 +5,16 @@
 Nine tenths of a start are imports, and a few hundred tests begin with one. So each process of
 tests has a *stem*: executed once, with nothing but the program imported, one thread and no
 descriptors beyond the standard ones and its line, FD. What it forks for a test is a process like
-any other: its own standard streams, folder and environment, an exit code, and the tests' process
-for a parent. It goes on in `proxy.cli.main`, where an executed one begins.
+any other: its own standard streams and folder, an exit code, and the tests' process for a parent.
+It goes on in `proxy.cli.main`, where an executed one begins.
 
-    tests   {"words":["lockgate","run","g.yaml"],"folder":"/","environment":{…}}   with streams 0-2
-    stem    31337                                                       the child's process id
-    stem    .                                                           and now it is ours
+    tests   {"words":["lockgate","run","gateway.yaml"],"folder":"/"}   with its streams 0 to 2
+    stem    31337                                                      the child's process id
+    stem    .                                                          and now it is ours
 
 A child is the stem's for a moment only: it is forked twice, as `proxy.app.launcher` does it. That
 a program can be started by its name is for the tests that execute it: of commands, of what keeps
-it from starting, of the demo, and of programs with something taken out (`PYTHONPATH`).
+it from starting, of the demo, and wherever a test has changed the environment, which is the stem's.
 """
 
 import atexit
@@ -38,17 +38,18 @@ _SET_CHILD_SUBREAPER = 36
 
 def start(words: Sequence[str]) -> "subprocess.Popen[str]":
     """Start the program with a pipe for standard error; `words` begin with its path."""
-    if _python() != _PYTHON:
+    if _environment() != _ENVIRONMENT:
         return subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     return _Forked(words, stderr=subprocess.PIPE, text=True)
 
 
-def _python() -> dict[str, str]:
-    """What Python itself takes from the environment, once, as it begins."""
-    return {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
+def _environment() -> dict[str, str]:
+    """Without what changes from test to test, and is nothing to a gateway."""
+    ours = ("PYTEST_", "XDG_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
-_PYTHON = _python()
+_ENVIRONMENT = _environment()
 
 
 class _Forked(subprocess.Popen[str]):
@@ -77,7 +78,7 @@ class _Stem:
 
     def fork(self, words: Sequence[str], streams: Sequence[int]) -> int:
         """The id of a new child of ours."""
-        asked = {"words": words, "folder": str(Path.cwd()), "environment": dict(os.environ)}
+        asked = {"words": words, "folder": str(Path.cwd())}
         prctl = ctypes.CDLL(None).prctl
         with self._turn:
             prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -116,7 +117,7 @@ def _grow(fd: int) -> int:
     gc.enable()
     with socket.socket(fileno=fd) as line:
         while True:
-            asked, streams, _, _ = socket.recv_fds(line, 2**18, 3)
+            asked, streams, _, _ = socket.recv_fds(line, 2**16, 3)
             if not asked:
                 os._exit(0)
             if _forked(line):
@@ -148,8 +149,6 @@ def _become(asked: Mapping[str, Any], streams: Sequence[int]) -> None:
     for stream in streams:
         os.close(stream)
     os.chdir(asked["folder"])
-    os.environ.clear()
-    os.environ.update(asked["environment"])
     sys.argv = list(asked["words"])
     Path("/proc/self/comm").write_text("lockgate")
 
