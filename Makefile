@@ -11,7 +11,7 @@ PROGRAMS := curl:curl wget:wget ab:apache2-utils node:nodejs nginx:nginx zsh:zsh
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
 .PHONY: demo test programs test-large test-crash fuzz fuzz-http limbo check format bench bench-receipts \
-	bench-audit lock clean
+	bench-audit bench-detect lock clean
 
 demo: $(STAMP)
 	@$(BIN)/lockgate demo
@@ -70,6 +70,20 @@ bench-receipts: $(STAMP)
 bench-audit: $(STAMP)
 	@$(BIN)/python -m loadtest.audits
 
+# Recall and precision of detection, beside Presidio in an environment of its own, into the manual.
+PRESIDIO := .venv-presidio
+DATA ?= $(or $(LOCKGATE_CORPORA),../shared/data)/presidio-research
+bench-detect: $(STAMP) $(PRESIDIO)/.installed
+	@$(BIN)/python -m loadtest.detection $(DATA) --peer $(PRESIDIO)/bin/python \
+		--write docs/detection.md
+
+$(PRESIDIO)/.installed:
+	@echo "setting up $(PRESIDIO) (once)"
+	@$(PYTHON) -m venv $(PRESIDIO)
+	@$(PRESIDIO)/bin/python -m pip --disable-pip-version-check --no-input install -qq \
+		presidio-analyzer
+	@touch $@
+
 # The runtime lock first: the others are bound by it. The image is built from runtime and build.
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
@@ -112,5 +126,6 @@ $(STAMP): requirements-dev.lock pyproject.toml $(COMPILED)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .coverage* .import_linter_cache proxy/content/_*.so
+	rm -rf $(VENV) $(PRESIDIO) build dist *.egg-info .coverage* .import_linter_cache
+	rm -f proxy/content/_*.so
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
