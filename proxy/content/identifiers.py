@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from proxy.content.checksums import luhn, mod97
 from proxy.content.kinds import Span
 
 # --- payment cards -------------------------------------------------------------------------------
@@ -67,15 +68,13 @@ def _by_prefix() -> dict[bytes, frozenset[int]]:
 
 
 _LENGTHS: Final = _by_prefix()
-_DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")
 
 
 def is_card(digits: bytes) -> bool:
     """Issuer range with its lengths, and Luhn. No row of one digit passes both."""
     if len(digits) not in _LENGTHS.get(digits[:4], ()):
         return False
-    total = sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED))
-    return (total - 48 * len(digits)) % 10 == 0
+    return luhn(digits)
 
 
 def find_cards(text: bytes) -> Iterator[Span]:
@@ -108,6 +107,12 @@ IBAN_LENGTHS: Final = {
     "TL": 23, "TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20, "YE": 30,
 }  # fmt: skip
 """Country -> characters, by the SWIFT IBAN registry."""
+IBAN_DIGITS: Final = frozenset({
+    "AE", "AT", "BA", "BE", "BI", "CR", "CZ", "DE", "DJ", "DK", "EE", "EG", "ES", "FI", "FO",
+    "GL", "HR", "HU", "IL", "IS", "LT", "LY", "ME", "MN", "MR", "NO", "PL", "PT", "RS", "SD",
+    "SE", "SI", "SK", "SO", "ST", "TL", "TN", "VA", "XK",
+})  # fmt: skip
+"""Countries whose account numbers have digits only, by the same: hexadecimal ids look like them."""
 
 _IBAN_START: Final = re.compile(rb"[A-Z](?<![0-9A-Za-z].)[A-Z][0-9]{2}", re.DOTALL)
 _IBAN_REST: Final = {
@@ -117,15 +122,22 @@ _IBAN_REST: Final = {
 
 
 def find_ibans(text: bytes) -> Iterator[Span]:
-    """ISO 13616: the length of the country, and 1 modulo 97. Single spaces anywhere."""
+    """ISO 13616: length and characters of the country, and 1 modulo 97. Single spaces anywhere."""
     for start in _IBAN_START.finditer(text):
-        length = IBAN_LENGTHS.get(start[0][:2].decode())
+        country = start[0][:2].decode()
+        length = IBAN_LENGTHS.get(country)
         rest = _IBAN_REST[length].match(text, start.end()) if length else None
         if rest is None:
             continue
-        letters = (rest[0].replace(b" ", b"") + start[0]).decode()
-        if int("".join(str(int(letter, 36)) for letter in letters)) % 97 == 1:
+        account = rest[0].replace(b" ", b"")
+        if mod97(start[0] + account) and (account.isdigit() or country not in IBAN_DIGITS):
             yield start.start(), rest.end()
+
+
+def find_lower_ibans(text: bytes) -> Iterator[Span]:
+    """The same in lower case throughout, as many ids are."""
+    upper = text.upper()
+    return (span for span in find_ibans(upper) if text[slice(*span)].islower())
 
 
 # --- US social security numbers ------------------------------------------------------------------

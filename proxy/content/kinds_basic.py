@@ -9,6 +9,7 @@ from proxy.content.identifiers import (
     find_bare_ssns,
     find_cards,
     find_ibans,
+    find_lower_ibans,
     find_ssns,
 )
 from proxy.content.kinds import Kind, Likelihood, rated, sure
@@ -19,6 +20,7 @@ from proxy.content.patterns import (
     find_key_starts,
     find_private_keys,
 )
+from proxy.content.shapes import words
 
 _BEFORE: Final = b"(?:^|[^0-9A-Za-z_])"
 _BEHIND: Final = b"(?:[^0-9A-Za-z_]|$)"
@@ -50,6 +52,16 @@ BASIC: Final = (
         group="financial",
     ),
     Kind(
+        "iban",
+        rated(find_lower_ibans, Likelihood.POSSIBLE),
+        (b"(?:^|[^0-9A-Za-z])[a-z]{2}[0-9]{2}(?: ?[0-9a-z]){11}",),
+        folds=True,
+        context=words("iban, bank account, account number, bic, swift, konto, compte, cuenta"),
+        alone=Likelihood.POSSIBLE,
+        default=True,
+        group="financial",
+    ),
+    Kind(
         "us_ssn",
         sure(find_ssns),
         (_BEFORE + b"[0-8][0-9]{2}-[0-9]{2}-[0-9]{4}",),
@@ -76,7 +88,7 @@ BASIC: Final = (
     Kind(
         "private_key",
         sure(find_private_keys),
-        (rb"-----BEGIN ", rb"PuTTY-User-Key-File-"),
+        (rb"---- ?BEGIN ", rb"PuTTY-User-Key-File-"),
         needed=b"-",
         starts=find_key_starts,
         default=True,

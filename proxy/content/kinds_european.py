@@ -100,7 +100,7 @@ EUROPEAN: Final = (
     Kind(
         "it_fiscal_code",
         found(_FISCAL, Likelihood.LIKELY, _is_fiscal, any_case=True),
-        (b"(?i)[A-Z]{6}%b{2}[A-EHLMPRST]%b{2}[A-Z]%b{3}[A-Z]" % (_N, _N, _N),),
+        (b"(?i)(?:^|[^0-9A-Z_])[A-Z]{6}%b{2}[A-EHLMPRST]%b{2}[A-Z]%b{3}[A-Z]" % (_N, _N, _N),),
         folds=True,
         context=words("codice fiscale, fiscal code, cod fisc"),
         alone=Likelihood.LIKELY,

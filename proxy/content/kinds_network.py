@@ -63,6 +63,12 @@ def find_macs(text: bytes) -> Iterator[Found]:
             yield *match.span(), Likelihood.LIKELY if paired else Likelihood.POSSIBLE
 
 
+_IP_WORDS: Final = words(
+    "ip, ips, ipv4, ipv6, ip address, addr, address, host, hostname, subnet, netmask, dns,"
+    "x forwarded for, adresse, dirección, indirizzo"
+)
+"""No `server` or `client`: a version number may stand below such a key."""
+
 NETWORK: Final = (
     Kind(
         "ip_address",
@@ -73,7 +79,7 @@ NETWORK: Final = (
             rb"[0-9A-Fa-f](?::[0-9A-Fa-f]{1,4}){6}",
         ),
         needed=b":",
-        context=words("ip, ipv6, ip address, addr, address, host, dns, gateway"),
+        context=_IP_WORDS,
         alone=Likelihood.LIKELY,
         group="network",
     ),
@@ -82,11 +88,7 @@ NETWORK: Final = (
         find_ipv4,
         (rb"[0-9](?:\.[0-9]{1,3}){3}",),
         needed=b".",
-        context=words(
-            "ip, ips, ipv4, ip address, addr, address, host, hostname, peer, dns, client, server, "
-            "gateway, subnet, netmask, login, remote, x forwarded for, adresse, dirección, "
-            "indirizzo"
-        ),
+        context=_IP_WORDS,
         alone=Likelihood.POSSIBLE,
         group="network",
     ),

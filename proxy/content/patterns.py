@@ -74,7 +74,10 @@ def _domain(run: bytes) -> bytes:
 
 # --- keys and credentials ------------------------------------------------------------------------
 
-_PEM: Final = re.compile(rb"-----BEGIN ((?:[0-9A-Z]{1,16} ){0,3}PRIVATE KEY(?: BLOCK)?)-----")
+_PEM: Final = re.compile(
+    rb"-----BEGIN (?:[0-9A-Z]{1,16} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+    rb"|---- BEGIN SSH2 (?:[A-Z]{1,16} )?PRIVATE KEY ----"
+)
 _PUTTY: Final = re.compile(rb"PuTTY-User-Key-File-[0-9]")
 _AWS: Final = re.compile(rb"A(?<![0-9A-Za-z].)(?:KIA|SIA)[2-7A-Z]{16}(?![0-9A-Za-z])", re.DOTALL)
 _JWT: Final = re.compile(
@@ -86,10 +89,10 @@ _HEADER_MAXIMUM: Final = 8192
 
 
 def find_private_keys(text: bytes) -> Iterator[Span]:
-    """PEM and PGP from BEGIN to its END, or to the end of the string; PuTTY to the end."""
+    """PEM, PGP and SSH2 from BEGIN to its END, or to the end of the string; PuTTY to the end."""
     position = 0
     while match := _PEM.search(text, position):
-        end = b"-----END " + match[1] + b"-----"
+        end = match[0].replace(b"BEGIN", b"END", 1)
         found = text.find(end, match.end())
         position = len(text) if found < 0 else found + len(end)
         yield match.start(), position

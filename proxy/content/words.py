@@ -28,8 +28,12 @@ _ASCII: Final = re.compile(r"[a-z]+")
 
 def words(text: str) -> str:
     """The words of a text in lower case, with one space before, between and after."""
-    runs = (part for run in _RUN.findall(text) for part in _HUMP.split(run))
+    runs = (part for run in _RUN.findall(text) for part in _parts(run))
     return f" {' '.join(runs).lower()} "
+
+
+def _parts(run: str) -> list[str]:
+    return [run] if run.isupper() else _HUMP.split(run)  # also where capitals have accents
 
 
 _key_words: Final = lru_cache(maxsize=4096)(words)

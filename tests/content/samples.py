@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from proxy.content import checksums
-from proxy.content.identifiers import IBAN_LENGTHS
+from proxy.content.identifiers import IBAN_DIGITS, IBAN_LENGTHS
 from proxy.content.wallets import keccak256
 
 DASHES = "-" * 5
@@ -56,8 +56,13 @@ def jwt(header: str, parts: int = 3) -> str:
 
 
 def iban(country: str) -> str:
-    length = IBAN_LENGTHS[country]
-    account = "".join("ABC0123456789"[n % 13] for n in range(length - 4))
+    letters = DIGITS if country in IBAN_DIGITS else "ABC" + DIGITS
+    length = IBAN_LENGTHS[country] - 4
+    return checked_iban(country, "".join(letters[n % len(letters)] for n in range(length)))
+
+
+def checked_iban(country: str, account: str) -> str:
+    """The two digits that ISO 13616 asks for between country and account."""
     digits = "".join(str(int(letter, 36)) for letter in account + country + "00")
     return f"{country}{98 - int(digits) % 97:02}{account}"
 
@@ -99,8 +104,14 @@ NUMBERS: dict[str, Samples] = {
         ["4111111111111112", "0000000000000000", "9111111111111111", "a4111111111111111"],
     ),
     "iban": Samples(
-        [*map(iban, IBAN_LENGTHS), "GB82 WEST 1234 5698 7654 32"],
-        ["GB82 WEST 1234 5698 7654 33", "DE893704004405320130001", "XX82WEST12345698765432"],
+        [*map(iban, IBAN_LENGTHS), "GB82 WEST 1234 5698 7654 32", iban("GB").lower()],
+        [
+            "GB82 WEST 1234 5698 7654 33",
+            "DE893704004405320130001",
+            "XX82WEST12345698765432",
+            checked_iban("BE", "A1B2C3D4E5F6"),
+            "Gb82West12345698765432",
+        ],
     ),
     "us_ssn": Samples(
         ["536-90-4399", "123-45-6789"],

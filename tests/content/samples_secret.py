@@ -20,6 +20,7 @@ SECRETS: dict[str, Samples] = {
                 for label in ("", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED ")
             ),
             pem("PGP PRIVATE KEY BLOCK"),
+            pem("SSH2 ENCRYPTED PRIVATE KEY").replace("-----", " ---- ").strip(),
             "PuTTY-User-" + "Key-File-3: ssh-ed25519\nPrivate-Lines: 1\nAAAA",
         ],
         [pem("PUBLIC KEY"), pem("CERTIFICATE"), pem("PGP PUBLIC KEY BLOCK"), "PuTTY-User-Key"],

@@ -28,6 +28,7 @@ from proxy.content.words import Context, unmarked
 from proxy.errors import Refusal
 from proxy.settings.schema import DETECTED_TYPES, DetectRule
 from tests.content.policies import EVERYTHING, compiled, masked, sent
+from tests.content.samples import iban
 from tests.content.spelling import documents
 
 DASHES = "-" * 5
@@ -42,13 +43,6 @@ def pem(label: str, end: bool = True) -> str:
 def jwt(header: str, parts: int = 3) -> str:
     encoded = base64.urlsafe_b64encode(header.encode()).decode().rstrip("=")
     return ".".join([encoded, "eyJzdWIiOiIxIn0", *["c2ln"] * (parts - 2)])
-
-
-def iban(country: str) -> str:
-    length = IBAN_LENGTHS[country]
-    account = "".join("ABC0123456789"[n % 13] for n in range(length - 4))
-    digits = "".join(str(int(letter, 36)) for letter in account + country + "00")
-    return f"{country}{98 - int(digits) % 97:02}{account}"
 
 
 FOUND = [
