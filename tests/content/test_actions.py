@@ -268,6 +268,13 @@ def test_acting_twice_equals_acting_once(action: Any, value: Scalar) -> None:
         assert act(again(once)) in (None, once)
 
 
+@pytest.mark.parametrize("action", ACTIONS, ids=str)
+def test_what_is_redacted_already_stays_so_or_becomes_the_constant(action: Any) -> None:
+    made = replace(action)(Scalar("string", MARK))
+    constant = isinstance(action, dict) and "redact" in action
+    assert made is None or made.text == MARK or constant
+
+
 @given(st.sampled_from(ACTIONS), scalars)
 def test_what_is_made_is_text_or_a_number_of_json(action: Any, value: Scalar) -> None:
     made = replace(action)(value)
