@@ -205,7 +205,7 @@ def _rules(
 
     def build() -> tuple[Rules, Rules]:
         request, response = (
-            compile_rules(policy, route.limits, keys, scale[-1], scale)
+            compile_rules(policy, route.limits, keys, scale[-1], scale, own=settings.detectors)
             for policy in (route.request, route.response)
         )
         return request, response

@@ -74,7 +74,7 @@ def locks(rules: Sequence[MaskRule], keys: Keys) -> Iterator[Lock]:
 def _places(rule: MaskRule) -> tuple[str, str]:
     if rule.path is not None:
         return rule.path, normal(rule.path)
-    named = rule.beside or ""
+    named = rule.beside or f"type {rule.type}"
     return named, named
 
 

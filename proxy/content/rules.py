@@ -19,13 +19,14 @@ from proxy.content.kinds import Likelihood
 from proxy.content.masker import Engine, Makers
 from proxy.content.native import NATIVE, Native
 from proxy.content.only import OnlyInspector
+from proxy.content.own import own_kinds
 from proxy.content.paths import Automaton, State, normal, parse
 from proxy.content.registry import KINDS
 from proxy.content.table import Shape, TableInspector, shapes
 from proxy.content.text import TextInspector
 from proxy.content.values import Replace
 from proxy.content.watch import watches
-from proxy.settings.schema import Action, ContentPolicy, Limits
+from proxy.settings.schema import Action, ContentPolicy, Limits, OwnType
 
 Act = Callable[[Action, Keys, str], Replace | None]
 """As `compile_action`."""
@@ -83,12 +84,14 @@ def compile_rules(
     scale: Sequence[str],
     act: Act = compile_action,
     native: Native = NATIVE,
+    own: Mapping[str, OwnType] | None = None,
 ) -> Rules:
     """Compile one direction's policy.
 
     `keys` is key name -> (key id, secret octets), newest first; `scale` is every label, lowest
-    first; `act` makes of an action what replaces a value. Raises ValueError for a path, key or
-    label that cannot be used, and CredentialError for a secret that cannot.
+    first; `act` makes of an action what replaces a value; `own` are the configuration's own types.
+    Raises ValueError for a path, key, label or pattern that cannot be used, and CredentialError for
+    a secret that cannot.
     """
     by_path = [(rule.path, rule.action) for rule in policy.mask if rule.path is not None]
     _require_paths(by_path, policy.allow_only)
@@ -106,7 +109,7 @@ def compile_rules(
             makers=Makers(actions, native),
             paths=tuple(paths),
             actions=actions,
-            detector=_detector(policy, highest_label),
+            detector=_detector(policy, keys, highest_label, own or {}),
             scale=tuple(scale),
         ),
         shapes(policy, paths),
@@ -130,8 +133,18 @@ def _pairs(policy: ContentPolicy, paths: Sequence[str]) -> Fields | None:
     return Fields(paths, policy.allow_only, named=True, fold=policy.fold_names)
 
 
-def _detector(policy: ContentPolicy, highest_label: str) -> Detector | None:
-    watched = watches(policy.detect, (), KINDS, highest_label)
+def _detector(
+    policy: ContentPolicy,
+    keys: Mapping[str, Sequence[tuple[str, bytes]]],
+    highest_label: str,
+    own: Mapping[str, OwnType],
+) -> Detector | None:
+    masks = [
+        (rule.type, compile_action(rule.action, keys, f"type {rule.type}"))
+        for rule in policy.mask
+        if rule.type is not None
+    ]
+    watched = watches(policy.detect, masks, {**KINDS, **own_kinds(own)}, highest_label)
     threshold = Likelihood[policy.likelihood.upper()]
     return Detector(watched, threshold, policy.decode) if watched else None
 

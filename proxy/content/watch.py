@@ -36,7 +36,7 @@ class Watch:
 
 def watches(
     rules: Iterable[DetectRule],
-    masks: Iterable[tuple[str, Replace]],
+    masks: Iterable[tuple[str, Replace | None]],
     table: Table,
     highest: str,
 ) -> tuple[Watch, ...]:

@@ -10,7 +10,11 @@ from proxy.settings import tunnels
 from proxy.settings.address import Address, Endpoint, parse_bind, parse_endpoint
 from proxy.settings.check_masks import keys_in_use, require_masks
 from proxy.settings.check_trust import lint_trust, require_trust
-from proxy.settings.detection import require_detection
+from proxy.settings.detection import (
+    own_types_in_use,
+    require_detection,
+    require_own_types,
+)
 from proxy.settings.mistakes import Mistakes
 from proxy.settings.schema import ContentPolicy, Listener, Principal, Route, Settings, Tls, Upstream
 from proxy.settings.yaml12 import Path
@@ -25,6 +29,7 @@ def require_coherent(settings: Settings, mistakes: Mistakes) -> None:
     _require_binds(settings, mistakes)
     _require_two_users(settings, mistakes)
     _require_two_keys(settings, mistakes)
+    require_own_types(settings, mistakes)
     require_trust(settings, mistakes)
     require_masks(settings, mistakes)
     for name, listener in settings.listeners.items():
@@ -33,6 +38,7 @@ def require_coherent(settings: Settings, mistakes: Mistakes) -> None:
         _require_upstream(("upstreams", name), upstream, settings, mistakes)
     for path, policy in _policies(settings):
         _require_policy(path, policy, mistakes)
+        require_detection(path, policy, settings, mistakes)
     tunnels.require_protocols(settings, mistakes)
     for index, route in enumerate(settings.routes):
         tunnel = settings.listeners[route.listener].protocol == "tcp"
@@ -140,7 +146,7 @@ def _needs_certificate(path: Path, upstream: Upstream) -> Iterator[Path]:
 def _require_policy(path: Path, policy: ContentPolicy, mistakes: Mistakes) -> None:
     if "opaque" in policy.content:
         for key in ("mask", "detect", "allow_only"):
-            if any(getattr(rule, "path", "") is not None for rule in getattr(policy, key)):
+            if any(getattr(rule, "beside", None) is None for rule in getattr(policy, key)):
                 mistakes.add(
                     (*path, key),
                     "`opaque` forwards bytes unseen, so nothing in them could be masked or "
@@ -156,7 +162,6 @@ def _require_policy(path: Path, policy: ContentPolicy, mistakes: Mistakes) -> No
                 )
     if policy.label is not None and policy.label_from is not None:
         mistakes.add((*path, "label_from"), "give `label` or `label_from`, not both")
-    require_detection(path, policy, mistakes)
 
 
 def _covers(earlier: Route, later: Route) -> bool:
@@ -260,6 +265,7 @@ def _lint_unused(settings: Settings, warnings: Mistakes) -> None:
         "zones": {place.zone for place in settings.listeners.values()}
         | {place.zone for place in settings.upstreams.values()},
         "keys": keys_in_use(settings),
+        "detectors": own_types_in_use(settings),
     }
     for section, names in used.items():
         for name in getattr(settings, section):

@@ -2,14 +2,22 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from proxy.settings.actions import WrittenAction
-from proxy.settings.detected import DETECTED_GROUPS, DETECTED_TYPES
+from proxy.settings.detected import CHECKSUM_NAMES, DETECTED_GROUPS, DETECTED_TYPES
 from proxy.settings.tables import Csv, Tsv
 from proxy.settings.values import FIELD_NAME, PARAMETER, Model, Name
 
-_PLACES = ("path", "header", "query")
+_PLACES = ("path", "type", "header", "query")
+
+DetectedType = Annotated[
+    Name,
+    WithJsonSchema(
+        {"anyOf": [{"enum": [*DETECTED_GROUPS, *DETECTED_TYPES]}, {"type": "string"}]},
+    ),
+]
+"""A type, a group or one of `detectors`; `detection.py` checks which."""
 
 
 class MaskRule(Model):
@@ -24,6 +32,9 @@ class MaskRule(Model):
         description="in the content: RFC 9535 JSONPath with names, wildcards, indexes, unions, "
         "descendants",
     )
+    type: DetectedType | None = Field(
+        default=None, description="in the content: whatever of a type or group is found"
+    )
     header: str | None = Field(
         default=None, pattern=FIELD_NAME, description="a header field, and a trailer field"
     )
@@ -35,7 +46,13 @@ class MaskRule(Model):
     @model_validator(mode="after")
     def _require_one_place(self) -> "MaskRule":
         if len(self.model_fields_set - {"action"}) != 1:
-            raise ValueError("give exactly one of path, header and query")
+            raise ValueError("give exactly one of path, type, header and query")
+        return self
+
+    @model_validator(mode="after")
+    def _require_something_left(self) -> "MaskRule":
+        if self.type is not None and self.action.drop:
+            raise ValueError("what is found is not a field that could be dropped; redact it")
         return self
 
     @property
@@ -44,15 +61,6 @@ class MaskRule(Model):
         if self.header is not None:
             return f"header {self.header.lower()}"
         return None if self.query is None else f"query {self.query}"
-
-
-DetectedType = Annotated[
-    Name,
-    WithJsonSchema(
-        {"anyOf": [{"enum": [*DETECTED_GROUPS, *DETECTED_TYPES]}, {"type": "string"}]},
-    ),
-]
-"""A type, a group or one of `detectors`; `detection.py` checks which."""
 
 
 class DetectRule(Model):
@@ -65,6 +73,31 @@ class DetectRule(Model):
 
 
 Likely = Literal["very_unlikely", "unlikely", "possible", "likely", "very_likely"]
+
+
+class OwnType(Model):
+    """A type of the configuration's own."""
+
+    pattern: str = Field(
+        min_length=1,
+        max_length=1024,
+        description="hyperscan's syntax: PCRE without back-references, look-around and anchors",
+    )
+    context: list[Annotated[str, Field(min_length=1)]] = Field(
+        default=[], description="whole words that make a find very likely"
+    )
+    checksum: Annotated[str, WithJsonSchema({"enum": list(CHECKSUM_NAMES)})] | None = Field(
+        default=None, description="what must hold of the characters that were found"
+    )
+    likelihood: Likely = Field(default="likely", description="of a find without context")
+    allow: list[str] = Field(default=[], description="values that are no finding, exactly")
+
+    @field_validator("checksum")
+    @classmethod
+    def _require_checksum(cls, name: str | None) -> str | None:
+        if name is not None and name not in CHECKSUM_NAMES:
+            raise ValueError(f"expected one of {', '.join(CHECKSUM_NAMES)}")
+        return name
 
 
 class ContentPolicy(Model):

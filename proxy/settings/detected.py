@@ -49,5 +49,20 @@ DETECTED_TYPES: Final = (
     "in_aadhaar",
 )
 
+CHECKSUM_NAMES: Final = (
+    "luhn",
+    "mod97",
+    "verhoeff",
+    "aba",
+    "npi",
+    "nhs",
+    "tfn",
+    "pesel",
+    "nif_spain",
+    "nif_portugal",
+    "fiscal_code",
+)
+"""What a type of one's own may ask for; a test holds them equal to those that there are."""
+
 DETECTED_GROUPS: Final = ("default", "personal", "financial", "secret", "network")
 """Names for several types at once; each type belongs to one of the last four."""

@@ -19,11 +19,7 @@ from proxy.settings.actions import (
     Redact,
     networks,
 )
-from proxy.settings.content import (
-    ContentPolicy,
-    DetectRule,
-    MaskRule,
-)
+from proxy.settings.content import ContentPolicy, DetectRule, MaskRule, OwnType
 from proxy.settings.detected import DETECTED_GROUPS, DETECTED_TYPES
 from proxy.settings.operation import (
     Bind,
@@ -87,6 +83,7 @@ __all__ = [
     "Match",
     "Model",
     "Name",
+    "OwnType",
     "Partial",
     "Patterns",
     "Pin",
@@ -256,6 +253,9 @@ class Settings(Model):
     revocation: Revocation = Revocation()
     hygiene: Hygiene = Hygiene()
     keys: dict[Name, Annotated[list[MaskingKey], Field(min_length=1)]] = Field(default={})
+    detectors: dict[Name, OwnType] = Field(
+        default={}, description="types of your own, for `detect` and `mask`"
+    )
     sensitivity: list[Name] = Field(min_length=1, description="lowest first")
     zones: dict[Name, Zone] = Field(min_length=1)
     listeners: dict[Name, Listener] = Field(min_length=1)

@@ -7,7 +7,7 @@ from typing import Any
 from proxy.content.native import NATIVE, Native
 from proxy.content.rules import Rules, compile_rules
 from proxy.model import Report
-from proxy.settings.schema import DETECTED_TYPES, ContentPolicy, Limits
+from proxy.settings.schema import DETECTED_TYPES, ContentPolicy, Limits, OwnType
 
 SCALE = ("public", "internal", "confidential", "restricted")
 KEYS: dict[str, list[tuple[str, bytes]]] = {"pseudonym": [("k2", b"2" * 32), ("k1", b"1" * 32)]}
@@ -23,6 +23,7 @@ def compiled(
     *,
     keys: Mapping[str, Sequence[tuple[str, bytes]]] = KEYS,
     policy: Mapping[str, object] | None = None,
+    own: Mapping[str, object] | None = None,
     **limits: Any,
 ) -> Rules:
     """Rules from path -> action and type -> action, and what else a policy says."""
@@ -39,7 +40,8 @@ def compiled(
     )
     native = CHOSEN.get()
     bounds = Limits.model_validate(limits)
-    return compile_rules(compiled, bounds, keys, "restricted", SCALE, native=native)
+    types = {name: OwnType.model_validate(kind) for name, kind in (own or {}).items()}
+    return compile_rules(compiled, bounds, keys, "restricted", SCALE, native=native, own=types)
 
 
 def sent(rules: Rules, format: str, pieces: Iterable[bytes]) -> tuple[bytes, Report]:  # noqa: A002

@@ -32,5 +32,5 @@ def test_what_the_manual_says_becomes_of_what_is_sent(
     written: str, before: str, after: str
 ) -> None:
     policy: Any = parse(written.encode(), "manual").data
-    rules = compiled(policy=policy["request"])
+    rules = compiled(policy=policy["request"], own=policy.get("detectors"))
     assert sent(rules, "json", [before.encode()])[0].decode() == after

@@ -37,6 +37,7 @@ SECTIONS = {
     "Tsv": "routes: tsv",
     "MaskRule": "routes: mask",
     "DetectRule": "routes: detect",
+    "OwnType": "detectors",
     "Replay": "routes: replay",
     "Integrity": "routes: integrity",
     "Limits": "routes: limits",
