@@ -144,8 +144,12 @@ def test_an_idle_connection_ends_and_so_does_a_head_that_does_not_arrive(watch: 
 
 
 def test_a_low_soft_limit_of_descriptors_is_raised_to_the_hard_one(
-    start_gateway: StartGateway, parties: Path, receiver: Receiver
+    start_gateway: StartGateway,
+    parties: Path,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("ANOTHER", "environment")  # executed by us, it inherits the limit
     own = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(200, own[1]), own[1]))
     try:
