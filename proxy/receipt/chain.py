@@ -35,7 +35,7 @@ from proxy.errors import EvidenceError
 from proxy.receipt import dsse, reading
 from proxy.receipt.agreement import require_consistent
 from proxy.receipt.measure import Measured
-from proxy.receipt.neighbours import Pair, Point, compared, is_repetition
+from proxy.receipt.neighbours import Pair, Point, compared, is_repetition, masked_the_query
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,9 @@ def require_chain(
         for index, point in enumerate(_require_names(hops, named, said, beyond)):
             found[index].append(point)
         for number, (one, other) in enumerate(pairwise(zip(hops, said, strict=True)), 1):
-            found[number - 1] += compared(_pair(number, one, other), content, target)
+            rewriters = (n for n, each in enumerate(said[:number], 1) if _rewrites(each))
+            pair = _pair(number, one, other, next(rewriters, None))
+            found[number - 1] += compared(pair, content, target)
     except (KeyError, TypeError, AttributeError, ValueError):
         raise EvidenceError("a receipt lacks what every transfer receipt has") from None
     numbers = range(1, len(hops) + 1)
@@ -100,8 +102,15 @@ def _alone(names: Sequence[str]) -> str:
     return text
 
 
+def _rewrites(statement: Mapping[str, Any]) -> bool:
+    return masked_the_query(statement["predicate"])
+
+
 def _pair(
-    number: int, one: tuple[Hop, Mapping[str, Any]], other: tuple[Hop, Mapping[str, Any]]
+    number: int,
+    one: tuple[Hop, Mapping[str, Any]],
+    other: tuple[Hop, Mapping[str, Any]],
+    rewriter: int | None,
 ) -> Pair:
     (here, outer), (there, inner) = one, other
     return Pair(
@@ -110,6 +119,7 @@ def _pair(
         inner=inner["predicate"],
         keys=(here.receipt_key, there.receipt_key),
         spkis=(here.spki_sha256, there.spki_sha256),
+        rewriter=rewriter,
     )
 
 

@@ -4,7 +4,8 @@ transfer  both are about the same Transfer-Id
 receiver  the outer one forwarded to the key of the inner one's certificate
 sender    the inner one was spoken to by the key of the outer one's certificate
 method    both name the same
-target    both were asked for the one that is given here, each under its own key
+target    both were asked for the one that is given here, each under its own key; behind one that
+          masked the query nobody was
 verdict   the outer one does not say `delivered` where the inner one does not
 request   what the outer one delivered is what the inner one received
 status    what the inner one answered is what the outer one was told
@@ -52,6 +53,9 @@ class Pair:
     inner: Mapping[str, Any]
     keys: tuple[bytes | None, bytes | None]
     spkis: tuple[str | None, str | None]
+    rewriter: int | None = None
+    """The first hop, up to the outer one, that says it masked the query: those behind it were asked
+    for another target."""
 
     @property
     def next(self) -> str:
@@ -61,6 +65,12 @@ class Pair:
 def is_repetition(outer: Mapping[str, Any]) -> bool:
     """The gateway was told that the transfer had been delivered before. `outer`: its predicate."""
     return (outer["answer"] or {}).get("duplicate") is True
+
+
+def masked_the_query(predicate: Mapping[str, Any]) -> bool:
+    """It may have: what is not among the most frequent counts stands under `others`."""
+    masked = (predicate["content"] or {}).get("masked") or {}
+    return any(name == "others" or name.startswith("query ") for name in masked)
 
 
 def compared(pair: Pair, content: Measured | None, target: str | None) -> Iterator[Point]:
@@ -120,7 +130,9 @@ def _target(pair: Pair, target: str | None) -> Point:
         (pair.number, pair.number + 1), (pair.outer, pair.inner), pair.keys, strict=True
     ):
         keyed = (said["request"].get("target") or {}).get("hmacSha256")
-        if keyed is None:
+        if pair.rewriter is not None and pair.rewriter < number:
+            unknown.append(f"hop {pair.rewriter} masked the query, which hop {number} got masked")
+        elif keyed is None:
             unknown.append(f"hop {number} does not say the target")
         elif key is None:
             unknown.append(_keyless(pair, number, "the target"))

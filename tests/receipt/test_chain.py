@@ -170,6 +170,24 @@ def test_what_there_is_nothing_to_compare_with_is_not_shown_and_says_what_it_tak
     assert "is not what it was" in missed(require_chain(chain(), of(MASKED)))[1, "request"]
 
 
+OTHER_TARGET = put("request.target.hmacSha256", "00" * 32)
+
+
+@pytest.mark.parametrize("masked", [{"query email": "1"}, {"$.a": "2", "others": "3"}])
+def test_behind_a_gateway_that_masked_the_query_targets_are_not_compared(masked: Said) -> None:
+    lying = all_of(put("content.masked", masked), OTHER_TARGET)
+    first = {1: put("content.masked", masked), 2: OTHER_TARGET, 3: OTHER_TARGET}
+    texts = missed(require_chain(chain(first), of(SENT), TARGET))
+    assert texts[1, "target"] == "hop 1 masked the query, which hop 2 got masked"
+    assert "hop 1 masked the query, which hop 3 got masked" in texts[2, "target"]
+    second = {2: put("content.masked", masked), 3: OTHER_TARGET}
+    texts = missed(require_chain(chain(second), of(SENT), TARGET))
+    assert {hop for hop, point in texts if point == "target"} == {2}
+    assert fault(chain({1: lying})) == "hop 1 was asked for another target"
+    other = {1: put("content.masked", {"header x-user": "1"}), 2: OTHER_TARGET}
+    assert fault(chain(other)) == "hop 2 was asked for another target"
+
+
 UNSAID: dict[str, tuple[int, Change, str, str]] = {
     "no-method": (2, put("request.method", None), "method", "hop 2 does not say the method"),
     "no-target": (1, put("request.target", None), "target", "hop 1 does not say the target"),
