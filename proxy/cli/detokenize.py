@@ -43,7 +43,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     command.add_argument("--response", action="store_true", help="those in its answers")
     command.add_argument(
         "--path", metavar="PATH",
-        help="of single tokens: that of the rule, or `header NAME`, `query NAME`",
+        help="of single tokens: that of the rule, or `header NAME`, `query NAME`, `type NAME`",
     )  # fmt: skip
     command.add_argument("--format", metavar="FORMAT", help="of FILE, as for `lockgate mask`")
     command.add_argument("--coding", metavar="CODING", help="gzip or zstd, likewise")

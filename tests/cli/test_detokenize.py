@@ -18,7 +18,7 @@ SSN = {"encrypt": {"key": "vault", "tenant": "acme"}}
 
 def mask(**places: Any) -> dict[str, Any]:
     rules = [{"path": f"$.{name}", "action": action} for name, action in places.items()]
-    rules.append({"header": "X-User", "action": SSN})
+    rules += [{"header": "X-User", "action": SSN}, {"type": "email", "action": SSN}]
     return {"content": ["json", "ndjson", "csv"], "label": "internal", "mask": rules}
 
 
@@ -184,6 +184,16 @@ def test_what_is_no_token_is_left_and_counted(
     assert told.out == plain.read_text()
     assert told.err == "$.ssn: 2 values left, no token\nno token was found\n"
     assert detokenize(site, "--path", "$.ssn", plain) == 1
+
+
+def test_what_was_found_by_its_type_comes_back_token_by_token(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = json.loads(masked(site, b'{"n": "to ada@a.example, now"}').read_text())["n"]
+    token = note.removeprefix("to ").removesuffix(", now")
+    capsys.readouterr()
+    assert detokenize(site, "--path", "type email", token) == 0
+    assert capsys.readouterr().out == "ada@a.example\n"
 
 
 def test_a_header_field_has_a_place_as_well(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
