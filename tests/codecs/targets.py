@@ -8,6 +8,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from proxy.content.native import NATIVE, Native
 from proxy.content.rules import Rules, compile_rules
 from proxy.errors import PROBLEMS, Refusal
 from proxy.settings.schema import ContentPolicy, Limits
@@ -25,7 +26,13 @@ BOUNDS = {"depth": 32, "record": 4096, "document": 65536, "ratio": 50, "members"
 CODES = {"unparseable", "content-too-large", "finding-rejected", "content-not-allowed"}
 
 
-def rules_of(codec: str) -> Rules:
+def engines() -> list[Native]:
+    """Those that run here: JSON is scanned by two, which must not differ."""
+    found = [Native(compiled=False)]
+    return [*found, NATIVE] if NATIVE.name == "compiled" else found
+
+
+def rules_of(codec: str, native: Native = NATIVE) -> Rules:
     """The policy under which a codec is tried."""
     masks = PATHS
     if codec == "text":
@@ -39,7 +46,8 @@ def rules_of(codec: str) -> Rules:
     }
     keys = {"pseudonym": [("k1", b"k" * 32)]}
     limits, scale = Limits.model_validate(BOUNDS), ("public", "secret")
-    return compile_rules(ContentPolicy.model_validate(policy), limits, keys, scale[-1], scale)
+    written = ContentPolicy.model_validate(policy)
+    return compile_rules(written, limits, keys, scale[-1], scale, native=native)
 
 
 class Target:
@@ -48,13 +56,14 @@ class Target:
     def __init__(self, codec: str) -> None:
         self._format = codec if codec in FORMATS else "ndjson"
         self._codings = (codec,) if codec in CODINGS else ()
-        self._rules = rules_of(codec)
+        self._rules = [rules_of(codec, native) for native in engines()]
         self._require_read: Callable[[bytes], None] = reading.READERS[codec]
 
     def __call__(self, octets: bytes) -> bool:
         """The first octet says how the rest is cut. True when it passed, False when refused."""
         cut, data = (octets[0] if octets else 0), octets[1:]
-        whole = self._sent([data])
+        whole, *others = [self._sent([data], rules) for rules in self._rules]
+        assert all(other == whole for other in others), "the compiled engine differs"
         parts = self._sent(_cut(data, cut))
         # Which fault of coded content is met first depends on the cut, and libzstd refuses some
         # damaged frames only when it has them whole: there, two outputs must be the same.
@@ -69,9 +78,9 @@ class Target:
             assert self._sent([whole]) == whole, "masked twice it is another"
         return True
 
-    def _sent(self, pieces: Iterable[bytes]) -> bytes | str:
+    def _sent(self, pieces: Iterable[bytes], rules: Rules | None = None) -> bytes | str:
         """What comes out, or the code of the refusal; nothing of it where there is no content."""
-        inspector = self._rules.open(self._format, self._codings)
+        inspector = (rules or self._rules[-1]).open(self._format, self._codings)
         taken: list[bytes] = []
         out = bytearray()
         try:
