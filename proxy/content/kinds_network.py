@@ -64,7 +64,7 @@ def find_macs(text: bytes) -> Iterator[Found]:
 
 
 _IP_WORDS: Final = words(
-    "ip, ips, ipv4, ipv6, ip address, addr, address, host, hostname, subnet, netmask, dns,"
+    "ip, ips, ipv4, ipv6, ip address, addr, address, host, hostname, subnet, netmask, dns, "
     "x forwarded for, adresse, dirección, indirizzo"
 )
 """No `server` or `client`: a version number may stand below such a key."""

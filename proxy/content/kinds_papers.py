@@ -111,8 +111,8 @@ PAPERS: Final = (
         context=words(
             "date of birth, birth date, birthday, birth, born, dob, geburtsdatum, geburtstag, "
             "geboren, geb, date de naissance, naissance, né le, née le, fecha de nacimiento, "
-            "nacimiento, nacido, nacida, data di nascita, nascita, nato il, nata il, data de "
-            "nascimento, nascimento, geboortedatum, data urodzenia"
+            "nacimiento, nacido, nacida, data di nascita, nascita, nato il, nata il, "
+            "data de nascimento, nascimento, geboortedatum, data urodzenia"
         ),
         with_context=Likelihood.LIKELY,
         alone=Likelihood.UNLIKELY,
@@ -146,10 +146,10 @@ PAPERS: Final = (
         folds=True,
         context=words(
             "driver license, drivers license, driver s license, driver licence, drivers licence, "
-            "driver s licence, driving license, driving licence, dl, dln, führerschein, "
-            "fuehrerschein, führerscheinnummer, permis de conduire, carnet de conducir, permiso "
-            "de conducir, licencia de conducir, patente di guida, carta de condução, rijbewijs, "
-            "prawo jazdy"
+            "driver s licence, driving license, driving licence, dl number, dl no, dln, "
+            "führerschein, fuehrerschein, führerscheinnummer, permis de conduire, "
+            "carnet de conducir, permiso de conducir, licencia de conducir, patente di guida, "
+            "carta de condução, rijbewijs, prawo jazdy"
         ),
         with_context=Likelihood.LIKELY,
         alone=Likelihood.UNLIKELY,
@@ -165,8 +165,8 @@ PAPERS: Final = (
         folds=True,
         context=words(
             "mrn, medical record, medicalrecordnumber, patient id, patient number, patient no, "
-            "chart number, hospital number, health record, patientennummer, krankenakte, dossier "
-            "médical, historia clínica"
+            "chart number, hospital number, health record, patientennummer, krankenakte, "
+            "dossier médical, historia clínica"
         ),
         with_context=Likelihood.LIKELY,
         alone=Likelihood.UNLIKELY,

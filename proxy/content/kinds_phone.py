@@ -23,6 +23,8 @@ _OTHER: Final = compiled(
     rb"|[0-9]+\.[0-9]+(?![0-9.])|[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![0-9.])"
 )
 """Dates, fractions, IPv4 addresses."""
+_SIGNED: Final = compiled(rb"\+[0-9]{4,15}\.[0-9]+")
+"""A fraction with its sign; `+1.4155552671` is how registries of domains write a number."""
 
 # ITU-T E.164, list of assigned codes: zones 1 and 7, then two digits, then three.
 _TWO: Final = frozenset(
@@ -51,7 +53,7 @@ def find_international(text: bytes) -> Iterator[Found]:
     """`+` and an assigned country code; spaces, dashes, points, slashes, brackets; an extension."""
     for match in _ABROAD.finditer(text):
         number = match[0].lower().partition(b"x")[0].rstrip(b"e ")
-        if _has_country(number[1:].translate(None, SEPARATORS)):
+        if not _SIGNED.fullmatch(number) and _has_country(number[1:].translate(None, SEPARATORS)):
             yield *match.span(), Likelihood.LIKELY
 
 
@@ -67,9 +69,9 @@ _JOINTS: Final = b"[ ./()-]{0,2}"
 _WORDS: Final = words(
     "phone, phones, phonenumber, phoneno, telephone, tel, mobile, cell, cellphone, fax, "
     "faxnumber, msisdn, whatsapp, sms, gsm, pager, call me, contact number, telefon, "
-    "telefonnummer, telefonnr, rufnummer, handy, handynummer, mobil, mobilnummer, "
-    "téléphone, portable, teléfono, móvil, celular, telefono, cellulare, telefone, "
-    "telemóvel, telefoon, telefoonnummer, mobiel, komórka, puhelin"
+    "telefonnummer, telefonnr, rufnummer, handy, handynummer, mobil, mobilnummer, téléphone, "
+    "portable, teléfono, móvil, celular, telefono, cellulare, telefone, telemóvel, telefoon, "
+    "telefoonnummer, mobiel, komórka, puhelin"
 )
 
 PHONE: Final = (
