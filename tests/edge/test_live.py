@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 import trio
 
 from proxy.edge.gate import Gate
@@ -43,6 +44,14 @@ async def uploading(place: Stage) -> Client:
     return client
 
 
+def enforce(place: Stage, within: float) -> None:
+    """As a configuration does whose `revocation.enforce_within` is so many seconds."""
+    loaded = place.keeper.gate.loaded
+    rule = loaded.settings.revocation.model_copy(update={"enforce_within": within})
+    settings = loaded.settings.model_copy(update={"revocation": rule})
+    place.keeper.gate = replace(place.keeper.gate, loaded=replace(loaded, settings=settings))
+
+
 async def withdraw(place: Stage) -> None:
     """As a reload does, whose configuration has no routes."""
     old = place.keeper.gate
@@ -51,18 +60,22 @@ async def withdraw(place: Stage) -> None:
     await place.keeper.live.rejudge(old, place.keeper.gate)
 
 
-def test_a_connection_is_reset_in_time_though_the_log_does_not_answer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("within", [5, 60])
+def test_a_connection_is_reset_in_time_though_the_log_does_not_answer(
+    tmp_path: Path, within: float
+) -> None:
     async def main() -> None:
         table = Silent()
         async with stage(tmp_path, table, FREE) as place:
+            enforce(place, within)
             with await uploading(place) as client:
                 live, now = place.keeper.live, datetime.now(UTC)
                 await withdraw(place)
                 with trio.fail_after(10):
                     await table.told.wait()
-                live.look(now + timedelta(seconds=3.9))
-                assert client.sock.send(chunk(b"x")), "the log has four seconds of five"
-                live.look(now + timedelta(seconds=5))
+                live.look(now + timedelta(seconds=within * 0.78))
+                assert client.sock.send(chunk(b"x")), "the log has four fifths of the time"
+                live.look(now + timedelta(seconds=within))
                 assert await blocking(client.ended)
         (outcome,) = table.outcomes
         assert (outcome.verdict.value, outcome.problem) == ("rejected", "not-allowed")
