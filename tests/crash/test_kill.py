@@ -13,7 +13,7 @@ long = pytest.mark.crash_long
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("kills", [10, pytest.param(300, marks=[long, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize("kills", [20, pytest.param(300, marks=[long, pytest.mark.timeout(1800)])])
 def test_no_kill_loses_doubles_or_leaves_undecided_anything(
     start_site: StartSite, workers: int, kills: int
 ) -> None:
