@@ -121,10 +121,10 @@ async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
     require_method(transfer)
     earlier = await reserve(keeper, transfer)
     request = transfer.request = request_flow(transfer)
-    transfer.masked_head = masked_request(transfer)
     if earlier is not None:
         await repeat(keeper, client, transfer, earlier)
         return
+    transfer.masked_head = masked_request(transfer)
     if head.expect_continue:
         await client.send_continue()
     held = await relay.hold(client, request, transfer.share)
