@@ -31,7 +31,7 @@ class Place:
     trust: bytes | None
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def place(text: str, arguments: argparse.Namespace) -> Place | None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from proxy.tls.credentials import parse_chain
+from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway, lockgate
 from tests.scenarios.parties import pin
+from tests.scenarios.policy import policy
 from tests.scenarios.receiver import Receiver
 
 
@@ -104,3 +106,13 @@ def test_a_file_that_is_not_there_and_a_port_that_cannot_be_are_named(tmp_path: 
     assert (done.returncode, done.stderr) == (1, f"{missing}: No such file or directory\n")
     done = lockgate("certs", "inspect", "localhost:99999")
     assert (done.returncode, done.stderr) == (1, "localhost:99999: there is no port 99999\n")
+
+
+def test_a_server_is_named_as_it_was_asked_for_also_where_it_is_an_ipv6_address(
+    start_gateway: StartGateway, parties: Path, receiver: Receiver
+) -> None:
+    config = policy(parties, receiver.endpoint)
+    config["listeners"]["ingest"]["bind"] = "[::1]:0"
+    six = start_gateway(config).ready["listeners"]["ingest"]
+    done = lockgate("certs", "inspect", six, "--trust", parties / "ca.pem", "--json")
+    assert (json.loads(done.stdout)["endpoint"], done.returncode) == (six, 0)
