@@ -4,10 +4,11 @@ The plan is made once, from the first row. A rule for a column that is not there
 the column may be there under another name. Columns of the same name are all masked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from proxy.content.actions import Pseudonym
 from proxy.content.detect import Detector, Suspects
 from proxy.content.dialect import Dialect
 from proxy.content.fields import WITHHELD, Fields
@@ -28,6 +29,8 @@ class Searched:
     index: int
     context: tuple[str, ...]
     path: str
+    name: bytes = b""
+    """Its name as a line of its own, for the gate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,6 @@ class Plan:
     left: int
     """Columns that are not dropped."""
     searched: tuple[Searched, ...]
-    header: bytes
-    """The row of the names that are left, for the gate: they are context."""
 
 
 def require_width(width: int) -> None:
@@ -79,7 +80,6 @@ def plan(
         dropped=tuple((n, rules[n]) for n in reversed(gone)),
         left=len(left),
         searched=tuple(Searched(at, (), f"$[{n}]") for at, n in enumerate(left) if rules[n] < 0),
-        header=b"",
     )
 
 
@@ -93,10 +93,15 @@ def named(plan: Plan, names: Sequence[str], shown: Sequence[bool]) -> Plan:
     A name is shown in paths where `shown` says so, which is where nothing was found in it.
     """
     searched = tuple(
-        Searched(at, (names[at],), "$" + (step(names[at]) if shown[at] else ".*"))
+        Searched(
+            index=at,
+            context=(names[at],),
+            path="$" + (step(names[at]) if shown[at] else ".*"),
+            name=f"{names[at]}\n".encode(),
+        )
         for at in (column.index for column in plan.searched)
     )
-    return replace(plan, searched=searched, header="\n".join([*names, ""]).encode())
+    return replace(plan, searched=searched)
 
 
 def mask(grid: Grid, plan: Plan, actions: Sequence[Replace | None], tally: Tally) -> None:
@@ -104,7 +109,10 @@ def mask(grid: Grid, plan: Plan, actions: Sequence[Replace | None], tally: Tally
     for index, rule in plan.masked:
         action = actions[rule]
         if action is not None:
-            grid.edit(index, _Remembered(plan, action).__getitem__)
+            cells = grid.column(index)
+            made = _pseudonyms(cells, plan, action) if isinstance(action, Pseudonym) else {}
+            remembered = _Remembered(plan, action, made)
+            grid.fill(index, [remembered[raw] for raw in cells])
             tally.masked[rule] += grid.rows
     drop(grid, plan)
     for _, rule in plan.dropped:
@@ -119,13 +127,26 @@ def drop(grid: Grid, plan: Plan) -> None:
     for index, _ in plan.dropped:
         grid.drop(index)
     if plan.dropped and grid.width == 1:
-        grid.edit(0, plan.dialect.visible)
+        grid.fill(0, [plan.dialect.visible(raw) for raw in grid.column(0)])
+
+
+def _pseudonyms(cells: Iterable[bytes], plan: Plan, action: Pseudonym) -> dict[bytes, bytes]:
+    """The tokens of cells that cannot be masked already, made all at once."""
+    dialect = plan.dialect
+    texts = {raw: dialect.text(raw) for raw in set(cells)}
+    texts = {raw: text for raw, text in texts.items() if text[:1] not in (b"[", b"t")}
+    tokens = action.tokenizer.tokens(list(texts.values()))
+    return {
+        raw: dialect.quote + token + dialect.quote if raw[:1] == dialect.quote else token
+        for raw, token in zip(texts, tokens, strict=True)
+    }
 
 
 class _Remembered(dict[bytes, bytes]):
     """Raw cell -> masked cell, for the rows of one block: many columns say few things often."""
 
-    def __init__(self, plan: Plan, action: Replace) -> None:
+    def __init__(self, plan: Plan, action: Replace, made: Mapping[bytes, bytes]) -> None:
+        super().__init__(made)
         self._dialect = plan.dialect
         self._alone = plan.left == 1
         self._action = action
@@ -143,33 +164,36 @@ class _Remembered(dict[bytes, bytes]):
 def search(grid: Grid, plan: Plan, detector: Detector, findings: Findings, first: int) -> bytes:
     """The octets of the rows, with the findings in what is not masked judged.
 
-    `first` is the number of the first row. Raises Refusal("finding-rejected").
+    Column by column, so that a name is context for its own cells only, and what masking has put in
+    place is not looked at. `first` is the number of the first row. Raises
+    Refusal("finding-rejected").
     """
-    octets = grid.octets()
-    if not _suspects(octets, plan, detector):
-        return octets
-    changed = False
-    for number in range(grid.rows):
+    for column in plan.searched:
         findings.require_wanted()
-        row = grid.row(number)
-        suspects = _suspects(plan.dialect.delimiter.join(row), plan, detector)
-        if not suspects:
+        cells = grid.column(column.index)
+        if not _suspects(column.name + b"\n".join(cells), plan.dialect, detector):
             continue
-        for column in plan.searched:
-            text = plan.dialect.text(row[column.index])
+        clean: set[bytes] = set()
+        for number, raw in enumerate(cells):
+            if raw in clean:
+                continue
+            text = plan.dialect.text(raw)
+            suspects = detector.suspects_in_text(column.name + text)
+            if not suspects:
+                clean.add(raw)
+                continue
             where = f"row {first + number}"
             new = detector.judge(text, column.context, column.path, suspects, findings, where)
             if new != text:
-                grid.put(number, column.index, plan.dialect.spelt(new, row[column.index]))
-                changed = True
-    return grid.octets() if changed else octets
+                grid.put(number, column.index, plan.dialect.spelt(new, raw))
+    return grid.octets()
 
 
 def search_names(
     grid: Grid, plan: Plan, detector: Detector | None, findings: Findings
 ) -> list[bool]:
     """The same of the header: for each name, whether nothing was found in it."""
-    suspects = detector and _suspects(grid.octets(), plan, detector)
+    suspects = detector and _suspects(grid.octets(), plan.dialect, detector)
     if detector is None or not suspects:
         return [True] * grid.width
     shown = []
@@ -182,11 +206,10 @@ def search_names(
     return shown
 
 
-def _suspects(octets: bytes, plan: Plan, detector: Detector) -> Suspects:
-    doubled = plan.dialect.quote * 2
-    found = detector.suspects_in_text(plan.header + octets)
+def _suspects(octets: bytes, dialect: Dialect, detector: Detector) -> Suspects:
+    """What may be in some cells, raw."""
+    found = detector.suspects_in_text(octets)
+    doubled = dialect.quote * 2
     if doubled and doubled in octets:
-        found |= detector.suspects_in_text(
-            plan.header + octets.replace(doubled, plan.dialect.quote)
-        )
+        found |= detector.suspects_in_text(octets.replace(doubled, dialect.quote))
     return found

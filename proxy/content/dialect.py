@@ -54,6 +54,14 @@ class Dialect:
         return re.compile(b"(%b)(%b|%b)" % (cell, delimiter, b"|".join(self.ends)))
 
     @cached_property
+    def stray(self) -> re.Pattern[bytes]:
+        """Where nothing stands in quotes: a pair of them that is no whole cell."""
+        delimiter, empty = re.escape(self.delimiter), re.escape(self.quote) * 2
+        before, behind = (b"\r", b"\r") if self.lone_cr else (b"\n", b"\r\n")
+        words = (empty, delimiter, before, empty, delimiter, behind)
+        return re.compile(b"%b(?:(?<=[^%b%b]%b)|(?=[^%b%b]))" % words)
+
+    @cached_property
     def begun(self) -> re.Pattern[bytes]:
         """A cell that has not ended."""
         delimiter, quote = re.escape(self.delimiter), re.escape(self.quote)

@@ -2,11 +2,11 @@
 
     a,b CR LF c,d LF   ->   a  b  CRLF  c  d  LF        stride 3: two cells, and the end of the row
 
-Rows without a quote are split by one call; where there is one, each cell is matched. Either way a
+Rows are split by one call, with what stands in quotes taken out before and put back after. Where a
+quote is doubled or stands where none may, and where rows end in two ways, each cell is matched. A
 row that has not exactly the cells it must have refuses, and so does an octet that is of no cell.
 """
 
-from collections.abc import Callable
 from itertools import chain
 from typing import NoReturn
 
@@ -25,15 +25,18 @@ class Grid:
         self._dialect = dialect
         self._first = first
         self.width = width
-        self._end = _end(block, dialect)
-        self._flat = self._split(block, self._end) if self._end else self._matched(block)
+        bare, quoted = _emptied(block, dialect)
+        self._end = _end(bare, dialect) if bare else b""
+        self._flat = self._split(bare, self._end) if self._end else self._matched(block)
         self.rows = len(self._flat) // (width + 1)
-        self._plain = bool(self._end)
+        self._plain = bool(self._end) and block.count(_ROW) == bare.count(_ROW)
         """No cell holds a line end, and all rows end alike."""
+        if self._end and quoted:
+            quote, empty, held = dialect.quote, dialect.quote * 2, iter(quoted)
+            self._flat = [quote + next(held) + quote if c == empty else c for c in self._flat]
 
-    def edit(self, index: int, edit: Callable[[bytes], bytes]) -> None:
-        """Put what `edit` makes of each raw cell of a column in its place."""
-        cells = list(map(edit, self._flat[index :: self.width + 1]))
+    def fill(self, index: int, cells: list[bytes]) -> None:
+        """Put other raw cells in a column."""
         self._flat[index :: self.width + 1] = cells
         self._plain = self._plain and not any(_ROW in cell for cell in cells)
 
@@ -45,6 +48,10 @@ class Grid:
         """The raw cells of a row, the first of which is 0."""
         start = number * (self.width + 1)
         return self._flat[start : start + self.width]
+
+    def column(self, index: int) -> list[bytes]:
+        """The raw cells of a column."""
+        return self._flat[index :: self.width + 1]
 
     def put(self, number: int, index: int, cell: bytes) -> None:
         """Replace one raw cell."""
@@ -113,10 +120,21 @@ class Grid:
         return f"row {self._first + row}" if self._first + row else "the first row"
 
 
+def _emptied(block: bytes, dialect: Dialect) -> tuple[bytes, list[bytes]]:
+    """The rows with nothing in quotes, and what stood in them; b"" where that is not so simple."""
+    quote = dialect.quote
+    if not quote or quote not in block:
+        return block, []
+    parts = block.split(quote)
+    outside, inside = parts[::2], parts[1::2]
+    if len(parts) % 2 == 0 or b"" in outside[1:]:
+        return b"", []  # one is not closed, or doubled
+    bare = (quote * 2).join(outside)
+    return (b"", []) if dialect.stray.search(bare) else (bare, inside)
+
+
 def _end(block: bytes, dialect: Dialect) -> bytes:
-    """What every row ends with; b"" when they differ, or when a quote is among them."""
-    if dialect.quote and dialect.quote in block:
-        return b""
+    """What every row ends with; b"" when they differ."""
     returns, feeds = block.count(b"\r"), block.count(b"\n")
     if dialect.lone_cr:
         return b"" if feeds else b"\r"

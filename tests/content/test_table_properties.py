@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from hypothesis import given
@@ -133,3 +134,23 @@ def test_a_table_without_a_header_is_its_rows(row: list[str]) -> None:
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([row, row])
     out = sent(tables({"$[0]": "redact"}, header=False), "csv", [text.getvalue().encode()])[0]
     assert read(out) == [["[REDACTED]", *row[1:]]] * 2
+
+
+CELL = r'(?:"(?:[^"]|"")*"|[^",\r\n]*)'
+ROW = re.compile(rf"{CELL}(?:,{CELL})*")
+TABLE = re.compile(rf"(?:{ROW.pattern}\r?\n)*{ROW.pattern}(?:\r?\n)?")
+
+
+@given(st.text('a",\n', max_size=12) | st.text('a"",\r\n', max_size=12))
+def test_exactly_what_the_grammar_admits_is_a_table(text: str) -> None:
+    """RFC 4180, section 2, with LF beside CRLF, and as many cells in every row."""
+    text = f"x,y\n{text}"
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    admitted = TABLE.fullmatch(text) is not None and all(len(row) == 2 for row in rows)
+    try:
+        out = sent(tables(), "csv", [text.encode()])[0].decode()
+    except Refusal:
+        assert not admitted
+        return
+    assert admitted
+    assert out == text
