@@ -19,7 +19,7 @@ from itertools import islice
 from typing import Final
 
 from proxy.content.cutter import require_text
-from proxy.content.detect import Detector
+from proxy.content.detect import Detector, Suspects
 from proxy.content.findings import Findings
 from proxy.content.masker import Engine
 from proxy.content.tally import Tally, refuse_more
@@ -60,7 +60,7 @@ class TextInspector:
         if self._ended:
             refuse_more()
         self._ended = True
-        return self._judged(len(self._held))
+        return self._judged(len(self._held), None)
 
     def report(self) -> Report:
         return self._tally.report("text")
@@ -75,23 +75,26 @@ class TextInspector:
 
     def _checked(self) -> bytes:
         """Where nothing is looked for: all that is whole characters."""
-        return self._judged(_characters(bytes(self._held), self._passed))
+        return self._judged(_characters(bytes(self._held), self._passed), None)
 
     def _windows(self, detector: Detector) -> Iterator[bytes]:
         while len(self._held) >= self._size + AROUND:
             self._tally.findings.require_wanted()
-            end = self._end(detector)
+            end, suspects = self._end(detector)
             if end:
                 self._size = self._window
-                yield self._judged(end)
+                yield self._judged(end, suspects)
             elif self._size >= self._engine.limits.record:
                 self._held.clear()
                 raise Refusal("content-too-large", "text that nothing divides is over the limit")
             else:
                 self._size = min(2 * self._size, self._engine.limits.record)
 
-    def _end(self, detector: Detector) -> int:
-        """Where the window at the front of what is held ends; 0: it has to grow."""
+    def _end(self, detector: Detector) -> tuple[int, Suspects]:
+        """Where the window at the front of what is held ends, and what may be in it.
+
+        0: it has to grow.
+        """
         ahead = bytes(self._held[: self._size + AROUND])
         ahead = ahead[: _characters(ahead, self._passed)]
         window = ahead[: self._size]
@@ -104,18 +107,19 @@ class TextInspector:
                 if not any(start < at < end for start, end in spans) and _apart(
                     ahead, at, detector
                 ):
-                    return at
-        return 0
+                    return at, suspects
+        return 0, suspects
 
-    def _judged(self, end: int) -> bytes:
-        """What becomes of the first octets that are held."""
+    def _judged(self, end: int, suspects: Suspects | None) -> bytes:
+        """What becomes of the first octets that are held; None: what may be in them is not known."""
         text = bytes(self._held[:end])
         del self._held[:end]
         where = f"the text from octet {self._passed} on"
         self._passed += end
         require_text(text, where)
         detector, findings = self._engine.detector, self._tally.findings
-        suspects = detector and detector.suspects_in_text(text)
+        if suspects is None and detector is not None:
+            suspects = detector.suspects_in_text(text)
         if detector is None or not suspects:
             return text
         output = detector.judge(text, (), "$", suspects, findings, where)
