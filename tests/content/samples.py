@@ -90,6 +90,10 @@ NHS = ending("943476591", checksums.nhs)
 SIN = ending("51739284", checksums.luhn)
 TFN = ending("48362957", checksums.tfn)
 AADHAAR = ending("58327461903", checksums.verhoeff)
+HALVES = (f"2{number:05}" for number in range(100_000))
+PALINDROME = next(
+    half + half[::-1] for half in HALVES if checksums.verhoeff((half + half[::-1]).encode())
+)
 FISCAL = ending("BNCLRA81D52F205", checksums.fiscal_code, LETTERS)
 OMOCODE = ending("BNCLRA81D52F20R", checksums.fiscal_code, LETTERS)
 DNI = ending("48273951", checksums.nif_spain, LETTERS)
@@ -100,7 +104,13 @@ ETHEREUM = ethereum(bytes(range(0xA0, 0xB4)))
 
 NUMBERS: dict[str, Samples] = {
     "credit_card": Samples(
-        ["4111111111111111", "4111 1111 1111 1111", "3782-822463-10005", "2223003122003222"],
+        [
+            "4111111111111111",
+            "4111 1111 1111 1111",
+            "3782-822463-10005",
+            "2223003122003222",
+            "180000826105910",
+        ],
         ["4111111111111112", "0000000000000000", "9111111111111111", "a4111111111111111"],
     ),
     "iban": Samples(
@@ -259,6 +269,6 @@ NUMBERS: dict[str, Samples] = {
     "au_tfn": Samples([TFN, grouped(TFN, [3, 3, 3], " ")], [wrong(TFN), TFN[:-1]]),
     "in_aadhaar": Samples(
         [AADHAAR, grouped(AADHAAR, [4, 4, 4], " ")],
-        [wrong(AADHAAR), ending("18327461903", checksums.verhoeff)],
+        [wrong(AADHAAR), ending("18327461903", checksums.verhoeff), PALINDROME],
     ),
 }

@@ -1,5 +1,7 @@
 """Every type of finding: what it finds, what it does not, what its gate lets by, what it costs."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from proxy.content.fold import digits_of, fold
 from proxy.content.gate import Gate
 from proxy.content.kinds import Found, Kind, Likelihood
 from proxy.content.registry import KINDS
-from tests.content.samples import NUMBERS
+from tests.content.samples import ETHEREUM, NUMBERS, iban
 from tests.content.samples_secret import SECRETS
 from tests.content.spelling import documents
 
@@ -47,6 +49,15 @@ def test_what_is_nearly_one_is_none(name: str, text: str) -> None:
             assert finds(kind, around % text) == []
 
 
+def test_a_number_is_found_where_others_stand_before_it_in_the_same_groups() -> None:
+    (sin,) = KINDS["ca_sin"]
+    one = SAMPLES["ca_sin"].found[1]
+    for before in ("111", "111 222", "000 000 000"):
+        spans = [span[:2] for span in finds(sin, f"{before} {one}")]
+        start = len(before) + 1
+        assert spans == [(start, start + len(one))]
+
+
 @pytest.mark.parametrize("kind", ROWS, ids=lambda kind: kind.name)
 def test_what_cannot_be_trusted_alone_has_words_that_vouch_for_it(kind: Kind) -> None:
     samples = SAMPLES[kind.name].found
@@ -64,6 +75,29 @@ def test_what_stands_by_default_is_what_the_manual_promises() -> None:
     assert {kind.group for kind in ROWS} == {"personal", "financial", "secret", "network"}
     for rows in KINDS.values():
         assert len({(kind.group, kind.default) for kind in rows}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "likelihood"),
+    [
+        ("mac_address", "00:1b:44:11:3a:b7", Likelihood.LIKELY),
+        ("mac_address", "001b.4411.3ab7", Likelihood.POSSIBLE),
+        ("mac_address", "23-11-20-16-30-45", Likelihood.POSSIBLE),
+        ("ip_address", "2001:db8::1", Likelihood.LIKELY),
+        ("ip_address", "a::b", Likelihood.POSSIBLE),
+        ("ip_address", "10.0.19.41", Likelihood.POSSIBLE),
+        ("ethereum_address", ETHEREUM, Likelihood.VERY_LIKELY),
+        ("ethereum_address", ETHEREUM.lower(), Likelihood.POSSIBLE),
+        ("phone_number", "+49 30 901820", Likelihood.LIKELY),
+        ("phone_number", "(415) 555-2671", Likelihood.POSSIBLE),
+        ("phone_number", "030/9018200", Likelihood.UNLIKELY),
+        ("iban", iban("GB").lower(), Likelihood.POSSIBLE),
+        ("us_ssn", "536 90 4399", Likelihood.UNLIKELY),
+        ("us_itin", "912-70-4821", Likelihood.POSSIBLE),
+    ],
+)
+def test_what_less_speaks_for_is_less_likely(name: str, text: str, likelihood: Likelihood) -> None:
+    assert max(found[2] for kind in KINDS[name] for found in finds(kind, text)) == likelihood
 
 
 # --- gates ---------------------------------------------------------------------------------------
@@ -90,6 +124,14 @@ def test_the_gate_of_a_row_opens_wherever_the_row_finds(document: tuple[str, str
     assert wanted <= GATE.in_json(spelt.encode())
     octets = text.encode()
     assert all(kind.needed in (fold(octets) if kind.folds else octets) for kind in wanted)
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_the_gate_opens_for_every_sample(name: str) -> None:
+    for text in SAMPLES[name].found:
+        wanted = {kind for kind in KINDS[name] if finds(kind, text)}
+        assert wanted <= GATE.in_text(f"see: {text}.".encode())
+        assert wanted <= GATE.in_json(json.dumps({"a": [text]}).encode())
 
 
 NUMERIC = [
