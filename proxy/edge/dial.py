@@ -20,6 +20,7 @@ from proxy.settings.address import Endpoint, parse_endpoint
 from proxy.settings.schema import Upstream
 from proxy.tls.context import TlsContext
 from proxy.tls.engine import Engine
+from proxy.tls.standing import Standing
 
 _IDENTITY: Final = {
     "no_certificate", "untrusted", "expired", "not_yet_valid", "revoked", "revocation_unknown",
@@ -111,9 +112,15 @@ class Dialler:
             sock.close()
             raise
         self._metrics.handshake("upstream", self._name, "ok")
-        if engine.standing.unknown:
-            self._metrics.revocation_unknown("upstream", self._name)
+        self._tell_of_unknown(engine.standing)
         return Reached(stream, at, engine.certificate, engine.standing.until)
+
+    def _tell_of_unknown(self, standing: Standing) -> None:
+        if standing.unknown:
+            self._metrics.revocation_unknown("upstream", self._name)
+        for unknown in standing.unknown:
+            if self.log is not None:
+                self.log.once("revocation_unknown", upstream=self._name, reason=unknown)
 
     def _refused(self, failure: TlsFailure, address: str | None) -> None:
         self._metrics.handshake("upstream", self._name, failure.reason)

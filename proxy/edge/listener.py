@@ -179,8 +179,9 @@ class Listener:
             await stream.close()
             return None, anonymous
         self._metrics.handshake("listener", self.name, "ok")
-        for unknown in engine.standing.unknown[:1]:
+        if engine.standing.unknown:
             self._metrics.revocation_unknown("listener", self.name)
+        for unknown in engine.standing.unknown:
             self._log.once("revocation_unknown", listener=self.name, reason=unknown)
         return stream, Peer(address, uid, engine.certificate, engine.channel)
 

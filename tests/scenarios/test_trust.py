@@ -1,5 +1,6 @@
 """Whom a route trusts within its listener, and how lists that are not fresh are reported."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from proxy.tls.pki import CLIENT, issue, make_authority
 from tests.scenarios.client import request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway, lockgate
+from tests.scenarios.leaving import reload
 from tests.scenarios.parties import authority_of, put
 from tests.scenarios.policy import policy, route, with_routes
 from tests.scenarios.receiver import Receiver
@@ -120,3 +122,17 @@ def test_check_warns_of_a_list_that_has_expired(gateway: Gateway) -> None:
     (line,) = [line for line in done.stderr.splitlines() if "crl-" in line]
     assert "crl-expired: file:" in line
     assert line.endswith("(warning)")
+
+
+def test_soft_goes_on_to_an_upstream_of_which_nothing_is_known_and_says_so(
+    gateway: Gateway, folder: Path
+) -> None:
+    labels = {"side": "upstream", "name": "warehouse"}
+    config, since = copy.deepcopy(gateway.config), gateway.mark()
+    config["upstreams"]["warehouse"]["tls"] = {"crl": f"file:{folder / 'stale.crl'}"}
+    reload(gateway, config)
+    with gateway.connect("client") as client:
+        assert client.ask(request("/wide/1")).status == 200
+    line = gateway.wait_for("revocation_unknown", since, upstream="warehouse")
+    assert "the list of its issuer is not fresh: CN=Lockgate" in line["reason"]
+    gateway.wait_for_metric(1, "lockgate_revocation_unknown_total", **labels)
