@@ -111,7 +111,7 @@ class TextInspector:
         return 0, suspects
 
     def _judged(self, end: int, suspects: Suspects | None) -> bytes:
-        """What becomes of the first octets that are held; None: what may be in them is not known."""
+        """What becomes of the first octets that are held; `suspects` is None when not known."""
         text = bytes(self._held[:end])
         del self._held[:end]
         where = f"the text from octet {self._passed} on"
