@@ -1,9 +1,10 @@
 """The sender of a load test, in a process of its own: checks every answer, raises at a wrong one.
 
-    python -m loadtest.client PKI PORT small|bulk COUNT yes|no
+    python -m loadtest.client PKI PORT small|bulk|records COUNT yes|no
 
 `small`: COUNT requests with a JSON order each, over several kept connections at once.
-`bulk`: one request with COUNT octets. `yes`: every answer must have a receipt.
+`bulk`: one request with COUNT octets. `records`: one with about
+COUNT octets of NDJSON orders. `yes`: every answer must have a receipt.
 """
 
 import socket
@@ -13,6 +14,7 @@ import threading
 import uuid
 from pathlib import Path
 
+from loadtest import orders
 from loadtest.http import Connection
 
 CONNECTIONS = 8
@@ -90,10 +92,20 @@ def bulk(pki: Path, port: int, count: int, receipts: bool) -> None:
         raise ValueError(f"the upstream got {got} octets of {count}")
 
 
+def records(pki: Path, port: int, count: int, receipts: bool) -> None:
+    """One upload of orders, masked on its way."""
+    pieces = max(1, round(count / len(orders.PIECE)))
+    sender = Sender(pki, port, receipts)
+    got = sender.send("/records/1", "application/x-ndjson", [orders.PIECE] * pieces)
+    if got != orders.DELIVERED * pieces:
+        raise ValueError(f"the upstream got {got} octets, not as many as masked orders have")
+
+
 def main() -> None:
     """Do what the arguments say."""
     pki, port, load, count, receipts = sys.argv[1:]
-    {"small": small, "bulk": bulk}[load](Path(pki), int(port), int(count), receipts == "yes")
+    loads = {"small": small, "bulk": bulk, "records": records}
+    loads[load](Path(pki), int(port), int(count), receipts == "yes")
 
 
 if __name__ == "__main__":

@@ -47,10 +47,16 @@ def cpu_of(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)
 
 
-def start_gateway(folder: Path, pki: Path, upstream: int, core: int) -> Proxy:
+def start_gateway(
+    folder: Path, pki: Path, upstream: int, core: int, algorithm: str = "hmac-sha256"
+) -> Proxy:
     """`lockgate run`, with masking, replay protection and a durable receipt for each transfer."""
-    config = folder / "gateway.yaml"
-    config.write_text(_LOCKGATE.format(folder=folder, pki=pki, upstream=upstream))
+    config, secret = folder / "gateway.yaml", folder / "pseudonym"
+    secret.touch(0o600)
+    secret.write_text(os.urandom(16).hex())
+    config.write_text(
+        _LOCKGATE.format(folder=folder, pki=pki, upstream=upstream, algorithm=algorithm)
+    )
     log = folder / "gateway.log"
     command = [str(Path(sys.executable).parent / "lockgate"), "run", str(config)]
     process = _start(command, log, core)
@@ -103,6 +109,22 @@ routes:
     response: {{content: [json], label: low}}
     replay: {{require: transfer-id}}
     limits: {{body: 16GiB}}
+  - name: records
+    listener: ingest
+    match: {{path: /records/**}}
+    allow: [{{spiffe: spiffe://lockgate.example/client}}]
+    upstream: receiver
+    request:
+      content: [ndjson]
+      label: low
+      mask:
+        - {{path: $.customer.ssn, action: redact}}
+        - {{path: $.customer.email, action: {{hmac: {{key: pseudonym, algorithm: {algorithm}}}}}}}
+      detect: [{{type: default, action: redact}}]
+    response: {{content: [json], label: low}}
+    replay: {{require: transfer-id}}
+    limits: {{body: 16GiB}}
+keys: {{pseudonym: [{{id: k1, secret: "file:{folder}/pseudonym"}}]}}
 receipts:
   store: {folder}/receipts
   origin: receipts.lockgate.example/loadtest

@@ -10,16 +10,18 @@ feed(). After a Refusal an inspector gives nothing any more.
 """
 
 from abc import abstractmethod
-from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 from proxy.content.detect import Detector
-from proxy.content.masker import Engine, Masker
+from proxy.content.masker import Engine, Masker, Output
 from proxy.content.tally import Tally, refuse_more
 from proxy.errors import Refusal
 from proxy.model import Report
+
+_LINES: Final = 16
+"""That are looked at together, before each of them is."""
 
 
 class Inspector(Protocol):
@@ -75,10 +77,10 @@ class JsonInspector:
         data = bytes(self._held)
         self._held.clear()
         detector, tally = self._engine.detector, self._tally
-        masked, placed = self._masker.mask(data)
-        tally.changed = masked != data
-        output = masked[:-1]
-        if detector and (suspects := detector.suspects(output)):
+        masked = self._masker.mask(data)
+        tally.changed = masked.octets != data
+        output, placed = masked.octets[:-1], masked.placed
+        if detector and (suspects := detector.suspects(masked.rest[:-1])):
             findings = tally.findings
             output = detector.examine(output, suspects, placed, findings, "the document")
             tally.changed = output != data[:-1]
@@ -149,27 +151,28 @@ class NdjsonInspector:
         """Check and mask whole lines."""
         detector, tally = self._engine.detector, self._tally
         first = self._masker.ended + 1
-        output, placed = self._masker.mask(block)
-        if detector and detector.suspects(output):
-            output = b"\n".join(self._examined(detector, output, placed, first))
+        masked = self._masker.mask(block)
+        output = masked.octets
+        if detector and detector.suspects(masked.rest):
+            output = b"\n".join(self._examined(detector, masked, first))
         tally.changed = tally.changed or output != block
         return output
 
-    def _examined(
-        self, detector: Detector, block: bytes, placed: "array[int]", number: int
-    ) -> Iterator[bytes]:
-        """The lines of a block in which one may hold something, the first of them with `number`."""
-        start = 0
-        for line in block.split(b"\n"):
-            end = start + len(line)
-            if suspects := detector.suspects(line):
-                here = placed[bisect_left(placed, start) : bisect_left(placed, end)]
-                places = [place - start for place in here]
-                where = f"line {number}"
-                yield detector.examine(line, suspects, places, self._tally.findings, where)
-            else:
+    def _examined(self, detector: Detector, masked: Output, number: int) -> Iterator[bytes]:
+        """The lines of a block that may hold something somewhere, the first of them `number`."""
+        lines, rest = masked.octets.split(b"\n"), masked.rest.split(b"\n")
+        placed, start = masked.placed, 0
+        for first in range(0, len(lines), _LINES):
+            some = range(first, min(first + _LINES, len(lines)))
+            suspect = detector.suspects(b"\n".join(rest[first : first + _LINES]))
+            for n in some:
+                line, end = lines[n], start + len(lines[n])
+                if suspect and (suspects := detector.suspects(rest[n])):
+                    here = placed[bisect_left(placed, start) : bisect_left(placed, end)]
+                    places, where = [place - start for place in here], f"line {number + n}"
+                    line = detector.examine(line, suspects, places, self._tally.findings, where)
                 yield line
-            start, number = end + 1, number + 1
+                start = end + 1
 
 
 class OpaqueInspector:

@@ -15,14 +15,17 @@ cpdef tally(object hits, Py_ssize_t count, object found)
 
 cdef class Splice:
     cdef bytes _block
-    cdef list _pieces
-    cdef object _out
+    cdef list _pieces, _kept, _places
+    cdef object _out, _rest, _placed
     cdef Py_ssize_t _length, _position, _dropping
 
     @cython.locals(view="const long long[::1]", n=Py_ssize_t, place=Py_ssize_t, rule=Py_ssize_t, member=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t)
-    cpdef add(self, object hits, Py_ssize_t count, object made, object placed)
+    cpdef add(self, object hits, Py_ssize_t count, object made)
     @cython.locals(rest=bytes)
     cpdef finish(self)
+    @cython.locals(kept=bytes)
+    cpdef rest(self)
+    cpdef placed(self)
     @cython.locals(piece=bytes)
     cdef _copy(self, Py_ssize_t end)
     cdef _drop(self, Py_ssize_t member, Py_ssize_t end)

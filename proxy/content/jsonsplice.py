@@ -70,8 +70,11 @@ class Splice:
 
     def __init__(self, block: bytes) -> None:
         self._block = block
-        self._out = bytearray()
+        self._out, self._rest = bytearray(), bytearray()
         self._pieces: list[bytes] = []
+        self._kept: list[bytes] = []
+        self._placed = array("Q")
+        self._places: list[int] = []
         self._length = 0
         self._position = 0  # what stands before it is in the pieces, or gone
         self._dropping = -1  # where the members dropped just before the position started
@@ -81,12 +84,11 @@ class Splice:
         hits: "array[int]",
         count: int,
         made: Sequence[bytes | Iterator[bytes | None] | None],
-        placed: "array[int]",
     ) -> None:
         """Put what was made of each hit in its place.
 
         `made` by number of rule: None drops, octets replace every one, an iterator has one for each
-        or None to leave it. Where in the output each stands is appended to `placed`.
+        or None to leave it.
         """
         view = hits
         for n in range(count):
@@ -101,14 +103,18 @@ class Splice:
             if new is None:
                 new = self._block[start:end]
             self._copy(start)
-            placed.append(self._length)
+            self._places.append(self._length)
             self._pieces.append(new)
             self._length += len(new)
             self._position = end
             self._dropping = -1
         if len(self._pieces) > _PIECES:
             self._out += b"".join(self._pieces)
+            self._rest += b"".join(self._kept)
             self._pieces.clear()
+            self._kept.clear()
+            self._placed.extend(self._places)
+            self._places.clear()
 
     def finish(self) -> bytes:
         """The whole output."""
@@ -116,9 +122,20 @@ class Splice:
         rest = b"".join(self._pieces)
         return bytes(self._out) + rest if self._out else rest
 
+    def placed(self) -> "array[int]":
+        """Where in the output each replacement stands, in order. Call once."""
+        self._placed.extend(self._places)
+        return self._placed
+
+    def rest(self) -> bytes:
+        """The output once more, when it is finished, without what was put in place."""
+        kept = b"".join(self._kept)
+        return bytes(self._rest) + kept if self._rest else kept
+
     def _copy(self, end: int) -> None:
         piece = self._block[self._position : end]
         self._pieces.append(piece)
+        self._kept.append(piece)
         self._length += len(piece)
 
     def _drop(self, member: int, end: int) -> None:

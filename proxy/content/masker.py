@@ -9,6 +9,7 @@ through in steps of some hundred hits, so that what lies between is bounded.
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from proxy.content.actions import Constant, Pseudonym
 from proxy.content.detect import Detector
@@ -91,6 +92,16 @@ class Engine:
     scale: tuple[str, ...]
 
 
+class Output(NamedTuple):
+    """A block that is masked."""
+
+    octets: bytes
+    placed: "array[int]"
+    """Where in it each replacement stands."""
+    rest: bytes
+    """All but the replacements: what something may still be found in, with the same line ends."""
+
+
 class Masker:
     """One body's. Raises Refusal: unparseable, content-too-large."""
 
@@ -105,11 +116,11 @@ class Masker:
         """Lines that have been gone through."""
         return self._machine.ended
 
-    def mask(self, block: bytes) -> tuple[bytes, "array[int]"]:
-        """The block masked, its last octet included, and where in it replacements stand."""
+    def mask(self, block: bytes) -> Output:
+        """The block masked, its last octet included."""
         machine, makers, tally = self._machine, self._makers, self._tally
         machine.load(block)
-        splice, placed = None, array("Q")
+        splice = None
         while not machine.done:
             tally.findings.require_wanted()
             count = machine.run()
@@ -120,8 +131,10 @@ class Masker:
                 raise self._refusal()
             if count:
                 splice = splice or makers.native.splice(block)
-                splice.add(machine.hits, count, makers.made(block, machine.hits, count), placed)
-        return (splice.finish() if splice else block), placed
+                splice.add(machine.hits, count, makers.made(block, machine.hits, count))
+        if splice is None:
+            return Output(block, array("Q"), block)
+        return Output(splice.finish(), splice.placed(), splice.rest())
 
     def _refusal(self) -> Refusal:
         machine, depth = self._machine, self._depth

@@ -171,18 +171,19 @@ def test_both_splices_put_the_same_in_place(
     flat = array("q", [number for hit in hits for number in hit])
     outputs: list[Any] = []
     for work in splices():
-        splice, placed = work.Splice(block), array("Q")
+        splice = work.Splice(block)
         for n in range(0, len(hits), 2):
             step = flat[n * WIDTH : (n + 2) * WIDTH]
             made = [
                 {"drop": None, "fixed": b'"+"', "each": iter([b"0", None] * 2)}[kind]
                 for kind in kinds
             ]
-            splice.add(step, len(step) // WIDTH, made, placed)
+            splice.add(step, len(step) // WIDTH, made)
         odd: list[int] = []
         texts = [work.texts(block, flat, len(hits), rule, odd) for rule in range(len(rules))]
         raws = [work.raws(block, flat, len(hits), rule) for rule in range(len(rules))]
-        outputs.append((splice.finish(), list(placed), texts, odd, raws))
+        whole, placed = splice.finish(), list(splice.placed())
+        outputs.append((whole, placed, splice.rest(), texts, odd, raws))
     assert outputs[0] == outputs[-1]
     json.loads(outputs[0][0][:-1])
 

@@ -206,3 +206,17 @@ def test_no_masked_plaintext_is_in_the_output(document: tuple[Any, str], action:
 def test_without_rules_every_octet_stays(document: tuple[Any, str]) -> None:
     assert masked(document[1]) == document[1].encode()
     assert masked(document[1], {"$.nowhere[7].at.all": "redact"}) == document[1].encode()
+
+
+@pytest.mark.parametrize("bad", [1, 16, 17, 32, 40])
+def test_a_finding_among_many_lines_is_found_in_its_own(bad: int) -> None:
+    lines = [b'{"a":"secret %d","b":"x"}' % n for n in range(1, 41)]
+    lines[bad - 1] = b'{"a":"secret","b":"jane@example.com"}'
+    rules = compiled({"$.a": HMAC}, {"email": "redact"})
+    output, report = sent(rules, "ndjson", [b"\n".join(lines)])
+    assert [n for n, line in enumerate(output.split(b"\n"), 1) if b"REDACTED" in line] == [bad]
+    assert report.findings == {"email": 1}
+    assert report.masked == {"$.a": 40}
+    inspector = compiled({"$.a": HMAC}, {"email": "reject"}).open("ndjson")
+    with pytest.raises(Refusal, match=f"email in line {bad}$"):
+        inspector.feed(b"\n".join(lines) + b"\n")
