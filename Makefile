@@ -10,8 +10,8 @@ PROGRAMS := curl:curl wget:wget ab:apache2-utils node:nodejs nginx:nginx zsh:zsh
 	redis-server:redis-server redis-benchmark:redis-tools initdb:postgresql
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
-.PHONY: demo test programs test-large test-crash fuzz fuzz-http limbo check format bench bench-receipts \
-	bench-audit bench-detect lock clean
+.PHONY: demo test programs test-large test-crash fuzz fuzz-http limbo check format bench bench-content \
+	bench-receipts bench-audit bench-detect lock clean
 
 demo: $(STAMP)
 	@$(BIN)/lockgate demo
@@ -61,6 +61,10 @@ format: $(STAMP)
 # CPU a request and an octet; beside nginx where it is installed.
 bench: $(STAMP)
 	@$(BIN)/python -m loadtest
+
+# CPU an octet of masking, ours beside nginx + Lua and mitmproxy, where they are installed.
+bench-content: $(STAMP)
+	@$(BIN)/python -m loadtest.content $(if $(MITMDUMP),--mitmdump $(MITMDUMP))
 
 # CPU of a receipt, of all processes, and where it goes.
 bench-receipts: $(STAMP)

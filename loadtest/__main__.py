@@ -58,23 +58,23 @@ def _rounds(
     """(proxy, load) -> seconds of CPU a unit, one per round, after one round to warm up."""
     costs: dict[tuple[str, str], list[float]] = {}
     for turn in range(rounds + 1):
-        for load, count in loads.items():
+        for name, count in loads.items():
             for proxy in proxies:
                 units = count if turn else max(1, count // 8)
-                cost = _load(proxy, pki, load, units) / units
+                cost = load(proxy, pki, name, units) / units
                 if turn:
-                    costs.setdefault((proxy.name, load), []).append(cost)
+                    costs.setdefault((proxy.name, name), []).append(cost)
     return costs
 
 
-def _load(proxy: Proxy, pki: Path, load: str, count: int) -> float:
+def load(proxy: Proxy, pki: Path, name: str, count: int) -> float:
     """Seconds of the proxy's CPU that one load took. Ends the run when any answer was wrong."""
     receipts = "yes" if proxy.receipts else "no"
     before = proxy.cpu()
     client = [sys.executable, "-m", "loadtest.client"]
-    arguments = [str(pki), str(proxy.port), load, str(count), receipts]
+    arguments = [str(pki), str(proxy.port), name, str(count), receipts]
     if subprocess.run([*client, *arguments], check=False).returncode:
-        raise SystemExit(f"{proxy.name}: {load}: an answer was not as it should be")
+        raise SystemExit(f"{proxy.name}: {name}: an answer was not as it should be")
     return proxy.cpu() - before
 
 

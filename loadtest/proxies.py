@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-_PATIENCE = 30.0
+PATIENCE = 30.0
 """Seconds that a proxy has to be ready."""
 
 
@@ -29,7 +29,7 @@ class Proxy:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(_PATIENCE)
+        self.process.wait(PATIENCE)
 
 
 def family(pid: int) -> list[int]:
@@ -48,7 +48,12 @@ def cpu_of(pid: int) -> float:
 
 
 def start_gateway(
-    folder: Path, pki: Path, upstream: int, core: int, algorithm: str = "hmac-sha256"
+    folder: Path,
+    pki: Path,
+    upstream: int,
+    core: int,
+    algorithm: str = "hmac-sha256",
+    engine: str = "compiled",
 ) -> Proxy:
     """`lockgate run`, with masking, replay protection and a durable receipt for each transfer."""
     config, secret = folder / "gateway.yaml", folder / "pseudonym"
@@ -59,8 +64,8 @@ def start_gateway(
     )
     log = folder / "gateway.log"
     command = [str(Path(sys.executable).parent / "lockgate"), "run", str(config)]
-    process = _start(command, log, core)
-    deadline = time.monotonic() + _PATIENCE
+    process = start(command, log, core, LOCKGATE_ENGINE=engine)
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         for line in log.read_text().splitlines():
             if '"event":"ready"' in line:
@@ -169,8 +174,8 @@ def start_nginx(folder: Path, pki: Path, upstream: int, core: int) -> Proxy | No
         port = door.getsockname()[1]
     config = folder / "nginx.conf"
     config.write_text(_NGINX.format(folder=folder, pki=pki, port=port, upstream=upstream))
-    process = _start([program, "-c", str(config)], folder / "nginx.out", core)
-    deadline = time.monotonic() + _PATIENCE
+    process = start([program, "-c", str(config)], folder / "nginx.out", core)
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -181,11 +186,19 @@ def start_nginx(folder: Path, pki: Path, upstream: int, core: int) -> Proxy | No
     raise SystemExit(f"nginx did not start: {(folder / 'nginx.out').read_text()}")
 
 
-def _start(command: list[str], log: Path, core: int) -> "subprocess.Popen[bytes]":
+def start(
+    command: list[str], log: Path, core: int, **environment: str
+) -> "subprocess.Popen[bytes]":
     ours = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})  # inherited, before the child's first thread
     try:
         with log.open("wb") as file:
-            return subprocess.Popen(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
+            return subprocess.Popen(
+                command,
+                stdout=file,
+                stderr=file,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **environment},
+            )
     finally:
         os.sched_setaffinity(0, ours)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from proxy.content.paths import Automaton
 from proxy.content.tokens import Tokenizer
+from proxy.errors import Refusal
 from tests.content.deeds import ACTIONS, PERSONAL
 from tests.content.policies import HMAC, KEYS, compiled, masked, sent
 from tests.content.spelling import documents, paths
