@@ -6,8 +6,9 @@
 Base64 counts when it says text in UTF-8 without control characters: a hash, an id and an image do
 not. Both alphabets (RFC 4648, 4 and 5), with padding or without, and in lines of 60 to 76.
 
-    The gate. Of the four characters that say three octets of ASCII, three say the upper bits, and
-    of those only half can occur: five such quads in a row are chance in one of 30,000.
+    The gate, where the route decodes. Of the four characters that say three octets of ASCII, three
+    say the upper bits, and of those only half can occur: five such quads in a row are chance in one
+    of 30,000.
 """
 
 import binascii
@@ -55,15 +56,14 @@ JSON_INSIDE: Final = Kind(
     (rb'"\{', rb'"\[(?:[^R]|R[^E])', rb'"\\"', rb'"(?: |\\[nrt])+[{\[]'),
     starts=_openings,
 )
+_MARKED: Final = (
+    b"(?:^|[^0-9A-Za-z+/_-])(?:ey[AIJ]|ew[0o]|W(?:3s|y[AIJ]|wo|1[st]|z[AEIMQUYcgk]))[0-9A-Za-z+/_-]{9}",
+    rb"[0-9A-Za-z+/_-]{11}=(?:[^0-9A-Za-z]|$)",
+)
+BASE64_MARKED: Final = Kind("marked base64 inside", _nothing, _MARKED, starts=_runs)
+"""What the gate looks for where base64 is only counted: JSON, by how it begins, or padding."""
 BASE64_INSIDE: Final = Kind(
-    "base64 inside",
-    _nothing,
-    (
-        b"(?:%b){5}" % _QUAD,
-        rb"(?:eyJ|ewo|ew0|W3s|WyJ)[0-9A-Za-z+/_-]{8}",
-        rb"[0-9A-Za-z+/_-]{11}=(?:[^0-9A-Za-z]|$)",
-    ),
-    starts=_runs,
+    "base64 inside", _nothing, (b"(?:%b){5}" % _QUAD, *_MARKED), starts=_runs
 )
 """Rows for the gate; nothing is found with them."""
 

@@ -19,6 +19,7 @@ from typing import Final
 
 from proxy.content.decode import (
     BASE64_INSIDE,
+    BASE64_MARKED,
     DEPTH,
     JSON_INSIDE,
     MAXIMUM,
@@ -55,7 +56,8 @@ class Detector:
     ) -> None:
         """`decode` is what is looked into inside strings: `json`, `base64`."""
         kinds = [kind for watch in watches for kind in watch.kinds]
-        self._gate = gate((*kinds, JSON_INSIDE, BASE64_INSIDE), threshold)
+        self._base64 = BASE64_INSIDE if "base64" in decode else BASE64_MARKED
+        self._gate = gate((*kinds, JSON_INSIDE, self._base64), threshold)
         self._book = Rulebook(watches, threshold, self._gate)
         self._decode = frozenset(decode)
 
@@ -162,7 +164,7 @@ class Detector:
                 return self._document(text, place, judge, found, depth - 1) if found else text
             judge.findings.unscanned += 1
         text = judge.text(text, place, suspects)
-        if BASE64_INSIDE not in suspects:
+        if self._base64 not in suspects:
             return text
         parts: list[bytes] = []
         position = 0

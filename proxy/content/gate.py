@@ -20,6 +20,7 @@ import hyperscan
 
 from proxy.content import fold
 from proxy.content.kinds import Kind, Likelihood
+from proxy.content.outline import RESPELT, outline
 from proxy.content.strings import decoded
 from proxy.content.words import Context
 
@@ -28,27 +29,18 @@ _WORD: Final = 2**16
 """Added to the number of a kind: one of its context words."""
 _FOLDS: Final = 2**17
 _RESPELT: Final = _FOLDS + 1
-_OTHERWISE: Final = (
+_FOLDABLE: Final = (
     (b"[0-9](?:%b|%b)" % (fold.SPACES, fold.DASHES), _FOLDS),
     (b"(?:%b|%b)[0-9]" % (fold.SPACES, fold.DASHES), _FOLDS),
     (fold.DIGITS, _FOLDS),
-    # In JSON, a delimiter stands before a number.
-    (rb"(?:^|[ \t\n\r:,\[])-?[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]", _RESPELT),
-    (rb"(?:^|[ \t\n\r:,\[])-?[0-9]{5,}(?:\.0+)?[eE]-[0-9]", _RESPELT),
 )
 _ESCAPED: Final = re.compile(rb'"[^"\\]*+\\.[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
-class Gate:
-    """One compiled database for some kinds. Use from any thread."""
+class _Scanner:
+    """One database of numbered expressions. Use from any thread."""
 
-    def __init__(self, kinds: Collection[Kind], threshold: Likelihood) -> None:
-        self._kinds = tuple(kinds)
-        pairs = [pair for n, kind in enumerate(self._kinds) for pair in _numbered(n, kind)]
-        pairs += _OTHERWISE
-        self._contextual = {
-            n for n, kind in enumerate(self._kinds) if kind.context and kind.alone < threshold
-        }
+    def __init__(self, pairs: Sequence[tuple[bytes, int]]) -> None:
         self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         self._database.compile(
             expressions=[pattern for pattern, _ in pairs],
@@ -56,6 +48,29 @@ class Gate:
             flags=hyperscan.HS_FLAG_SINGLEMATCH,
         )
         self._local = threading.local()
+
+    def scan(self, text: bytes, found: set[int]) -> None:
+        """Add the numbers of those that match somewhere."""
+        scratch = getattr(self._local, "scratch", None)
+        if scratch is None:
+            scratch = self._local.scratch = hyperscan.Scratch(self._database)
+        self._database.scan(text, _note, context=found, scratch=scratch)
+
+
+class Gate:
+    """What may be found of some kinds. Use from any thread."""
+
+    def __init__(self, kinds: Collection[Kind], threshold: Likelihood) -> None:
+        self._kinds = tuple(kinds)
+        numbered = list(enumerate(self._kinds))
+        self._contextual = {n for n, kind in numbered if kind.context and kind.alone < threshold}
+        words = [pair for n, kind in numbered for pair in _words(n, kind)]
+        cheap = [(p, n) for n, kind in numbered if not kind.outlines for p in kind.gates]
+        self._first = _Scanner([*cheap, *words, *_FOLDABLE])
+        outlines = [(p, n) for n, kind in numbered for p in kind.outlines]
+        self._outlines = _Scanner([*outlines, *((p, _RESPELT) for p in RESPELT)])
+        dear = [(p, n) for n, kind in numbered if kind.outlines for p in kind.gates]
+        self._second = _Scanner(dear) if dear else None
 
     def in_json(self, data: bytes, *, context: bool = False) -> frozenset[Kind]:
         """What may be found in valid JSON, or in several lines of it.
@@ -89,19 +104,21 @@ class Gate:
         )
 
     def _scan(self, *texts: bytes) -> set[int]:
-        scratch = getattr(self._local, "scratch", None)
-        if scratch is None:
-            scratch = self._local.scratch = hyperscan.Scratch(self._database)
         found: set[int] = set()
         for text in texts:
-            self._database.scan(text, _note, context=found, scratch=scratch)
+            self._first.scan(text, found)
+            seen: set[int] = set()
+            self._outlines.scan(outline(text), seen)
+            if _RESPELT in seen:
+                found.add(_RESPELT)
+                seen.remove(_RESPELT)
+            if self._second is not None and seen:
+                self._second.scan(text, found)
         return found
 
 
-def _numbered(number: int, kind: Kind) -> Iterator[tuple[bytes, int]]:
-    """The expressions of a kind, each with what it is known by."""
-    for pattern in kind.gates:
-        yield pattern, number
+def _words(number: int, kind: Kind) -> Iterator[tuple[bytes, int]]:
+    """Expressions of the context words of a kind, with what they are known by."""
     if kind.context:
         for pattern in Context(kind.context).expressions():
             yield pattern, number + _WORD

@@ -13,6 +13,7 @@ from proxy.content.identifiers import (
     find_ssns,
 )
 from proxy.content.kinds import Kind, Likelihood, rated, sure
+from proxy.content.outline import BEFORE, BEHIND
 from proxy.content.patterns import (
     find_aws_keys,
     find_emails,
@@ -28,6 +29,8 @@ _JOINT: Final = b"(?: {1,2}|[.-])"
 # A dash before a card of 12 to 19 digits has neither a digit nor four hex digits before it.
 _ALONE: Final = b"(?:^|[^0-9A-Za-z_-]|(?:^|[^0-9A-Fa-f])(?:[0-9A-Fa-f]{0,2}[A-Fa-f])?-)"
 
+_GROUPS: Final = b":{1,2}", rb"\.", b"-"  # an outline shows spaces as colons
+
 BASIC: Final = (
     Kind(
         "credit_card",
@@ -39,6 +42,13 @@ BASIC: Final = (
             _BEFORE + b"[2-6][0-9]{3}" + (_JOINT + b"[0-9]{4}") * 3 + _BEHIND,
             _BEFORE + b"3[0-9]{3}" + _JOINT + b"[0-9]{6}" + _JOINT + b"[0-9]{4,5}" + _BEHIND,
         ),
+        outlines=(
+            b"(?:^|[^0aAe-])0{12}",
+            b"-0{15}",
+            BEFORE + b"[0aAe]{0,3}-0{12}",
+            *(BEFORE + b"0000" + (joint + b"0000") * 3 + BEHIND for joint in _GROUPS),
+            *(BEFORE + b"0000%b000000%b0000" % (joint, joint) for joint in _GROUPS),
+        ),
         folds=True,
         default=True,
         group="financial",
@@ -47,6 +57,9 @@ BASIC: Final = (
         "iban",
         sure(find_ibans),
         (b"(?:^|[^0-9A-Za-z])[A-Z]{2}[0-9]{2}(?: ?[0-9A-Z]){11}",),
+        outlines=tuple(
+            b"%b00(?::?[0Ae]){11}" % country for country in (b"AA", b"Ae", b"eA", b"ee")
+        ),
         folds=True,
         default=True,
         group="financial",
@@ -55,6 +68,9 @@ BASIC: Final = (
         "iban",
         rated(find_lower_ibans, Likelihood.POSSIBLE),
         (b"(?:^|[^0-9A-Za-z])[a-z]{2}[0-9]{2}(?: ?[0-9a-z]){11}",),
+        outlines=tuple(
+            BEFORE + b"%b00(?::?[0ae]){11}" % country for country in (b"aa", b"ae", b"ea", b"ee")
+        ),
         folds=True,
         context=words("iban, bank account, account number, bic, swift, konto, compte, cuenta"),
         alone=Likelihood.POSSIBLE,
@@ -65,6 +81,7 @@ BASIC: Final = (
         "us_ssn",
         sure(find_ssns),
         (_BEFORE + b"[0-8][0-9]{2}-[0-9]{2}-[0-9]{4}",),
+        outlines=(b"000-00-0000",),
         needed=b"-",
         folds=True,
         default=True,
@@ -72,7 +89,8 @@ BASIC: Final = (
     Kind(
         "us_ssn",
         rated(find_bare_ssns, Likelihood.UNLIKELY),
-        (b"[0-8][0-9]{2}[ -]?[0-9]{2}[ -]?[0-9]{4}",),  # as cheap as can be: the words decide
+        (_BEFORE + b"[0-8][0-9]{2}(?:[0-9]{6}| [0-9]{2} [0-9]{4}|-[0-9]{2}-[0-9]{4})" + _BEHIND,),
+        outlines=(BEFORE + b"000(?:000000|:00:0000|-00-0000)" + BEHIND,),
         folds=True,
         context=frozenset({"ssn", "ssns", "social security", "social security number"}),
         alone=Likelihood.UNLIKELY,

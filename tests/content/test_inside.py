@@ -61,7 +61,7 @@ def test_case_14_base64_of_json_is_masked_and_written_again(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "ndjson"])
-@pytest.mark.parametrize("inside", [INNER, b64(INNER), b64("a card, 4111 1111 1111 1111")])
+@pytest.mark.parametrize("inside", [INNER, b64(INNER), b64("my card, 4111 1111 1111 1111")])
 def test_case_14_what_is_not_looked_into_is_counted_and_never_clean(inside: str, form: str) -> None:
     for around in ([inside], {"a": inside}, {inside: 1}):
         _, report = looked_into(around, form=form)
