@@ -43,8 +43,8 @@ class Kind:
     """hyperscan expressions that match wherever `find` finds something. What is folded, escaped or
     a number with an exponent is scanned a second time, made plain."""
     outlines: tuple[bytes, ...] = ()
-    """Expressions over the outline (see outline), one of which matches wherever one of `gates` does:
-    for those that are made of digits and would be dear. Nowhere else are they searched for."""
+    """Expressions over the outline (see outline), one of which matches wherever one of `gates`
+    does: for those that are made of digits and would be dear."""
     needed: bytes = b""
     """A literal that the text must hold, folded where `folds`."""
     folds: bool = False

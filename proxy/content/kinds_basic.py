@@ -23,11 +23,13 @@ from proxy.content.patterns import (
 )
 from proxy.content.shapes import words
 
-_BEFORE: Final = b"(?:^|[^0-9A-Za-z_])"
+_BEFORE: Final = rb"(?:^|[^0-9A-Za-z_.]|(?:^|[^0-9])\.)"
 _BEHIND: Final = b"(?:[^0-9A-Za-z_]|$)"
 _JOINT: Final = b"(?: {1,2}|[.-])"
 # A dash before a card of 12 to 19 digits has neither a digit nor four hex digits before it.
-_ALONE: Final = b"(?:^|[^0-9A-Za-z_-]|(?:^|[^0-9A-Fa-f])(?:[0-9A-Fa-f]{0,2}[A-Fa-f])?-)"
+_ALONE: Final = (
+    rb"(?:^|[^0-9A-Za-z_.-]|(?:^|[^0-9])\.|(?:^|[^0-9A-Fa-f])(?:[0-9A-Fa-f]{0,2}[A-Fa-f])?-)"
+)
 
 _GROUPS: Final = b":{1,2}", rb"\.", b"-"  # an outline shows spaces as colons
 
@@ -43,7 +45,7 @@ BASIC: Final = (
             _BEFORE + b"3[0-9]{3}" + _JOINT + b"[0-9]{6}" + _JOINT + b"[0-9]{4,5}" + _BEHIND,
         ),
         outlines=(
-            b"(?:^|[^0aAe-])0{12}",
+            rb"(?:^|[^0aAe.-]|(?:^|[^0])\.)0{12}",
             b"-0{15}",
             BEFORE + b"[0aAe]{0,3}-0{12}",
             *(BEFORE + b"0000" + (joint + b"0000") * 3 + BEHIND for joint in _GROUPS),
