@@ -15,18 +15,36 @@ UNTOUCHED: Final = -1
 WITHHELD: Final = -2
 """Instead of the number of a rule: a field that no rule matches; one that `allow_only` drops."""
 
+_NOWHERE: Final = Segment(False, False, frozenset(), (), ())
+"""Of a path that no flat record has: its field is always missing."""
+
 
 class Fields:
     """Which rule each field of a flat record belongs to. Holds no state of a body."""
 
     def __init__(
-        self, mask: Sequence[str], allow_only: Sequence[str], *, named: bool, fold: bool = False
+        self,
+        mask: Sequence[str],
+        allow_only: Sequence[str],
+        *,
+        named: bool,
+        fold: bool = False,
+        beside_json: bool = False,
     ) -> None:
         """`named` says whether fields have names or are counted, `fold` how names are compared.
 
-        Raises ValueError for a path that is not RFC 9535, and for one that could never match.
+        Raises ValueError for a path that is not RFC 9535, and for one that could never match; with
+        `beside_json` such a path is meant for JSON, and here its field is missing in every record.
         """
-        self._rules = [_segment(path, named=named, fold=fold) for path in mask]
+        self._rules: list[Segment | None] = []
+        for path in mask:
+            segments = parse(path, fold=fold)
+            if not _reaches(segments, named=named):
+                if not beside_json:
+                    kind = "names ($.name)" if named else "numbers ($[0]): `header` is false"
+                    raise ValueError(f"{path}: could never match: flat fields have {kind}")
+                segments = (_NOWHERE,)
+            self._rules.append(segments[0] if segments else None)
         self._fold = fold
         self._paths = mask
         only = [parse(path, fold=fold) for path in allow_only]
@@ -52,7 +70,9 @@ class Fields:
         """The path of a rule that names a field that is not among `names`; None: all are there."""
         there = {folded(name) if self._fold else name for name in names}
         for path, segment in zip(self._paths, self._rules, strict=True):
-            if segment and not segment.wildcard and not segment.names <= there:
+            if segment is None or segment.wildcard:
+                continue
+            if segment is _NOWHERE or not segment.names <= there:
                 return path
         return None
 
@@ -64,15 +84,11 @@ class Fields:
         return None
 
 
-def _segment(path: str, *, named: bool, fold: bool) -> Segment | None:
-    segments = parse(path, fold=fold)
-    if not segments:
-        return None
-    (segment, *deeper) = segments
-    if deeper or not (segment.wildcard or (segment.names if named else segment.positional)):
-        kind = "names ($.name)" if named else "numbers ($[0]), since `header` is false"
-        raise ValueError(f"{path}: could never match: fields of a flat format have {kind}")
-    return segment
+def _reaches(segments: Sequence[Segment], *, named: bool) -> bool:
+    if len(segments) != 1:
+        return not segments
+    (segment,) = segments
+    return segment.wildcard or bool(segment.names if named else segment.positional)
 
 
 def _has_name(segment: Segment | None, name: str) -> bool:

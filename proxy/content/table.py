@@ -49,7 +49,13 @@ def shapes(policy: ContentPolicy, mask: Sequence[str]) -> dict[str, Shape]:
             delimiter=delimiter.encode(),
             quote=table.quote.removeprefix("none").encode(),
             header=table.header,
-            fields=Fields(mask, policy.allow_only, named=table.header, fold=policy.fold_names),
+            fields=Fields(
+                mask,
+                policy.allow_only,
+                named=table.header,
+                fold=policy.fold_names,
+                beside_json=not {"json", "ndjson"}.isdisjoint(policy.content),
+            ),
         )
         for name, (delimiter, table) in written.items()
         if name in policy.content

@@ -6,7 +6,7 @@ import pytest
 
 from proxy.content.dialect import SAMPLE
 from proxy.errors import Refusal
-from tests.content.policies import EVERYTHING, HMAC, sent
+from tests.content.policies import EVERYTHING, HMAC, compiled, sent
 from tests.content.tables import read, reported, tables, through
 
 REDACT = {"$.ssn": "redact"}
@@ -128,6 +128,15 @@ def test_without_a_header_columns_are_counted() -> None:
 def test_a_path_that_could_never_match_a_column_is_refused_at_load(path: str, header: bool) -> None:
     with pytest.raises(ValueError, match="could never match"):
         tables({path: "redact"}, header=header)
+
+
+def test_beside_json_such_a_path_is_of_a_column_that_is_missing() -> None:
+    both = {"content": ["json", "csv"]}
+    rules = compiled({"$.customer.ssn": "redact", "$..email": "redact"}, policy=both)
+    for header in (b"email,customer", b"email,customer.ssn", b"email,ssn"):
+        with pytest.raises(Refusal, match=r"no column for \$\.customer\.ssn"):
+            sent(rules, "csv", [header + b"\n1,2\n"])
+    assert b"1" not in sent(rules, "json", [b'{"customer":{"ssn":1}}'])[0]
 
 
 @pytest.mark.parametrize(
