@@ -74,7 +74,7 @@ BASIC: Final = (
             BEFORE + b"%b00(?::?[0ae]){11}" % country for country in (b"aa", b"ae", b"ea", b"ee")
         ),
         folds=True,
-        context=words("iban, bank account, account number, bic, swift, konto, compte, cuenta"),
+        context=words("iban, bic, swift, bank account"),
         alone=Likelihood.POSSIBLE,
         default=True,
         group="financial",
