@@ -43,6 +43,8 @@ Suspects = frozenset[Kind]
 """What the gate let by. Nobody looks into it but this module."""
 
 _START: Final = itemgetter(0)
+_LINES: Final = 16
+"""Searched together."""
 _ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
 _ESCAPED: Final = re.compile(rb'"[^"\\]*+\\', re.DOTALL)
 _NUMBER: Final = re.compile(rb"[-+.0-9Ee]*+")
@@ -64,6 +66,24 @@ class Detector:
     def suspects(self, data: bytes) -> Suspects:
         """What may be in these octets: valid JSON, or several lines of it."""
         return self._gate.in_json(data)
+
+    def lines(self, block: bytes, suspects: Suspects) -> set[int]:
+        """The numbers, from 0, of the lines of NDJSON that may hold something."""
+        ends = self._gate.ends(block, suspects)
+        if ends is None:
+            return set(self._some_lines(block.split(b"\n")))
+        found: set[int] = set()
+        number = position = 0
+        for end in ends:
+            number += block.count(b"\n", position, end - 1)
+            position = end - 1
+            found.add(number)
+        return found
+
+    def _some_lines(self, lines: Sequence[bytes]) -> Iterator[int]:
+        for first in range(0, len(lines), _LINES):
+            if self.suspects(b"\n".join(lines[first : first + _LINES])):
+                yield from range(first, min(first + _LINES, len(lines)))
 
     def suspects_in_text(self, data: bytes) -> Suspects:
         """The same of any other octets: lines of a table, a form, text."""

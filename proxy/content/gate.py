@@ -13,7 +13,7 @@ is compiled without UTF8 or SOM flags; every thread has its own scratch.
 import functools
 import re
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 import hyperscan
@@ -34,23 +34,27 @@ _FOLDABLE: Final = (
     (b"(?:%b|%b)[0-9]" % (fold.SPACES, fold.DASHES), _FOLDS),
     (fold.DIGITS, _FOLDS),
 )
+_ENDS_MAXIMUM: Final = 10_000
+_ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
 _ESCAPED: Final = re.compile(rb'"[^"\\]*+\\.[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 class _Scanner:
     """One database of numbered expressions. Use from any thread."""
 
-    def __init__(self, pairs: Sequence[tuple[bytes, int]]) -> None:
+    def __init__(
+        self, pairs: Sequence[tuple[bytes, int]], flags: int = hyperscan.HS_FLAG_SINGLEMATCH
+    ) -> None:
         self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         self._database.compile(
             expressions=[pattern for pattern, _ in pairs],
             ids=[number for _, number in pairs],
-            flags=hyperscan.HS_FLAG_SINGLEMATCH,
+            flags=flags,
         )
         self._local = threading.local()
 
-    def scan(self, text: bytes, found: set[int]) -> None:
-        """Add the numbers of those that match somewhere."""
+    def scan(self, text: bytes, found: set[int] | list[int]) -> None:
+        """Add to a set the numbers of those that match, or to a list where each match ends."""
         scratch = getattr(self._local, "scratch", None)
         if scratch is None:
             scratch = self._local.scratch = hyperscan.Scratch(self._database)
@@ -85,6 +89,24 @@ class Gate:
             copies.append(b" ".join(fold.respelt_numbers(data)))
             found |= self._scan(copies[-1])
         return self._known(found, copies, context=context)
+
+    def ends(self, data: bytes, kinds: Iterable[Kind]) -> list[int] | None:
+        """Where something of these kinds may end in lines of JSON, or an escape is; in order.
+
+        None: it may be anywhere, since it is spelt otherwise, or in more than 10,000 places.
+        """
+        seen: set[int] = set()
+        self._first.scan(data, seen)
+        self._outlines.scan(outline(data), seen)
+        if not seen.isdisjoint((_FOLDS, _RESPELT)):
+            return None
+        found = [match.end() for match in _ESCAPE.finditer(data)] if b"\\" in data else []
+        for kind in kinds:
+            try:
+                _every(kind).scan(data, found)
+            except hyperscan.ScanTerminated:
+                return None
+        return sorted(found)
 
     def in_text(self, text: bytes, *, context: bool = False) -> frozenset[Kind]:
         """What may be found in other octets."""
@@ -128,9 +150,19 @@ def _quoted(match: re.Match[bytes]) -> bytes:
     return b'"' + decoded(match[0]) + b'"'
 
 
-def _note(number: int, start: int, end: int, flags: int, found: object) -> None:
+def _note(number: int, start: int, end: int, flags: int, found: object) -> bool | None:
     if isinstance(found, set):
         found.add(number)
+    elif isinstance(found, list):
+        found.append(end)
+        return len(found) > _ENDS_MAXIMUM or None
+    return None
+
+
+@functools.lru_cache(maxsize=128)
+def _every(kind: Kind) -> _Scanner:
+    """What tells every match of the gate of one kind."""
+    return _Scanner([(pattern, 0) for pattern in kind.gates], flags=0)
 
 
 @functools.lru_cache(maxsize=_KEPT)

@@ -11,17 +11,14 @@ feed(). After a Refusal an inspector gives nothing any more.
 
 from abc import abstractmethod
 from bisect import bisect_left
-from collections.abc import Iterator
-from typing import Final, Protocol
+from collections.abc import Container, Iterator
+from typing import Protocol
 
 from proxy.content.detect import Detector
 from proxy.content.masker import Engine, Masker, Output
 from proxy.content.tally import Tally, refuse_more
 from proxy.errors import Refusal
 from proxy.model import Report
-
-_LINES: Final = 16
-"""That are looked at together, before each of them is."""
 
 
 class Inspector(Protocol):
@@ -153,26 +150,27 @@ class NdjsonInspector:
         first = self._masker.ended + 1
         masked = self._masker.mask(block)
         output = masked.octets
-        if detector and detector.suspects(masked.rest):
-            output = b"\n".join(self._examined(detector, masked, first))
+        if detector and (suspects := detector.suspects(masked.rest)):
+            chosen = detector.lines(masked.rest, suspects)
+            output = b"\n".join(self._examined(detector, masked, chosen, first))
         tally.changed = tally.changed or output != block
         return output
 
-    def _examined(self, detector: Detector, masked: Output, number: int) -> Iterator[bytes]:
-        """The lines of a block that may hold something somewhere, the first of them `number`."""
+    def _examined(
+        self, detector: Detector, masked: Output, chosen: Container[int], number: int
+    ) -> Iterator[bytes]:
+        """The lines of a block, the first of them `number`; those chosen may hold something."""
         lines, rest = masked.octets.split(b"\n"), masked.rest.split(b"\n")
         placed, start = masked.placed, 0
-        for first in range(0, len(lines), _LINES):
-            some = range(first, min(first + _LINES, len(lines)))
-            suspect = detector.suspects(b"\n".join(rest[first : first + _LINES]))
-            for n in some:
-                line, end = lines[n], start + len(lines[n])
-                if suspect and (suspects := detector.suspects(rest[n])):
-                    here = placed[bisect_left(placed, start) : bisect_left(placed, end)]
-                    places, where = [place - start for place in here], f"line {number + n}"
-                    line = detector.examine(line, suspects, places, self._tally.findings, where)
+        for n, line in enumerate(lines):
+            end = start + len(line)
+            if n in chosen and (suspects := detector.suspects(rest[n])):
+                here = placed[bisect_left(placed, start) : bisect_left(placed, end)]
+                places, where = [place - start for place in here], f"line {number + n}"
+                yield detector.examine(line, suspects, places, self._tally.findings, where)
+            else:
                 yield line
-                start = end + 1
+            start = end + 1
 
 
 class OpaqueInspector:

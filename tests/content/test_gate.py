@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.content.decode import BASE64_MARKED, JSON_INSIDE
+from proxy.content.detect import Detector
 from proxy.content.fold import digits_of
 from proxy.content.gate import gate
 from proxy.content.kinds import Kind, Likelihood
 from proxy.content.outline import RESPELT, outline
 from proxy.content.registry import KINDS
+from proxy.content.watch import watches
+from proxy.settings.schema import DetectRule
 
 OUTLINED = [kind for rows in KINDS.values() for kind in rows if kind.outlines]
 DEFAULT = tuple(kind for rows in KINDS.values() for kind in rows if kind.default)
@@ -73,3 +76,35 @@ def test_records_as_they_usually_are_have_no_suspect() -> None:
     ]
     lines = "\n".join(json.dumps(record) for record in records).encode()
     assert gate((*DEFAULT, JSON_INSIDE, BASE64_MARKED), Likelihood.LIKELY).in_json(lines) == set()
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                '{"a":"4111111111111111"}',
+                '"4111 1111 1111 1111"',
+                "4111111111111111",
+                '{"ssn":536904399}',
+                '{"a":536904399}',
+                '"ssn"',
+                '"x\\u0040y.example"',
+                '"a\\n@b.example"',
+                "{}",
+                "",
+                '["jane@example.com"]',
+                "4.111111111111111e15",
+            ]
+        ),
+        max_size=60,
+    ),
+    st.booleans(),
+)
+def test_every_line_that_something_is_in_is_chosen(lines: list[str], odd: bool) -> None:
+    block = "\n".join(lines if odd else [line for line in lines if "e15" not in line]).encode()
+    watched = watches([DetectRule(type="default", action="redact")], (), KINDS, "top")
+    detector = Detector(watched, Likelihood.LIKELY)
+    suspects = detector.suspects(block)
+    wanted = {n for n, line in enumerate(block.split(b"\n")) if detector.suspects(line)}
+    if wanted:
+        assert wanted <= detector.lines(block, suspects)
