@@ -39,8 +39,10 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
                                     content/masker.py, content/jsonsplice.py, content/mask.py,
                                     content/values.py, content/actions.py,
                                     content/generalize.py, content/tokens.py, content/cipher.py
-        detect                      content/detect.py, content/gate.py, content/patterns.py,
-                                    content/kinds.py, content/registry.py, content/findings.py
+        detect                      content/detect.py, content/gate.py, content/outline.py,
+                                    content/kinds.py, content/registry.py, content/own.py,
+                                    content/decode.py, content/judge.py, content/watch.py,
+                                    content/words.py, content/places.py, content/findings.py
         clearance                   policy/clearance.py
 
     the receiver

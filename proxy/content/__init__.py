@@ -33,9 +33,17 @@
     mask        JSON values for actions: read, and spelt
     tokens      keyed pseudonyms that are recognised when they come again
     detect      the gate, then exact patterns on what the gate let through
-    findings    one string or number judged: found, counted, redacted, rejected, flagged
+    watch       what a policy does about each type: groups resolved
+    judge       one string or number judged: found, counted, replaced, rejected
+    findings    what was found in one body: types, counts, paths
+    places      where a value stands: the keys above it, a path that tells no data
+    words       context: whole words in keys and beside a find
+    decode      JSON and base64 inside strings: where, there and back
+    strings     raw JSON strings and what they say
     fold        numbers, dashes, spaces and digits that are spelt otherwise, made plain
     gate        hyperscan, wrapped
+    outline     digits and letters made words, which are cheap to search for
+    own         types of a configuration's own
     kinds       what a kind of finding is; kinds_* are tables of them, registry has them all
     shapes      what those tables are made of
     patterns    what an address, a key, a token is, exactly

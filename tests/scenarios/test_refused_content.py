@@ -114,8 +114,23 @@ def test_a_finding_that_rejects_is_in_receipt_log_and_metric(watch: Watch) -> No
         answer = client.ask(request(body=b'{"note":"%b"}' % spaced.encode()))
     predicate = watch.refused(answer, "finding-rejected")
     assert predicate["content"]["findings"] == {"credit_card": "1"}
-    assert watch.logged_one()["findings"] == {"credit_card": 1}
+    assert predicate["content"]["foundAt"] == {"credit_card": {"$.note": "1"}}
+    logged = watch.logged_one()
+    assert logged["findings"] == {"credit_card": 1}
+    assert logged["found_at"] == {"credit_card": {"$.note": 1}}
     assert watch.gateway.metric("lockgate_findings_total", **kind) == before + 1
+
+
+def test_what_was_not_looked_into_is_in_receipt_log_and_metric(watch: Watch) -> None:
+    way = {"route": "orders", "direction": "request"}
+    before = watch.gateway.metric("lockgate_unscanned_total", **way)
+    inside = json.dumps({"n": f"{CARD[:4]}-x"})
+    with watch.gateway.connect() as client:
+        answer = client.ask(request(body=json.dumps([inside, {"x": inside}]).encode()))
+    assert answer.status == 200
+    assert receipt_of(watch.gateway, answer)["content"]["unscanned"] == "2"
+    assert watch.logged_one()["unscanned"] == 2
+    assert watch.gateway.metric("lockgate_unscanned_total", **way) == before + 2
 
 
 @pytest.mark.parametrize(
