@@ -338,3 +338,21 @@ def test_what_detection_leaves_starts_no_formula(start: str) -> None:
     assert out == b'note\n"*1+1"\n'
     kept = through(f'note\n"{start}1+1"\n', {"$.note": {"partial": {"keep_first": 3}}})
     assert read(kept)[1] == [f"{start}1+*"]
+
+
+def test_a_masked_cell_starts_no_formula_that_was_not_sent() -> None:
+    formula = {"$.a": {"redact": {"with": "=x"}}}
+    once = through("a,b\n1,2\n=y,3\n", formula)
+    assert once == b"a,b\n'=x,2\n=x,3\n"
+    assert through(once, formula) == once
+    assert through("a,b\n1,2\n", {"$.a": {"redact": {"with": "-5"}}}) == b"a,b\n-5,2\n"
+
+
+def test_what_looks_like_the_end_of_a_row_in_quotes_stays() -> None:
+    for data in ('a,b\n"x,\n,y",1\n', 'a,b\r\n",\n,",1\r\n'):
+        assert through(data) == data.encode()
+        assert through(data, {"$.b": "redact"}) == data.replace("1", "[REDACTED]").encode()
+
+
+def test_an_only_cell_that_becomes_empty_is_no_blank_line() -> None:
+    assert through("ssn\n1\n", {"$.ssn": {"redact": {"as": "null"}}}) == b'ssn\n""\n'

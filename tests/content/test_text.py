@@ -76,9 +76,11 @@ def test_case_12_wherever_the_window_ends(step: int) -> None:
 
 def test_a_word_that_says_what_a_number_is_stays_in_its_window() -> None:
     rules = texts({"us_ssn": "redact"}, record=2000)
+    flagged = texts({"us_ssn": "flag"}, record=2000)
     for shift in range(0, 60):
         data = "a b " * 485 + "x" * shift + "\nSSN:\n536904399\n" + "a b " * 600
         assert b"[REDACTED:us_ssn]" in through(data, rules)
+        assert sent(flagged, "text", [data.encode()])[1].findings == {"us_ssn": 1}
 
 
 @pytest.mark.parametrize("padding", [0, 1, 500, WINDOW - 3000, WINDOW - 100, WINDOW - 20, WINDOW])
