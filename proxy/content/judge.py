@@ -42,6 +42,7 @@ class Rulebook:
         self.watches = tuple(watches)
         self.gate = gate
         self.threshold = threshold
+        self._order = {kind: n for n, watch in enumerate(self.watches) for kind in watch.kinds}
         self.contexts = {
             kind: Context(kind.context)
             for watch in watches
@@ -49,13 +50,13 @@ class Rulebook:
             if kind.context and kind.with_context >= threshold
         }
 
-    def chosen(self, suspects: Collection[Kind]) -> list[tuple[int, Watch, list[Kind]]]:
+    def chosen(self, suspects: Iterable[Kind]) -> list[tuple[int, Watch, list[Kind]]]:
         """The watches that may find something, with their order and the rows that may."""
-        rows = (
-            (n, watch, [kind for kind in watch.kinds if kind in suspects])
-            for n, watch in enumerate(self.watches)
-        )
-        return [row for row in rows if row[2]]
+        rows: dict[int, list[Kind]] = {}
+        for kind in suspects:
+            if kind in self._order:
+                rows.setdefault(self._order[kind], []).append(kind)
+        return [(n, self.watches[n], rows[n]) for n in sorted(rows)]
 
 
 class Judge:
