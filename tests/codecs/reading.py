@@ -42,6 +42,14 @@ def _require_ndjson(data: bytes) -> None:
             _require_json(line)
 
 
+def _require_only(data: bytes) -> None:
+    """Of the outermost, nothing stands there that may not cross."""
+    _require_ndjson(data)
+    for line in filter(bytes.strip, data.split(b"\n")):
+        whole = json.loads(line)
+        assert whole == [] or whole.keys() <= {"a", "ssn", "email"}, "more than may cross"
+
+
 def _table(delimiter: str) -> Callable[[bytes], None]:
     def require(data: bytes) -> None:
         text = data.decode().removeprefix("\ufeff")
@@ -76,6 +84,7 @@ READERS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "text": _require_text,
     "gzip": _require_ndjson,
     "zstd": _require_ndjson,
+    "only": _require_only,
 }
 
 

@@ -21,6 +21,7 @@ PATHS: dict[str, object] = {
     "$..drop": "drop",
 }
 COLUMNS: dict[str, object] = {"$.ssn": "redact", "$.email": {"hmac": {"key": "pseudonym"}}}
+ONLY = ["$.a", "$.ssn", "$.email"]
 FOUND = {"us_ssn": "redact", "email": "redact", "private_key": "redact"}
 BOUNDS = {"depth": 32, "record": 4096, "document": 65536, "ratio": 50, "members": 8}
 CODES = {"unparseable", "content-too-large", "finding-rejected", "content-not-allowed"}
@@ -42,6 +43,7 @@ def rules_of(codec: str, native: Native = NATIVE) -> Rules:
     policy = {
         "content": [codec if codec in FORMATS else "ndjson"],
         "mask": [{"path": path, "action": action} for path, action in masks.items()],
+        "allow_only": ONLY if codec == "only" else [],
         "detect": [{"type": kind, "action": action} for kind, action in FOUND.items()],
     }
     keys = {"pseudonym": [("k1", b"k" * 32)]}
