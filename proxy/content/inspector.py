@@ -111,7 +111,7 @@ class NdjsonInspector:
         cut = data.rfind(b"\n") + 1
         output = b""
         if cut:
-            block = bytes(self._held) + data[:cut]
+            block = b"".join((self._held, memoryview(data)[:cut]))
             self._held.clear()
             output = self._block(block)
         self._held += data[cut:]

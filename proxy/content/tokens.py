@@ -2,14 +2,14 @@
 
     canonical = UTF-8 of the decoded string, or the literal text of a number as it was sent
     value     = HMAC-SHA256(K, "lockgate/token/v1/value" 0x00 canonical)[:16]            hmac-sha256
-              = BLAKE2b(canonical), 16 octets, keyed (RFC 7693) with
-                HMAC-SHA256(K, "lockgate/token/v1/blake2b")                              blake2b
+              = BLAKE2b("lockgate/token/v1/value" 0x00 canonical), 16 octets, keyed (RFC
+                7693) with HMAC-SHA256(K, "lockgate/token/v1/blake2b")                   blake2b
     check     = AES-256(HMAC-SHA256(K, "lockgate/token/v1/check" 0x00 key-id), value)[:8]
     token     = "tok:" key-id ":" base64url(value check), no padding: 32 characters
 
     K = 32 times 0x6b, key id "k1", the string "078-05-1120":
     tok:k1:ER-1oiT0LnZznNSv-N0U-mJCVoLBiwzN   hmac-sha256
-    tok:k1:5n993nC7MrRjeu0OQ6eILJwyGr0jEppv   blake2b
+    tok:k1:gWopFWmWiITsm-TNR1CvGgcQZ3ihiGo7   blake2b
 
 The check proves that a text is a token that this key made: it is left as it is when it comes again,
 so that masking twice equals masking once, and a sender cannot have plain data pass by giving it the
@@ -61,7 +61,8 @@ def _hmac_sha256(secret: bytes) -> "Macs":
 
 def _blake2b(secret: bytes) -> "Macs":
     key = hmac.digest(secret, _LABEL + b"blake2b", "sha256")
-    begin = hashlib.blake2b(digest_size=16, key=key).copy
+    # With octets behind it, the block of the key is hashed once for all.
+    begin = hashlib.blake2b(_LABEL + b"value\0", digest_size=16, key=key).copy
 
     def macs(texts: Sequence[bytes]) -> list[bytes]:
         values = []

@@ -28,10 +28,11 @@ def check_of(secret: bytes, key_id: bytes, value: bytes) -> bytes:
 
 
 def value_of(secret: bytes, algorithm: str, canonical: bytes) -> bytes:
+    message = b"lockgate/token/v1/value\0" + canonical
     if algorithm == "blake2b":
         key = hmac.digest(secret, b"lockgate/token/v1/blake2b", "sha256")
-        return hashlib.blake2b(canonical, key=key, digest_size=16).digest()
-    return hmac.digest(secret, b"lockgate/token/v1/value\0" + canonical, "sha256")[:16]
+        return hashlib.blake2b(message, key=key, digest_size=16).digest()
+    return hmac.digest(secret, message, "sha256")[:16]
 
 
 @pytest.mark.parametrize("algorithm", ["hmac-sha256", "blake2b"])
