@@ -75,12 +75,11 @@ class JsonInspector:
         self._held.clear()
         detector, tally = self._engine.detector, self._tally
         masked = self._masker.mask(data)
-        tally.changed = masked.octets != data
-        output, placed = masked.octets[:-1], masked.placed
-        if detector and (suspects := detector.suspects(masked.rest[:-1])):
+        output = masked.octets
+        if detector and (suspects := detector.suspects(masked.rest)):
             findings = tally.findings
-            output = detector.examine(output, suspects, placed, findings, "the document")
-            tally.changed = output != data[:-1]
+            output = detector.examine(output, suspects, masked.placed, findings, "the document")
+        tally.changed = len(output) + 1 != len(data) or not data.startswith(output)
         return output
 
     @property

@@ -22,7 +22,7 @@ cdef class Splice:
     @cython.locals(view="const long long[::1]", n=Py_ssize_t, place=Py_ssize_t, rule=Py_ssize_t, member=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t)
     cpdef add(self, object hits, Py_ssize_t count, object made)
     @cython.locals(rest=bytes)
-    cpdef finish(self)
+    cpdef finish(self, Py_ssize_t end)
     @cython.locals(kept=bytes)
     cpdef rest(self)
     cpdef placed(self)

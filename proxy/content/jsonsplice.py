@@ -116,11 +116,17 @@ class Splice:
             self._placed.extend(self._places)
             self._places.clear()
 
-    def finish(self) -> bytes:
-        """The whole output."""
-        self._copy(len(self._block))
+    def finish(self, end: int) -> bytes:
+        """The whole output, up to the octet of the block at `end`. Call once."""
+        self._copy(end)
         rest = b"".join(self._pieces)
-        return bytes(self._out) + rest if self._out else rest
+        if not self._out:
+            return rest
+        self._pieces.clear()
+        self._out += rest
+        whole = bytes(self._out)
+        self._out.clear()
+        return whole
 
     def placed(self) -> "array[int]":
         """Where in the output each replacement stands, in order. Call once."""

@@ -117,7 +117,7 @@ class Masker:
         return self._machine.ended
 
     def mask(self, block: bytes) -> Output:
-        """The block masked, its last octet included."""
+        """The block masked: lines with the last line feed, a document without the NUL."""
         machine, makers, tally = self._machine, self._makers, self._tally
         machine.load(block)
         splice = None
@@ -132,9 +132,11 @@ class Masker:
             if count:
                 splice = splice or makers.native.splice(block)
                 splice.add(machine.hits, count, makers.made(block, machine.hits, count))
+        end = len(block) if self._lines else len(block) - 1
         if splice is None:
-            return Output(block, array("Q"), block)
-        return Output(splice.finish(), splice.placed(), splice.rest())
+            whole = block[:end]
+            return Output(whole, array("Q"), whole)
+        return Output(splice.finish(end), splice.placed(), splice.rest())
 
     def _refusal(self) -> Refusal:
         machine, depth = self._machine, self._depth
