@@ -135,8 +135,7 @@ def _ours(
     name: str, folder: Path, pki: Path, upstream: int, core: int, wanted: argparse.Namespace
 ) -> float:
     engine, _, algorithm = name.partition(", ")
-    place = Path(tempfile.mkdtemp(dir=folder, prefix=""))
-    proxy = start_gateway(place, pki, upstream, core, algorithm, engine)
+    proxy = start_gateway(folder, pki, upstream, core, algorithm, engine)
     try:
         cost = _measured(f"lockgate, {name}", proxy, pki, wanted.mebibytes, wanted.rounds)
         if wanted.large and name == "compiled, blake2b":
