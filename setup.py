@@ -43,10 +43,11 @@ def extension(name: str, parts: Sequence[str]) -> Extension:
         f"proxy.content.{name}",
         [str(folder / f"{name}.py")],
         extra_compile_args=["-O3"],
-        optional=True,
     )
 
 
 extensions = [extension(name, parts) for name, parts in MODULES.items()]
 made = cythonize(extensions, include_path=[str(MADE)], compiler_directives=DIRECTIVES, quiet=True)
+for each in made:
+    each.optional = True  # cythonize makes them anew, and forgets that they may fail
 setup(ext_modules=made)
