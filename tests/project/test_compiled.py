@@ -1,0 +1,40 @@
+"""What is compiled is optional, and whoever runs it can see which of both it is."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from proxy.content.native import NATIVE
+from tests.project.tree import ROOT
+
+
+def test_without_a_compiler_all_else_is_built(tmp_path: Path) -> None:
+    (tmp_path / "proxy" / "content").mkdir(parents=True)
+    shutil.copy(ROOT / "setup.py", tmp_path)
+    for source in (ROOT / "proxy" / "content").glob("json*.p*"):
+        shutil.copy(source, tmp_path / "proxy" / "content")
+    done = subprocess.run(
+        [sys.executable, "setup.py", "build_ext", "--build-lib", "out"],
+        cwd=tmp_path,
+        env={**os.environ, "CC": "/nonexistent/cc"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "_jsonscan" in done.stdout + done.stderr
+    assert list(tmp_path.rglob("*.so")) == []
+
+
+@pytest.mark.parametrize("wanted", ["", "interpreted"])
+def test_the_version_says_which_engine_runs(wanted: str) -> None:
+    program = Path(sys.executable).parent / "lockgate"
+    environment = {**os.environ, "LOCKGATE_ENGINE": wanted}
+    told = subprocess.run(
+        [program, "--version"], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert told == f"lockgate 0.1.0, content engine {wanted or NATIVE.name}\n"
