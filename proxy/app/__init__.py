@@ -1,6 +1,7 @@
 """Settings become objects, objects become tasks and processes.
 
 prepare.py      a loaded configuration -> a Gate: everything compiled, every credential opened
+contents.py     patterns and paths of masking and detection, each tried where it stands
 reveal.py       what opens the tokens of a route, and nothing besides
 run.py          in one process, or in many
 single.py       the one process: notary, doors, connections, listeners

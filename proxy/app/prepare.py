@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from proxy.app import credentials
+from proxy.app.contents import attempt_contents
 from proxy.app.evidence import ReceiptKeys, receipt_keys
 from proxy.app.preparation import Preparation, Secrets
 from proxy.content.rules import Rules, compile_rules
@@ -21,15 +22,13 @@ from proxy.policy.authorize import matches, require_allowed
 from proxy.policy.clearance import Scale
 from proxy.policy.routes import Routes
 from proxy.settings.address import parse_endpoint
-from proxy.settings.check_masks import masks
 from proxy.settings.load import Loaded
-from proxy.settings.schema import Principal, Route
+from proxy.settings.schema import ContentPolicy, Principal, Route
 from proxy.tls.context import HTTP, TlsContext, client_context, server_context
 from proxy.tls.credentials import Credentials
 from proxy.tls.judge import Judge
 from proxy.tls.revocation import read_lists
 from proxy.tls.standing import Standing
-from proxy.wire.crossing import require_maskable
 
 
 def prepare(loaded: Loaded, metrics: Metrics, secrets: Secrets | None = None) -> Gate:
@@ -51,6 +50,7 @@ def prepare_rules(loaded: Loaded, position: int) -> tuple[Rules, Rules]:
     """
     preparation = Preparation(loaded)
     keys = credentials.masking_keys(preparation)
+    attempt_contents(preparation)
     rules = None if preparation.problems else _rules(preparation, position, keys)
     if rules is None:
         raise ConfigError(preparation.problems)
@@ -98,9 +98,7 @@ def _gate(preparation: Preparation, metrics: Metrics) -> Gate | None:
     own = credentials.own_credentials(preparation)
     credentials.own_trust(preparation)
     keys = credentials.masking_keys(preparation)
-    for path, rule in masks(settings):
-        if rule.header is not None:
-            preparation.attempt((*path, "header"), partial(require_maskable, rule.header))
+    attempt_contents(preparation)
     trusted = hashlib.sha256()
     listeners = {
         name: _listener_tls(preparation, name, own, trusted) for name in settings.listeners
@@ -203,14 +201,14 @@ def _rules(
     settings = preparation.loaded.settings
     route, scale = settings.routes[position], settings.sensitivity
 
-    def build() -> tuple[Rules, Rules]:
-        request, response = (
-            compile_rules(policy, route.limits, keys, scale[-1], scale, own=settings.detectors)
-            for policy in (route.request, route.response)
+    def made(way: str, policy: ContentPolicy) -> Rules | None:
+        build = partial(
+            compile_rules, policy, route.limits, keys, scale[-1], scale, own=settings.detectors
         )
-        return request, response
+        return preparation.attempt(("routes", position, way), build)
 
-    return preparation.attempt(("routes", position), build)
+    request, response = made("request", route.request), made("response", route.response)
+    return None if request is None or response is None else (request, response)
 
 
 def _lane(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from proxy.app.anchors import useless
+from proxy.app.contents import require_contents
 from proxy.app.expiry import endings
 from proxy.app.lists import warnings
 from proxy.app.preparation import Secrets
@@ -49,7 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
     loaded = load(arguments.config)
     for warning in loaded.warnings:
         sys.stderr.write(f"{warning} (warning)\n")
-    if not arguments.no_credentials:
+    if arguments.no_credentials:
+        require_contents(loaded)
+    else:
         prepared = prepare_all(loaded, Metrics())
         for warning in useless(loaded, prepared.for_workers):
             sys.stderr.write(f"{warning} (warning)\n")

@@ -96,6 +96,11 @@ def _kind(name: str, written: str) -> Kind:
     )
 
 
+def require_pattern(text: str) -> None:
+    """Raises ValueError with what is wrong with a pattern."""
+    _Scanner(_pattern(text))
+
+
 def _pattern(text: str) -> bytes:
     if not text.isascii():
         raise ValueError("a pattern is of ASCII characters")

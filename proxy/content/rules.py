@@ -119,6 +119,13 @@ def compile_rules(
     )
 
 
+def require_reached(path: str, policy: ContentPolicy) -> None:
+    """Raises ValueError for a path of `mask` that matches nothing in any format of the policy."""
+    alone = policy.model_copy(update={"allow_only": []})
+    shapes(alone, [path])
+    _pairs(alone, [path])
+
+
 def _only(policy: ContentPolicy) -> State | None:
     """Where the walk over what may cross begins; None: all may."""
     if not policy.allow_only:

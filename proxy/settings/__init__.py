@@ -8,7 +8,7 @@ files      what need not be there: bytes, or None
 grammar    paths, patterns, networks, JSONPath, header names: accepted, or ValueError
 references single values and names, judged beside mistakes of shape
 check      what values may be together, and warnings; `check_trust`: of trust; `tunnels`: on tcp
-           listeners
+           listeners; `check_masks`, `detection`, `lint_content`: of content
 load       all of it: path -> Loaded
 secrets    reads what `file:` and `env:` refer to
 editor     the JSON Schema that editors use, config/schema.json

@@ -15,6 +15,7 @@ from proxy.settings.detection import (
     require_detection,
     require_own_types,
 )
+from proxy.settings.lint_content import lint_contents
 from proxy.settings.mistakes import Mistakes
 from proxy.settings.schema import ContentPolicy, Listener, Principal, Route, Settings, Tls, Upstream
 from proxy.settings.yaml12 import Path
@@ -191,6 +192,7 @@ def lint(settings: Settings, warnings: Mistakes) -> None:
     for name, upstream in settings.upstreams.items():
         for place, text in enumerate(upstream.endpoints):
             _lint_endpoint(("upstreams", name, "endpoints", place), text, upstream, warnings)
+    lint_contents(settings, warnings)
     lint_trust(settings, warnings)
     _lint_unused(settings, warnings)
 
@@ -205,23 +207,10 @@ def _lint_route(path: Path, route: Route, settings: Settings, warnings: Mistakes
         for index, entry in enumerate(getattr(route, key)):
             if _never(entry, listener):
                 warnings.add((*path, key, index), "never holds for a peer of this listener")
-    for way, policy in (("request", route.request), ("response", route.response)):
-        _lint_opaque((*path, way, "content"), policy, warnings)
     if route.replay.require == "off":
         for key in sorted(route.replay.model_fields_set - {"require"}):
             warnings.add((*path, "replay", key), "means nothing while `replay.require` is off")
     _lint_clearance(path, route, settings, warnings)
-
-
-def _lint_opaque(path: Path, policy: ContentPolicy, warnings: Mistakes) -> None:
-    looked_into = [name for name in policy.content if name != "opaque"]
-    if looked_into and "opaque" in policy.content:
-        formats = " or ".join(dict.fromkeys(looked_into))
-        warnings.add(
-            path,
-            f"only what Content-Type calls {formats} is looked into; `opaque` lets everything "
-            "else cross unseen",
-        )
 
 
 def _never(entry: Principal, listener: Listener) -> bool:

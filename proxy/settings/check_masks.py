@@ -23,6 +23,9 @@ def require_masks(settings: Settings, mistakes: Mistakes) -> None:
                 "`hmac` uses this key too: who may decrypt could then guess its pseudonyms; "
                 "give each a key of its own",
             )
+        if rule.path == "$" and rule.action.drop:
+            text = "a whole document cannot be dropped; redact it"
+            mistakes.add((*path, "action"), text)
         if rule.query is not None and "response" in path:
             mistakes.add((*path, "query"), "only a request has a query")
         if rule.header is not None and not _fits_in_a_field(rule):

@@ -109,7 +109,9 @@ class ContentPolicy(Model):
     csv: Csv = Csv()
     tsv: Tsv = Tsv()
     allow_only: list[str] = Field(
-        default=[], description="JSONPath of each field that may cross; every other one is dropped"
+        default=[],
+        min_length=1,
+        description="JSONPath of each field that may cross; every other one is dropped",
     )
     codings: list[Literal["gzip", "zstd"]] = Field(
         default=[], description="in which content that is looked into may come; none if omitted"

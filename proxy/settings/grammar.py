@@ -136,7 +136,7 @@ def require_jsonpath(text: str) -> None:
         query = jsonpath.compile(text)
     except (jsonpath.JSONPathError, ValueError, RecursionError, IndexError):
         raise ValueError(
-            "expected a JSONPath (RFC 9535) such as $.customer.ssn or $..email"
+            "expected a JSONPath (RFC 9535) such as $.customer.ssn, $..email or $['card number']"
         ) from None
     selectors = [selector for segment in query.segments for selector in segment.selectors]
     if any(isinstance(selector, FilterSelector) for selector in selectors):

@@ -76,6 +76,7 @@ _VALUES: tuple[tuple[Pattern, Callable[[str], None]], ...] = (
     *(((*place, "ou"), grammar.require_subject_pattern) for place in _ENTRIES),
     *(((*place, "label_from"), grammar.require_header_name) for place in _POLICIES),
     *(((*place, "mask", "*", "path"), grammar.require_jsonpath) for place in _POLICIES),
+    *(((*place, "allow_only"), grammar.require_jsonpath) for place in _POLICIES),
 )
 
 _REFERENCES: tuple[tuple[Pattern, str, str], ...] = (

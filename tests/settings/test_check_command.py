@@ -126,3 +126,34 @@ def test_so_is_whatever_stands_in_the_place_of_the_configuration(
     assert out == ""
     assert err
     assert all(re.match(rf"{path}:\d+:\d+: .", line) for line in err.splitlines()), err
+
+
+def test_patterns_and_paths_are_tried_where_they_stand_without_opening_any_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = [
+        {"path": "$.name", "action": "drop"},
+        {"path": "$.a.b", "action": "drop"},
+        {"header": "Content-Length", "action": "drop"},
+    ]
+    own = {"good": {"pattern": "E[0-9]"}, "open": {"pattern": "([0-9]"}, "end": {"pattern": "a$"}}
+    policy = {"content": ["csv"], "label": "public", "mask": masks}
+    data = changed(
+        put("detectors", own), put("routes.0.request", policy), put("routes.0.response", policy)
+    )
+    path = write(tmp_path, data)
+    assert main(["check", "--no-credentials", str(path)]) == 1
+    said = [line.removeprefix(f"{path}:") for line in capsys.readouterr().err.splitlines()]
+    told = dict(line.split(": ")[:2] for line in said if not line.endswith("(warning)"))
+    assert sorted(told.values()) == [
+        "detectors.end.pattern",
+        "detectors.open.pattern",
+        "routes[0].request.mask[1].path",
+        "routes[0].request.mask[2].header",
+        "routes[0].response.mask[1].path",
+        "routes[0].response.mask[2].header",
+    ]
+    written = path.read_text().splitlines()
+    for where, place in told.items():
+        line = int(where.split(":")[0])
+        assert place.rpartition(".")[2] in written[line - 1]
