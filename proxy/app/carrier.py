@@ -65,14 +65,14 @@ class Carrier:
     async def adopt(self, gate: Gate) -> None:
         """Go on under another configuration. Whoever is not acceptable to it is let go. The others
         stay, unless whom the listeners trust has changed: then each connection ends after its
-        transfer, and its peer shakes hands again."""
+        transfer, a new one after its first, and its peer shakes hands again."""
         keeper = self.keeper
         old, keeper.gate = keeper.gate, gate
         in_force(keeper)
         await keeper.live.rejudge(old, gate)
         if old.trusted != gate.trusted:
             for client in list(keeper.clients):
-                client.drain()
+                client.drain(spare_new=True)
         for pool in old.pools.values():
             await pool.retire()
 

@@ -26,6 +26,7 @@ class Inbound:
         """When the transfer under way has to be over."""
         self._cancel_idle: trio.CancelScope | None = None
         self._draining = False
+        self._used = False
         self._torn = False
         """True while something is being sent, and for good when that was cut short."""
 
@@ -55,16 +56,23 @@ class Inbound:
                 self._cancel_idle = None
         return False
 
-    def drain(self) -> None:
-        """Let the transfer under way be the last; an idle connection ends at once."""
-        self._draining = True
+    def drain(self, *, spare_new: bool = False) -> None:
+        """Let the transfer under way be the last; an idle connection ends at once.
+
+        With `spare_new` one that has carried nothing yet may carry its first: its peer has just
+        shaken hands, and cannot know why it should try again.
+        """
         self._http.require_close()
+        if spare_new and not self._used:
+            return
+        self._draining = True
         if self._cancel_idle is not None:
             self._cancel_idle.cancel()
 
     async def head(self) -> Head:
         """The head of the next request. Raises Refusal."""
         self._end = math.inf
+        self._used = True
         with trio.move_on_after(self._limits.head_timeout):
             event = await self._next()
             if isinstance(event, RequestHead):

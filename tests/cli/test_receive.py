@@ -101,7 +101,8 @@ def inbox(tmp_path: Path) -> Path:
         (b"application/json; charset=utf-8", "json"),
         (b"application/problem+json", "json"),
         (b"application/x-ndjson", "ndjson"),
-        (b"text/plain", "bin"),
+        (b"text/plain", "txt"),
+        (b"image/png", "bin"),
         (b"../../x", "bin"),
     ],
 )
@@ -181,14 +182,14 @@ async def test_an_interrupted_upload_leaves_no_file(inbox: Path, chunked: bool) 
         "/%2e%2e/secret.json",
         "/.incoming-0000000000000000",
         f"/{ID}.json/",
-        f"/{ID}.txt",
+        f"/{ID}.png",
         f"/{ID}",
     ],
 )
 async def test_only_files_that_were_received_are_handed_out(inbox: Path, path: str) -> None:
     (inbox.parent / "secret.json").write_text("secret")
     (inbox / ".incoming-0000000000000000").write_text("half")
-    (inbox / f"{ID}.txt").write_text("not ours")
+    (inbox / f"{ID}.png").write_text("not ours")
     (inbox / f"{ID}.json").symlink_to(inbox.parent / "secret.json")
     async with receiving(inbox) as pool:
         answer = await fetch(pool, path)

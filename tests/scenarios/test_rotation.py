@@ -172,6 +172,22 @@ def test_trust_that_is_replaced_is_in_force_for_the_next_handshake(
     assert gateway.wait_for("handshake_refused", since)["reason"] == "untrusted"
 
 
+def test_a_peer_that_had_just_shaken_hands_is_served_once_when_trust_changes(
+    gateway: Gateway, mount: Mount, parties: Path
+) -> None:
+    """It cannot know why it should try again; one that was served before can, and is let go."""
+    with gateway.connect() as served, gateway.connect() as new:
+        assert served.ask(request()).status == 200
+        gateway.wait_for_metric(2, "lockgate_connections", listener="ingest")
+        since = gateway.mark()
+        mount.swap({"ca.crl": make_crl(authority_of(parties))})
+        gateway.wait_for("reloaded", since)
+        assert served.ended()
+        answer = new.ask(request())
+        assert (answer.status, answer.value("connection")) == (200, "close")
+        assert new.ended()
+
+
 def test_a_broken_file_is_told_once_and_again_when_it_is_another_trouble_or_none(
     gateway: Gateway, mount: Mount, parties: Path
 ) -> None:
