@@ -47,6 +47,7 @@ _LINES: Final = 16
 """Searched together."""
 _ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
 _ESCAPED: Final = re.compile(rb'"[^"\\]*+\\', re.DOTALL)
+_NUMERIC: Final = b"-+.0123456789eE"
 _NUMBER: Final = re.compile(rb"[-+.0-9Ee]*+")
 
 
@@ -230,8 +231,10 @@ def _values(data: bytes, suspects: Collection[Kind]) -> Iterator[tuple[int, int]
             begin, end = start, plain.find(b'"', start + 1) + 1
         else:
             begin = start
-            while begin and plain[begin - 1] in b"-+.0123456789eE":
+            while plain[start] in _NUMERIC and begin and plain[begin - 1] in _NUMERIC:
                 begin -= 1
+            if plain[begin] not in b"-0123456789":
+                continue  # a pattern of somebody's own matched what is no value
             match = _NUMBER.match(plain, start)
             end = match.end() if match else start
         yield begin, end

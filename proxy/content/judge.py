@@ -6,6 +6,7 @@ context stands, above the value or beside the find. What stood beside something 
 may be a finding now, so the search goes on until nothing new is found.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
@@ -17,6 +18,7 @@ from proxy.content.fold import digits_of, fold, unfolded
 from proxy.content.gate import Gate
 from proxy.content.kinds import Kind, Likelihood, Span
 from proxy.content.places import Place
+from proxy.content.registry import KINDS
 from proxy.content.values import Masked, Scalar
 from proxy.content.watch import Watch, marker
 from proxy.content.words import Context, unmarked
@@ -42,6 +44,10 @@ class Rulebook:
         self.watches = tuple(watches)
         self.gate = gate
         self.threshold = threshold
+        names = sorted({*KINDS, *(watch.name for watch in watches)})
+        self._mark = re.compile(
+            rb"\[REDACTED(?::(?:%b))?\]" % "|".join(map(re.escape, names)).encode()
+        )
         self._order = {kind: n for n, watch in enumerate(self.watches) for kind in watch.kinds}
         self.contexts = {
             kind: Context(kind.context)
@@ -49,6 +55,12 @@ class Rulebook:
             for kind in watch.kinds
             if kind.context and kind.with_context >= threshold
         }
+
+    def marks(self, text: bytes) -> list[Span]:
+        """What stands where something was redacted, here or by another gateway: no finding."""
+        if b"[REDACTED" not in text:
+            return []
+        return [match.span() for match in self._mark.finditer(text)]
 
     def chosen(self, suspects: Iterable[Kind]) -> list[tuple[int, Watch, list[Kind]]]:
         """The watches that may find something, with their order and the rows that may."""
@@ -75,8 +87,12 @@ class Judge:
 
     def number(self, literal: bytes, place: Place, suspects: Collection[Kind]) -> Masked | None:
         """What becomes of a number; None: it stays. Raises Refusal("finding-rejected")."""
-        digits = digits_of(literal)
-        edits = self._look(digits, place, suspects) if digits else ()
+        digits, counts = digits_of(literal), self.findings.counts
+        before = {kind: counts.get(kind.name) for kind in suspects if kind.literal}
+        edits = self._look(digits, place, suspects) if digits else []
+        if literal != digits:
+            written = [kind for kind, count in before.items() if counts.get(kind.name) == count]
+            edits += self._look(literal, place, written)
         for edit in sorted(edits, key=_first):
             replace = edit.watch.replace
             if replace is not None:
@@ -88,7 +104,7 @@ class Judge:
 
         Raises Refusal("finding-rejected").
         """
-        done: list[Span] = []
+        done = self._book.marks(text)
         for turn in range(_ROUNDS):
             edits = self._look(text, place, suspects, done, first=turn == 0)
             if not edits:

@@ -10,18 +10,18 @@ no end in a value that they could mean.
 import functools
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import hyperscan
 
 from proxy.content.checksums import CHECKSUMS
-from proxy.content.kinds import Found, Kind, Likelihood
+from proxy.content.kinds import Found, Kind, Likelihood, Span
 from proxy.settings.schema import OwnType
 
-MATCHES_MAXIMUM: Final = 20_000
-"""In one value; with more it is taken for a finding as a whole."""
 _TOKEN: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|.", re.DOTALL)
+_RUN: Final = re.compile(rb'[^\0"\[\]{}:, \t\r\n]++|[^\0]')
 _ANCHORS: Final = frozenset({"^", "$", r"\A", r"\z", r"\Z", r"\G"})
 
 
@@ -39,23 +39,36 @@ class _Scanner:
             raise ValueError(str(error)) from None
         self._local = threading.local()
 
-    def matches(self, text: bytes) -> list[tuple[int, int]]:
+    def longest(self, text: bytes) -> Iterator[Span]:
+        """The longest match from each place, in order."""
+        marks, ends = bytearray(len(text)), array("I", bytes(4 * len(text)))
+
+        def note(number: int, start: int, end: int, flags: int, context: object) -> None:
+            marks[start] = 1
+            ends[start] = max(end, ends[start])
+
+        self._scan(text, note)
+        start = marks.find(1)
+        while start >= 0:
+            yield start, ends[start]
+            start = marks.find(1, start + 1)
+
+    def last_octets(self, plain: bytes) -> Iterator[int]:
+        """The last octet of each match in JSON; of those in a row in one value, the first."""
+        marks = bytearray(len(plain))
+
+        def note(number: int, start: int, end: int, flags: int, context: object) -> None:
+            marks[end - 1] = plain[end - 1] or 1
+
+        self._scan(plain, note)
+        return (match.start() for match in _RUN.finditer(marks))
+
+    def _scan(self, text: bytes, note: Callable[[int, int, int, int, object], None]) -> None:
+        """Tell every match: at most one for each octet that one may end with."""
         scratch = getattr(self._local, "scratch", None)
         if scratch is None:
             scratch = self._local.scratch = hyperscan.Scratch(self._database)
-        found: list[tuple[int, int]] = []
-        try:
-            self._database.scan(text, _note, context=found, scratch=scratch)
-        except hyperscan.ScanTerminated:
-            return [(0, len(text))]
-        return found
-
-
-def _note(number: int, start: int, end: int, flags: int, found: object) -> bool | None:
-    if isinstance(found, list):
-        found.append((start, end))
-        return len(found) > MATCHES_MAXIMUM or None
-    return None
+        self._database.scan(text, note, scratch=scratch)
 
 
 def own_kinds(types: Mapping[str, OwnType]) -> dict[str, tuple[Kind, ...]]:
@@ -76,14 +89,14 @@ def _kind(name: str, written: str) -> Kind:
     likelihood = Likelihood[own.likelihood.upper()]
 
     def find(text: bytes) -> Iterator[Found]:
-        for start, end in _spans(text, scanner.matches(text)):
+        for start, end in _spans(text, scanner.longest(text)):
             value = text[start:end]
             if value in allowed or (check is not None and not check(_characters(value))):
                 continue
             yield start, end, likelihood
 
     def starts(plain: bytes) -> Iterable[int]:
-        return {end - 1 for _, end in scanner.matches(plain)}
+        return scanner.last_octets(plain)
 
     return Kind(
         name,
@@ -92,6 +105,7 @@ def _kind(name: str, written: str) -> Kind:
         context=frozenset(own.context),
         alone=likelihood,
         starts=starts,
+        literal=True,
         group="",
     )
 
@@ -109,14 +123,10 @@ def _pattern(text: str) -> bytes:
     return text.encode()
 
 
-def _spans(text: bytes, matches: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _spans(text: bytes, longest: Iterable[Span]) -> Iterator[Span]:
     """From the left, the longest from each place, apart, and no character cut in two."""
-    longest: dict[int, int] = {}
-    for start, end in matches:
-        longest[start] = max(end, longest.get(start, 0))
     position = 0
-    for start in sorted(longest):
-        end = longest[start]
+    for start, end in longest:
         if start < position:
             continue
         while start and text[start] & 0xC0 == 0x80:

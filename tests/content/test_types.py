@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from proxy.content.checksums import CHECKSUMS
 from proxy.content.findings import PATHS_MAXIMUM
-from proxy.content.kinds import Likelihood
 from proxy.content.own import own_kinds
 from proxy.content.registry import KINDS
 from proxy.content.words import Context
@@ -249,12 +248,58 @@ def test_no_pattern_of_ones_own_takes_more_than_linear_time() -> None:
         (kind,) = own_kinds({"t": OwnType(pattern=pattern)})["t"]
         assert list(kind.find(b"a" * 100_000)) == []
     (kind,) = own_kinds({"t": OwnType(pattern="a{1,40}")})["t"]
-    assert list(kind.find(b"a" * 100_000)) == [(0, 100_000, Likelihood.LIKELY)]
+    spans = [(start, end) for start, end, _ in kind.find(b"a" * 100_000)]
+    assert spans == [(start, start + 40) for start in range(0, 100_000, 40)]
 
 
 def test_a_character_is_not_cut_in_two() -> None:
     output, _ = found(["xé y"], {"t": "redact"}, own={"t": {"pattern": "x."}})
     assert output == ["[REDACTED:t] y"]
+
+
+MANY = " ".join(["word"] * 30_000)
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson"])
+def test_a_pattern_that_matches_ever_so_often_is_found_in_its_places(form: str) -> None:
+    own = {"t": {"pattern": r"\w{5,}"}}
+    short = {"a": MANY, "b": "x" * 30_000, "c": ["see abcdef", MANY]}
+    output, report = found(short, {"t": "redact"}, form=form, own=own)
+    assert output == {"a": MANY, "b": "[REDACTED:t]", "c": ["see [REDACTED:t]", MANY]}
+    assert report.findings == {"t": 2}
+    with pytest.raises(Refusal, match="over 10000 findings") as refused:
+        found([MANY], {"t": "redact"}, form=form, own={"t": {"pattern": r"\w{4,}"}})
+    assert refused.value.code == "finding-rejected"
+
+
+def test_a_pattern_of_ones_own_may_match_what_stands_between_values() -> None:
+    for pattern in (r"\W{3,}", "[0-9]{3},?", "[^a]{3,}", "[a-z]{4}"):
+        (kind,) = own_kinds({"t": OwnType(pattern=pattern)})["t"]
+        document = [True, {"ab": None, "cd": [123, 123]}, ",,,,", "x", "\\\\\\", -0.5, False]
+        output, report = found(document, {"t": "redact"}, own={"t": {"pattern": pattern}})
+        flat = [123, 123, ",,,,", "x", "\\\\\\", -0.5]
+        seen = [value for value in flat if list(kind.find(str(value).encode()))]
+        assert sum(report.findings.values()) == len(seen)
+        assert output[0] is True
+        assert output[1]["ab"] is None
+
+
+def test_a_number_is_searched_as_it_is_written_too() -> None:
+    own = {"geo": {"pattern": r"-?[0-9]{1,2}\.[0-9]{4,}"}, "n": {"pattern": "-?[0-9]{4}"}}
+    rules = compiled({}, {"geo": "redact", "n": "flag"}, own=own)
+    sent_, report = sent(rules, "json", [b'{"lat":52.520008,"s":[-0.50001e1,1.5,-1234,1234e1]}'])
+    assert sent_ == b'{"lat":"[REDACTED:geo]","s":["[REDACTED:geo]",1.5,-1234,1234e1]}'
+    assert report.findings == {"geo": 2, "n": 4}
+
+
+def test_what_was_redacted_is_not_redacted_again_by_a_pattern_that_says_so() -> None:
+    own = {"loud": {"pattern": "[A-Z]{5,}"}}
+    once, _ = found(["x HELLO y", "[REDACTED]"], {"loud": "redact"}, own=own)
+    assert once == ["x [REDACTED:loud] y", "[REDACTED]"]
+    twice, report = found(once, {"loud": "redact"}, own=own)
+    assert twice == once
+    assert report.findings == {}
+    assert found(["[REDACTED:SECRET]"], {"loud": "redact"}, own=own)[0] != ["[REDACTED:SECRET]"]
 
 
 def test_settings_name_every_checksum_that_there_is() -> None:
