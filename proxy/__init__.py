@@ -23,8 +23,9 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
     what the head alone decides
         HTTP head                   edge/inbound.py drives wire/server.py
                                     wire/grammar.py before h11, wire/inbound.py
-        route                       policy/paths.py, policy/routes.py
-        allow(peer, route)          policy/authorize.py
+        route                       policy/paths.py, policy/routes.py, policy/tree.py
+        allow(peer, route)          policy/authorize.py, policy/entries.py, policy/principals.py
+                                    policy/window.py
         replay                      edge/repeat.py asks the notary's table: notary/ids.py
 
     the content

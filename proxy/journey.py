@@ -144,7 +144,7 @@ def admit(transfer: Transfer) -> Lane:
     require_normal(head.path)
     route = transfer.route_in(gate)
     lane = transfer.lane = gate.lanes[route.name]
-    transfer.rule, transfer.granted_until = lane.require_allowed(transfer.peer, datetime.now(UTC))
+    transfer.ask(lane, datetime.now(UTC))
     if route.replay.require == "transfer-id" and not head.values(b"transfer-id"):
         raise Refusal("transfer-id-required", f"route {route.name} demands one")
     return lane

@@ -97,7 +97,7 @@ def admit(tunnel: Tunnel) -> Lane:
     gate = tunnel.gate
     route = tunnel.route_in(gate)
     lane = tunnel.lane = gate.lanes[route.name]
-    tunnel.rule, tunnel.granted_until = lane.require_allowed(tunnel.peer, datetime.now(UTC))
+    tunnel.ask(lane, datetime.now(UTC))
     tunnel.request = _cleared(gate, route.request, lane.receiver_zone)
     tunnel.answer = _cleared(gate, route.response, lane.sender_zone)
     return lane

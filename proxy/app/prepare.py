@@ -18,8 +18,10 @@ from proxy.edge.outbound import Pool
 from proxy.errors import ConfigError, Refusal, TlsFailure
 from proxy.model import FOREVER, Certificate, Peer
 from proxy.observe.metrics import Metrics
-from proxy.policy.authorize import matches, require_allowed
+from proxy.policy.authorize import Granted, Grants
 from proxy.policy.clearance import Scale
+from proxy.policy.entries import Facts
+from proxy.policy.principals import matches
 from proxy.policy.routes import Routes
 from proxy.settings.address import parse_endpoint
 from proxy.settings.load import Loaded
@@ -222,7 +224,7 @@ def _lane(
     settings = loaded.settings
     return Lane(
         route=route,
-        require_allowed=partial(_require_admitted, route, judge),
+        judge=partial(_judged, route, Grants(route, settings.sensitivity), judge),
         request=request,
         answer=answer,
         pool=pools[route.upstream],
@@ -231,20 +233,24 @@ def _lane(
     )
 
 
-def _require_admitted(
-    route: Route, judge: Judge | None, peer: Peer, now: datetime
-) -> tuple[str, datetime]:
-    """The entry that admits a peer whose chain ends where the route says, and until when it does.
+def _judged(
+    route: Route, grants: Grants, judge: Judge | None, facts: Facts, now: datetime
+) -> Granted:
+    """What is granted to a peer whose chain ends where the route says, and until when it does.
 
     Raises Refusal.
     """
-    rule = require_allowed(peer, route)
+    granted = grants.judge(facts)
+    if route.on_expiry == "finish":
+        granted.until = FOREVER
     if judge is None:
-        return rule, FOREVER
-    if peer.certificate is None:
+        return granted
+    if facts.peer.certificate is None:
         raise Refusal("not-allowed", f"trust of route {route.name} asks for a certificate")
     try:
-        return rule, judge.require(peer.certificate, now).until
+        until = judge.require(facts.peer.certificate, now).until
     except TlsFailure as failure:
         reason = f"trust of route {route.name} refuses the peer: {failure}"
         raise Refusal("not-allowed", reason) from None
+    granted.until = min(granted.until, until)
+    return granted

@@ -3,7 +3,7 @@
 import time
 import uuid
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import trio
@@ -11,6 +11,8 @@ import trio
 from proxy.edge.gate import Gate, Lane
 from proxy.errors import LockgateError, Refusal
 from proxy.model import FOREVER, Certificate, Claim, Intent, Peer
+from proxy.policy.authorize import Granted
+from proxy.policy.entries import Facts
 from proxy.settings.schema import Route
 
 
@@ -35,10 +37,9 @@ class Attempt(ABC):
 
     lane: Lane | None = None
     """Its route, from when that is found."""
-    rule: str | None = None
-    """The entry of the route that admitted the sender."""
-    granted_until: datetime = FOREVER
-    """From then on the route's own trust has to be asked again."""
+    granted: Granted | None = None
+    """By which entries of the route it may go on."""
+    admitted_at: datetime = FOREVER
     receiver: Certificate | None = None
     refusal: Refusal | None = None
     """Why it was ended before its end; None when it was not."""
@@ -47,6 +48,10 @@ class Attempt(ABC):
     @abstractmethod
     def route_in(self, gate: Gate) -> Route:
         """The route that would take it by that configuration. Raises Refusal `no-route`."""
+
+    @abstractmethod
+    def facts(self, now: datetime) -> Facts:
+        """What its grant is judged by, when it has just been routed."""
 
     @property
     @abstractmethod
@@ -59,6 +64,36 @@ class Attempt(ABC):
         if self.refusal is None and not self.over:
             self.refusal = refusal
             self.scope.cancel()
+
+    @property
+    def rule(self) -> str | None:
+        """The entry of the route that admits the sender."""
+        return self.granted.rule if self.granted is not None else None
+
+    @property
+    def granted_until(self) -> datetime:
+        """From then on the route has to be asked again."""
+        return self.granted.until if self.granted is not None else FOREVER
+
+    def ask(self, lane: Lane, now: datetime) -> None:
+        """Have the entries of a route judge it, for the first time or again.
+
+        Where the route lets finish what has begun, the clock stands at the time when that was
+        admitted. Raises Refusal.
+        """
+        if self.granted is None:
+            facts, self.admitted_at = self.facts(now), now
+        else:
+            clock = self.admitted_at if lane.route.on_expiry == "finish" else now
+            facts = replace(self.granted.facts, now=clock)
+        self.granted = lane.judge(facts, now)
+
+    @property
+    def known_granted(self) -> Granted:
+        """What was granted, for stops that come after that."""
+        if self.granted is None:
+            raise LockgateError("a stop ran before the grant")
+        return self.granted
 
     @property
     def known_lane(self) -> Lane:

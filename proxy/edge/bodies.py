@@ -14,6 +14,7 @@ from proxy.edge.gate import Gate
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import AnswerHead, Head
+from proxy.policy.entries import NOTHING
 from proxy.settings.schema import ContentPolicy, Limits
 from proxy.wire.digests import ContentDigest, parse_content_digest
 from proxy.wire.headers import may_go_on
@@ -45,12 +46,15 @@ def request_flow(transfer: Transfer) -> Flow:
     route = lane.route
     policy, limits = route.request, route.limits
     remember = transfer.claim is not None
+    granted = transfer.known_granted
     if head.framing.empty:
+        granted.learn(content=NOTHING, label=NOTHING, size=0)
         integrity = _integrity(head, required=False)
         return _empty_flow(lane.request, limits, remember=remember, integrity=integrity)
     if (head.framing.length or 0) > limits.body:
         raise Refusal("content-too-large", f"more than {limits.body} octets announced")
     kind, codings = _kind(head, policy)
+    granted.learn(content=kind, size=head.framing.length)
     if kind != "opaque" and head.values(b"content-range"):
         raise Refusal("content-not-allowed", "a part of a document cannot be checked")
     required = route.integrity.require == "content-digest"
@@ -64,9 +68,8 @@ def request_flow(transfer: Transfer) -> Flow:
         integrity=integrity,
         digest_required=required,
         remember=remember,
-        require_cleared=_clearance(
-            transfer.gate, policy, head, lane.receiver_zone, "above-clearance"
-        ),
+        require_cleared=_granted_clearance(transfer, head),
+        require_size=lambda size: transfer.known_granted.learn(size=size),
     )
 
 
@@ -135,6 +138,21 @@ def _clearance(
         return gate.scale.require_cleared(policy.label, named, raised, zone, code)
 
     return require_cleared
+
+
+def _granted_clearance(transfer: Transfer, head: Head) -> Callable[[str | None], str]:
+    """As `_clearance` of a request, and of what the sender's grant lets it send."""
+    lane = transfer.known_lane
+    require_cleared = _clearance(
+        transfer.gate, lane.route.request, head, lane.receiver_zone, "above-clearance"
+    )
+
+    def require_granted(raised: str | None) -> str:
+        label = require_cleared(raised)
+        transfer.known_granted.learn(label=label)
+        return label
+
+    return require_granted
 
 
 def _integrity(head: Head | AnswerHead, *, required: bool) -> ContentDigest | None:

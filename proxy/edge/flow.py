@@ -24,7 +24,8 @@ class Flow:
 
     `require_cleared(raised)` gives the effective label when findings have raised it to `raised`,
     and refuses when that is above the clearance of where the body goes: at once for the label that
-    the policy gives, and again whenever a finding raises it.
+    the policy gives, and again whenever a finding raises it. `require_size` refuses when so many
+    octets are more than the sender may send.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class Flow:
         digest_required: bool = False,
         remember: bool = False,
         require_cleared: Callable[[str | None], str] | None = None,
+        require_size: Callable[[int], None] | None = None,
     ) -> None:
         self._inspector = inspector
         self._require_cleared = require_cleared
         self.label = require_cleared(None) if require_cleared else None
         self._raised: str | None = None
         self._limit = limit
+        self._require_size = require_size
         self.hold = hold
         """Octets that are kept back until they are judged together; more than that streams."""
         self.stall = stall
@@ -65,7 +68,7 @@ class Flow:
     def feed(self, data: bytes) -> bytes:
         """Take received octets; what is ready to be forwarded.
 
-        Raises Refusal: content-too-large, unparseable, finding-rejected.
+        Raises Refusal: content-too-large, not-allowed, unparseable, finding-rejected.
         """
         self.take(data)
         self._judging = True
@@ -79,6 +82,8 @@ class Flow:
         self.received_size += len(data)
         if self.received_size > self._limit:
             raise Refusal("content-too-large", f"more than {self._limit} octets")
+        if self._require_size is not None:
+            self._require_size(self.received_size)
         if self._received is not None:
             self._received.update(data)
         if self._integrity is not None:

@@ -31,7 +31,9 @@ from proxy.model import (
 )
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
+from proxy.policy.authorize import Granted
 from proxy.policy.clearance import Scale
+from proxy.policy.entries import Facts
 from proxy.policy.routes import Routes
 from proxy.settings.load import Loaded
 from proxy.settings.schema import Route
@@ -47,8 +49,8 @@ class Lane:
     """A route with all that it needs, compiled."""
 
     route: Route
-    require_allowed: Callable[[Peer, datetime], tuple[str, datetime]]
-    """The entry that admits a peer, and until when the route's own trust does. Raises Refusal."""
+    judge: Callable[[Facts, datetime], Granted]
+    """What the entries and the route's own trust say now, and until when. Raises Refusal."""
     request: Rules
     answer: Rules
     pool: Pool

@@ -30,6 +30,7 @@ from proxy.errors import Refusal, TlsFailure
 from proxy.model import FOREVER, Peer
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
+from proxy.policy.entries import Facts
 from proxy.settings.schema import Route
 
 if TYPE_CHECKING:
@@ -234,8 +235,7 @@ def _require_granted(link: Link, gate: "Gate", now: datetime, old: "Gate | None"
     if link.side == "upstream":
         return
     if attempt is not None and attempt.lane is not None:
-        lane = gate.lanes[_route_now(attempt, gate).name]
-        _, attempt.granted_until = lane.require_allowed(link.peer, now)
+        attempt.ask(gate.lanes[_route_now(attempt, gate).name], now)
     elif old is not None and _is_granted(link, old, now) and not _is_granted(link, gate, now):
         raise Refusal("not-allowed", f"no route of listener {link.name} admits the peer any more")
 
@@ -255,7 +255,7 @@ def _is_granted(link: Link, gate: "Gate", now: datetime) -> bool:
 
 def _admits(lane: "Lane", peer: Peer, now: datetime) -> bool:
     try:
-        lane.require_allowed(peer, now)
+        lane.judge(Facts(peer, now), now)
     except Refusal:
         return False
     return True

@@ -5,6 +5,7 @@ import hmac
 import secrets
 import time
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from proxy.edge.attempt import Attempt
 from proxy.edge.budget import Share
@@ -22,6 +23,8 @@ from proxy.model import (
     Outcome,
     Verdict,
 )
+from proxy.policy.entries import Facts
+from proxy.policy.paths import split
 from proxy.settings.schema import Route
 from proxy.wire.evidence import NOTHING, Evidence, upstream_evidence
 from proxy.wire.headers import is_repeated
@@ -73,6 +76,10 @@ class Transfer(Attempt):
     def route_in(self, gate: Gate) -> Route:
         head = self.known_head
         return gate.routes.find(self.listener, head.method, head.path)
+
+    def facts(self, now: datetime) -> Facts:
+        head = self.known_head
+        return Facts(self.peer, now, head.method, split(head.path))
 
     @property
     def over(self) -> bool:

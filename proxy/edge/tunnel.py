@@ -20,6 +20,7 @@ Rules
 import hashlib
 import math
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 import trio
@@ -29,6 +30,7 @@ from proxy.edge.gate import Gate
 from proxy.edge.stream import Disconnected, Stream
 from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import Content, Digest, Outcome, Report, Verdict
+from proxy.policy.entries import Facts
 from proxy.settings.schema import ContentPolicy, Route
 
 PIECE: Final = 64 * 1024
@@ -90,6 +92,9 @@ class Tunnel(Attempt):
     def route_in(self, gate: Gate) -> Route:
         channel = self.peer.channel
         return gate.routes.find_tunnel(self.listener, channel.server_name if channel else None)
+
+    def facts(self, now: datetime) -> Facts:
+        return Facts(self.peer, now)
 
     @property
     def over(self) -> bool:

@@ -1,212 +1,145 @@
-"""Is this peer named? Deny beats allow; whoever is not named is refused. Fails closed.
+"""Is this peer granted this? Deny beats allow; whoever is not named is refused. Fails closed.
 
-Every key of an entry must hold, and any one pattern of a key is enough. A key about something that
-the peer does not have (a certificate, an address, a user id) does not hold.
+1. Every key of an entry must hold. Those about the peer are in `principals`; the others are
 
-    spiffe    spiffe://acme/etl/*     trust domain in any case, path exactly (SPIFFE-ID, section 2)
-    uri       urn:acme:*              any URI name of the certificate, exactly
-    dns       *.example.com           any DNS name of the certificate, in any case; one label
-    ip        10.0.0.0/8            any address name of the certificate, within it
-    cn, ou    etl-*                 any CN, or OU, of the subject, exactly: what an authority lets
-                                    stand there is often less controlled than subjectAltName
-    pins      sha256:…                the certificate's own key (RFC 7469, section 2.4)
-    networks  10.0.0.0/8              the peer's address; IPv4 in IPv6 counts as IPv4
-    local     {uid: [1000]}           the process at the other end of a unix socket
+       when                 the clock                    known at once, and as time goes by
+       methods, paths       the head                     known when that has come
+       content, label, size what the request carries     known later, or as it comes
 
-A certificate's own wildcard (`*.example.com`) stands for one label (RFC 9525, 6.3). To `allow` it
-is nobody: its holder is no one host. To `deny` it is everybody whom it may stand for.
+2. An entry of `allow` whose keys hold as far as they are known stands; it falls when one ceases to
+   hold, and never rises again. A transfer goes on while one of them stands.
+3. An entry of `deny` refuses when all its keys hold. `label` and `size` are a ceiling in `allow`
+   (at most) and a floor in `deny` (this label and above; more than this size): so each new fact can
+   only take away, and each is judged when it comes.
+4. What has no content has no format, no label and no octets: it is below every ceiling.
+
+A route's entries are compiled; those that name peers exactly are found by name. The same checks
+give the decision (`judge`, `learn`) and its explanation (`trace`).
 """
 
-import base64
-import functools
-import ipaddress
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from proxy.errors import Refusal
-from proxy.model import Peer
-from proxy.settings import grammar
-from proxy.settings.schema import Principal, Route
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+from proxy.model import FOREVER
+from proxy.policy.entries import Check, Entries, Entry, Facts, Looked
+from proxy.settings.schema import Route
 
 
-def require_allowed(peer: Peer, route: Route) -> str:
-    """The name of the entry that admits this peer, such as `allow[0]`.
+@dataclass(slots=True)
+class Granted:
+    """That an attempt may go on, and by which entries; what is learnt may end it."""
 
-    Raises Refusal `not-allowed`, with a reason for our own log only.
-    """
-    for index, principal in enumerate(route.deny):
-        if matches(peer, principal, _DENIES):
-            raise Refusal("not-allowed", f"deny[{index}] of route {route.name} names the peer")
-    for index, principal in enumerate(route.allow):
-        if matches(peer, principal):
-            return f"allow[{index}]"
-    if not route.allow:
-        raise Refusal("not-allowed", f"allow of route {route.name} is empty and admits nobody")
-    raise Refusal("not-allowed", f"nothing in allow of route {route.name} names the peer")
+    route: str
+    facts: Facts
+    until: datetime
+    """From then on the route has to be asked again."""
+    allow: tuple[Entry, ...]
+    """Those that stand, in their order."""
+    deny: tuple[Entry, ...]
+    """Those that only need to learn more."""
+    _open: bool = True
 
+    def __post_init__(self) -> None:
+        self._open = bool(self.deny) or any(entry.later for entry in self.allow)
 
-def matches(
-    peer: Peer, principal: Principal, keys: Mapping[str, Callable[..., bool]] | None = None
-) -> bool:
-    """Whether every key of `principal` holds for this peer. One without keys names nobody."""
-    held = [
-        holds(peer, value)
-        for key, holds in (keys or _KEYS).items()
-        if (value := getattr(principal, key)) is not None
-    ]  # fmt: skip
-    return bool(held) and all(held)
+    @property
+    def rule(self) -> str:
+        """The first entry that stands, such as `allow[0]`."""
+        return self.allow[0].name
 
+    def learn(
+        self, *, content: str | None = None, label: str | None = None, size: int | None = None
+    ) -> None:
+        """Take a fact about what is carried. Raises Refusal `not-allowed` where no entry stands."""
+        facts = self.facts
+        if content is not None:
+            facts.content = content
+        if label is not None:
+            facts.label = label
+        if size is not None:
+            facts.size = max(size, facts.size or 0)
+        if self._open:
+            self._require_standing()
 
-def prepare(principal: Principal) -> None:
-    """Compile every pattern of an entry. Raises ValueError when one is malformed."""
-    for compiler, patterns in (
-        (_spiffe_pattern, principal.spiffe),
-        (_uri_pattern, principal.uri),
-        (_dns_pattern, principal.dns),
-        (_network, principal.networks),
-        (_network, principal.ip),
-        (_subject_pattern, principal.cn),
-        (_subject_pattern, principal.ou),
-    ):
-        for pattern in patterns or ():
-            compiler(pattern)
-
-
-def _spiffe(peer: Peer, patterns: list[str]) -> bool:
-    name = peer.certificate.spiffe if peer.certificate is not None else None
-    return name is not None and any(_spiffe_pattern(text).fullmatch(name) for text in patterns)
-
-
-def _uri(peer: Peer, patterns: list[str]) -> bool:
-    names = peer.certificate.uris if peer.certificate is not None else ()
-    return any(_uri_pattern(text).fullmatch(name) for text in patterns for name in names)
+    def _require_standing(self) -> None:
+        facts = self.facts
+        for entry in self.deny:
+            if all(check.holds(facts) for check in entry.later):
+                keys = ", ".join(check.key for check in entry.later)
+                reason = f"{entry.name} of route {self.route} names the peer, by its {keys}"
+                raise Refusal("not-allowed", reason)
+        standing = tuple(entry for entry in self.allow if _fails(entry.later, facts) is None)
+        if not standing:
+            raise _fallen(self.route, self.allow[0], _fails(self.allow[0].later, facts))
+        self.allow = standing
 
 
-def _dns(peer: Peer, patterns: list[str]) -> bool:
-    names = peer.certificate.dns if peer.certificate is not None else ()
-    return any(_dns_pattern(text).fullmatch(name) for text in patterns for name in names)
+class Grants:
+    """The entries of a route, compiled. Raises ValueError when one is malformed."""
+
+    def __init__(self, route: Route, scale: Sequence[str]) -> None:
+        self._route = route.name
+        ranks = {label: rank for rank, label in enumerate(scale)}
+        self._allow = Entries("allow", route.allow, ranks)
+        self._deny = Entries("deny", route.deny, ranks)
+
+    def judge(self, facts: Facts) -> Granted:
+        """Raises Refusal `not-allowed`, with a reason for our own log only."""
+        until, deny = FOREVER, []
+        for entry in self._deny.of(facts.peer):
+            if _fails(entry.who, facts) is not None:
+                continue
+            if entry.window is not None:
+                until = min(until, entry.window.changes(facts.now))
+            held = [check.holds(facts) for check in entry.head]
+            if False in held:
+                continue
+            if None not in held and all(check.holds(facts) for check in entry.later):
+                reason = f"{entry.name} of route {self._route} names the peer"
+                raise Refusal("not-allowed", reason)
+            if None not in held:
+                deny.append(entry)
+        allow = self._standing(facts)
+        for entry in allow:
+            if entry.window is not None:
+                until = min(until, entry.window.changes(facts.now))
+        return Granted(self._route, facts, until, allow, tuple(deny))
+
+    def _standing(self, facts: Facts) -> tuple[Entry, ...]:
+        standing, fallen = [], None
+        for entry in self._allow.of(facts.peer):
+            if _fails(entry.who, facts) is not None:
+                continue
+            key = _fails(entry.head, facts) or _fails(entry.later, facts)
+            if key is None:
+                standing.append(entry)
+            else:
+                fallen = fallen or (entry, key)
+        if standing:
+            return tuple(standing)
+        if fallen is not None:
+            raise _fallen(self._route, *fallen)
+        if not self._allow.all:
+            reason = f"allow of route {self._route} is empty and admits nobody"
+            raise Refusal("not-allowed", reason)
+        raise Refusal("not-allowed", f"nothing in allow of route {self._route} names the peer")
+
+    def trace(self, facts: Facts) -> Iterator[Looked]:
+        """Every entry, those of `deny` first."""
+        for entry in (*self._deny.all, *self._allow.all):
+            yield entry.looked(facts)
 
 
-def _may_be_dns(peer: Peer, patterns: list[str]) -> bool:
-    """As `_dns`; a wildcard is whatever name it may stand for."""
-    names = peer.certificate.dns if peer.certificate is not None else ()
-    wild = {name[1:].lower() for name in names if name.startswith("*.")}
-    return _dns(peer, patterns) or any(_above(text) in wild for text in patterns)
+def _fails(checks: Sequence[Check], facts: Facts) -> str | None:
+    """The first key that does not hold."""
+    for check in checks:
+        if check.holds(facts) is False:
+            return check.key
+    return None
 
 
-def _above(name: str) -> str:
-    """All but its first label, in small letters: `.example.com` of `a.example.com`."""
-    return "." + name.lower().partition(".")[2]
-
-
-def _ip(peer: Peer, networks: list[str]) -> bool:
-    names = peer.certificate.ips if peer.certificate is not None else ()
-    return any(_within(name, networks) for name in names)
-
-
-def _cn(peer: Peer, patterns: list[str]) -> bool:
-    return _subject(peer.certificate.common_names if peer.certificate else (), patterns)
-
-
-def _ou(peer: Peer, patterns: list[str]) -> bool:
-    return _subject(peer.certificate.units if peer.certificate else (), patterns)
-
-
-def _subject(values: tuple[str, ...], patterns: list[str]) -> bool:
-    return any(_subject_pattern(text).fullmatch(value) for text in patterns for value in values)
-
-
-def _pins(peer: Peer, pins: list[str]) -> bool:
-    if peer.certificate is None:
-        return False
-    pin = "sha256:" + base64.b64encode(peer.certificate.spki_sha256).decode()
-    return pin in pins
-
-
-def _networks(peer: Peer, networks: list[str]) -> bool:
-    return peer.address is not None and _within(peer.address, networks)
-
-
-def _within(text: str, networks: list[str]) -> bool:
-    address = _address(text)
-    return address is not None and any(address in _network(each) for each in networks)
-
-
-def _local(peer: Peer, local: object) -> bool:
-    return peer.uid is not None and peer.uid in getattr(local, "uid", ())
-
-
-_KEYS: dict[str, Callable[..., bool]] = {
-    "spiffe": _spiffe,
-    "uri": _uri,
-    "dns": _dns,
-    "ip": _ip,
-    "cn": _cn,
-    "ou": _ou,
-    "pins": _pins,
-    "networks": _networks,
-    "local": _local,
-}
-_DENIES = _KEYS | {"dns": _may_be_dns}
-if set(_KEYS) != set(Principal.model_fields):
-    raise AssertionError("every key of an entry needs its check")
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
-
-
-def compile_name(pattern: str) -> re.Pattern[str]:
-    """What a `dns` pattern takes. Raises ValueError when it is malformed."""
-    return _dns_pattern(pattern)
-
-
-# --- patterns: they come from the configuration alone, so that what is kept of them is bounded ----
-
-
-@functools.lru_cache(maxsize=4096)
-def _network(text: str) -> Network:
-    grammar.require_network(text)
-    return ipaddress.ip_network(text)
-
-
-@functools.lru_cache(maxsize=4096)
-def _spiffe_pattern(text: str) -> re.Pattern[str]:
-    grammar.require_spiffe_pattern(text)
-    domain, *segments = text.partition("://")[2].split("/")
-    path = "".join(
-        "(?:/[A-Za-z0-9._-]+)*" if segment == "**" else "/" + _stars(segment, "[A-Za-z0-9._-]+")
-        for segment in segments
-    )
-    return re.compile(f"(?i:spiffe://{re.escape(domain)}){path}", re.ASCII)
-
-
-@functools.lru_cache(maxsize=4096)
-def _uri_pattern(text: str) -> re.Pattern[str]:
-    grammar.require_uri_pattern(text)
-    return re.compile(_stars(text, "[^/?#]+"))
-
-
-@functools.lru_cache(maxsize=4096)
-def _dns_pattern(text: str) -> re.Pattern[str]:
-    grammar.require_dns_pattern(text)
-    return re.compile(_stars(text, _LABEL), re.IGNORECASE | re.ASCII)
-
-
-@functools.lru_cache(maxsize=4096)
-def _subject_pattern(text: str) -> re.Pattern[str]:
-    grammar.require_subject_pattern(text)
-    return re.compile(_stars(text, r"[^\x00-\x1f\x7f-\x9f]+"))
-
-
-def _stars(text: str, star: str) -> str:
-    return star.join(re.escape(part) for part in text.split("*"))
+def _fallen(route: str, entry: Entry, key: str | None) -> Refusal:
+    reason = f"{entry.name} of route {route} names the peer, and does not hold: {key}"
+    return Refusal("not-allowed", reason)

@@ -18,8 +18,8 @@ from proxy.settings.grammar import abnormality, require_path_pattern
 
 _ESCAPE = re.compile(rb"%([0-9A-F]{2})")
 # No segment can hold a slash, decoded or not, so that these can be no literal.
-_ONE = b"/"
-_ANY = b"//"
+ONE = b"/"
+ANY = b"//"
 
 
 def require_normal(path: str) -> None:
@@ -45,7 +45,7 @@ class Pattern:
         here = there = 0
         resume: tuple[int, int] | None = None
         while there < len(segments):
-            if here < len(self.segments) and self.segments[here] == _ANY:
+            if here < len(self.segments) and self.segments[here] == ANY:
                 resume = (here, there)
                 here += 1
             elif here < len(self.segments) and _one(self.segments[here], segments[there]):
@@ -56,13 +56,13 @@ class Pattern:
                 here, there = resume[0] + 1, resume[1]
             else:
                 return False
-        return all(segment == _ANY for segment in self.segments[here:])
+        return all(segment == ANY for segment in self.segments[here:])
 
 
 def compile_pattern(text: str) -> Pattern:
     """Compile a route's path. Raises ValueError when it is not a path pattern."""
     require_path_pattern(text)
-    wild = {"*": _ONE, "**": _ANY}
+    wild = {"*": ONE, "**": ANY}
     raw = text.split("/")[1:]
     return Pattern(tuple(wild.get(part) or split("/" + part)[0] for part in raw), text)
 
@@ -76,4 +76,4 @@ def split(path: str) -> tuple[bytes, ...]:
 
 
 def _one(pattern: bytes, segment: bytes) -> bool:
-    return segment != b"" if pattern == _ONE else pattern == segment
+    return segment != b"" if pattern == ONE else pattern == segment

@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass
 
 from proxy.errors import Refusal
-from proxy.policy.authorize import compile_name, prepare
 from proxy.policy.paths import Pattern, compile_pattern, split
+from proxy.policy.principals import compile_name
+from proxy.policy.tree import Tree
 from proxy.settings.schema import Route, Settings
 
 
@@ -46,8 +47,10 @@ class Routes:
             else:
                 names = None if match.sni is None else tuple(map(compile_name, match.sni))
                 self._tunnels.setdefault(route.listener, []).append(_Tunnel(names, route))
-            for principal in (*route.allow, *route.deny):
-                prepare(principal)
+        self._trees = {
+            name: Tree((entry.pattern.segments, entry.methods) for entry in entries)
+            for name, entries in self._entries.items()
+        }
 
     def find(self, listener: str, method: str, path: str) -> Route:
         """The route of a request whose path is in normal form.
@@ -55,12 +58,10 @@ class Routes:
         Raises Refusal `no-route`. A method is matched as it is written: HEAD needs to be named
         where methods are.
         """
-        segments = split(path)
-        for entry in self._entries.get(listener, ()):
-            if entry.methods is not None and method not in entry.methods:
-                continue
-            if entry.pattern.matches_segments(segments):
-                return entry.route
+        tree = self._trees.get(listener)
+        found = tree.first(method, split(path)) if tree is not None else None
+        if found is not None:
+            return self._entries[listener][found].route
         raise Refusal("no-route", f"no route of listener {listener} takes this method and path")
 
     def find_tunnel(self, listener: str, server_name: str | None) -> Route:

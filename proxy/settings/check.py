@@ -4,10 +4,12 @@ Runs on settings whose shape, values and references are right already.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Literal
 
 from proxy.settings import tunnels
 from proxy.settings.address import Address, Endpoint, parse_bind, parse_endpoint
+from proxy.settings.check_grants import require_grants
 from proxy.settings.check_masks import keys_in_use, require_masks
 from proxy.settings.check_trust import lint_trust, require_trust
 from proxy.settings.detection import (
@@ -25,7 +27,7 @@ _OF_SENDERS = ("networks", "local")
 _ROOT = ("root", 0)
 
 
-def require_coherent(settings: Settings, mistakes: Mistakes) -> None:
+def require_coherent(settings: Settings, mistakes: Mistakes, now: datetime) -> None:
     """Note everything that cannot be meant, or could not be kept."""
     _require_binds(settings, mistakes)
     _require_two_users(settings, mistakes)
@@ -33,6 +35,7 @@ def require_coherent(settings: Settings, mistakes: Mistakes) -> None:
     require_own_types(settings, mistakes)
     require_trust(settings, mistakes)
     require_masks(settings, mistakes)
+    require_grants(settings, mistakes, now)
     for name, listener in settings.listeners.items():
         _require_listener(("listeners", name), listener, settings, mistakes)
     for name, upstream in settings.upstreams.items():

@@ -7,6 +7,7 @@ together (two binds alike, a route behind another) is judged when all of that is
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -62,7 +63,7 @@ def load_octets(path: Path, octets: bytes) -> Loaded:
     references.require_values(document.data, mistakes)
     references.require_references(document.data, mistakes)
     if settings is not None and not mistakes.problems:
-        check.require_coherent(settings, mistakes)
+        check.require_coherent(settings, mistakes, datetime.now(UTC))
     if settings is None or mistakes.problems:
         raise ConfigError(mistakes.problems)
     warnings = Mistakes(str(path), document.marks)

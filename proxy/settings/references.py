@@ -6,7 +6,7 @@ A table names the places, `*` being any key or index; a list stands for each of 
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from proxy.settings import address, grammar
+from proxy.settings import address, grammar, times
 from proxy.settings.mistakes import Mistakes, show
 from proxy.settings.schema import CIPHERS, GROUPS, Settings
 from proxy.settings.yaml12 import Path
@@ -18,6 +18,7 @@ _ENTRIES: tuple[Pattern, ...] = (
     ("routes", "*", "deny", "*"),
     ("upstreams", "*", "peer"),
 )
+_GRANTS = _ENTRIES[:2]
 _POLICIES: tuple[Pattern, ...] = (("routes", "*", "request"), ("routes", "*", "response"))
 _TLS: tuple[Pattern, ...] = (("listeners", "*", "tls"), ("upstreams", "*", "tls"))
 
@@ -55,7 +56,7 @@ def _require_folder(text: str) -> None:
         raise ValueError("expected the path of a folder, such as var/receipts")
 
 
-_VALUES: tuple[tuple[Pattern, Callable[[str], None]], ...] = (
+_VALUES: tuple[tuple[Pattern, Callable[[str], object]], ...] = (
     (("listeners", "*", "bind"), _require_bind),
     (("metrics", "bind"), _require_bind),
     (("admin", "bind"), _require_local_bind),
@@ -74,6 +75,13 @@ _VALUES: tuple[tuple[Pattern, Callable[[str], None]], ...] = (
     *(((*place, "ip"), grammar.require_network) for place in _ENTRIES),
     *(((*place, "cn"), grammar.require_subject_pattern) for place in _ENTRIES),
     *(((*place, "ou"), grammar.require_subject_pattern) for place in _ENTRIES),
+    *(((*place, "methods"), _require_method) for place in _GRANTS),
+    *(((*place, "paths"), grammar.require_path_pattern) for place in _GRANTS),
+    *(((*place, "when", "not_before"), times.parse_moment) for place in _GRANTS),
+    *(((*place, "when", "until"), times.parse_moment) for place in _GRANTS),
+    *(((*place, "when", "days"), times.parse_days) for place in _GRANTS),
+    *(((*place, "when", "hours"), times.parse_hours) for place in _GRANTS),
+    *(((*place, "when", "timezone"), times.parse_zone) for place in _GRANTS),
     *(((*place, "label_from"), grammar.require_header_name) for place in _POLICIES),
     *(((*place, "mask", "*", "path"), grammar.require_jsonpath) for place in _POLICIES),
     *(((*place, "allow_only"), grammar.require_jsonpath) for place in _POLICIES),
@@ -85,7 +93,7 @@ _REFERENCES: tuple[tuple[Pattern, str, str], ...] = (
     (("routes", "*", "listener"), "listeners", "listener"),
     (("routes", "*", "upstream"), "upstreams", "upstream"),
     (("zones", "*", "clearance"), "sensitivity", "label"),
-    *(((*place, "label"), "sensitivity", "label") for place in _POLICIES),
+    *(((*place, "label"), "sensitivity", "label") for place in (*_POLICIES, *_GRANTS)),
     *(((*place, "detect", "*", "raises"), "sensitivity", "label") for place in _POLICIES),
     *(((*place, "mask", "*", "action", action, "key"), "keys", "masking key")
       for place in _POLICIES for action in ("hmac", "encrypt")),

@@ -2,40 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field
 
 from proxy.settings.content import ContentPolicy
-from proxy.settings.values import Duration, Model, Name, Patterns, Pin, SecretRef, Size
-
-
-class Principal(Model):
-    """Whom a grant or a denial names: every key of one entry must hold."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
-
-    spiffe: Patterns | None = None
-    uri: Patterns | None = None
-    dns: Patterns | None = None
-    ip: Patterns | None = Field(
-        default=None, description="an address of the certificate: address or CIDR"
-    )
-    cn: Patterns | None = Field(default=None, description="CN of the subject; weaker than a SAN")
-    ou: Patterns | None = Field(default=None, description="OU of the subject; weaker than a SAN")
-    pins: list[Pin] | None = Field(default=None, min_length=1)
-    networks: Patterns | None = Field(default=None, description="CIDR")
-    local: "Local | None" = None
-
-    @model_validator(mode="after")
-    def _require_a_key(self) -> "Principal":
-        if not self.model_fields_set:
-            raise ValueError("an empty entry would name everybody; name at least one key")
-        return self
-
-
-class Local(Model):
-    """A process on this machine, by SO_PEERCRED on a unix socket."""
-
-    uid: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+from proxy.settings.grants import Grant
+from proxy.settings.values import Duration, Model, Name, Patterns, SecretRef, Size
 
 
 class Match(Model):
@@ -89,8 +60,11 @@ class Route(Model):
     name: Name
     listener: Name
     match: Match = Match()
-    allow: list[Principal] = Field(default=[])
-    deny: list[Principal] = Field(default=[])
+    allow: list[Grant] = Field(default=[])
+    deny: list[Grant] = Field(default=[])
+    on_expiry: Literal["cut", "finish"] = Field(
+        default="cut", description="what becomes of a transfer whose grant ends while it lasts"
+    )
     trust: SecretRef | None = Field(
         default=None, description="authorities at one of which the sender's chain must end besides"
     )

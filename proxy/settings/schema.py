@@ -21,6 +21,7 @@ from proxy.settings.actions import (
 )
 from proxy.settings.content import ContentPolicy, DetectRule, MaskRule, OwnType
 from proxy.settings.detected import DETECTED_GROUPS, DETECTED_TYPES
+from proxy.settings.grants import Grant, Local, Policy, Principal, When
 from proxy.settings.operation import (
     Bind,
     Log,
@@ -33,9 +34,7 @@ from proxy.settings.operation import (
 from proxy.settings.route import (
     Integrity,
     Limits,
-    Local,
     Match,
-    Principal,
     Replay,
     Route,
 )
@@ -68,6 +67,7 @@ __all__ = [
     "Duration",
     "Encrypt",
     "Generalize",
+    "Grant",
     "Hmac",
     "Hygiene",
     "Identity",
@@ -87,6 +87,7 @@ __all__ = [
     "Partial",
     "Patterns",
     "Pin",
+    "Policy",
     "Principal",
     "Receipts",
     "Redact",
@@ -103,6 +104,7 @@ __all__ = [
     "Upstream",
     "UpstreamLimits",
     "Users",
+    "When",
     "Zone",
     "networks",
 ]
@@ -261,6 +263,7 @@ class Settings(Model):
     listeners: dict[Name, Listener] = Field(min_length=1)
     upstreams: dict[Name, Upstream] = Field(default={})
     routes: list[Route] = Field(default=[])
+    policy: Policy = Policy()
     receipts: Receipts
     admin: Bind
     metrics: Bind | None = None

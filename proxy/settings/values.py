@@ -16,6 +16,10 @@ SECRET_REF = r"file:[^\x00-\x1f\x7f]{1,4096}|env:[A-Za-z_][A-Za-z0-9_]{0,127}"  
 MOST_WORKERS = 256
 FIELD_NAME = r"^[A-Za-z][A-Za-z0-9-]{0,63}$"
 PARAMETER = r"^[^\x00-\x20\[\x7f]([^\x00-\x1f\[\x7f]*[^\x00-\x20\[\x7f])?$"
+MOMENT = (
+    r"^[2-8][0-9]{3}-[0-9]{2}-[0-9]{2}"
+    r"(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?$"
+)
 _DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -166,6 +170,7 @@ WORDS = {
     r"^[A-Za-z0-9._-]{1,32}$": "a key id: letters, digits, . _ and -, at most 32",
     FIELD_NAME: "the name of a field: letters, digits and -, such as X-User",
     PARAMETER: "the name of a parameter, decoded, without [",
+    MOMENT: "a date, or a date and time, such as 2027-01-01 or 2027-01-01T06:00Z",
     r"^[A-Z]+$": "a method in capitals, such as POST",
     r"^/": "a path that begins with /",
     r"^file:.+$": "file: and the path of a file",

@@ -11,6 +11,8 @@ import trio
 from proxy.edge.gate import Gate
 from proxy.edge.stream import PlainStream
 from proxy.model import FOREVER, Outcome, Peer, Receipt
+from proxy.policy.authorize import Granted
+from proxy.policy.entries import Facts
 from proxy.policy.routes import Routes
 from proxy.tls.credentials import parse_chain
 from proxy.tls.identity import identify
@@ -106,13 +108,13 @@ class Asked:
     def __init__(self) -> None:
         self.times = 0
 
-    def require_allowed(self, _: Peer, now: datetime) -> tuple[str, datetime]:
+    def judge(self, facts: Facts, now: datetime) -> Granted:
         self.times += 1
-        return "allow[0]", now + timedelta(seconds=10)
+        return Granted("free", facts, now + timedelta(seconds=10), (), ())
 
     def of(self, gate: Gate) -> Gate:
         """`gate` with a route that it narrows."""
-        lane = replace(gate.lanes["free"], require_allowed=self.require_allowed)
+        lane = replace(gate.lanes["free"], judge=self.judge)
         return replace(gate, lanes={"free": lane})
 
 

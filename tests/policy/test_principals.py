@@ -10,7 +10,9 @@ import pytest
 
 from proxy.errors import Refusal
 from proxy.model import Certificate, Peer
-from proxy.policy.authorize import matches, require_allowed
+from proxy.policy.authorize import Grants
+from proxy.policy.entries import Facts
+from proxy.policy.principals import matches
 from proxy.settings.schema import Principal, Route
 from tests.settings.example import changed
 
@@ -37,6 +39,11 @@ def certified_with(**parts: tuple[str, ...]) -> Peer:
 
 def principal(**keys: Any) -> Principal:
     return Principal.model_validate(keys)
+
+
+def require_allowed(peer: Peer, route: Route) -> str:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return Grants(route, ["public"]).judge(Facts(peer, now)).rule
 
 
 def route(allow: Sequence[dict[str, Any]], deny: Sequence[dict[str, Any]] = ()) -> Route:
