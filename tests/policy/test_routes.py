@@ -58,14 +58,9 @@ def test_what_nothing_matches_is_refused(listener: str, method: str, path: str) 
     assert caught.value.status == 404
 
 
-@pytest.mark.parametrize(
-    ("place", "value"),
-    [("routes.0.match.path", "/a*"), ("routes.0.allow.0", {"networks": "10.0.0.1/8"}),
-     ("routes.0.deny", [{"spiffe": "acme"}])],
-)  # fmt: skip
-def test_a_malformed_pattern_shows_when_routes_are_made(place: str, value: object) -> None:
-    with pytest.raises(ValueError, match=r"whole segments|network|spiffe"):
-        Routes(settings(put(place, value)))
+def test_a_malformed_pattern_shows_when_routes_are_made() -> None:
+    with pytest.raises(ValueError, match="whole segments"):
+        Routes(settings(put("routes.0.match.path", "/a*")))
 
 
 # --- tunnels -------------------------------------------------------------------------------------

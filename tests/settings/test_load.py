@@ -42,7 +42,7 @@ def test_a_relative_path_has_an_absolute_folder(
         (put("routes.0.request.mask.0.action", {"partial": {"keep_lst": 1}}),
          "routes[0].request.mask[0].action.partial.keep_lst",
          "unknown key; did you mean keep_last?"),
-        (put("routes.0.allow.0.when", {}), "routes[0].allow[0].when", "unknown key"),
+        (put("routes.0.allow.0.schedule", {}), "routes[0].allow[0].schedule", "unknown key"),
         (put("routes.0.allow.0", {"subject": "x"}), "routes[0].allow[0].subject", "unknown key"),
         (put("admin", {}), "admin", "the key bind is missing"),
         (put("admin", None), "admin", "has no value; give it one, or leave the key out"),
