@@ -18,7 +18,7 @@ give the decision (`judge`, `learn`) and its explanation (`trace`).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from proxy.errors import Refusal
@@ -39,7 +39,7 @@ class Granted:
     """Those that stand, in their order."""
     deny: tuple[Entry, ...]
     """Those that only need to learn more."""
-    _open: bool = True
+    _open: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self._open = bool(self.deny) or any(entry.later for entry in self.allow)

@@ -108,14 +108,15 @@ class Asked:
     def __init__(self) -> None:
         self.times = 0
 
-    def judge(self, facts: Facts, now: datetime) -> Granted:
-        self.times += 1
-        return Granted("free", facts, now + timedelta(seconds=10), (), ())
-
     def of(self, gate: Gate) -> Gate:
         """`gate` with a route that it narrows."""
-        lane = replace(gate.lanes["free"], judge=self.judge)
-        return replace(gate, lanes={"free": lane})
+        lane = gate.lanes["free"]
+
+        def judge(facts: Facts, now: datetime) -> Granted:
+            self.times += 1
+            return replace(lane.judge(facts, now), until=now + timedelta(seconds=10))
+
+        return replace(gate, lanes={"free": replace(lane, judge=judge)})
 
 
 def test_the_trust_of_a_route_is_asked_again_only_when_its_time_has_come(tmp_path: Path) -> None:
