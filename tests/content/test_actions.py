@@ -323,7 +323,7 @@ def test_a_bucket_holds_its_number(text: str, width: float) -> None:
 # --- the same in every format --------------------------------------------------------------------
 
 
-def through(form: str, action: Any, text: str) -> str:
+def through(form: str, action: Any, text: str, **more: Any) -> str:
     """The string that a value becomes in this format."""
     spelt = {
         "json": json.dumps({"v": text}),
@@ -332,7 +332,7 @@ def through(form: str, action: Any, text: str) -> str:
         "tsv": 'v\tw\n"{}"\t1\n'.format(text.replace('"', '""')),
         "form": "v=" + quote(text, safe=""),
     }[form]
-    policy = {"content": [form], "mask": [{"path": "$.v", "action": action}]}
+    policy = {"content": [form], "mask": [{"path": "$.v", "action": action}], **more}
     rules = compile_rules(
         ContentPolicy.model_validate(policy), Limits(), PERSONAL, "restricted", SCALE
     )
@@ -352,3 +352,11 @@ def test_a_string_becomes_the_same_in_every_format(action: Any, text: str) -> No
         form: through(form, action, text) for form in ("json", "ndjson", "csv", "tsv", "form")
     }
     assert len(set(results.values())) == 1, results
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson", "csv", "tsv", "form"])
+def test_what_masking_puts_in_place_is_not_searched_in_any_format(form: str) -> None:
+    policy = {"detect": [{"type": "ip_address", "action": "redact"}], "likelihood": "possible"}
+    coarser = {"generalize": {"ip": "24/48"}}
+    assert through(form, coarser, "192.0.2.77", **policy) == "192.0.2.0/24"
+    assert through(form, coarser, "192.0.2.0", mask=[], **policy) == "[REDACTED:ip_address]"

@@ -74,11 +74,12 @@ def test_case_12_wherever_the_window_ends(step: int) -> None:
         assert report.findings == {"credit_card": 1}
 
 
-def test_a_word_that_says_what_a_number_is_stays_in_its_window() -> None:
+@pytest.mark.parametrize("between", ["", " of a b c d e f g h"])
+def test_a_word_that_says_what_a_number_is_stays_in_its_window(between: str) -> None:
     rules = texts({"us_ssn": "redact"}, record=2000)
     flagged = texts({"us_ssn": "flag"}, record=2000)
     for shift in range(0, 60):
-        data = "a b " * 485 + "x" * shift + "\nSSN:\n536904399\n" + "a b " * 600
+        data = "a b " * 485 + "x" * shift + f"\nSSN{between}:\n536904399\n" + "a b " * 600
         assert b"[REDACTED:us_ssn]" in through(data, rules)
         assert sent(flagged, "text", [data.encode()])[1].findings == {"us_ssn": 1}
 
