@@ -43,7 +43,7 @@ def rules_of(codec: str, native: Native = NATIVE) -> Rules:
     policy = {
         "content": [codec if codec in FORMATS else "ndjson"],
         "mask": [{"path": path, "action": action} for path, action in masks.items()],
-        "allow_only": ONLY if codec == "only" else [],
+        **({"allow_only": ONLY} if codec == "only" else {}),
         "detect": [{"type": kind, "action": action} for kind, action in FOUND.items()],
     }
     keys = {"pseudonym": [("k1", b"k" * 32)]}

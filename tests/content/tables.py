@@ -14,9 +14,9 @@ from tests.content.policies import compiled, sent
 
 def tables(mask: Any = (), detect: Any = (), *, form: str = "csv", **options: Any) -> Rules:
     """Rules of a route that admits one kind of table. `options` are those of `csv` or `tsv`."""
-    only = options.pop("allow_only", [])
+    only = {key: options.pop(key) for key in ("allow_only",) if key in options}
     limits = {name: options.pop(name) for name in ("record",) if name in options}
-    policy = {"content": [form], form: options, "allow_only": only}
+    policy = {"content": [form], form: options, **only}
     return compiled(mask, detect, policy=policy, **limits)
 
 

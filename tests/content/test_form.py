@@ -23,8 +23,8 @@ ACTIONS: dict[str, Any] = {
 
 
 def forms(mask: Any = (), detect: Any = (), **options: Any) -> Rules:
-    only = options.pop("allow_only", [])
-    return compiled(mask, detect, policy={**FORM, "allow_only": only}, **options)
+    only = {key: options.pop(key) for key in ("allow_only",) if key in options}
+    return compiled(mask, detect, policy={**FORM, **only}, **options)
 
 
 def through(data: str, mask: Any = REDACT, detect: Any = (), **options: Any) -> str:
