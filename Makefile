@@ -11,7 +11,7 @@ PROGRAMS := curl:curl wget:wget ab:apache2-utils node:nodejs nginx:nginx zsh:zsh
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
 .PHONY: demo test programs test-large test-crash fuzz fuzz-http limbo check format bench bench-content \
-	bench-receipts bench-audit bench-detect lock clean
+	bench-receipts bench-policy bench-audit bench-detect lock clean
 
 demo: $(STAMP)
 	@$(BIN)/lockgate demo
@@ -69,6 +69,10 @@ bench-content: $(STAMP)
 # CPU of a receipt, of all processes, and where it goes.
 bench-receipts: $(STAMP)
 	@$(BIN)/python -m loadtest.receipts
+
+# A decision among 1,000 routes with 10 grants each: under 20 microseconds, or it says so and ends 1.
+bench-policy: $(STAMP)
+	@$(BIN)/python -m loadtest.policy
 
 # An audit of 1,000,000 entries: 4 GB in TMPDIR, minutes to write them; --folder keeps them.
 bench-audit: $(STAMP)
