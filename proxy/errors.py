@@ -9,7 +9,7 @@ what was expected and where, never the value that was found there.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "duplicate": (200, "This transfer has been delivered already; it was answered as it was then"),
@@ -137,9 +137,7 @@ ADVICE: Final[dict[str, str]] = {
     "undecided, ask the receiver.",
     "loop": "Tell the gateway's operator, and name the instance: its upstream leads back to it.",
 }
-"""Problem code -> what the sender can do, the `detail` on the wire. It says nothing of the policy
-and nothing of the content: it is the same for everybody who gets this code."""
-
+"""Problem code -> what the sender can do: the `detail` on the wire, the same for everybody."""
 
 TROUBLES: Final[dict[str, str]] = {
     "disk-full": "there is no disk space for the log",
@@ -156,7 +154,6 @@ TROUBLES: Final[dict[str, str]] = {
     "no-worker": "no worker takes transfers",
 }
 """Why transfers are refused before they begin: code -> what it means."""
-
 
 TLS_FAILURES: Final[dict[str, str]] = {
     "no_certificate": "the peer has none",
@@ -193,13 +190,16 @@ class LockgateError(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake in a configuration: where and what it is. Lines and columns count from 1."""
+    """One mistake in a configuration, or a warning. Lines and columns count from 1."""
 
     file: str
     line: int
     column: int
     path: str
     message: str
+    code: str = "invalid"
+    severity: Literal["error", "warning", "note"] = "error"
+    allowed: str = ""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}"

@@ -18,6 +18,7 @@ worker.py       a child that carries transfers
 notary.py       the child that writes the log
 reloader.py     another configuration comes into force: asked for, or seen on the disk (watch.py,
                 inotify.py); references.py says what stands in other files
+lint.py         all that `lockgate check` warns of
 lists.py        which revocation lists are not fresh; anchors.py which authorities are of no use
 carrier.py      accept, serve, adopt a configuration, drain
 witness.py      a small witness of other gateways' logs, by itself

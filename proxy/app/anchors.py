@@ -26,7 +26,7 @@ def useless(loaded: Loaded, read: Secrets) -> Iterator[Problem]:
                 if all(said):
                     subject = printable(authority.subject)
                     what = f"trust: nobody below {subject!r} will be let in: {said[0]}"
-                    yield loaded.problem(place, what)
+                    yield loaded.problem(place, what, "useless-anchor")
 
 
 def _refusal(authority: x509.Certificate, usage: x509.ObjectIdentifier) -> str | None:

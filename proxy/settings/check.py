@@ -1,28 +1,22 @@
-"""What values may be together. `require_coherent` refuses, `lint` warns.
+"""What values may be together. `require_coherent` refuses; what it lets pass, `lint` may warn of.
 
 Runs on settings whose shape, values and references are right already.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal
 
 from proxy.settings import tunnels
 from proxy.settings.address import Address, Endpoint, parse_bind, parse_endpoint
 from proxy.settings.check_grants import require_grants
-from proxy.settings.check_masks import keys_in_use, require_masks
-from proxy.settings.check_trust import lint_trust, require_trust
-from proxy.settings.detection import (
-    own_types_in_use,
-    require_detection,
-    require_own_types,
-)
-from proxy.settings.lint_content import lint_contents
+from proxy.settings.check_masks import require_masks
+from proxy.settings.check_trust import require_trust
+from proxy.settings.detection import require_detection, require_own_types
 from proxy.settings.mistakes import Mistakes
-from proxy.settings.schema import ContentPolicy, Listener, Principal, Route, Settings, Tls, Upstream
+from proxy.settings.schema import ContentPolicy, Listener, Route, Settings, Tls, Upstream
 from proxy.settings.yaml12 import Path
 
-_BY_CERTIFICATE = ("spiffe", "uri", "dns", "ip", "cn", "ou", "pins")
+BY_CERTIFICATE = ("spiffe", "uri", "dns", "ip", "cn", "ou", "pins")
 _OF_SENDERS = ("networks", "local")
 _ROOT = ("root", 0)
 
@@ -40,7 +34,7 @@ def require_coherent(settings: Settings, mistakes: Mistakes, now: datetime) -> N
         _require_listener(("listeners", name), listener, settings, mistakes)
     for name, upstream in settings.upstreams.items():
         _require_upstream(("upstreams", name), upstream, settings, mistakes)
-    for path, policy in _policies(settings):
+    for path, policy in policies(settings):
         _require_policy(path, policy, mistakes)
         require_detection(path, policy, settings, mistakes)
     tunnels.require_protocols(settings, mistakes)
@@ -142,7 +136,7 @@ def _needs_certificate(path: Path, upstream: Upstream) -> Iterator[Path]:
     if upstream.pins is not None:
         yield (*path, "pins")
     if upstream.peer is not None:
-        for key in _BY_CERTIFICATE:
+        for key in BY_CERTIFICATE:
             if getattr(upstream.peer, key) is not None:
                 yield (*path, "peer", key)
 
@@ -179,87 +173,8 @@ def _covers(earlier: Route, later: Route) -> bool:
     return same and set(later.match.methods or ("any",)) <= set(earlier.match.methods)
 
 
-def _policies(settings: Settings) -> Iterator[tuple[Path, ContentPolicy]]:
+def policies(settings: Settings) -> Iterator[tuple[Path, ContentPolicy]]:
+    """(path, policy) of both directions of every route."""
     for index, route in enumerate(settings.routes):
         yield ("routes", index, "request"), route.request
         yield ("routes", index, "response"), route.response
-
-
-# --- warnings ------------------------------------------------------------------------------------
-
-
-def lint(settings: Settings, warnings: Mistakes) -> None:
-    """Note what is allowed and probably not meant."""
-    for index, route in enumerate(settings.routes):
-        _lint_route(("routes", index), route, settings, warnings)
-    for name, upstream in settings.upstreams.items():
-        for place, text in enumerate(upstream.endpoints):
-            _lint_endpoint(("upstreams", name, "endpoints", place), text, upstream, warnings)
-    lint_contents(settings, warnings)
-    lint_trust(settings, warnings)
-    _lint_unused(settings, warnings)
-
-
-def _lint_route(path: Path, route: Route, settings: Settings, warnings: Mistakes) -> None:
-    if not route.allow:
-        warnings.add(path, "an empty `allow` admits nobody")
-    listener = settings.listeners[route.listener]
-    if listener.protocol == "tcp" and not (route.request.content or route.response.content):
-        warnings.add(path, "nothing may cross either way: give `content: [opaque]`")
-    for key in ("allow", "deny"):
-        for index, entry in enumerate(getattr(route, key)):
-            if _never(entry, listener):
-                warnings.add((*path, key, index), "never holds for a peer of this listener")
-    if route.replay.require == "off":
-        for key in sorted(route.replay.model_fields_set - {"require"}):
-            warnings.add((*path, "replay", key), "means nothing while `replay.require` is off")
-    _lint_clearance(path, route, settings, warnings)
-
-
-def _never(entry: Principal, listener: Listener) -> bool:
-    unix = parse_bind(listener.bind).is_unix
-    if listener.tls.mode == "none" and any(getattr(entry, key) for key in _BY_CERTIFICATE):
-        return True
-    return (entry.networks is not None and unix) or (entry.local is not None and not unix)
-
-
-def _lint_clearance(path: Path, route: Route, settings: Settings, warnings: Mistakes) -> None:
-    ways: tuple[tuple[Literal["request", "response"], str], ...] = (
-        ("request", settings.upstreams[route.upstream].zone),
-        ("response", settings.listeners[route.listener].zone),
-    )
-    for way, zone in ways:
-        policy: ContentPolicy = getattr(route, way)
-        if policy.label_from is not None or not policy.content:
-            continue
-        label = policy.label or settings.sensitivity[-1]
-        clearance = settings.zones[zone].clearance
-        if settings.sensitivity.index(label) > settings.sensitivity.index(clearance):
-            warnings.add(
-                (*path, way),
-                f"labelled {label}, above the clearance of zone {zone} ({clearance}): "
-                "every body will be refused",
-            )
-
-
-def _lint_endpoint(path: Path, text: str, upstream: Upstream, warnings: Mistakes) -> None:
-    endpoint = parse_endpoint(text)
-    if not endpoint.secure or upstream.server_name is None or endpoint.address.is_local:
-        return
-    if not endpoint.address.is_ip and endpoint.address.host != upstream.server_name.lower():
-        warnings.add(path, "the certificate must bear `server_name`, which is not this host")
-
-
-def _lint_unused(settings: Settings, warnings: Mistakes) -> None:
-    used = {
-        "upstreams": {route.upstream for route in settings.routes},
-        "listeners": {route.listener for route in settings.routes},
-        "zones": {place.zone for place in settings.listeners.values()}
-        | {place.zone for place in settings.upstreams.values()},
-        "keys": keys_in_use(settings),
-        "detectors": own_types_in_use(settings),
-    }
-    for section, names in used.items():
-        for name in getattr(settings, section):
-            if name not in names:
-                warnings.add((section, name), "nothing uses this", at_key=True)

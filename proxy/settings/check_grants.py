@@ -66,7 +66,7 @@ def _require_end(path: Path, entry: Grant, latest: datetime, mistakes: Mistakes)
     when = entry.when
     if when is None or when.until is None:
         text = "needs `when.until`: policy.grants_expire_within admits no grant without an end"
-        mistakes.add(path, text)
+        mistakes.add(path, text, code="grant-without-end")
     elif parse_moment(when.until, parse_zone(when.timezone)) > latest:
         text = "later than policy.grants_expire_within from now"
-        mistakes.add((*path, "when", "until"), text)
+        mistakes.add((*path, "when", "until"), text, code="grant-without-end")

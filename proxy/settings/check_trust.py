@@ -17,7 +17,7 @@ def require_trust(settings: Settings, mistakes: Mistakes) -> None:
     if revocation.enforce_within < SOONEST:
         path: Path = ("revocation", "enforce_within")
         mistakes.add(path, f"a verdict takes its time: {SOONEST:g}s is the least")
-    for place, tls in _verified(settings) if revocation.mode == "hard" else ():
+    for place, tls in verified(settings) if revocation.mode == "hard" else ():
         if not has_lists(settings, tls):
             text = "`revocation.mode` is hard, and there is no `crl` for these peers"
             mistakes.add(place, text, at_key=True)
@@ -33,14 +33,11 @@ def require_trust(settings: Settings, mistakes: Mistakes) -> None:
             mistakes.add(("routes", index, "trust"), text)
 
 
-def lint_trust(settings: Settings, warnings: Mistakes) -> None:
-    """Note what is said of lists that there are not."""
-    named = any(has_lists(settings, tls) for _, tls in _verified(settings))
-    if named or any(route.crl is not None for route in settings.routes):
-        return
-    for key in ("mode", "max_age"):
-        if key in settings.revocation.model_fields_set:
-            warnings.add(("revocation", key), "means nothing: no `crl` is named anywhere")
+def names_lists(settings: Settings) -> bool:
+    """Whether any list is named anywhere."""
+    if any(route.crl is not None for route in settings.routes):
+        return True
+    return any(has_lists(settings, tls) for _, tls in verified(settings))
 
 
 def has_lists(settings: Settings, tls: Tls) -> bool:
@@ -49,8 +46,8 @@ def has_lists(settings: Settings, tls: Tls) -> bool:
     return tls.crl is not None or inherited is not None
 
 
-def _verified(settings: Settings) -> Iterator[tuple[Path, Tls]]:
-    """Wherever peers have certificates."""
+def verified(settings: Settings) -> Iterator[tuple[Path, Tls]]:
+    """(path of a listener or upstream, its settings of TLS), wherever peers have certificates."""
     for name, listener in settings.listeners.items():
         if listener.tls.mode == "mutual":
             yield ("listeners", name), listener.tls

@@ -134,6 +134,11 @@ class ContentPolicy(Model):
     on_error: Literal["reject"] = "reject"
 
     @property
+    def searches(self) -> bool:
+        """True where some rule says what becomes of what is found."""
+        return bool(self.detect) or any(rule.type is not None for rule in self.mask)
+
+    @property
     def hides(self) -> bool:
         """True where content may go on as other octets than came, so that nothing which was said of
         those may go on with it. Masks beside the content change none of it."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from proxy.errors import ConfigError, Problem
-from proxy.settings import check, references, yaml12
+from proxy.settings import check, lint, references, yaml12
 from proxy.settings.mistakes import Mistakes, add_shape
 from proxy.settings.schema import Settings
 from proxy.settings.secrets import at_once
@@ -29,15 +29,15 @@ class Loaded:
     """Secrets and relative paths resolve against it."""
     sha256: bytes
     warnings: tuple[Problem, ...] = ()
-    """What is allowed and probably not meant."""
+    """What is probably not meant, though the file may say that it is: see allowances."""
     marks: Mapping[yaml12.Path, yaml12.Mark] = field(default_factory=dict, repr=False)
     octets: bytes = field(default=b"", repr=False)
     """The file itself, for processes that must use the very same one."""
 
-    def problem(self, path: yaml12.Path, message: str) -> Problem:
-        """A mistake that only shows when the configuration is put to use, at its place."""
+    def problem(self, path: yaml12.Path, message: str, code: str = "invalid") -> Problem:
+        """What only shows when the configuration is put to use, at its place."""
         mistakes = Mistakes(str(self.path), self.marks)
-        mistakes.add(path, message)
+        mistakes.add(path, message, code=code)
         return mistakes.problems[0]
 
 
@@ -67,7 +67,7 @@ def load_octets(path: Path, octets: bytes) -> Loaded:
     if settings is None or mistakes.problems:
         raise ConfigError(mistakes.problems)
     warnings = Mistakes(str(path), document.marks)
-    check.lint(settings, warnings)
+    lint.lint(settings, warnings)
     return Loaded(
         settings,
         path,

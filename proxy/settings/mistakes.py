@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from proxy.errors import Problem
+from proxy.settings.codes import CODES
 from proxy.settings.editor import keys_at
 from proxy.settings.values import WORDS
 from proxy.settings.yaml12 import Mark, Path
@@ -54,15 +55,19 @@ class Mistakes:
     problems: list[Problem] = field(default_factory=list)
     _paths: set[Path] = field(default_factory=set)
 
-    def add(self, path: Path, message: str, *, at_key: bool = False) -> None:
-        """Note a mistake at a path, or at the nearest thing above it that is in the file."""
+    def add(self, path: Path, message: str, *, at_key: bool = False, code: str = "invalid") -> None:
+        """Note a mistake at a path, or at the nearest thing above it that is in the file.
+
+        With the `code` of a warning it is one, of the severity that it has in `CODES`.
+        """
         place = path
         while place not in self.marks and place:
             place = place[:-1]
         mark = self.marks.get(place, Mark((1, 1), (1, 1)))
         line, column = mark.key if at_key and place == path else mark.value
         self._paths.add(path)
-        self.problems.append(Problem(self.file, line, column, show(path), message))
+        severity = CODES[code].severity
+        self.problems.append(Problem(self.file, line, column, show(path), message, code, severity))
 
     def __contains__(self, path: Path) -> bool:
         return path in self._paths

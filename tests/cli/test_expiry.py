@@ -11,7 +11,7 @@ from proxy.tls.pki import Authority, issue, make_authority
 from tests.pki import make_crl
 from tests.pki import write as make_everybody
 from tests.scenarios.parties import authority_of
-from tests.settings.example import Change, changed, put, write
+from tests.settings.example import PIN, Change, changed, put, write
 from tests.tls.crls import crl
 
 
@@ -35,7 +35,7 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 
 def check(folder: Path, days: int, *changes: Change) -> int:
-    path = write(folder, changed(*changes))
+    path = write(folder, changed(put("upstreams.out.pins", [PIN]), *changes))
     return main(["check", str(path), "--expiry-days", str(days)])
 
 

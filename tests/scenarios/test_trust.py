@@ -121,7 +121,7 @@ def test_check_warns_of_a_list_that_has_expired(gateway: Gateway) -> None:
     assert done.returncode == 0
     (line,) = [line for line in done.stderr.splitlines() if "crl-" in line]
     assert "crl-expired: file:" in line
-    assert line.endswith("(warning)")
+    assert line.endswith("(warning crl-expired)")
 
 
 def test_soft_goes_on_to_an_upstream_of_which_nothing_is_known_and_says_so(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from proxy.errors import ConfigError
+from proxy.errors import ConfigError, Problem
 from proxy.settings.load import Loaded, load
 from proxy.settings.schema import Settings
 
@@ -84,6 +84,12 @@ def write(folder: Path, data: object) -> Path:
 
 def loaded(folder: Path, *changes: Change) -> Loaded:
     return load(write(folder, changed(*changes)))
+
+
+def warned(found: Loaded) -> tuple[Problem, ...]:
+    """What is warned of, but for what the example itself has: no pins, and zones uphill."""
+    own = ("unpinned-upstream", "opaque-downhill")
+    return tuple(warning for warning in found.warnings if warning.code not in own)
 
 
 def mistakes(folder: Path, data: object) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from proxy.errors import ConfigError, Problem
-from tests.settings.example import PIN, Change, changed, loaded, mistakes, put
+from tests.settings.example import PIN, Change, changed, loaded, mistakes, put, warned
 
 
 def because(tmp_path: Path, *changes: Change) -> tuple[str, str]:
@@ -168,11 +168,13 @@ def test_an_endpoint_that_can_be_is_accepted(tmp_path: Path, endpoint: str) -> N
 
 def test_an_ip_endpoint_with_a_server_name_is_accepted(tmp_path: Path) -> None:
     assert (
-        loaded(
-            tmp_path,
-            put("upstreams.out.endpoints", ["https://127.0.0.1:9443"]),
-            put("upstreams.out.server_name", "receiver.example"),
-        ).warnings
+        warned(
+            loaded(
+                tmp_path,
+                put("upstreams.out.endpoints", ["https://127.0.0.1:9443"]),
+                put("upstreams.out.server_name", "receiver.example"),
+            )
+        )
         == ()
     )
 
@@ -441,7 +443,7 @@ def test_nothing_may_be_larger_than_all_transfers_may_keep_together(
 def test_what_is_probably_not_meant_is_warned_of(
     tmp_path: Path, change: Change, path: str, words: str
 ) -> None:
-    (warning,) = loaded(tmp_path, change).warnings
+    (warning,) = warned(loaded(tmp_path, change))
     assert warning.path == path
     assert words in warning.message
     assert warning.line > 1
@@ -449,7 +451,8 @@ def test_what_is_probably_not_meant_is_warned_of(
 
 def test_what_becomes_of_an_id_may_be_said_where_ids_count(tmp_path: Path) -> None:
     replay = {"require": "transfer-id", "window": "1h", "after_indeterminate": "forward"}
-    assert loaded(tmp_path, put("routes.0.replay", replay)).warnings == ()
+    (warning,) = warned(loaded(tmp_path, put("routes.0.replay", replay)))
+    assert warning.code == "forwards-undecided", "it is weak, and means something"
 
 
 @pytest.mark.parametrize("content", [[], ["opaque"], ["json", "ndjson"]])
@@ -457,18 +460,18 @@ def test_what_is_looked_into_whole_or_not_at_all_is_not_warned_of(
     tmp_path: Path, content: list[str]
 ) -> None:
     policy = {"content": content, "label": "public"}
-    assert loaded(tmp_path, put("routes.0.response", policy)).warnings == ()
+    assert warned(loaded(tmp_path, put("routes.0.response", policy))) == ()
 
 
 def test_opaque_beside_a_format_is_warned_of_in_requests(tmp_path: Path) -> None:
     policy = {"content": ["json", "opaque"]}
-    (warning,) = loaded(tmp_path, put("routes.0.request", policy), put("keys", {})).warnings
+    (warning,) = warned(loaded(tmp_path, put("routes.0.request", policy), put("keys", {})))
     assert warning.path == "routes[0].request.content"
     assert "everything else cross unseen" in warning.message
 
 
 def test_grants_by_certificate_are_warned_of_where_there_is_no_tls(tmp_path: Path) -> None:
-    (warning,) = loaded(tmp_path, put("listeners.in.tls.mode", "none")).warnings
+    (warning,) = warned(loaded(tmp_path, put("listeners.in.tls.mode", "none")))
     assert warning.path == "routes[0].allow[0]"
 
 

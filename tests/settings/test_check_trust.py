@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.settings.example import Change, changed, loaded, mistakes, put
+from tests.settings.example import Change, changed, loaded, mistakes, put, warned
 
 LISTS = put("identity.crl", "file:ca.crl")
 HARD = put("revocation.mode", "hard")
@@ -47,11 +47,12 @@ def test_hard_demands_lists_wherever_there_are_certificates(tmp_path: Path) -> N
 
 def test_a_mode_without_any_list_is_warned_of(tmp_path: Path) -> None:
     change = put("revocation", {"mode": "soft", "max_age": "7d"})
-    said = [(each.path, each.message) for each in loaded(tmp_path, change).warnings]
+    said = [(each.path, each.message) for each in warned(loaded(tmp_path, change))]
     assert said == [
         (f"revocation.{key}", "means nothing: no `crl` is named anywhere")
         for key in ("mode", "max_age")
     ]
-    assert loaded(tmp_path, change, LISTS).warnings == ()
+    (weak,) = warned(loaded(tmp_path, change, LISTS))
+    assert weak.code == "revocation-soft"
     within = loaded(tmp_path, put("revocation.enforce_within", "9s"))
-    assert within.warnings == (), "it is about pins and grants too"
+    assert warned(within) == (), "it is about pins and grants too"

@@ -205,4 +205,4 @@ def test_an_authority_below_which_nobody_would_be_let_in_is_warned_of(
         assert len(lines) == count
         for line in lines:
             assert ": identity.trust: trust: nobody below 'CN=Lax' will be let in" in line
-            assert line.endswith("an issuer without keyCertSign (warning)")
+            assert line.endswith("an issuer without keyCertSign (warning useless-anchor)")

@@ -7,7 +7,7 @@ import pytest
 
 from proxy.errors import ConfigError
 from proxy.settings.load import load
-from tests.settings.example import BASE, Change, changed, loaded, mistakes, put, write
+from tests.settings.example import BASE, Change, changed, loaded, mistakes, put, warned, write
 
 
 def test_what_is_right_loads(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_what_is_right_loads(tmp_path: Path) -> None:
     assert found.path == tmp_path / "gate.yaml"
     assert found.directory == tmp_path
     assert found.sha256 == hashlib.sha256(found.path.read_bytes()).digest()
-    assert found.warnings == ()
+    assert warned(found) == ()
 
 
 def test_a_relative_path_has_an_absolute_folder(

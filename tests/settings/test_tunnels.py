@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.settings.example import Change, Data, changed, loaded, mistakes, put
+from tests.settings.example import Change, Data, changed, loaded, mistakes, put, warned
 
 
 def tunnel(data: Data) -> None:
@@ -49,7 +49,7 @@ LOCAL: tuple[Change, ...] = (
 def test_a_tunnel_that_can_be_meant_loads_without_a_warning(
     tmp_path: Path, changes: tuple[Change, ...]
 ) -> None:
-    assert loaded(tmp_path, tunnel, *changes).warnings == ()
+    assert warned(loaded(tmp_path, tunnel, *changes)) == ()
 
 
 def test_every_key_of_http_is_told_at_once_each_at_its_own_line(tmp_path: Path) -> None:
@@ -162,11 +162,11 @@ def test_a_tunnel_behind_one_that_takes_all_its_names_is_refused(
 
 def test_a_tunnel_in_which_nothing_may_cross_is_warned_of(tmp_path: Path) -> None:
     changes = put("routes.0.request", {}), put("routes.0.response", {})
-    (warning,) = loaded(tmp_path, tunnel, *changes).warnings
+    (warning,) = warned(loaded(tmp_path, tunnel, *changes))
     assert (warning.path, "nothing may cross" in warning.message) == ("routes[0]", True)
 
 
 def test_a_tunnel_above_the_clearance_of_either_side_is_warned_of(tmp_path: Path) -> None:
     found = loaded(tmp_path, tunnel, put("routes.0.response", {"content": ["opaque"]}))
-    assert [warning.path for warning in found.warnings] == ["routes[0].response"]
-    assert "labelled secret" in found.warnings[0].message
+    assert [warning.path for warning in warned(found)] == ["routes[0].response"]
+    assert "labelled secret" in warned(found)[0].message

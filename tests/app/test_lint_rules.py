@@ -1,0 +1,171 @@
+"""Which masks and detections can never match, compared with what masking does."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.app.lint import _living, findings
+from proxy.content.paths import UNBOUNDED, Automaton
+from tests.settings.example import Change, loaded, put
+
+PATHS = st.lists(
+    st.lists(
+        st.sampled_from([".a", ".b", "[*]", "..a", "..*", "[0]", "['a','b']"]), max_size=3
+    ).map(lambda steps: "$" + "".join(steps)),
+    min_size=1,
+    max_size=4,
+)
+DOCUMENTS = st.lists(st.sampled_from(["a", "b", "c", 0, 1]), max_size=5)
+
+
+def never(folder: Path, policy: dict[str, Any], *changes: Change) -> list[tuple[str, str]]:
+    """(place in the policy, code) of what is found of its rules."""
+    content = {"content": ["json"]} | policy
+    found = findings(loaded(folder, put("routes.0.request", content), put("keys", {}), *changes))
+    begin = "routes[0].request."
+    return [
+        (each.path.removeprefix(begin), each.code)
+        for each in found
+        if each.path.startswith((f"{begin}mask", f"{begin}detect"))
+    ]
+
+
+def masked(*rules: dict[str, str]) -> dict[str, Any]:
+    return {"mask": [{"action": "redact"} | rule for rule in rules]}
+
+
+def paths(*texts: str) -> dict[str, Any]:
+    return masked(*({"path": text} for text in texts))
+
+
+@pytest.mark.parametrize(
+    ("texts", "dead"),
+    [
+        (["$.a", "$.a"], [1]),
+        (["$.a", "$['a']"], [1]),
+        (["$.a", "$.a.b"], [1]),
+        (["$.a.b", "$.a"], [0]),
+        (["$..a", "$.b.a"], [1]),
+        (["$.b.a", "$..a"], []),
+        (["$.*", "$..a"], [1]),
+        (["$..a", "$.*"], []),
+        (["$.a[*]", "$.a[0]"], [1]),
+        (["$.a[0]", "$.a[*]"], []),
+        (["$['a','b']", "$.a", "$.b", "$.c"], [1, 2]),
+        (["$.a", "$.b", "$['a','b']"], [2]),
+        (["$", "$.a", "$..b"], [1, 2]),
+    ],
+)
+def test_a_mask_that_others_leave_no_place_is_warned_of(
+    tmp_path: Path, texts: list[str], dead: list[int]
+) -> None:
+    found = never(tmp_path, paths(*texts))
+    assert found == [(f"mask[{index}]", "mask-never-matches") for index in dead]
+
+
+def test_the_rule_that_takes_it_all_is_named(tmp_path: Path) -> None:
+    policy = {"content": ["json"]} | paths("$.x", "$.a", "$.a")
+    found = findings(loaded(tmp_path, put("routes.0.request", policy), put("keys", {})))
+    (message,) = [each.message for each in found if each.code == "mask-never-matches"]
+    assert "mask[1] takes" in message
+
+
+def test_names_that_are_folded_are_one(tmp_path: Path) -> None:
+    assert never(tmp_path, paths("$.Email", "$.email")) == []
+    folded = {"fold_names": True} | paths("$.Email", "$.email")
+    assert never(tmp_path, folded) == [("mask[1]", "mask-never-matches")]
+
+
+@given(PATHS, st.lists(DOCUMENTS, max_size=20))
+def test_a_rule_that_masks_anything_is_not_warned_of(
+    texts: Sequence[str], places: list[list[str | int]]
+) -> None:
+    automaton = Automaton(texts)
+    living = _living(texts, fold=False)
+    for place in places:
+        state = automaton.root
+        for step in place:
+            if state.accept >= 0:
+                break
+            if isinstance(step, int):
+                state = state.element(step, UNBOUNDED)
+            else:
+                state = state.names.get(step.encode(), state.other)
+        assert state.accept < 0 or state.accept in living
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ({"header": "X-User"}, {"header": "x-user"}, True),
+        ({"query": "email"}, {"query": "email"}, True),
+        ({"query": "email"}, {"query": "Email"}, False),
+        ({"query": "email"}, {"header": "email"}, False),
+    ],
+)
+def test_of_masks_that_name_one_field_the_first_decides(
+    tmp_path: Path, first: dict[str, str], second: dict[str, str], found: bool
+) -> None:
+    expected = [("mask[1]", "mask-never-matches")] if found else []
+    assert never(tmp_path, masked(first, second)) == expected
+
+
+def rule(kind: str, action: str = "redact", **more: str) -> dict[str, str]:
+    return {"type": kind, "action": action} | more
+
+
+@pytest.mark.parametrize(
+    ("rules", "found"),
+    [
+        ([rule("us_ssn"), rule("us_ssn", "reject")], [("detect[1]", "detect-never-matches")]),
+        ([rule("personal"), rule("personal", "flag")], [("detect[1]", "detect-never-matches")]),
+        ([rule("personal"), rule("us_ssn")], [("detect[1]", "detect-repeats")]),
+        ([rule("us_ssn"), rule("personal")], [("detect[0]", "detect-repeats")]),
+        ([rule("personal"), rule("us_ssn", "reject")], []),
+        ([rule("personal"), rule("us_ssn", raises="secret")], []),
+        ([rule("financial"), rule("us_ssn")], []),
+    ],
+)
+def test_a_detection_that_others_leave_nothing_is_warned_of(
+    tmp_path: Path, rules: list[dict[str, str]], found: list[tuple[str, str]]
+) -> None:
+    assert never(tmp_path, {"detect": rules}) == found
+
+
+@pytest.mark.parametrize(
+    ("own", "likelihood", "found"),
+    [
+        ({"likelihood": "possible"}, "likely", True),
+        ({"likelihood": "possible"}, "possible", False),
+        ({"likelihood": "possible", "context": ["badge"]}, "likely", False),
+        ({}, "likely", False),
+    ],
+)
+def test_what_is_never_as_likely_as_is_demanded_is_warned_of(
+    tmp_path: Path, own: dict[str, Any], likelihood: str, found: bool
+) -> None:
+    detectors = put("detectors", {"badge": {"pattern": "B-[0-9]{6}"} | own})
+    policy: dict[str, Any] = {"likelihood": likelihood}
+    for key, code in (("detect", "detect-never-matches"), ("mask", "mask-never-matches")):
+        expected = [(f"{key}[0].type", code)] if found else []
+        assert never(tmp_path, policy | {key: [rule("badge")]}, detectors) == expected
+
+
+def test_a_mask_of_a_type_that_is_rejected_never_masks(tmp_path: Path) -> None:
+    masks = masked({"type": "us_ssn"})
+    for action, found in (("reject", [("mask[0]", "mask-never-matches")]), ("flag", [])):
+        assert never(tmp_path, masks | {"detect": [rule("us_ssn", action)]}) == found
+
+
+def test_rules_where_no_content_may_cross_never_match(tmp_path: Path) -> None:
+    policy = paths("$.a", "$.a") | {"detect": [rule("us_ssn")], "content": []}
+    policy["mask"].append({"header": "x-user", "action": "redact"})
+    assert never(tmp_path, policy) == [
+        ("mask[0]", "mask-never-matches"),
+        ("mask[1]", "mask-never-matches"),
+        ("detect[0]", "detect-never-matches"),
+    ]

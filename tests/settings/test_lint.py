@@ -1,0 +1,234 @@
+"""Where the line is between what is warned of and what is not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.policy.paths import compile_pattern
+from proxy.settings.lint_shadows import covers
+from tests.settings.example import PIN, Change, changed, loaded, mistakes, put, warned
+
+PATHS = st.lists(st.sampled_from(["a", "b", "*", "**"]), min_size=1, max_size=4).flatmap(
+    lambda segments: st.sampled_from([segments, [*segments, ""]])
+)
+CONCRETE = st.lists(st.sampled_from(["a", "b", "c"]), max_size=6).flatmap(
+    lambda segments: st.sampled_from([segments, [*segments, ""]] if segments else [[""]])
+)
+
+
+def codes(folder: Path, *changes: Change) -> list[tuple[str, str]]:
+    return [(each.code, each.path) for each in warned(loaded(folder, *changes))]
+
+
+def granted(entry: object) -> Change:
+    return put("routes.0.allow", [entry])
+
+
+# --- grants --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"spiffe": "spiffe://acme/**"},
+        {"spiffe": "spiffe://acme/*"},
+        {"spiffe": "spiffe://acme/*/**"},
+        {"spiffe": ["spiffe://acme/etl", "spiffe://acme/**"]},
+        {"dns": "*.com"},
+        {"uri": "urn:*"},
+        {"uri": "https://acme.example/*"},
+        {"networks": "0.0.0.0/0"},
+        {"networks": ["10.0.0.0/8", "::/0"]},
+        {"networks": ["0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/2"]},
+        {"ip": "::/0"},
+        {"spiffe": "spiffe://acme/**", "networks": "0.0.0.0/0"},
+    ],
+)
+def test_an_entry_that_names_everybody_is_warned_of(tmp_path: Path, entry: object) -> None:
+    assert codes(tmp_path, granted(entry)) == [("wildcard-principal", "routes[0].allow[0]")]
+    assert codes(tmp_path, granted({"pins": [PIN]}), put("routes.0.deny", [entry])) == []
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"spiffe": "spiffe://acme/etl/**"},
+        {"spiffe": "spiffe://acme/*/etl"},
+        {"spiffe": "spiffe://acme/a*"},
+        {"spiffe": "spiffe://acme/**", "pins": [PIN]},
+        {"spiffe": "spiffe://acme/**", "networks": "10.0.0.0/8"},
+        {"spiffe": "spiffe://acme/etl", "networks": "0.0.0.0/0"},
+        {"dns": "*.example.com"},
+        {"dns": "localhost"},
+        {"uri": "urn:acme:*"},
+        {"networks": ["0.0.0.0/1", "128.0.0.0/2"]},
+        {"cn": "a*", "pins": [PIN]},
+    ],
+)
+def test_one_that_some_key_narrows_is_not(tmp_path: Path, entry: object) -> None:
+    assert codes(tmp_path, granted(entry)) == []
+
+
+def test_whom_an_upstream_has_to_be_is_looked_at_as_well(tmp_path: Path) -> None:
+    change = put("upstreams.out.peer", {"spiffe": "spiffe://acme/**"})
+    assert codes(tmp_path, change) == [("wildcard-principal", "upstreams.out.peer")]
+
+
+@pytest.mark.parametrize("key", ["cn", "ou"])
+def test_a_subject_needs_something_stronger_beside_it(tmp_path: Path, key: str) -> None:
+    assert codes(tmp_path, granted({key: "etl"})) == [("subject-only", "routes[0].allow[0]")]
+    assert codes(tmp_path, granted({key: "etl", "networks": "10.0.0.0/8"})) != []
+    assert codes(tmp_path, granted({key: "etl", "dns": "a.example"})) == []
+
+
+# --- upstreams and zones -------------------------------------------------------------------------
+
+
+def test_an_upstream_is_unpinned_where_it_has_tls_and_no_pins(tmp_path: Path) -> None:
+    def unpinned(*changes: Change) -> list[str]:
+        found = loaded(tmp_path, *changes).warnings
+        return [each.path for each in found if each.code == "unpinned-upstream"]
+
+    assert unpinned() == ["upstreams.out"]
+    assert unpinned(put("upstreams.out.peer", {"spiffe": "spiffe://acme/out"})) == ["upstreams.out"]
+    assert unpinned(put("upstreams.out.pins", [PIN])) == []
+    assert unpinned(put("upstreams.out.endpoints", ["http://127.0.0.1:80"])) == []
+
+
+@pytest.mark.parametrize(
+    ("way", "far", "downhill"),
+    [("response", "internal", True), ("request", "internal", False), ("response", "secret", False)],
+)
+def test_opaque_content_is_warned_of_on_its_way_to_less_clearance(
+    tmp_path: Path, way: str, far: str, downhill: bool
+) -> None:
+    policy = {"content": ["opaque"], "label": "public"}
+    changes = [put(f"routes.0.{way}", policy), put("zones.far.clearance", far)]
+    warnings = loaded(tmp_path, *changes).warnings
+    found = [each.path for each in warnings if each.code == "opaque-downhill"]
+    assert found == ([f"routes[0].{way}.content"] if downhill else [])
+
+
+# --- routes that shadow others -------------------------------------------------------------------
+
+
+def route(name: str, match: dict[str, Any]) -> dict[str, Any]:
+    usual: dict[str, Any] = changed()["routes"][0]
+    return usual | {"name": name, "match": match}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "third", "by"),
+    [
+        ({"path": "/**"}, {"path": "/a/*"}, None, "r0"),
+        ({"path": "/*/b"}, {"path": "/a/b", "methods": ["GET"]}, None, "r0"),
+        ({"path": "/a/**"}, {"path": "/a/**/b/*"}, None, "r0"),
+        (
+            {"path": "/a/**", "methods": ["GET"]},
+            {"path": "/a/*", "methods": ["POST", "PUT"]},
+            {"path": "/a/b", "methods": ["GET", "PUT"]},
+            "r0, r1",
+        ),
+    ],
+)
+def test_a_route_of_which_earlier_ones_leave_nothing_is_warned_of(
+    tmp_path: Path, first: Any, second: Any, third: Any, by: str
+) -> None:
+    matches = [match for match in (first, second, third) if match is not None]
+    routes = [route(f"r{at}", match) for at, match in enumerate(matches)]
+    (found,) = warned(loaded(tmp_path, put("routes", routes)))
+    assert found.code == "shadowed-route"
+    assert found.path == f"routes[{len(matches) - 1}].match"
+    assert found.message.endswith(f"before it, {by}")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"path": "/a/*"}, {"path": "/**"}),
+        ({"path": "/a/*"}, {"path": "/a/**"}),
+        ({"path": "/a/*"}, {"path": "/a/"}),
+        ({"path": "/a/*/**"}, {"path": "/a/**"}),
+        ({"path": "/**", "methods": ["GET"]}, {"path": "/a"}),
+        ({"path": "/**", "methods": ["GET"]}, {"path": "/a", "methods": ["GET", "HEAD"]}),
+        ({"path": "/b/**"}, {"path": "/a/**"}),
+    ],
+)
+def test_one_that_is_left_something_is_not(tmp_path: Path, first: Any, second: Any) -> None:
+    routes = [route("first", first), route("second", second)]
+    assert codes(tmp_path, put("routes", routes)) == []
+
+
+def test_routes_of_another_listener_take_nothing(tmp_path: Path) -> None:
+    routes = [route("a", {"path": "/**"}), route("b", {"path": "/b"}) | {"listener": "x"}]
+    other = put("listeners.x", {"bind": "127.0.0.1:1", "zone": "far"})
+    assert codes(tmp_path, other, put("routes", routes)) == []
+
+
+@given(PATHS, PATHS, st.lists(CONCRETE, max_size=20))
+def test_a_pattern_covers_another_only_if_it_takes_all_that_the_other_takes(
+    earlier: list[str], later: list[str], paths: list[list[str]]
+) -> None:
+    one, other = (compile_pattern("/" + "/".join(each)) for each in (earlier, later))
+    if covers(tuple(earlier), tuple(later)):
+        texts = ["/" + "/".join(path) for path in paths]
+        assert all(one.matches(text) for text in texts if other.matches(text))
+
+
+@given(PATHS, PATHS)
+def test_and_always_if_it_does_so_for_all_short_paths(earlier: list[str], later: list[str]) -> None:
+    one, other = (compile_pattern("/" + "/".join(each)) for each in (earlier, later))
+    if not covers(tuple(earlier), tuple(later)):
+        assert any(other.matches(text) and not one.matches(text) for text in SHORT)
+
+
+def every(length: int) -> list[str]:
+    if not length:
+        return [""]
+    return [f"{begin}/{name}" for begin in every(length - 1) for name in ("a", "b", "c")]
+
+
+SHORT = [
+    text + end
+    for length in range(7)
+    for text in every(length)
+    for end in ("", "/")
+    if text + end
+]  # fmt: skip
+
+
+# --- what means nothing, and what is weak --------------------------------------------------------
+
+
+def test_hygiene_and_bounds_of_the_default_are_not_weak(tmp_path: Path) -> None:
+    strict = put("hygiene", {"lifetime": "refuse", "two_identities": "report"})
+    assert codes(tmp_path, strict, put("identity.max_lifetime", "398d")) == []
+
+
+def test_a_receipt_in_the_log_is_all_that_a_tunnel_can_have(tmp_path: Path) -> None:
+    opaque = {"content": ["opaque"], "label": "public"}
+    tunnel = changed()["routes"][0] | {"receipt": "log", "request": opaque}
+    del tunnel["match"]
+    changes = [
+        put("listeners.in.protocol", "tcp"),
+        put("upstreams.out.endpoints", ["tls://receiver.example:1"]),
+        put("routes", [tunnel]),
+        put("keys", {}),
+    ]
+    assert mistakes(tmp_path, changed(*changes)) == []
+    assert codes(tmp_path, *changes) == []
+
+
+def test_tls_is_weak_only_where_there_is_any(tmp_path: Path) -> None:
+    tls = {"minimum": "1.2", "groups": ["x25519"]}
+    for place in ("listeners.in.tls", "upstreams.out.tls"):
+        shown = place.removesuffix(".tls")
+        assert codes(tmp_path, put(place, tls)) == [
+            ("tls-below-1.3", f"{shown}.tls.minimum"),
+            ("no-hybrid-group", f"{shown}.tls.groups"),
+        ]
+    plain = put("upstreams.out.endpoints", ["http://127.0.0.1:80"])
+    assert codes(tmp_path, plain, put("upstreams.out.tls", tls)) == []
