@@ -190,8 +190,9 @@ class Detector:
         parts: list[bytes] = []
         position = 0
         for match in base64_runs(text):
-            new = self._run(match[0], place, judge, depth)
-            if new is not match[0]:
+            run = match[0]
+            new = self._run(run, place, judge, depth)
+            if new is not run:
                 parts += (text[position : match.start()], new)
                 position = match.end()
         return b"".join([*parts, text[position:]]) if parts else text
@@ -243,7 +244,7 @@ def _values(data: bytes, suspects: Collection[Kind]) -> Iterator[tuple[int, int]
 def _candidates(data: bytes, plain: bytes, suspects: Collection[Kind]) -> Iterator[Iterable[int]]:
     """Where something may be: octets inside a value, or its first. Each of them in order."""
     for kind in suspects:
-        yield map(_START, kind.find(plain)) if kind.starts is None else sorted(kind.starts(plain))
+        yield map(_START, kind.find(plain)) if kind.starts is None else kind.starts(plain)
     yield respelt_starts(plain)
     if any(kind.folds for kind in suspects):
         yield strings_to_fold(plain)

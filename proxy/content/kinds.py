@@ -55,7 +55,7 @@ class Kind:
     alone: Likelihood = Likelihood.VERY_LIKELY
     """The most that `find` answers. Below the threshold, the gate asks for a context word too."""
     starts: Callable[[bytes], Iterable[int]] | None = None
-    """Where finds may start, of a kind whose finds may run on to the end of the text."""
+    """Where finds may start, in order, of a kind whose finds may run on to the end of the text."""
     literal: bool = False
     """Looks at a number as it is written as well."""
     default: bool = False

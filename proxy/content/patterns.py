@@ -8,6 +8,7 @@ is checked by arithmetic is in `identifiers`, whose rules hold here too.
 import base64
 import re
 from collections.abc import Iterator
+from heapq import merge
 from typing import Final
 
 import orjson
@@ -102,8 +103,7 @@ def find_private_keys(text: bytes) -> Iterator[Span]:
 
 def find_key_starts(text: bytes) -> Iterator[int]:
     """Where a private key may start, whatever ends it."""
-    for pattern in (_PEM, _PUTTY):
-        yield from (match.start() for match in pattern.finditer(text))
+    return merge(*((match.start() for match in each.finditer(text)) for each in (_PEM, _PUTTY)))
 
 
 def find_aws_keys(text: bytes) -> Iterator[Span]:

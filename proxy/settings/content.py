@@ -81,7 +81,8 @@ class OwnType(Model):
     pattern: str = Field(
         min_length=1,
         max_length=1024,
-        description="hyperscan's syntax: PCRE without back-references, look-around and anchors",
+        description="what hyperscan and RE2 both read: PCRE without back-references, look-around "
+        "and anchors",
     )
     context: list[Annotated[str, Field(min_length=1)]] = Field(
         default=[], description="whole words that make a find very likely"

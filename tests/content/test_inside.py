@@ -172,3 +172,15 @@ def test_the_gate_lets_json_in_strings_through(value: object) -> None:
         text = space + json.dumps(value)
         if text.strip()[0] == "[":
             assert JSON_INSIDE in only.in_json(json.dumps({"a": text}).encode())
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson"])
+@pytest.mark.parametrize("decode", [[], ["base64"], ["json", "base64"]])
+def test_a_string_with_base64_in_which_nothing_is_found_stays_octet_for_octet(
+    form: str, decode: list[str]
+) -> None:
+    document = b'{"a":"\\u0065\\/ %b"}' % b64("nothing is said in here").encode()
+    rules = compiled({}, EVERYTHING, policy={"decode": decode})
+    output, report = sent(rules, form, [document])
+    assert output == document
+    assert not report.changed

@@ -1,6 +1,7 @@
 """Which finds count: groups, likelihood, context, and types of a configuration's own."""
 
 import json
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from proxy.content.checksums import CHECKSUMS
 from proxy.content.findings import PATHS_MAXIMUM
-from proxy.content.own import own_kinds
+from proxy.content.own import LONG_MAXIMUM, LONGEST, own_kinds
 from proxy.content.registry import KINDS
 from proxy.content.words import Context
 from proxy.errors import Refusal
@@ -234,6 +235,8 @@ def test_likelihood_context_checksum_and_allow_decide_together() -> None:
         (r"(E)\1", "detectors.t"),
         ("(?=E)E", "detectors.t"),
         ("é", "ASCII"),
+        (r"\hE", "RE2 does not read it"),
+        ("E{2000}", "RE2 does not read it"),
     ],
 )
 def test_a_pattern_that_could_not_be_kept_is_refused(pattern: str, why: str) -> None:
@@ -250,6 +253,34 @@ def test_no_pattern_of_ones_own_takes_more_than_linear_time() -> None:
     (kind,) = own_kinds({"t": OwnType(pattern="a{1,40}")})["t"]
     spans = [(start, end) for start, end, _ in kind.find(b"a" * 100_000)]
     assert spans == [(start, start + 40) for start in range(0, 100_000, 40)]
+
+
+@pytest.mark.parametrize("pattern", ["a+b", "[a-z]+ x", r"\b[a-z]+ x", "[a-z]* x"])
+def test_no_pattern_of_ones_own_ends_the_process(pattern: str) -> None:
+    """hyperscan does on such texts when it is asked where matches start."""
+    (kind,) = own_kinds({"t": OwnType(pattern=pattern)})["t"]
+    for text in (b"abc def " * 60, b"a" * 500, b"aab " * 200):
+        spans = [(start, end) for start, end, _ in kind.find(text)]
+        assert spans == [found.span() for found in re.finditer(pattern.encode(), text)]
+
+
+def test_a_match_of_any_length_is_found_where_it_starts() -> None:
+    own = {"t": {"pattern": r"\bBEGIN[^!]*END\b"}}
+    text = "xBEGIN BEGIN" + " " * 5000 + "END, "
+    output, _ = found([text], {"t": "redact"}, own=own)
+    assert output == ["xBEGIN [REDACTED:t], "]
+    exactly = "x BEGIN" + " " * (LONGEST - 8) + "END."  # the octet before it says where it starts
+    assert found([exactly], {"t": "redact"}, own=own)[0] == ["x [REDACTED:t]."]
+    glued = "xBEGIN" + " " * (LONGEST - 8) + "END."
+    assert found([glued], {"t": "redact"}, own=own)[0] == [glued]
+
+
+def test_a_value_with_very_many_long_matches_is_a_finding_as_a_whole() -> None:
+    own = {"t": {"pattern": "a[^b]*!", "checksum": "luhn", "allow": ["x"]}}
+    output, _ = found(["a" * 2000 + "!" * LONG_MAXIMUM, "a!"], {"t": "redact"}, own=own)
+    assert output == ["a" * 2000 + "!" * LONG_MAXIMUM, "a!"]
+    output, _ = found(["x" + "a" * 2000 + "!" * (LONG_MAXIMUM + 1)], {"t": "redact"}, own=own)
+    assert output == ["[REDACTED:t]"]
 
 
 def test_a_character_is_not_cut_in_two() -> None:
