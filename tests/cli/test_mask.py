@@ -13,6 +13,7 @@ import pytest
 from proxy.cli import main
 from proxy.cli import wording as words
 from proxy.settings import yaml12
+from tests.cli.test_plain import from_terminal
 from tests.scenarios.gateway import lockgate
 from tests.scenarios.policy import policy, route
 
@@ -80,6 +81,19 @@ def test_the_report_comes_as_json_where_programs_read_it(
     assert (code, report["masked"], report["findings"]) == (0, {"$.ssn": 3}, {"credit_card": 3})
     assert masked(site, "--quiet")[0] == 0
     assert capsys.readouterr().err == ""
+
+
+def test_a_bar_shows_how_far_a_large_file_is_where_a_terminal_takes_one(site: Path) -> None:
+    (site / "large.ndjson").write_bytes(
+        b'{"ssn": "536-90-4399", "x": "%b"}\n' % (b"x" * 900) * 5000
+    )
+    command = [*words.lockgate(), "mask", "gateway.yaml", "--route", "orders", "-o", "out"]
+    large, small = (
+        from_terminal([*command, file], site) for file in ("large.ndjson", "orders.ndjson")
+    )
+    assert b"masking" in large
+    assert b"MB/s" in large
+    assert b"masking" not in small
 
 
 def test_it_is_a_filter_between_pipes(site: Path) -> None:
