@@ -5,6 +5,7 @@ by `proxy/app/lint.py`.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final, Literal
 
 from proxy.settings.address import parse_bind, parse_endpoint
@@ -13,7 +14,7 @@ from proxy.settings.check_masks import keys_in_use
 from proxy.settings.check_trust import names_lists
 from proxy.settings.detection import own_types_in_use
 from proxy.settings.lint_content import lint_contents
-from proxy.settings.lint_grants import lint_grants
+from proxy.settings.lint_grants import lint_ends, lint_grants
 from proxy.settings.lint_shadows import lint_shadows
 from proxy.settings.lint_weak import lint_weak
 from proxy.settings.mistakes import Mistakes
@@ -23,10 +24,11 @@ from proxy.settings.yaml12 import Path
 _Lint = Callable[[Settings, Mistakes], None]
 
 
-def lint(settings: Settings, warnings: Mistakes) -> None:
+def lint(settings: Settings, warnings: Mistakes, now: datetime) -> None:
     """Note everything; each part by its code. Of coherent settings only."""
     for each in _LINTS:
         each(settings, warnings)
+    lint_ends(settings, warnings, now)
 
 
 def _lint_routes(settings: Settings, warnings: Mistakes) -> None:

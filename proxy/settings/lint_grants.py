@@ -2,10 +2,12 @@
 
 import ipaddress
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final
 
 from proxy.settings.mistakes import Mistakes
 from proxy.settings.schema import Principal, Settings
+from proxy.settings.times import parse_moment, parse_zone
 from proxy.settings.yaml12 import Path
 
 _STRONG: Final = ("spiffe", "uri", "dns", "ip", "pins")
@@ -20,6 +22,19 @@ def lint_grants(settings: Settings, warnings: Mistakes) -> None:
     for name, upstream in settings.upstreams.items():
         if upstream.peer is not None:
             _lint_entry(("upstreams", name, "peer"), upstream.peer, warnings)
+
+
+def lint_ends(settings: Settings, warnings: Mistakes, now: datetime) -> None:
+    """Note every entry of `allow` and `deny` that will never hold again."""
+    for index, route in enumerate(settings.routes):
+        for key, entries in (("allow", route.allow), ("deny", route.deny)):
+            for number, entry in enumerate(entries):
+                when = entry.when
+                if when is None or when.until is None:
+                    continue
+                if parse_moment(when.until, parse_zone(when.timezone)) <= now:
+                    path: Path = ("routes", index, key, number, "when", "until")
+                    warnings.add(path, "has passed: this holds for nobody any more", code="ended")
 
 
 def _lint_entry(path: Path, entry: Principal, warnings: Mistakes) -> None:

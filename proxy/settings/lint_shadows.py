@@ -3,7 +3,8 @@
 A pattern covers another when it matches every path that the other matches. Both are run at once
 over the few segments that tell paths apart: those that either names, one that neither does, and
 the empty one, which `*` does not take. An earlier pattern can only cover a later one that begins
-with its literal segments, so that few pairs need a look, however many routes there are.
+with its literal segments, and has all of them, so that few pairs need a look, however many routes
+there are. Two patterns that need too long a look are taken not to cover each other.
 
 One that is behind another of the same path and methods is a mistake already, told by check.py.
 """
@@ -17,8 +18,11 @@ from proxy.settings.mistakes import Mistakes
 from proxy.settings.schema import Route, Settings
 
 _Segments = tuple[str, ...]
+_WILD: Final = {"*", "**"}
 _OTHER: Final = "/"
 """A segment that no pattern names: no segment holds a slash."""
+_STATES: Final = 2000
+"""Of two patterns together, after which nobody looks on."""
 
 
 def lint_shadows(settings: Settings, warnings: Mistakes) -> None:
@@ -42,7 +46,7 @@ def _segments(route: Route) -> _Segments:
 
 def _literal(segments: _Segments) -> _Segments:
     """Those before the first wildcard."""
-    wild = [at for at, segment in enumerate(segments) if segment in ("*", "**")]
+    wild = [at for at, segment in enumerate(segments) if segment in _WILD]
     return segments[: wild[0]] if wild else segments
 
 
@@ -69,7 +73,8 @@ def _taking(route: Route, segments: _Segments, before: Iterable[Route]) -> list[
 def _takes(earlier: Route, route: Route, segments: _Segments) -> bool:
     if route.match.path is None:
         return tunnels.covers(earlier, route) or _names_cover(earlier, route)
-    return covers(_segments(earlier), segments)
+    ours = _segments(earlier)
+    return set(ours) - _WILD <= set(segments) and covers(ours, segments)
 
 
 def _names_cover(earlier: Route, later: Route) -> bool:
@@ -86,7 +91,7 @@ def covers(earlier: _Segments, later: _Segments) -> bool:
 
     Only the last segment of a path can be empty.
     """
-    alphabet = {*earlier, *later, _OTHER} - {"*", "**", ""}
+    alphabet = {*earlier, *later, _OTHER} - {*_WILD, ""}
     begin = (_closed(earlier, {0}), _closed(later, {0}))
     seen, waiting = {begin}, [begin]
     while waiting:
@@ -100,6 +105,8 @@ def covers(earlier: _Segments, later: _Segments) -> bool:
             if after[1] and after not in seen:
                 seen.add(after)
                 waiting.append(after)
+        if len(seen) > _STATES:
+            return False
     return True
 
 

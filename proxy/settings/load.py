@@ -55,7 +55,7 @@ def load_octets(path: Path, octets: bytes) -> Loaded:
     mistakes = Mistakes(str(path), document.marks, problems)
     for place in valueless(document.data):
         mistakes.add(place, "has no value; give it one, or leave the key out", at_key=True)
-    settings = None
+    settings, now = None, datetime.now(UTC)
     try:
         settings = Settings.model_validate(document.data)
     except ValidationError as error:
@@ -63,11 +63,11 @@ def load_octets(path: Path, octets: bytes) -> Loaded:
     references.require_values(document.data, mistakes)
     references.require_references(document.data, mistakes)
     if settings is not None and not mistakes.problems:
-        check.require_coherent(settings, mistakes, datetime.now(UTC))
+        check.require_coherent(settings, mistakes, now)
     if settings is None or mistakes.problems:
         raise ConfigError(mistakes.problems)
     warnings = Mistakes(str(path), document.marks)
-    lint.lint(settings, warnings)
+    lint.lint(settings, warnings, now)
     return Loaded(
         settings,
         path,

@@ -1,5 +1,6 @@
 """Where the line is between what is warned of and what is not."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.policy.paths import compile_pattern
+from proxy.settings.lint_grants import lint_ends
 from proxy.settings.lint_shadows import covers
+from proxy.settings.mistakes import Mistakes
 from tests.settings.example import PIN, Change, changed, loaded, mistakes, put, warned
 
 PATHS = st.lists(st.sampled_from(["a", "b", "*", "**"]), min_size=1, max_size=4).flatmap(
@@ -232,3 +235,25 @@ def test_tls_is_weak_only_where_there_is_any(tmp_path: Path) -> None:
         ]
     plain = put("upstreams.out.endpoints", ["http://127.0.0.1:80"])
     assert codes(tmp_path, plain, put("upstreams.out.tls", tls)) == []
+
+
+# --- grants that have ended ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["allow", "deny"])
+def test_an_entry_is_told_of_from_the_moment_on_at_which_it_ends(tmp_path: Path, key: str) -> None:
+    when = {"until": "2027-01-01", "timezone": "Europe/Berlin"}
+    entry = {"spiffe": "spiffe://acme/old", "when": when}
+    found = loaded(tmp_path, put(f"routes.0.{key}", [entry]))
+    end = datetime(2026, 12, 31, 23, tzinfo=UTC)
+    for moment, ended in ((end - timedelta(seconds=1), False), (end, True)):
+        notes = Mistakes("f", found.marks)
+        lint_ends(found.settings, notes, moment)
+        expected = [f"routes[0].{key}[0].when.until"] if ended else []
+        assert [each.path for each in notes.problems] == expected
+
+
+def test_patterns_that_would_need_too_long_a_look_take_nothing() -> None:
+    many = ("**", "a", *["*"] * 20)
+    assert not covers(many, many), "though it does"
+    assert covers(("**",), many[:8])
