@@ -38,7 +38,8 @@
     findings    what was found in one body: types, counts, paths
     places      where a value stands: the keys above it, a path that tells no data
     words       context: whole words in keys and beside a find
-    decode      JSON and base64 inside strings: where, there and back
+    decode      JSON and base64 inside strings: what the gate looks for
+    runs        base64 of text: which runs say some, there and back
     strings     raw JSON strings and what they say
     fold        numbers, dashes, spaces and digits that are spelt otherwise, made plain
     gate        hyperscan, wrapped

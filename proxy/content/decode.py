@@ -1,22 +1,19 @@
-"""What is inside a string: JSON, and base64 of text. Where it is, and there and back.
+"""What is inside a string: JSON, and base64 of text (see runs). What the gate looks for.
 
-    "{\\"ssn\\": \\"078-05-1120\\"}"           JSON: a whole string that is an array or an object
-    "see eyJzc24iOiAiMDc4LTA1LTExMjAifQ=="  base64: a run of 20 characters or more, or padded
+"{\\"ssn\\": \\"078-05-1120\\"}"           JSON: a whole string that is an array or an object
+"see eyJzc24iOiAiMDc4LTA1LTExMjAifQ=="  base64: a run of 20 characters or more, or padded
 
-Base64 counts when it says text in UTF-8 without control characters: a hash, an id and an image do
-not. Both alphabets (RFC 4648, 4 and 5), with padding or without, and in lines of 60 to 76.
-
-    The gate, where the route decodes. Of the four characters that say three octets of ASCII, three
-    say the upper bits, and of those only half can occur: five such quads in a row are chance in one
-    of 30,000.
+The gate, where the route decodes. Of the four characters that say three octets of ASCII, three
+say the upper bits, and of those only half can occur: five such quads in a row are chance in one
+of 30,000.
 """
 
-import binascii
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from proxy.content.kinds import Found, Kind
+from proxy.content.runs import base64_runs
 from proxy.content.validate import require_json
 from proxy.errors import Refusal
 
@@ -25,17 +22,9 @@ DEPTH: Final = 3
 MAXIMUM: Final = 2**20
 """Octets of what is looked into; more counts as not looked into."""
 _NESTED: Final = 256
-_LEAST: Final = 20
 _QUAD: Final = b"[A-Za-f][0-3A-HQ-Xg-nw-z][ABEFIJMNQRUVYZcdghklopstwx014589][0-9A-Za-z+/_-]"
-_RUN: Final = re.compile(
-    rb"(?:[0-9A-Za-z+/_-]{60,76}+\r?\n)++[0-9A-Za-z+/_-]{1,76}+={0,2}"
-    rb"|[0-9A-Za-z+/_-]{11,}+={0,2}"
-)
 _BRACKETS: Final = re.compile(rb"\{|\[(?!REDACTED[]:])")
 _OPENINGS: Final = re.compile(rb'"(?=[ \0]*+[{\[]|\0\0)')
-_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
-_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 def _nothing(text: bytes) -> Iterator[Found]:
@@ -47,7 +36,7 @@ def _openings(plain: bytes) -> Iterable[int]:
 
 
 def _runs(plain: bytes) -> Iterable[int]:
-    return (match.start() for match in _RUN.finditer(plain) if _long(match[0]))
+    return (match.start() for match in base64_runs(plain))
 
 
 JSON_INSIDE: Final = Kind(
@@ -82,35 +71,3 @@ def is_json(text: bytes) -> bool:
         return bool(require_json(text, _NESTED, "a string"))
     except Refusal:
         return False
-
-
-def base64_runs(text: bytes) -> Iterator[re.Match[bytes]]:
-    """What looks like base64, in order and apart."""
-    return (match for match in _RUN.finditer(text) if _long(match[0]))
-
-
-def _long(run: bytes) -> bool:
-    return len(run) >= _LEAST or run.endswith(b"=")
-
-
-def unwrapped(run: bytes) -> bytes | None:
-    """The text that a run says; None when it is none."""
-    body = run.rstrip(b"=").translate(_STANDARD, b"\r\n")
-    if len(body) % 4 == 1:
-        return None
-    text = binascii.a2b_base64(body + b"=" * (-len(body) % 4))
-    if _CONTROL.search(text):
-        return None
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return None
-    return text
-
-
-def wrapped(text: bytes, run: bytes) -> bytes:
-    """Base64 of a text in the alphabet of `run`, padded where that was, in one line."""
-    body = binascii.b2a_base64(text, newline=False)
-    if b"-" in run or b"_" in run:
-        body = body.translate(_URL_SAFE)
-    return body if run.endswith(b"=") or len(run) % 4 == 0 else body.rstrip(b"=")

@@ -23,11 +23,8 @@ from proxy.content.decode import (
     DEPTH,
     JSON_INSIDE,
     MAXIMUM,
-    base64_runs,
     is_json,
     may_hold_json,
-    unwrapped,
-    wrapped,
 )
 from proxy.content.findings import Findings
 from proxy.content.fold import respelt_starts, strings_to_fold
@@ -36,6 +33,7 @@ from proxy.content.judge import Judge, Rulebook
 from proxy.content.kinds import Kind, Likelihood, Span
 from proxy.content.mask import spelt
 from proxy.content.places import ROOT, Named, Place, Walk
+from proxy.content.runs import base64_runs, unwrapped, wrapped
 from proxy.content.strings import decoded, respelt
 from proxy.content.watch import Watch
 

@@ -8,6 +8,9 @@ found in them apart. So a number in groups, or a word that says what the number 
 never divided. What runs on until something ends it, such as a private key, stays in one window from
 its beginning. A window that cannot end grows up to `limits.record` octets; then it is refused.
 
+Lines of base64 that say text stay together too, as far as a window may grow. What is longer is
+divided there, and counted as not looked into.
+
 Windows are told by the octets alone, never by how they came: split anywhere, a text comes out the
 same.
 """
@@ -22,6 +25,7 @@ from proxy.content.cutter import require_text
 from proxy.content.detect import Detector, Suspects
 from proxy.content.findings import Findings
 from proxy.content.masker import Engine
+from proxy.content.runs import divides
 from proxy.content.tally import Tally, refuse_more
 from proxy.errors import Refusal
 from proxy.model import Report
@@ -101,13 +105,18 @@ class TextInspector:
         window = window[: _characters(window, self._passed)]
         suspects = detector.suspects_in_text(window)
         spans = detector.spans(window, suspects)
-        for mark in (b"\n", b" ", b"\t"):
-            for at in islice(_places(window, mark), _PLACES):
-                self._tally.findings.require_wanted()
-                if not any(start < at < end for start, end in spans) and _apart(
-                    ahead, at, detector
-                ):
-                    return at, suspects
+        encoded = 0  # the last place where nothing but base64 is divided
+        for at in _places(window):
+            self._tally.findings.require_wanted()
+            if any(start < at < end for start, end in spans):
+                continue
+            if divides(ahead, at):
+                encoded = encoded or at
+            elif _apart(ahead, at, detector):
+                return at, suspects
+        if encoded and self._size >= self._engine.limits.record:
+            self._tally.findings.unscanned += 1
+            return encoded, suspects
         return 0, suspects
 
     def _judged(self, end: int, suspects: Suspects | None) -> bytes:
@@ -140,7 +149,13 @@ def _characters(data: bytes, passed: int) -> int:
         raise Refusal("unparseable", f"not UTF-8 in the text from octet {passed} on") from None
 
 
-def _places(window: bytes, mark: bytes) -> Iterator[int]:
+def _places(window: bytes) -> Iterator[int]:
+    """Where it may end, the best first: behind the last line ends, then behind other marks."""
+    for mark in (b"\n", b" ", b"\t"):
+        yield from islice(_behind(window, mark), _PLACES)
+
+
+def _behind(window: bytes, mark: bytes) -> Iterator[int]:
     """Behind each mark, the last one first."""
     end = len(window)
     while (at := window.rfind(mark, 0, end)) >= 0:

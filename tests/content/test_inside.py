@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.content.decode import BASE64_INSIDE, JSON_INSIDE, unwrapped, wrapped
+from proxy.content.decode import BASE64_INSIDE, JSON_INSIDE
 from proxy.content.gate import gate
 from proxy.content.kinds import Likelihood
+from proxy.content.runs import unwrapped, wrapped
 from proxy.errors import Refusal
 from proxy.model import Report
 from tests.content.policies import EVERYTHING, compiled, sent

@@ -1,5 +1,7 @@
 """Plain text: what is found is replaced wherever it stands, in bounded memory."""
 
+import base64
+import hashlib
 from typing import Any
 
 import pytest
@@ -109,6 +111,51 @@ def feed_all(feed: Any, text: str, out: bytearray) -> bytes:
     for n in range(0, len(data), 4096):
         out += feed(data[n : n + 4096])
     return b""
+
+
+def in_lines(text: str, width: int) -> str:
+    run = base64.b64encode(text.encode()).decode()
+    return "".join(f"{run[n : n + width]}\n" for n in range(0, len(run), width))
+
+
+@pytest.mark.parametrize("width", [60, 61, 62, 63, 76])
+@pytest.mark.parametrize("said", ["an SSN, 536-90-4399. ", "é 536-90-4399 écrit. "])
+def test_lines_of_base64_stay_in_one_window(width: int, said: str) -> None:
+    encoded = in_lines(said * 200 + "!", width)
+    rules = compiled({}, EVERYTHING, policy={"content": ["text"], "decode": ["base64"]})
+    counted = texts()
+    for into in (100, 3000, 4000):
+        before = (LINE * 2000)[: WINDOW - into] + "\n"
+        data = f"{before}{encoded}\n{LINE * 100}".encode()
+        out, report = sent(rules, "text", [data])
+        assert report.findings == {"us_ssn": 200}
+        assert report.unscanned == 0
+        assert out.startswith(before.encode())
+        assert out.endswith(f"\n{LINE * 100}".encode())
+        assert sent(counted, "text", [data])[1].unscanned == 1
+
+
+def test_base64_over_the_limit_is_divided_and_counted() -> None:
+    rules = compiled(
+        {}, EVERYTHING, policy={"content": ["text"], "decode": ["base64"]}, record=100_000
+    )
+    encoded = in_lines("an SSN, 536-90-4399, of Jane. " * 10_000, 62)
+    inspector = rules.open("text")
+    for n in range(0, len(encoded), 4096):
+        inspector.feed(encoded[n : n + 4096].encode())
+        assert inspector.held <= 100_000 + AROUND + 4096
+    inspector.finish()
+    assert inspector.report().unscanned >= len(encoded) // 100_000
+
+
+def test_lines_of_hashes_divide() -> None:
+    hashes = "".join(
+        f"{hashlib.sha256(bytes([n % 256, n // 256])).hexdigest()}\n" for n in range(4000)
+    )
+    inspector = texts().open("text")
+    inspector.feed(hashes.encode())
+    assert inspector.held < WINDOW + AROUND
+    assert inspector.report().unscanned == 0
 
 
 def test_text_that_nothing_divides_is_refused_over_the_limit() -> None:
