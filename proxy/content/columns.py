@@ -193,7 +193,7 @@ def search_names(
     grid: Grid, plan: Plan, detector: Detector | None, findings: Findings
 ) -> list[bool]:
     """The same of the header: for each name, whether nothing was found in it."""
-    suspects = detector and _suspects(grid.octets(), plan.dialect, detector)
+    suspects = detector and _suspects(b"\n".join(grid.row(0)), plan.dialect, detector)
     if detector is None or not suspects:
         return [True] * grid.width
     shown = []

@@ -14,7 +14,7 @@ from typing import Final
 
 from proxy.content.kinds import Found, Kind
 from proxy.content.runs import base64_runs
-from proxy.content.validate import require_json
+from proxy.content.validate import STRING, require_json
 from proxy.errors import Refusal
 
 DEPTH: Final = 3
@@ -24,6 +24,13 @@ MAXIMUM: Final = 2**20
 _NESTED: Final = 256
 _QUAD: Final = b"[A-Za-f][0-3A-HQ-Xg-nw-z][ABEFIJMNQRUVYZcdghklopstwx014589][0-9A-Za-z+/_-]"
 _BRACKETS: Final = re.compile(rb"\{|\[(?!REDACTED[]:])")
+_ESCAPES: Final = re.compile(
+    rb'\\u00[2-7][0-9A-Fa-f]|(?m:^)[ \t\r]*+"[" \t\r]*+[^"\\\n]*+\\["\\/bfnrtu]'
+)
+_SPACE: Final = rb"[ \t\r\n]*+"
+_ALMOST: Final = re.compile(
+    rb"\{%b%b%b:|\\u00[2-7][0-9A-Fa-f]" % (_SPACE, STRING, _SPACE), re.DOTALL
+)
 _OPENINGS: Final = re.compile(rb'"(?=[ \0]*+[{\[]|\0\0)')
 
 
@@ -42,7 +49,10 @@ def _runs(plain: bytes) -> Iterable[int]:
 JSON_INSIDE: Final = Kind(
     "json inside",
     _nothing,
-    (rb'"\{', rb'"\[(?:[^R]|R[^E])', rb'"\\"', rb'"(?: |\\[nrt])+[{\[]'),
+    (
+        *(rb'"\{', rb'"\[(?:[^R]|R[^E])', rb'"\\"', rb'"(?: |\\[nrt])+[{\[]'),
+        *(rb'\{ *\\["nrtu]', rb"\\u007[bB]", rb"\\(?:\\|u005[cC])u00[2-7]"),
+    ),
     starts=_openings,
 )
 _MARKED: Final = (
@@ -58,8 +68,18 @@ BASE64_INSIDE: Final = Kind(
 
 
 def may_hold_json(text: bytes) -> bool:
-    """Whether JSON may be in one of the values of what is not JSON itself."""
+    """Whether JSON may be in one of the values of what is not JSON itself.
+
+    Each of them begins a line here. Quotes may be doubled, as a table writes them.
+    """
+    if b"\\" in text and _ESCAPES.search(text):
+        return True
     return _BRACKETS.search(text) is not None
+
+
+def resembles_json(text: bytes) -> bool:
+    """Whether a string that is no JSON as a whole holds some: an object, or escaped ASCII."""
+    return _ALMOST.search(text) is not None
 
 
 def is_json(text: bytes) -> bool:

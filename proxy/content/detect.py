@@ -25,6 +25,7 @@ from proxy.content.decode import (
     MAXIMUM,
     is_json,
     may_hold_json,
+    resembles_json,
 )
 from proxy.content.findings import Findings
 from proxy.content.fold import respelt_starts, strings_to_fold
@@ -181,6 +182,8 @@ class Detector:
             if self._looks_into("json", text, depth):
                 found = self._gate.in_json(text, context=True)
                 return self._document(text, place, judge, found, depth - 1) if found else text
+            judge.findings.unscanned += 1
+        elif JSON_INSIDE in suspects and resembles_json(text):
             judge.findings.unscanned += 1
         text = judge.text(text, place, suspects)
         if self._base64 not in suspects:

@@ -3,6 +3,7 @@
 import base64
 import json
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given
@@ -122,6 +123,78 @@ def test_what_only_looks_like_it_is_left_alone_and_not_counted() -> None:
         assert output == harmless
         assert report.unscanned == 0
         assert not report.findings
+
+
+ESCAPED = '"078\\u002d05-1120"'
+
+
+def in_cell(text: str, form: str) -> bytes:
+    """One value in a body of another format, beside an innocent one."""
+    if form == "form":
+        return b"a=b&note=" + quote_plus(text).encode()
+    cell = '"' + text.replace('"', '""') + '"'
+    delimiter = "\t" if form == "tsv" else ","
+    return text.encode() if form == "text" else f"a{delimiter}note\nb{delimiter}{cell}\n".encode()
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "form", "text"])
+@pytest.mark.parametrize("space", ["", " ", "\n "])
+def test_a_string_of_json_with_escapes_is_looked_into_in_every_format(
+    form: str, space: str
+) -> None:
+    if form == "form" or not (form == "tsv" and "\n" in space):
+        body = in_cell(space + ESCAPED, form)
+        for decode in (["json"], []):
+            policy = {"content": [form], "decode": decode, "tsv": {"quote": '"'}}
+            rules = compiled({}, {"us_ssn": "redact"}, policy=policy)
+            output, report = sent(rules, form, [body])
+            assert report.unscanned == (not decode)
+            assert report.findings == ({"us_ssn": 1} if decode else {})
+            assert (output == body) is not bool(decode)
+
+
+def test_the_name_of_a_column_may_be_json_too() -> None:
+    cell = ESCAPED.replace('"', '""')
+    for decode in (["json"], []):
+        policy = {"content": ["csv"], "decode": decode}
+        rules = compiled({}, {"us_ssn": "redact"}, policy=policy)
+        _, report = sent(rules, "csv", [f'a,"{cell}"\nb,c\n'.encode()])
+        assert report.unscanned == (not decode)
+        assert report.findings == ({"us_ssn": 1} if decode else {})
+
+
+@pytest.mark.parametrize("decode", [[], ["json", "base64"]])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": NaN, "ssn": "078\\u002d05-1120"}',
+        '[NaN, "078\\u002d05-1120"]',
+        '\ufeff{"ssn": 1}',
+        '{"a": 1}{"ssn": 2}',
+        'payload={\n "ssn": 2}',
+        'payload: "078\\u002d05-1120"',
+        '{"ssn": "078\\u002d05-1120", "b":',
+        "{" + '"a":{' * 300 + "}" * 301,
+    ],
+)
+def test_what_is_only_nearly_json_is_counted_in_every_format(text: str, decode: list[str]) -> None:
+    spelt = json.dumps([text]).replace("{", "\\u007b").replace('\\"', "\\u0022")
+    for document in (json.dumps([text]), spelt, spelt.replace("\\\\", "\\u005c")):
+        for form in ("json", "ndjson"):
+            rules = compiled({}, EVERYTHING, policy={"decode": decode})
+            output, report = sent(rules, form, [document.encode()])
+            assert output == document.encode()
+            assert report.unscanned == 1
+    for form in ("csv", "form", "text"):
+        rules = compiled({}, EVERYTHING, policy={"content": [form], "decode": decode})
+        assert sent(rules, form, [in_cell(text, form)])[1].unscanned == 1
+
+
+def test_a_text_of_many_windows_that_is_json_is_counted() -> None:
+    data = json.dumps({f"n{n}": n for n in range(20_000)}, indent=1).encode()
+    rules = compiled({}, EVERYTHING, policy={"content": ["text"], "decode": ["json"]})
+    assert sent(rules, "text", [data])[1].unscanned > 0
+    assert sent(rules, "text", [data[:2000]])[1].unscanned == 1
 
 
 def test_what_is_too_large_is_counted_and_searched_as_it_is() -> None:
