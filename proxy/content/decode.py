@@ -24,13 +24,15 @@ MAXIMUM: Final = 2**20
 _NESTED: Final = 256
 _QUAD: Final = b"[A-Za-f][0-3A-HQ-Xg-nw-z][ABEFIJMNQRUVYZcdghklopstwx014589][0-9A-Za-z+/_-]"
 _BRACKETS: Final = re.compile(rb"\{|\[(?!REDACTED[]:])")
-_ESCAPES: Final = re.compile(
-    rb'\\u00[2-7][0-9A-Fa-f]|(?m:^)[ \t\r]*+"[" \t\r]*+[^"\\\n]*+\\["\\/bfnrtu]'
+_ASCII: Final = rb"\\u00[2-7][0-9A-Fa-f]"
+_ESCAPED: Final = re.compile(_ASCII)
+_ESCAPE: Final = rb'\\(?:"++|[\\/bfnrt]|u[0-9A-Fa-f]{4})'
+_STRING: Final = re.compile(
+    rb'\n[ \t\r]*+"[" \t\r]*+[^"\\\n]*+%b(?:[^"\\\n]++|%b)*+"' % (_ESCAPE, _ESCAPE)
 )
+"""A line that begins with a string with escapes. Quotes may be doubled, as a table writes them."""
 _SPACE: Final = rb"[ \t\r\n]*+"
-_ALMOST: Final = re.compile(
-    rb"\{%b%b%b:|\\u00[2-7][0-9A-Fa-f]" % (_SPACE, STRING, _SPACE), re.DOTALL
-)
+_ALMOST: Final = re.compile(rb"\{%b%b%b:|%b" % (_SPACE, STRING, _SPACE, _ASCII), re.DOTALL)
 _OPENINGS: Final = re.compile(rb'"(?=[ \0]*+[{\[]|\0\0)')
 
 
@@ -68,13 +70,10 @@ BASE64_INSIDE: Final = Kind(
 
 
 def may_hold_json(text: bytes) -> bool:
-    """Whether JSON may be in one of the values of what is not JSON itself.
-
-    Each of them begins a line here. Quotes may be doubled, as a table writes them.
-    """
-    if b"\\" in text and _ESCAPES.search(text):
+    """Whether JSON may be in one of the values, each of which begins a line, of what is none."""
+    if _BRACKETS.search(text):
         return True
-    return _BRACKETS.search(text) is not None
+    return b"\\" in text and bool(_ESCAPED.search(text) or _STRING.search(b"\n" + text))
 
 
 def resembles_json(text: bytes) -> bool:
