@@ -18,6 +18,7 @@ from proxy.content.mask import replaced, spelt
 from proxy.content.native import Native, Opener
 from proxy.content.paths import Automaton
 from proxy.content.tally import Tally
+from proxy.content.validate import broken
 from proxy.content.values import Replace
 from proxy.errors import Refusal
 from proxy.settings.schema import Limits
@@ -128,7 +129,7 @@ class Masker:
             if count:
                 makers.native.tally(machine.hits, count, tally.masked)
             if machine.error:
-                raise self._refusal()
+                raise self._refusal(block)
             if count:
                 splice = splice or makers.native.splice(block)
                 splice.add(machine.hits, count, makers.made(block, machine.hits, count))
@@ -138,11 +139,12 @@ class Masker:
             return Output(whole, array("Q"), whole)
         return Output(splice.finish(end), splice.placed(), splice.rest())
 
-    def _refusal(self) -> Refusal:
+    def _refusal(self, block: bytes) -> Refusal:
         machine, depth = self._machine, self._depth
         where = f"line {machine.ended + 1}" if self._lines else "the document"
         if machine.error == LONG:
             return Refusal("content-too-large", f"{where} is over limits.record")
         if machine.error == DEEP:
             return Refusal("unparseable", f"{where} is nested deeper than {depth}")
-        return Refusal("unparseable", f"{where} is not valid JSON")
+        begins = b"" if self._lines and machine.ended else block
+        return broken(where, begins)

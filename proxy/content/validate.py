@@ -7,6 +7,7 @@ judges again: a token is replaced only when it is a JSON number and touches no o
 character, so what was malformed stays malformed.
 """
 
+import codecs
 import re
 from typing import Any
 
@@ -23,6 +24,7 @@ _NUMBERS = re.compile(
 )
 _HUGE = re.compile(rb"[0-9][eE]\+?[0-9]{2}|[0-9]{300}")
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # UTF-32 begins as UTF-16 does
 _OTHERS = bytes(octet for octet in range(256) if octet not in b'"[]{}')
 
 
@@ -35,10 +37,18 @@ def require_json(data: bytes, depth: int, where: str) -> Any:
     try:
         value = _parse(data)
     except orjson.JSONDecodeError:
-        raise Refusal("unparseable", f"{where} is not valid JSON") from None
+        raise broken(where, data) from None
     if data.count(b"{") + data.count(b"[") > depth and _nesting(data) > depth:
         raise Refusal("unparseable", f"{where} is nested deeper than {depth}")
     return value
+
+
+def broken(where: str, data: bytes) -> Refusal:
+    """The refusal of what is not JSON; `data` begins as it does. A usual reason is told."""
+    if data.startswith(_MARKS):
+        reason = f"{where} begins with a byte order mark: JSON is UTF-8 without one"
+        return Refusal("unparseable", reason)
+    return Refusal("unparseable", f"{where} is not valid JSON")
 
 
 def _parse(data: bytes) -> Any:

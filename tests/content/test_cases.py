@@ -51,6 +51,10 @@ def test_case_5_a_byte_order_mark_and_wider_encodings_are_refused() -> None:
     for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"):
         for form in ("json", "ndjson"):
             assert refused('{"ssn":"A"}'.encode(encoding), form=form) == "unparseable"
+    for encoding in ("utf-8-sig", "utf-16"):
+        for form in ("json", "ndjson"):
+            with pytest.raises(Refusal, match="begins with a byte order mark"):
+                masked('{"ssn":"A"}'.encode(encoding), form=form)
 
 
 def test_case_6_numbers_stay_as_they_are_spelt() -> None:

@@ -356,3 +356,14 @@ def test_what_looks_like_the_end_of_a_row_in_quotes_stays() -> None:
 
 def test_an_only_cell_that_becomes_empty_is_no_blank_line() -> None:
     assert through("ssn\n1\n", {"$.ssn": {"redact": {"as": "null"}}}) == b'ssn\n""\n'
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_constant_with_delimiters_and_line_ends_stays_one_cell(quoted: bool) -> None:
+    constant = {"redact": {"with": "a,\n,b"}}
+    cell = '"jane@example.com"' if quoted else "jane@example.com"
+    data = f"id,to,n\r\n1,{cell},2\r\n3,{cell},4\r\n"
+    mask = [{"type": "email", "action": constant}]
+    rules = compiled(policy={"content": ["csv"], "mask": mask})
+    for out in (through(data, {"$.to": constant}), sent(rules, "csv", [data.encode()])[0]):
+        assert out == b'id,to,n\r\n1,"a,\n,b",2\r\n3,"a,\n,b",4\r\n'
