@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MODULES = (
     "run",
     "check",
+    "explain",
     "mask",
     "detokenize",
     "health",

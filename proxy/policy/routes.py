@@ -6,6 +6,7 @@ none that asks for no name: who sends no SNI cannot be meant by it.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from proxy.errors import Refusal
@@ -63,6 +64,16 @@ class Routes:
         if found is not None:
             return self._entries[listener][found].route
         raise Refusal("no-route", f"no route of listener {listener} takes this method and path")
+
+    def trace(self, listener: str, method: str, path: str) -> Iterator[tuple[str, bool, bool]]:
+        """(route, whether it takes the path, and the method), up to the first that takes both."""
+        segments = split(path)
+        for entry in self._entries.get(listener, ()):
+            there = entry.pattern.matches_segments(segments)
+            named = entry.methods is None or method in entry.methods
+            yield entry.route.name, there, named
+            if there and named:
+                return
 
     def find_tunnel(self, listener: str, server_name: str | None) -> Route:
         """The route of a tunnel. Raises Refusal `no-route`."""

@@ -53,6 +53,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 COMMANDS = {
     "run": ["run", "missing.yaml"],
     "check": ["check", "config/gateway.yaml"],
+    "explain": [
+        "explain",
+        "config/gateway.yaml",
+        "--cert",
+        "certs/client.pem",
+        "--listener",
+        "ingest",
+        "--method",
+        "POST",
+        "--path",
+        "/orders/1",
+    ],
     "mask": ["mask", "config/gateway.yaml", "--route", "orders", "order.json", "-o", "masked.json"],
     "health": ["health", "config/gateway.yaml"],
     "certs": ["certs", "inspect", "certs/client.pem"],

@@ -1,0 +1,260 @@
+"""`lockgate explain`: would this pass, and which rule decides; by the code that decides."""
+
+import argparse
+import base64
+import re
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from proxy.cli.wording import texts
+from proxy.errors import CredentialError, Refusal, TlsFailure
+from proxy.model import FOREVER, Certificate, Peer
+from proxy.policy.authorize import Granted, Grants
+from proxy.policy.entries import NOTHING, Facts, Looked
+from proxy.policy.paths import require_normal, split
+from proxy.policy.routes import Routes
+from proxy.settings.load import load
+from proxy.settings.schema import Route, Settings
+from proxy.settings.times import parse_moment
+from proxy.settings.values import PIN
+from proxy.tls.credentials import parse_chain
+from proxy.tls.identity import identify
+
+_FORMATS = ("json", "ndjson", "csv", "tsv", "form", "text", "opaque", "none")
+_WORDS = {True: "yes", False: "no", None: "not known"}
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `explain`."""
+    explain = commands.add_parser(
+        "explain",
+        help="would a peer pass, and which rule decides",
+        **texts(
+            "Say what the routes and grants of CONFIG decide, and whether each key of each entry "
+            "holds. Nothing but CONFIG and PEM is opened: the peer is taken for who it says, so "
+            "that chain, revocation and the trust of a route are not asked. Exit code 0: allowed, "
+            "as far as is known; 1: refused.",
+            "lockgate explain config/gateway.yaml --listener ingest --cert certs/client.pem \\\n"
+            "    --method POST --path /orders/1",
+            "lockgate explain config/gateway.yaml --listener ingest --method POST \\\n"
+            "    --path /orders/1 --spiffe spiffe://acme/etl/a --content json --at 2027-01-01",
+        ),
+    )
+    explain.add_argument("config", type=Path, metavar="CONFIG")
+    explain.add_argument("--listener", metavar="L", help="where it comes in; CONFIG's only one")
+    _register_peer(explain)
+    explain.add_argument("--method", metavar="M", help="of the request; not of a tunnel")
+    explain.add_argument("--path", metavar="P", help="of the request; not of a tunnel")
+    explain.add_argument("--sni", metavar="NAME", help="that a tunnel asks for")
+    explain.add_argument("--at", type=_moment, metavar="TIME", help="in UTC; now if omitted")
+    explain.add_argument("--content", choices=_FORMATS, help="of the request; `none` has none")
+    explain.add_argument("--label", help="of the content; that of the route if omitted")
+    explain.add_argument("--size", type=int, metavar="N", help="octets of the content")
+    explain.add_argument("--json", action="store_true", help="as one JSON object")
+    explain.set_defaults(run=run)
+
+
+def _register_peer(explain: argparse.ArgumentParser) -> None:
+    peer = explain.add_argument_group("the peer, by its certificate or by what stands in it")
+    peer.add_argument("--cert", type=Path, metavar="PEM")
+    for name in ("spiffe", "uri", "dns", "ip", "cn", "ou"):
+        peer.add_argument(f"--{name}", metavar="NAME")
+    peer.add_argument("--pin", type=_pin, metavar="PIN")
+    peer.add_argument("--address", metavar="IP", help="where it connects from")
+    peer.add_argument("--uid", type=int, metavar="N", help="on a unix socket")
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What was decided, and what was looked at on the way."""
+
+    allowed: bool = False
+    route: str | None = None
+    rule: str | None = None
+    code: str | None = None
+    reason: str | None = None
+    until: datetime | None = None
+    depends_on: list[str] = field(default_factory=list)
+    routes: list[tuple[str, bool, bool]] = field(default_factory=list)
+    entries: list[Looked] = field(default_factory=list)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """The explanation to standard output. Raises ConfigError."""
+    settings = load(arguments.config).settings
+    now = arguments.at or datetime.now(UTC)
+    try:
+        listener = _listener(settings, arguments)
+        peer = _peer(arguments, now)
+    except OSError as error:
+        sys.stderr.write(f"{arguments.cert}: {error.strerror or error}\n")
+        return 2
+    except (ValueError, CredentialError, TlsFailure) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    answer = _Answer()
+    try:
+        granted = _decide(settings, listener, peer, now, arguments, answer)
+        answer.allowed, answer.rule = True, granted.rule
+        answer.until = granted.until if granted.until != FOREVER else None
+        answer.depends_on += _open(granted, answer.entries)
+    except Refusal as refusal:
+        answer.code, answer.reason = refusal.code, refusal.reason
+    if arguments.json:
+        sys.stdout.write(orjson.dumps(_told(answer), option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        _show(answer)
+    return 0 if answer.allowed else 1
+
+
+def _decide(
+    settings: Settings,
+    listener: str,
+    peer: Peer,
+    now: datetime,
+    arguments: argparse.Namespace,
+    answer: _Answer,
+) -> Granted:
+    """Raises Refusal at the first stop that refuses, with what was looked at in `answer`."""
+    pins = settings.listeners[listener].tls.pins
+    if pins is not None and (peer.certificate is None or peer.certificate.pin not in pins):
+        raise Refusal("not-allowed", f"the key of the peer is none of pins of listener {listener}")
+    if peer.expired(now) or (peer.certificate and now < peer.certificate.not_before):
+        raise Refusal("certificate-expired", "the certificate is not valid at this time")
+    routes, facts = Routes(settings), Facts(peer, now)
+    if settings.listeners[listener].protocol == "tcp":
+        route = routes.find_tunnel(listener, arguments.sni)
+    else:
+        require_normal(arguments.path)
+        answer.routes = list(routes.trace(listener, arguments.method, arguments.path))
+        route = routes.find(listener, arguments.method, arguments.path)
+        facts.method, facts.path = arguments.method, split(arguments.path)
+        _carry(facts, route, settings, arguments)
+    answer.route = route.name
+    grants = Grants(route, settings.sensitivity)
+    answer.entries = list(grants.trace(facts))
+    if route.trust is not None:
+        answer.depends_on.append("trust of the route")
+    return grants.judge(facts)
+
+
+def _carry(facts: Facts, route: Route, settings: Settings, arguments: argparse.Namespace) -> None:
+    """What is known of the content; a label that a header gives is not, unless it is said."""
+    policy = route.request
+    if arguments.content == "none":
+        facts.content, facts.label, facts.size = NOTHING, NOTHING, 0
+        return
+    facts.content, facts.size, facts.label = arguments.content, arguments.size, arguments.label
+    if arguments.content is not None and facts.label is None and policy.label_from is None:
+        facts.label = policy.label or settings.sensitivity[-1]
+    if facts.content is not None and facts.content not in policy.content:
+        raise Refusal("content-not-allowed", f"route {route.name} does not admit this format")
+
+
+def _open(granted: Granted, entries: list[Looked]) -> list[str]:
+    """Keys that may still refuse it: those that are not known, of entries that may decide."""
+    mine = {entry.name for entry in (*granted.allow[:1], *granted.deny)}
+    keys = [key for each in entries if each.rule in mine for key, held in each.keys if held is None]
+    return list(dict.fromkeys(keys))
+
+
+# --- who and where -------------------------------------------------------------------------------
+
+
+def _listener(settings: Settings, arguments: argparse.Namespace) -> str:
+    """Raises ValueError where it is not said, or what is said does not go with it."""
+    names = list(settings.listeners)
+    name = arguments.listener or (names[0] if len(names) == 1 else None)
+    if name not in names:
+        raise ValueError(f"--listener: one of {', '.join(names)}")
+    tunnel = settings.listeners[name].protocol == "tcp"
+    if not tunnel and arguments.sni is not None:
+        raise ValueError(f"listener {name} speaks HTTP: no --sni")
+    given = [arguments.method is not None, arguments.path is not None]
+    if tunnel and any(given):
+        raise ValueError(f"listener {name} carries tunnels: no --method, no --path")
+    if not tunnel and not all(given):
+        raise ValueError(f"listener {name} speaks HTTP: give --method and --path")
+    if arguments.path is not None and not arguments.path.startswith("/"):
+        raise ValueError("--path: begins with /")
+    return name
+
+
+def _peer(arguments: argparse.Namespace, now: datetime) -> Peer:
+    """Raises OSError, CredentialError, TlsFailure, and ValueError where too much is said."""
+    names = [getattr(arguments, key) for key in ("spiffe", "uri", "dns", "ip", "cn", "ou", "pin")]
+    certificate = None
+    if arguments.cert is not None:
+        if any(name is not None for name in names):
+            raise ValueError("give --cert, or what stands in it, not both")
+        certificate = identify(parse_chain(arguments.cert.read_bytes())[0])
+    elif any(name is not None for name in names):
+        certificate = _described(arguments, now)
+    return Peer(arguments.address, arguments.uid, certificate)
+
+
+def _described(arguments: argparse.Namespace, now: datetime) -> Certificate:
+    def one(name: str | None) -> tuple[str, ...]:
+        return () if name is None else (name,)
+
+    return Certificate(
+        der=b"", chain=(), sha256=b"", spki_sha256=arguments.pin or b"", subject="", issuer="",
+        serial=0, not_before=now, not_after=now, spiffe=arguments.spiffe,
+        uris=one(arguments.spiffe) + one(arguments.uri), dns=one(arguments.dns),
+        ips=one(arguments.ip), common_names=one(arguments.cn), units=one(arguments.ou),
+    )  # fmt: skip
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return parse_moment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _pin(text: str) -> bytes:
+    if re.fullmatch(PIN, text) is None:
+        raise argparse.ArgumentTypeError("expected sha256:<base64 of 32 octets>")
+    return base64.b64decode(text.partition(":")[2])
+
+
+# --- telling -------------------------------------------------------------------------------------
+
+
+def _told(answer: _Answer) -> dict[str, Any]:
+    return {
+        "allowed": answer.allowed,
+        "route": answer.route,
+        "rule": answer.rule,
+        "code": answer.code,
+        "reason": answer.reason,
+        "until": answer.until,
+        "depends_on": answer.depends_on,
+        "routes": [
+            {"route": name, "path": path, "method": method} for name, path, method in answer.routes
+        ],
+        "entries": [
+            {"rule": each.rule, "holds": each.holds, "keys": dict(each.keys)}
+            for each in answer.entries
+        ],
+    }
+
+
+def _show(answer: _Answer) -> None:
+    for name, path, method in answer.routes:
+        why = "takes it" if path and method else "not this method" if path else "not this path"
+        print(f"route {name}: {why}")
+    for each in answer.entries:
+        keys = ", ".join(f"{key} {_WORDS[held]}" for key, held in each.keys)
+        print(f"  {each.rule}: {_WORDS[each.holds]} ({keys})")
+    if not answer.allowed:
+        print(f"refused: {answer.code}: {answer.reason}")
+        return
+    lasts = f" until {answer.until:%Y-%m-%dT%H:%M:%SZ}" if answer.until else ""
+    depends = f", if it holds by {', '.join(answer.depends_on)}" if answer.depends_on else ""
+    print(f"allowed: {answer.rule} of route {answer.route}{lasts}{depends}")

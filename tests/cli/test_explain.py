@@ -1,0 +1,165 @@
+"""`lockgate explain`: the decision, and every rule that was looked at."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.cli import main
+from tests.pki import write as write_pki
+from tests.settings.example import PIN, Data, changed, put, write
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "policy.md").read_text("utf-8")
+(SESSION,) = re.findall(r"```console\n(.*?)```", PAGE, re.S)
+RUNS = re.findall(r"^\$ lockgate (.*)\n((?:(?!\$).*\n)+)", SESSION, re.M)
+PEER = ["--spiffe", "spiffe://acme/etl/a"]
+ASKED = [*PEER, "--method", "POST", "--path", "/orders/1"]
+
+
+def of_the_page() -> Data:
+    """The configuration that the page asks about."""
+    data = changed(
+        put("routes.0.allow.0.methods", ["POST"]),
+        put("routes.0.allow.0.content", ["json"]),
+        put("routes.0.allow.0.size", "1MB"),
+        put("routes.0.allow.0.when", {"days": "mon-fri", "hours": "06:00-20:00"}),
+        put("routes.0.deny", [{"spiffe": "spiffe://acme/etl/retired"}]),
+    )
+    files = data["routes"][0] | {"name": "files", "match": {"path": "/files/**"}}
+    data["routes"].insert(0, files)
+    return data
+
+
+def explain(folder: Path, data: Data, *words: str) -> int:
+    return main(["explain", str(write(folder, data)), *words])
+
+
+def told(
+    folder: Path, data: Data, *words: str, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, dict[str, Any]]:
+    code = explain(folder, data, *words, "--json")
+    return code, json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(("typed", "shown"), RUNS)
+def test_what_the_manual_shows_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], typed: str, shown: str
+) -> None:
+    words = shlex.split(typed)[2:]
+    assert explain(tmp_path, of_the_page(), *words) == int("refused: " in shown)
+    assert capsys.readouterr().out == shown
+    assert len(RUNS) == 2
+
+
+def test_what_is_known_of_the_content_is_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = ["--at", "2026-11-23T10:00Z"]
+    sent = [*ASKED, *at, "--content", "json", "--size"]
+    code, answer = told(tmp_path, of_the_page(), *sent, "1000000", capsys=capsys)
+    assert (code, answer["allowed"], answer["depends_on"]) == (0, True, [])
+    assert answer["until"] == "2026-11-23T20:00:00+00:00"
+    assert answer["entries"][1]["keys"]["size"] is True
+    code, answer = told(tmp_path, of_the_page(), *sent, "1000001", capsys=capsys)
+    assert (code, answer["allowed"], answer["code"]) == (1, False, "not-allowed")
+    code, answer = told(
+        tmp_path, of_the_page(), *ASKED, *at, "--content", "opaque", capsys=capsys
+    )  # fmt: skip
+    assert (code, answer["code"]) == (1, "content-not-allowed")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ([*PEER, "--method", "GET", "--path", "/orders/1"], "no-route"),
+        ([*PEER, "--method", "POST", "--path", "/orders//1"], "path-not-normal"),
+        (["--method", "POST", "--path", "/orders/1"], "not-allowed"),
+    ],
+)
+def test_what_does_not_come_as_far_as_a_grant_is_refused_by_its_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: str
+) -> None:
+    exit_code, answer = told(tmp_path, changed(), *words, capsys=capsys)
+    assert (exit_code, answer["allowed"], answer["code"]) == (1, False, code)
+
+
+def test_the_pins_of_the_listener_are_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = changed(put("listeners.in.tls", {"pins": [PIN]}))
+    assert explain(tmp_path, data, *ASKED) == 1
+    assert "none of pins of listener in" in capsys.readouterr().out
+    assert explain(tmp_path, data, *ASKED, "--pin", PIN) == 0
+
+
+def test_a_certificate_is_asked_about_by_its_names_and_dates(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pki(tmp_path / "certs")
+    data = changed(put("routes.0.allow.0.spiffe", "spiffe://lockgate.example/client"))
+    words = [
+        "--cert",
+        str(tmp_path / "certs/client.pem"),
+        "--method",
+        "POST",
+        "--path",
+        "/orders/1",
+    ]
+    assert explain(tmp_path, data, *words) == 0
+    assert explain(tmp_path, data, *words, "--at", "2090-01-01") == 1
+    assert "certificate-expired" in capsys.readouterr().out
+
+
+def test_the_trust_of_a_route_is_said_to_be_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, answer = told(
+        tmp_path, changed(put("routes.0.trust", "file:x.pem")), *ASKED, capsys=capsys
+    )
+    assert (code, answer["depends_on"]) == (0, ["trust of the route"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [*PEER, "--method", "POST"],
+        [*ASKED, "--listener", "out"],
+        [*ASKED, "--sni", "x.example"],
+        [*ASKED, "--cert", "x.pem"],
+        ["--cert", "missing.pem", "--method", "POST", "--path", "/"],
+    ],
+)
+def test_what_cannot_be_meant_is_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert explain(tmp_path, changed(), *words) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [["--at", "noon"], ["--pin", "x"], ["--content", "xml"]])
+def test_what_cannot_be_read_is_usage(tmp_path: Path, words: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        explain(tmp_path, changed(), *ASKED, *words)
+    assert caught.value.code == 2
+
+
+def test_a_tunnel_is_asked_about_by_server_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tunnel = {
+        "name": "t", "listener": "in", "match": {"sni": "db.example"}, "upstream": "out",
+        "allow": [{"spiffe": "spiffe://acme/etl/a"}],
+        "request": {"content": ["opaque"], "label": "public"},
+    }  # fmt: skip
+    data = changed(
+        put("listeners.in.protocol", "tcp"),
+        put("upstreams.out.endpoints", ["tls://receiver.example:9443"]),
+        put("routes", [tunnel]),
+    )
+    assert explain(tmp_path, data, *PEER, "--sni", "db.example") == 0
+    assert explain(tmp_path, data, *PEER) == 1
+    assert explain(tmp_path, data, *ASKED) == 2
+    assert "carries tunnels" in capsys.readouterr().err
