@@ -66,6 +66,7 @@ COMMANDS = {
         "/orders/1",
     ],
     "mask": ["mask", "config/gateway.yaml", "--route", "orders", "order.json", "-o", "masked.json"],
+    "detokenize": ["detokenize", "config/gateway.yaml", "--route", "orders", "order.json"],
     "health": ["health", "config/gateway.yaml"],
     "certs": ["certs", "inspect", "certs/client.pem"],
     "receipts": ["receipts", "list", "nowhere"],
