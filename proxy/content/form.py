@@ -6,8 +6,9 @@
 
 "+" is a space. What RFC 3986 does not admit in a query (quotes, braces, spaces, controls, octets
 over 127) is refused, and so are ";", which some take for "&", and NUL, at which some end a name. So
-no JSON crosses that only calls itself a form. Every pair of a name is masked; a name that is not
-there is no mistake, since forms leave out what was not filled in.
+no JSON crosses that only calls itself a form. Every pair of a name is masked, and so are those that
+some servers read under it (`ssn[]`, see names); a name that is not there is no mistake, since forms
+leave out what was not filled in.
 
     $.ssn, $..ssn    ssn=078-05-1120&%73sn=A    ->    ssn=%5BREDACTED%5D&%73sn=%5BREDACTED%5D
 """
@@ -20,6 +21,7 @@ from urllib.parse import quote_plus, unquote_to_bytes
 
 from proxy.content.fields import UNTOUCHED, WITHHELD, Fields
 from proxy.content.masker import Engine
+from proxy.content.names import bare
 from proxy.content.places import step
 from proxy.content.tally import Tally, refuse_more
 from proxy.content.values import Scalar
@@ -99,7 +101,7 @@ class FormInspector:
     def _mask(self, pairs: list[_Pair]) -> None:
         for pair in pairs:
             self._tally.findings.require_wanted()
-            rule = self._fields.named(pair.name.decode()) if pair.raw else UNTOUCHED
+            rule = self._rule(pair.name.decode()) if pair.raw else UNTOUCHED
             if rule == WITHHELD:
                 self._tally.withheld += 1
                 pair.dropped = True
@@ -111,6 +113,13 @@ class FormInspector:
                 masked = action(Scalar("string", pair.value)) if action else None
                 if masked is not None:
                     pair.put(masked.text)
+
+    def _rule(self, name: str) -> int:
+        """The first rule for the name as it is written, or as servers with lists may read it."""
+        rule, known = self._fields.named(name), bare(name)
+        if rule == WITHHELD or known == name:
+            return rule
+        return min((n for n in (rule, self._fields.named(known)) if n >= 0), default=rule)
 
     def _search(self, pairs: list[_Pair]) -> None:
         detector, findings = self._engine.detector, self._tally.findings

@@ -20,7 +20,7 @@ from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
 from proxy.content.actions import Keys, compile_action
-from proxy.content.names import folded
+from proxy.content.names import bare, folded
 from proxy.content.values import REDACTED, Replace, Scalar
 from proxy.errors import Refusal
 from proxy.settings.schema import MaskRule
@@ -79,7 +79,7 @@ class HeadMasks:
     def _pair(self, pair: str, counts: Counts) -> str | None:
         written, _, value = pair.partition("=")
         text = _decoded(value)
-        name = _decoded(written).strip().partition("[")[0].rstrip()
+        name = bare(_decoded(written))
         name = folded(name) if self.fold else name
         if name not in self.query:
             return pair

@@ -26,5 +26,11 @@ def folded(name: str) -> str:
     return seen
 
 
+def bare(name: str) -> str:
+    """The name that some servers read in ` email`, `email[]` and `email[0]`, with which they write
+    lists: without white space around it, and up to a `[`."""
+    return name.strip().partition("[")[0].rstrip()
+
+
 def _is_unseen(sign: str) -> bool:
     return sign in _UNSEEN or unicodedata.category(sign) == "Cf"
