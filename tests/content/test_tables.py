@@ -367,3 +367,13 @@ def test_a_constant_with_delimiters_and_line_ends_stays_one_cell(quoted: bool) -
     rules = compiled(policy={"content": ["csv"], "mask": mask})
     for out in (through(data, {"$.to": constant}), sent(rules, "csv", [data.encode()])[0]):
         assert out == b'id,to,n\r\n1,"a,\n,b",2\r\n3,"a,\n,b",4\r\n'
+
+
+def test_what_has_a_quote_in_it_is_found_where_quotes_are_doubled() -> None:
+    own = {"badge": {"pattern": 'id="[0-9]{4}"'}}
+    rules = compiled({}, {"badge": "redact"}, policy={"content": ["csv"]}, own=own)
+    for name in ("note", '"id=""1234"""'):
+        data = f'n,{name}\n1,"by id=""1234"", and"\n'
+        out, report = sent(rules, "csv", [data.encode()])
+        assert read(out)[1] == ["1", "by [REDACTED:badge], and"]
+        assert report.findings == {"badge": 1 + (name != "note")}

@@ -118,12 +118,20 @@ def test_an_escaped_genuine_token_is_left_as_spelt() -> None:
 
 
 @pytest.mark.parametrize(
-    "keys", [[], [("k1", b"short")], [OLD, ("k1", b"n" * 32)], [("k:1", b"k" * 32)]]
+    "keys",
+    [
+        [],
+        [("k1", b"short")],
+        [("k1", b"fifteen-octets:")],
+        [OLD, ("k1", b"n" * 32)],
+        [("k:1", b"k" * 32)],
+    ],
 )
 def test_keys_that_cannot_be_used_are_refused(keys: list[tuple[str, bytes]]) -> None:
     with pytest.raises(CredentialError) as caught:
         compiled({"$.a": HMAC}, keys={"pseudonym": keys})
     assert "short" not in str(caught.value)
+    assert "fifteen" not in str(caught.value)
 
 
 def test_a_key_that_is_not_listed_is_refused() -> None:
