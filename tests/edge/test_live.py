@@ -149,6 +149,22 @@ def test_a_trust_that_a_route_gets_while_something_is_under_way_has_its_clock_to
     trio.run(main)
 
 
+def test_a_grant_that_lets_finish_is_not_asked_again_by_the_clock(tmp_path: Path) -> None:
+    async def main() -> None:
+        allow = [{"networks": ["127.0.0.1/32"], "when": {"until": "2200-01-01"}}]
+        routes = (
+            route("cut", allow=allow, request=OPAQUE),
+            route("finish", allow=allow, request=OPAQUE, on_expiry="finish"),
+        )
+        async with stage(tmp_path, Table(), *routes) as place:
+            now, lanes = datetime.now(UTC), place.keeper.gate.lanes
+            facts = Facts(Peer("127.0.0.1"), now)
+            assert lanes["cut"].judge(facts, now).until == datetime(2200, 1, 1, tzinfo=UTC)
+            assert lanes["finish"].judge(facts, now).until == FOREVER
+
+    trio.run(main)
+
+
 def test_what_has_lapsed_under_a_listener_that_is_no_more_is_let_go(tmp_path: Path) -> None:
     peer = Peer(certificate=identify(parse_chain(pki().client.certificate)[0]))
 

@@ -59,8 +59,16 @@ def test_an_entry_falls_when_a_fact_comes_that_it_does_not_admit_and_another_tak
     assert granted.rule == "allow[1]"
     granted.learn(size=5)
     assert granted.rule == "allow[1]", "it never rises again"
+    assert granted.facts.size == 11, "what was announced counts before it has come"
     with pytest.raises(Refusal, match=r"^not-allowed: allow\[1\] of route orders .*: size$"):
         granted.learn(size=21)
+
+
+def test_the_first_entry_that_stands_is_named_however_it_is_found() -> None:
+    exact, pattern = {"spiffe": ETL}, {"spiffe": "spiffe://acme/*"}
+    for order in ([exact, pattern], [pattern, exact], [exact, exact, pattern]):
+        granted = grants(order).judge(asked())
+        assert [entry.place for entry in granted.allow] == list(range(len(order)))
 
 
 def test_two_entries_do_not_make_one() -> None:

@@ -1,9 +1,13 @@
 """The first route that matches decides."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.errors import Refusal
+from proxy.policy.paths import compile_pattern, split
 from proxy.policy.routes import Routes
+from proxy.policy.tree import Tree
 from tests.settings.example import Data, changed, put, settings
 
 ROUTE = changed()["routes"][0]
@@ -112,3 +116,27 @@ def test_a_listener_of_messages_has_no_tunnels_and_the_other_way_round() -> None
         Routes(settings()).find_tunnel("in", None)
     with pytest.raises(Refusal):
         tunnels(None).find("in", "POST", "/orders/1")
+
+
+SEGMENTS = st.sampled_from(["a", "b", "c", "*", "**"])
+WRITTEN = st.lists(SEGMENTS, min_size=1, max_size=5).map(lambda each: "/" + "/".join(each))
+ASKED = st.lists(st.sampled_from(["a", "b", "c"]), max_size=6).map("/".join)
+
+
+@given(
+    st.lists(st.tuples(WRITTEN, st.sampled_from([None, "GET", "POST"])), max_size=12),
+    ASKED,
+    st.booleans(),
+)
+def test_the_tree_finds_what_one_pattern_after_the_other_does(
+    written: list[tuple[str, str | None]], asked: str, slash: bool
+) -> None:
+    path = f"/{asked}/" if asked and slash else f"/{asked}"
+    patterns = [(compile_pattern(text), {method} if method else None) for text, method in written]
+    tree = Tree((each.segments, frozenset(named) if named else None) for each, named in patterns)
+    scanned = [
+        number
+        for number, (each, named) in enumerate(patterns)
+        if (named is None or "GET" in named) and each.matches(path)
+    ]
+    assert tree.first("GET", split(path)) == next(iter(scanned), None)
