@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from proxy.app.lint import _living, findings
 from proxy.content.paths import UNBOUNDED, Automaton
+from proxy.settings.load import load_octets
 from tests.settings.example import Change, loaded, put
 
 PATHS = st.lists(
@@ -159,6 +160,20 @@ def test_a_mask_of_a_type_that_is_rejected_never_masks(tmp_path: Path) -> None:
     masks = masked({"type": "us_ssn"})
     for action, found in (("reject", [("mask[0]", "mask-never-matches")]), ("flag", [])):
         assert never(tmp_path, masks | {"detect": [rule("us_ssn", action)]}) == found
+
+
+def test_a_mask_of_a_group_of_which_one_type_is_rejected_masks_the_others(tmp_path: Path) -> None:
+    policy = masked({"type": "personal"}) | {"detect": [rule("us_ssn", "reject")]}
+    assert never(tmp_path, policy) == []
+
+
+def test_where_no_file_is_opened_a_comment_about_files_is_not_called_useless(
+    tmp_path: Path,
+) -> None:
+    found = loaded(tmp_path)
+    comment = b"# lockgate: allow crl-expired it is made anew every night\n"
+    commented = load_octets(found.path, comment + found.octets)
+    assert {each.code for each in findings(commented)} == {"unpinned-upstream"}
 
 
 def test_rules_where_no_content_may_cross_never_match(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.errors import ConfigError
 from proxy.policy.paths import compile_pattern
 from proxy.settings.lint_grants import lint_ends
 from proxy.settings.lint_shadows import covers
@@ -165,6 +166,33 @@ def test_one_that_is_left_something_is_not(tmp_path: Path, first: Any, second: A
     assert codes(tmp_path, put("routes", routes)) == []
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        (["*.example.com"], ["a.example.com", "B.example.com"], True),
+        (["*.example.com", "b.example"], ["a.example.com", "b.example"], True),
+        (["*.example.com"], ["a.example.com", "example.com"], False),
+        (["*.example.com"], ["a.b.example.com"], False),
+    ],
+)
+def test_tunnels_are_shadowed_by_server_name(
+    tmp_path: Path, first: list[str], second: list[str], found: bool
+) -> None:
+    opaque = {"content": ["opaque"], "label": "public"}
+    routes = [
+        route(name, {"sni": names}) | {"request": opaque}
+        for name, names in (("first", first), ("second", second))
+    ]
+    changes = [
+        put("listeners.in.protocol", "tcp"),
+        put("upstreams.out.endpoints", ["tls://receiver.example:1"]),
+        put("keys", {}),
+        put("routes", routes),
+    ]
+    expected = [("shadowed-route", "routes[1].match")] if found else []
+    assert codes(tmp_path, *changes) == expected
+
+
 def test_routes_of_another_listener_take_nothing(tmp_path: Path) -> None:
     routes = [route("a", {"path": "/**"}), route("b", {"path": "/b"}) | {"listener": "x"}]
     other = put("listeners.x", {"bind": "127.0.0.1:1", "zone": "far"})
@@ -223,6 +251,19 @@ def test_a_receipt_in_the_log_is_all_that_a_tunnel_can_have(tmp_path: Path) -> N
     ]
     assert mistakes(tmp_path, changed(*changes)) == []
     assert codes(tmp_path, *changes) == []
+
+
+def test_a_likelihood_means_nothing_where_nothing_is_searched_for(tmp_path: Path) -> None:
+    change = put("routes.0.request.likelihood", "very_likely")
+    assert codes(tmp_path, change) == [("means-nothing", "routes[0].request.likelihood")]
+
+
+def test_a_grant_that_ends_too_late_has_the_code_of_one_without_end(tmp_path: Path) -> None:
+    grant = {"spiffe": "spiffe://acme/etl", "when": {"until": "2999-01-01"}}
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, granted(grant), put("policy.grants_expire_within", "90d"))
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.severity) == ("grant-without-end", "error")
 
 
 def test_tls_is_weak_only_where_there_is_any(tmp_path: Path) -> None:
