@@ -42,6 +42,8 @@ class _Scanner:
         try:
             self._database.compile(expressions=[pattern], ids=[0])
         except hyperscan.error as error:
+            if "empty buffer" in str(error):
+                raise ValueError("it may match nothing at all, which is everywhere") from None
             raise ValueError(str(error)) from None
         self._local = threading.local()
         self._backwards = _backwards(pattern)

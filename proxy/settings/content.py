@@ -2,7 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from proxy.settings.actions import WrittenAction
 from proxy.settings.detected import CHECKSUM_NAMES, DETECTED_GROUPS, DETECTED_TYPES
@@ -75,6 +82,15 @@ class DetectRule(Model):
 Likely = Literal["very_unlikely", "unlikely", "possible", "likely", "very_likely"]
 
 
+def _require_letter(text: str) -> str:
+    if not any(character.isalpha() for character in text):
+        raise ValueError("holds no letter: only words are context")
+    return text
+
+
+ContextWords = Annotated[str, Field(min_length=1), AfterValidator(_require_letter)]
+
+
 class OwnType(Model):
     """A type of the configuration's own."""
 
@@ -84,7 +100,7 @@ class OwnType(Model):
         description="what hyperscan and RE2 both read: PCRE without back-references, look-around "
         "and anchors",
     )
-    context: list[Annotated[str, Field(min_length=1)]] = Field(
+    context: list[ContextWords] = Field(
         default=[], description="whole words that make a find very likely"
     )
     checksum: Annotated[str, WithJsonSchema({"enum": list(CHECKSUM_NAMES)})] | None = Field(

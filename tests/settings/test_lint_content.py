@@ -87,3 +87,11 @@ def test_what_cannot_be_meant_is_refused_at_its_place(
     ((path, message),) = found
     assert path == f"routes[0].request.{place}"
     assert words in message
+
+
+@pytest.mark.parametrize("text", [" ", "42", "_-."])
+def test_context_without_a_letter_is_refused(tmp_path: Path, text: str) -> None:
+    types = {"staff_id": {"pattern": "E[0-9]", "context": ["staff", text]}}
+    ((path, message),) = mistakes(tmp_path, changed(put("detectors", types)))
+    assert path == "detectors.staff_id.context[1]"
+    assert "only words are context" in message
