@@ -1,6 +1,9 @@
 """What each action makes of a value, and that nothing else changes."""
 
+import base64
+import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import jsonpath_rfc9535
@@ -194,13 +197,37 @@ def keeps(action: Any) -> bool:
     )
 
 
-@given(documents(), st.sampled_from([each for each in ACTIONS if not keeps(each)]))
-def test_no_masked_plaintext_is_in_the_output(document: tuple[Any, str], action: Any) -> None:
-    secret = "5ecret-plain-text"
-    held = f'{{"ssn":["{secret}",{{"x":"{secret}"}}],"ssn":["{secret}"]}}'
-    text = f'[{document[1]},{held},{{"b":[{document[1]},{held}]}}]'
-    out = masked(text, {"$..ssn[*]": action, "$..ssn.*.x": action}, keys=PERSONAL)
-    assert secret.encode() not in out
+def traces(secret: bytes) -> Iterator[bytes]:
+    """What of a secret is left by whoever only writes it in another way."""
+    yield secret
+    yield secret[::-1]
+    yield secret.hex().encode()
+    yield secret.hex().upper().encode()
+    yield b"".join(b"\\u%04x" % octet for octet in secret)
+    yield b"".join(b"%%%02X" % octet for octet in secret)
+    for before in range(3):  # whole groups of base64, wherever it begins
+        yield base64.b64encode(b"." * before + secret)[4 if before else 0 : -4]
+    for algorithm in ("md5", "sha1", "sha256"):
+        yield hashlib.new(algorithm, secret).hexdigest().encode()
+
+
+SECRET = b"5ecret-plain-text"
+HELD = st.just({"ssn": [SECRET.decode(), {"x": SECRET.decode()}, 7], "email": [SECRET.decode()]})
+
+
+@given(documents(), documents(HELD), st.sampled_from([each for each in ACTIONS if not keeps(each)]))
+def test_no_masked_plaintext_is_in_the_output(
+    document: tuple[Any, str], held: tuple[Any, str], action: Any
+) -> None:
+    text = f'[{document[1]},{held[1]},{{"ssn":{held[1]},"b":[{document[1]},{held[1]}]}}]'
+    rules = {"$..ssn[*]": action, "$..ssn.*": action, "$..email": action}
+    for form in ("json", "ndjson"):
+        line = text.translate({10: " ", 13: " "}) if form == "ndjson" else text
+        out = masked(line, rules, keys=PERSONAL, form=form)
+        decoded = json.dumps(json.loads(out), ensure_ascii=False).encode()
+        for trace in traces(SECRET):
+            assert trace not in out
+            assert trace not in decoded
 
 
 @given(documents())
