@@ -58,7 +58,7 @@ JSON_INSIDE: Final = Kind(
     starts=_openings,
 )
 _MARKED: Final = (
-    b"(?:^|[^0-9A-Za-z+/_-])(?:ey[AIJ]|ew[0o]|W(?:3s|y[AIJ]|wo|1[st]|z[AEIMQUYcgk]))[0-9A-Za-z+/_-]{9}",
+    b"(?:^|[^0-9A-Za-z+])(?:ey[AIJ]|ew[0o]|W(?:3s|y[AIJ]|wo|1[st]|z[AEIMQUYcgk]))[0-9A-Za-z+/_-]{9}",
     rb"[0-9A-Za-z+/_-]{11}=(?:[^0-9A-Za-z]|$)",
 )
 BASE64_MARKED: Final = Kind("marked base64 inside", _nothing, _MARKED, starts=_runs)
@@ -78,7 +78,7 @@ def may_hold_json(text: bytes) -> bool:
 
 def resembles_json(text: bytes) -> bool:
     """Whether a string that is no JSON as a whole holds some: an object, or escaped ASCII."""
-    return _ALMOST.search(text) is not None
+    return (b"{" in text or b"\\u00" in text) and _ALMOST.search(text) is not None
 
 
 def is_json(text: bytes) -> bool:

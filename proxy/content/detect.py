@@ -34,7 +34,7 @@ from proxy.content.judge import Judge, Rulebook
 from proxy.content.kinds import Kind, Likelihood, Span
 from proxy.content.mask import spelt
 from proxy.content.places import ROOT, Named, Place, Walk
-from proxy.content.runs import base64_runs, unwrapped, wrapped
+from proxy.content.runs import base64_texts, wrapped
 from proxy.content.strings import decoded, respelt
 from proxy.content.watch import Watch
 
@@ -190,25 +190,16 @@ class Detector:
             return text
         parts: list[bytes] = []
         position = 0
-        for match in base64_runs(text):
-            run = match[0]
-            new = self._run(run, place, judge, depth)
-            if new is not run:
-                parts += (text[position : match.start()], new)
-                position = match.end()
+        for start, end, inner in base64_texts(text):
+            if inner is None or not self._looks_into("base64", inner, depth):
+                judge.findings.unscanned += 1
+                continue
+            found = self._in_text(inner, context=True)
+            new = self._text(inner, place, judge, found, depth - 1) if found else inner
+            if new is not inner:
+                parts += (text[position:start], wrapped(new, text[start:end]))
+                position = end
         return b"".join([*parts, text[position:]]) if parts else text
-
-    def _run(self, run: bytes, place: Place, judge: Judge, depth: int) -> bytes:
-        """One run of base64; the same object when nothing in it was replaced."""
-        inner = unwrapped(run)
-        if inner is None:
-            return run
-        if not self._looks_into("base64", inner, depth):
-            judge.findings.unscanned += 1
-            return run
-        suspects = self._in_text(inner, context=True)
-        new = self._text(inner, place, judge, suspects, depth - 1) if suspects else inner
-        return run if new is inner else wrapped(new, run)
 
     def _looks_into(self, what: str, text: bytes, depth: int) -> bool:
         return what in self._decode and depth > 0 and len(text) <= MAXIMUM

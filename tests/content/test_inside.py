@@ -1,7 +1,9 @@
 """JSON and base64 inside strings: looked into where the route says so, told where it does not."""
 
 import base64
+import hashlib
 import json
+import random
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -208,6 +210,86 @@ def test_a_finding_inside_rejects_like_any_other() -> None:
     for text in (INNER, b64(INNER)):
         with pytest.raises(Refusal, match="us_ssn in the document"):
             looked_into([text], "json", "base64", detect={"us_ssn": "reject"})
+
+
+GLUED = [
+    "https://x.example/u/%s",
+    "token-%s",
+    "key_%s",
+    "/a/b-c/%s/edit",
+    "%s_%s",
+    "d=%s",
+]
+
+
+@pytest.mark.parametrize("glue", GLUED)
+@pytest.mark.parametrize("said", ["my SSN is 536-90-4399?", "écrit: 536-90-4399? That is mine, é"])
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_base64_is_looked_into_behind_and_before_what_is_of_its_alphabet(
+    glue: str, said: str, form: str
+) -> None:
+    count = glue.count("%s")
+    for padded in (False, True):
+        for more in ("", "?", "??"):
+            run = base64.urlsafe_b64encode((said + more).encode()).decode()
+            text = glue.replace("%s", run if padded and not glue.count("_") else run.rstrip("="))
+            body = json.dumps([text]) if form == "json" else text
+            rules = compiled({}, EVERYTHING, policy={"content": [form], "decode": ["base64"]})
+            output, report = sent(rules, form, [body.encode()])
+            assert report.findings == {"us_ssn": count}
+            assert report.unscanned == 0
+            left = (json.loads(output)[0] if form == "json" else output.decode()).split("W1JFREFD")
+            assert len(left) <= count + 1
+            before, after = glue.split("%s")[0], glue.split("%s")[-1]
+            assert left[0].startswith(before)
+            assert left[-1].endswith(after)
+
+
+@pytest.mark.parametrize("glue", ["x%s", "abc%s", "%sx", "ab%scd"])
+def test_base64_of_which_nobody_can_say_where_it_starts_is_counted(glue: str) -> None:
+    text = glue.replace("%s", b64("my name is Jane and my SSN 536-90-4399, is it not").rstrip("="))
+    for form in ("json", "text"):
+        body = json.dumps([text]) if form == "json" else text
+        rules = compiled({}, EVERYTHING, policy={"content": [form], "decode": ["base64"]})
+        output, report = sent(rules, form, [body.encode()])
+        assert report.unscanned == (not report.findings)
+        assert bool(report.findings) == (output != body.encode())
+
+
+def test_json_in_base64_behind_a_joint_is_counted_where_it_is_not_decoded() -> None:
+    for glue in ("https://x.example/u/", "token-", "key_"):
+        run = b64('{"ssn": "536-90-4399", "name": "Jane Doe of no address"}').rstrip("=")
+        _, report = looked_into([glue + run])
+        assert report.unscanned == 1
+
+
+def test_a_file_with_text_in_it_is_counted_and_never_taken_apart() -> None:
+    noise = hashlib.shake_256(b"").digest(600)
+    file = noise + b"??? Jane, jane.doe@example.com, SSN 536-90-4399 ???" + noise
+    output, report = looked_into([base64.b64encode(file).decode()], "base64")
+    assert base64.b64decode(output[0]) == file
+    assert report.unscanned == 1
+
+
+def test_lines_that_go_on_as_something_else_hide_nothing() -> None:
+    said = "My card is 4111 1111 1111 1111, my SSN 536-90-4399. "[:48] * 3
+    for after in ("Regards, Jane", "--boundary--", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"):
+        run = b64(said)
+        lines = "".join(f"{run[n : n + 64]}\n" for n in range(0, len(run), 64)) + after
+        output, report = looked_into([lines], "base64")
+        assert report.findings["credit_card"] == 3
+        assert report.unscanned == 0
+        assert output[0].endswith(f"\n{after}")
+
+
+def test_what_is_random_is_neither_decoded_nor_counted() -> None:
+    source = random.Random(6)  # noqa: S311
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        ids = [encode(source.randbytes(size)).decode() for size in range(16, 400)]
+        for decode in ([], ["base64"]):
+            output, report = looked_into(ids, *decode)
+            assert output == ids
+            assert report.unscanned == 0
 
 
 def test_base64_in_lines_is_one() -> None:
