@@ -11,10 +11,7 @@ finding. `judge` takes one decoded value of any other format.
 
 import re
 import sys
-from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from heapq import merge
-from operator import itemgetter
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from proxy.content.decode import (
@@ -28,7 +25,6 @@ from proxy.content.decode import (
     resembles_json,
 )
 from proxy.content.findings import Findings
-from proxy.content.fold import respelt_starts, strings_to_fold
 from proxy.content.gate import gate
 from proxy.content.judge import Judge, Rulebook
 from proxy.content.kinds import Kind, Likelihood, Span
@@ -36,18 +32,18 @@ from proxy.content.mask import spelt
 from proxy.content.places import ROOT, Named, Place, Walk
 from proxy.content.runs import base64_texts, wrapped
 from proxy.content.strings import decoded, respelt
+from proxy.content.validate import STRING
 from proxy.content.watch import Watch
 
 Suspects = frozenset[Kind]
 """What the gate let by. Nobody looks into it but this module."""
 
-_START: Final = itemgetter(0)
 _LINES: Final = 16
 """Searched together."""
-_ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
-_ESCAPED: Final = re.compile(rb'"[^"\\]*+\\', re.DOTALL)
-_NUMERIC: Final = b"-+.0123456789eE"
-_NUMBER: Final = re.compile(rb"[-+.0-9Ee]*+")
+_BATCH: Final = 16
+_OCTETS: Final = 1024
+"""Values that are searched together, by number and by size."""
+_VALUE: Final = re.compile(rb'[^"0-9-]*+(' + STRING + rb"|[0-9-][-+.0-9Ee]*+)", re.DOTALL)
 
 
 class Detector:
@@ -149,24 +145,24 @@ class Detector:
         walk = Walk(data, above)
         out = bytearray()
         position = 0
-        for start, end in _values(data, suspects):
+        for batch in _batches(data, masked):
             judge.findings.require_wanted()
-            at = bisect_left(masked, start)
-            if at < len(masked) and masked[at] == start:
-                continue
-            raw = data[start:end]
-            walk.to(start)
-            new = self._value(raw, walk, judge, suspects, depth)
-            if new is not raw:
-                out += data[position:start]
-                out += new
-                position = end
+            found = suspects & self._gate.in_json(
+                b",".join([raw for _, raw in batch]), context=True
+            )
+            for start, raw in batch if found else ():
+                walk.to(start)
+                new = self._value(raw, walk, judge, found, depth)
+                if new is not raw:
+                    out += data[position:start]
+                    out += new
+                    position = start + len(raw)
         return bytes(out) + data[position:] if position else data
 
     def _value(self, raw: bytes, walk: Walk, judge: Judge, suspects: Suspects, depth: int) -> bytes:
         """One raw string or number; the same object when nothing was replaced."""
         if raw[0] != 0x22:
-            number = judge.number(raw, walk, suspects)
+            number = judge.number(raw, walk)
             return raw if number is None else spelt(number)
         text, left = decoded(raw), judge.left
         new = self._text(text, walk, judge, suspects, depth)
@@ -185,7 +181,7 @@ class Detector:
             judge.findings.unscanned += 1
         elif JSON_INSIDE in suspects and resembles_json(text):
             judge.findings.unscanned += 1
-        text = judge.text(text, place, suspects)
+        text = judge.text(text, place)
         if self._base64 not in suspects:
             return text
         parts: list[bytes] = []
@@ -209,36 +205,19 @@ class Detector:
         return found | {JSON_INSIDE} if may_hold_json(text) else found
 
 
-def _values(data: bytes, suspects: Collection[Kind]) -> Iterator[tuple[int, int]]:
-    """Spans of the strings and numbers to look at, in order."""
-    plain = _ESCAPE.sub(b"\0\0", data) if b"\\" in data else data
-    end = counted = quotes = 0
-    for start in merge(*_candidates(data, plain, suspects)):
-        if start < end:
+def _batches(data: bytes, masked: Sequence[int]) -> Iterator[list[tuple[int, bytes]]]:
+    """The strings and numbers of valid JSON, with where they start, some at a time."""
+    left = frozenset(masked)
+    batch: list[tuple[int, bytes]] = []
+    size = 0
+    for match in _VALUE.finditer(data):
+        raw, start = match[1], match.start(1)
+        if raw == b'""' or start in left:
             continue
-        quotes += plain.count(b'"', counted, start)
-        counted = start
-        if quotes % 2:
-            begin, end = plain.rfind(b'"', 0, start), plain.find(b'"', start) + 1
-        elif plain[start] == 0x22:
-            begin, end = start, plain.find(b'"', start + 1) + 1
-        else:
-            begin = start
-            while plain[start] in _NUMERIC and begin and plain[begin - 1] in _NUMERIC:
-                begin -= 1
-            if plain[begin] not in b"-0123456789":
-                continue  # a pattern of somebody's own matched what is no value
-            match = _NUMBER.match(plain, start)
-            end = match.end() if match else start
-        yield begin, end
-
-
-def _candidates(data: bytes, plain: bytes, suspects: Collection[Kind]) -> Iterator[Iterable[int]]:
-    """Where something may be: octets inside a value, or its first. Each of them in order."""
-    for kind in suspects:
-        yield map(_START, kind.find(plain)) if kind.starts is None else kind.starts(plain)
-    yield respelt_starts(plain)
-    if any(kind.folds for kind in suspects):
-        yield strings_to_fold(plain)
-    if plain is not data:
-        yield (match.start() for match in _ESCAPED.finditer(data))
+        batch.append((start, raw))
+        size += len(raw)
+        if len(batch) == _BATCH or size > _OCTETS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

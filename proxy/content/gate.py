@@ -13,7 +13,7 @@ is compiled without UTF8 or SOM flags; every thread has its own scratch.
 import functools
 import re
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 import hyperscan
@@ -22,7 +22,7 @@ from proxy.content import fold
 from proxy.content.kinds import Kind, Likelihood
 from proxy.content.outline import RESPELT, outline
 from proxy.content.strings import decoded
-from proxy.content.words import Context
+from proxy.content.words import expressions
 
 _KEPT: Final = 16
 _WORD: Final = 2**16
@@ -112,6 +112,24 @@ class Gate:
         """What may be found in other octets."""
         return self._known(self._scan(text), [text], context=context)
 
+    def in_value(self, text: bytes, above: Callable[[], Collection[Kind]]) -> list[Kind]:
+        """What may be found in one decoded value; `above` is what the keys above it speak for."""
+        found = self._scan(text)
+        if not found:
+            return []
+        if _FOLDS in found:
+            found |= self._scan(fold.fold(text))
+        kinds: list[Kind] = []
+        lacking: list[Kind] = []
+        for n in found:
+            if n < _WORD:
+                said = n not in self._contextual or n + _WORD in found
+                (kinds if said else lacking).append(self._kinds[n])
+        if lacking:
+            spoken = above()
+            kinds += [kind for kind in lacking if kind in spoken]
+        return kinds
+
     def _known(
         self, found: set[int], copies: Sequence[bytes], *, context: bool = False
     ) -> frozenset[Kind]:
@@ -142,7 +160,7 @@ class Gate:
 def _words(number: int, kind: Kind) -> Iterator[tuple[bytes, int]]:
     """Expressions of the context words of a kind, with what they are known by."""
     if kind.context:
-        for pattern in Context(kind.context).expressions():
+        for pattern in expressions(kind.context):
             yield pattern, number + _WORD
 
 

@@ -8,7 +8,7 @@ may be a finding now, so the search goes on until nothing new is found.
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import Final, NamedTuple
@@ -21,7 +21,7 @@ from proxy.content.places import Place
 from proxy.content.registry import KINDS
 from proxy.content.values import Masked, Scalar
 from proxy.content.watch import Watch, marker
-from proxy.content.words import Context, unmarked
+from proxy.content.words import Vocabulary, unmarked
 from proxy.errors import Refusal
 
 FINDINGS_MAXIMUM: Final = 10_000
@@ -49,12 +49,14 @@ class Rulebook:
             rb"\[REDACTED(?::(?:%b))?\]" % "|".join(map(re.escape, names)).encode()
         )
         self._order = {kind: n for n, watch in enumerate(self.watches) for kind in watch.kinds}
-        self.contexts = {
-            kind: Context(kind.context)
-            for watch in watches
-            for kind in watch.kinds
-            if kind.context and kind.with_context >= threshold
-        }
+        self.vocabulary = Vocabulary(
+            {
+                kind: kind.context
+                for watch in watches
+                for kind in watch.kinds
+                if kind.with_context >= threshold
+            }
+        )
 
     def marks(self, text: bytes) -> list[Span]:
         """What stands where something was redacted, here or by another gateway: no finding."""
@@ -85,28 +87,32 @@ class Judge:
         """How many more findings there may be."""
         return self._left
 
-    def number(self, literal: bytes, place: Place, suspects: Collection[Kind]) -> Masked | None:
+    def number(self, literal: bytes, place: Place) -> Masked | None:
         """What becomes of a number; None: it stays. Raises Refusal("finding-rejected")."""
         digits, counts = digits_of(literal), self.findings.counts
-        before = {kind: counts.get(kind.name) for kind in suspects if kind.literal}
-        edits = self._look(digits, place, suspects) if digits else []
-        if literal != digits:
-            written = [kind for kind, count in before.items() if counts.get(kind.name) == count]
-            edits += self._look(literal, place, written)
+        before = counts.copy()
+        edits = self._look(digits, place, ()) if digits else []
+        if literal != digits:  # what found nothing in the value may do so in how it is written
+            edits += self._look(
+                literal,
+                place,
+                (),
+                wanted=lambda kind: kind.literal and counts.get(kind.name) == before.get(kind.name),
+            )
         for edit in sorted(edits, key=_first):
             replace = edit.watch.replace
             if replace is not None:
                 return replace(Scalar("number", literal))
         return None
 
-    def text(self, text: bytes, place: Place, suspects: Collection[Kind]) -> bytes:
+    def text(self, text: bytes, place: Place) -> bytes:
         """A decoded string with its findings replaced; the same object when nothing was.
 
         Raises Refusal("finding-rejected").
         """
         done = self._book.marks(text)
         for turn in range(_ROUNDS):
-            edits = self._look(text, place, suspects, done, first=turn == 0)
+            edits = self._look(text, place, done, first=turn == 0)
             if not edits:
                 return text
             edits = _apart(edits)
@@ -114,36 +120,38 @@ class Judge:
             text, done = _edited(text, edits, done)
             if whole:
                 return text
-            suspects = self._book.gate.in_text(text, context=True)
         raise Refusal("finding-rejected", f"findings without end in {self._where}")
 
     def _look(
         self,
         text: bytes,
         place: Place,
-        suspects: Collection[Kind],
-        done: Sequence[Span] = (),
+        done: Sequence[Span],
         *,
         first: bool = True,
+        wanted: Callable[[Kind], bool] | None = None,
     ) -> list[_Edit]:
         """What is to be replaced. Counts, rejects and raises on the way."""
+        speaks = self._book.vocabulary.in_key
+        suspects = self._book.gate.in_value(text, lambda: place.above(speaks))
+        if wanted is not None:
+            suspects = [kind for kind in suspects if wanted(kind)]
+        if not suspects:
+            return []
         edits: list[_Edit] = []
-        folded = fold(text)
-        search = _Search(self._book, text, folded, place)
+        search = _Search(self._book, text, place)
         for order, watch, kinds in self._book.chosen(suspects):
             if not first and watch.replace is None and not watch.reject:
                 continue  # counted in the first round
             self.findings.require_wanted()
-            spans = _merged(span for kind in kinds for span in self._bounded(search.finds(kind)))
-            spans = [span for span in spans if not _within(span, done)]
+            spans = _merged([span for kind in kinds for span in search.finds(kind, self._left + 1)])
+            if done:
+                spans = [span for span in spans if not _within(span, done)]
             if spans:
                 self._note(watch, len(spans), place)
                 if watch.replace is not None:
-                    edits += (_Edit(start, end, order, watch) for start, end in spans)
+                    edits += [_Edit(start, end, order, watch) for start, end in spans]
         return edits
-
-    def _bounded(self, finds: Iterator[Span]) -> Iterator[Span]:
-        return islice(finds, self._left + 1)
 
     def _note(self, watch: Watch, count: int, place: Place) -> None:
         self.findings.note(watch.name, place.path(), count)
@@ -159,41 +167,39 @@ class Judge:
 class _Search:
     """One text in one place."""
 
-    def __init__(self, book: Rulebook, text: bytes, folded: bytes, place: Place) -> None:
+    def __init__(self, book: Rulebook, text: bytes, place: Place) -> None:
         self._book = book
         self._text = text
-        self._folded = folded
+        self._folded = fold(text)
         self._place = place
-        self._keys: Sequence[str] | None = None
+        self._near: dict[tuple[int, int, bool], frozenset[Kind]] = {}
         self._said: dict[bool, bytes] = {}
 
-    def finds(self, kind: Kind) -> Iterator[Span]:
+    def finds(self, kind: Kind, most: int) -> Iterable[Span]:
         """Spans of the text as it was sent that are likely enough, in order."""
         subject = self._folded if kind.folds else self._text
         if kind.needed not in subject:
-            return iter(())
-        spans = self._likely(kind, subject)
+            return ()
+        spans = islice(self._likely(kind, subject), most)
         if subject is self._text:
             return spans
         return unfolded(self._text, subject, spans)
 
     def _likely(self, kind: Kind, subject: bytes) -> Iterator[Span]:
-        above: bool | None = None
+        threshold = self._book.threshold
         for start, end, likelihood in kind.find(subject):
-            if likelihood < self._book.threshold:
-                context = self._book.contexts.get(kind)
-                if context is None:
-                    continue
-                if above is None:
-                    above = self._is_above(context)
-                if not above and not context.near(self._unmarked(kind.folds), start, end):
-                    continue
-            yield start, end
+            if likelihood >= threshold or self._is_said(kind, start, end):
+                yield start, end
 
-    def _is_above(self, context: Context) -> bool:
-        if self._keys is None:
-            self._keys = self._place.keys()
-        return any(map(context.in_key, self._keys))
+    def _is_said(self, kind: Kind, start: int, end: int) -> bool:
+        """Whether context stands above the value, or beside the span."""
+        vocabulary = self._book.vocabulary
+        if kind in self._place.above(vocabulary.in_key):
+            return True
+        at = start, end, kind.folds
+        if at not in self._near:
+            self._near[at] = vocabulary.near(self._unmarked(kind.folds), start, end)
+        return kind in self._near[at]
 
     def _unmarked(self, folded: bool) -> bytes:
         if folded not in self._said:

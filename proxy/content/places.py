@@ -10,11 +10,13 @@ digits, `_` and `-`, at most 48 characters and four digits) and nothing was foun
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final, Protocol
 
 import orjson
 
+from proxy.content.kinds import Kind
 from proxy.content.validate import STRING
 
 OTHERS: Final = "…"
@@ -29,11 +31,16 @@ _NODE: Final = re.compile(
 )
 
 
+Spoken = frozenset[Kind]
+Speaks = Callable[[str], Spoken]
+"""What a key speaks for as context: see words.Vocabulary."""
+
+
 class Place(Protocol):
     """Where one value stands."""
 
-    def keys(self) -> Sequence[str]:
-        """The keys above it, decoded, from the root: its context."""
+    def above(self, speaks: Speaks) -> Spoken:
+        """What the keys above it speak for. `speaks` is always the same one."""
 
     def path(self) -> str:
         """At most 256 octets, and no data."""
@@ -45,9 +52,12 @@ class Named:
     def __init__(self, keys: Sequence[str], path: str) -> None:
         self._keys = keys
         self._path = path
+        self._spoken: Spoken | None = None
 
-    def keys(self) -> Sequence[str]:
-        return self._keys
+    def above(self, speaks: Speaks) -> Spoken:
+        if self._spoken is None:
+            self._spoken = Spoken().union(*map(speaks, self._keys))
+        return self._spoken
 
     def path(self) -> str:
         return bounded(self._path)
@@ -68,20 +78,55 @@ def step(key: str) -> str:
 
 
 class Walk:
-    """The places in one valid JSON document, asked for in the order of their offsets."""
+    """The places in one valid JSON document, asked for in the order of their offsets.
+
+    Nothing is done before something is asked; what holds for a container is worked out once.
+    """
 
     def __init__(self, data: bytes, above: Place = ROOT) -> None:
         self._nodes = _NODE.finditer(data)
         self._above = above
         self._opened: list[tuple[bytes, bool] | None] = []  # key above each open container
+        self._spoken: list[Spoken] = []  # by those keys and all above, as far as anybody asked
+        self._paths: list[str] = []  # the same
         self._key: tuple[bytes, bool] | None = None  # the one at hand; None among elements
-        self._hidden = False
-        self._at = -1
+        self._wanted = self._at = -1
         self._is_key = False
 
     def to(self, start: int) -> None:
         """Go to the string or number that starts there."""
-        while self._at < start:
+        self._wanted = start
+
+    def hide(self) -> None:
+        """The key at hand holds a finding, so that it is not told."""
+        self._walk()
+        if self._is_key and self._key is not None:
+            self._key = self._key[0], True
+
+    def above(self, speaks: Speaks) -> Spoken:
+        self._walk()
+        spoken = self._spoken
+        for each in self._opened[len(spoken) :]:
+            before = spoken[-1] if spoken else self._above.above(speaks)
+            spoken.append(before if each is None else before | speaks(_decoded(each[0])))
+        here = spoken[-1] if spoken else self._above.above(speaks)
+        if self._is_key or self._key is None:
+            return here
+        return here | speaks(_decoded(self._key[0]))
+
+    def path(self) -> str:
+        self._walk()
+        if not self._opened:
+            return bounded(self._above.path())
+        paths = self._paths
+        if not paths:
+            paths.append(self._above.path())
+        for each in self._opened[len(paths) :]:
+            paths.append(paths[-1] if len(paths[-1]) > LONGEST else paths[-1] + _shown(each))
+        return bounded(paths[-1] + (".*" if self._is_key else _shown(self._key)))
+
+    def _walk(self) -> None:
+        while self._at < self._wanted:
             match = next(self._nodes)
             self._at = match.start()
             string, colon, opening, closing = match.groups()
@@ -93,26 +138,22 @@ class Walk:
                 self._key = None
             elif closing:
                 self._key = self._opened.pop()
-
-    def hide(self) -> None:
-        """The key at hand holds a finding, so that it is not told."""
-        if self._is_key and self._key is not None:
-            self._key = self._key[0], True
-
-    def keys(self) -> Sequence[str]:
-        return [*self._above.keys(), *(orjson.loads(key) for key, _ in self._keyed())]
-
-    def path(self) -> str:
-        steps = [] if not self._opened else [*self._opened[1:], self._key]
-        if self._is_key:
-            steps[-1] = b"", True
-        shown = "".join("[*]" if each is None else _shown(*each) for each in steps)
-        return bounded(self._above.path() + shown)
-
-    def _keyed(self) -> list[tuple[bytes, bool]]:
-        own = [] if self._is_key else [self._key]
-        return [each for each in (*self._opened, *own) if each is not None]
+                del self._spoken[len(self._opened) :], self._paths[len(self._opened) :]
 
 
-def _shown(key: bytes, hidden: bool) -> str:
-    return ".*" if hidden else step(orjson.loads(key))
+def _shown(key: tuple[bytes, bool] | None) -> str:
+    if key is None:
+        return "[*]"
+    raw, hidden = key
+    if hidden:
+        return ".*"
+    return step(_decoded(raw)) if len(raw) > LONGEST else _step(raw)
+
+
+@lru_cache(maxsize=4096)
+def _step(raw: bytes) -> str:
+    return step(_decoded(raw))
+
+
+def _decoded(raw: bytes) -> str:
+    return str(orjson.loads(raw))

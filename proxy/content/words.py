@@ -8,10 +8,11 @@ A phrase of several words is also found written as one: `social security` in `so
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, Generic, TypeVar
 
+T = TypeVar("T")
 WINDOW: Final = 30
 """Characters before and after a find in which a word counts."""
 _REACH: Final = (WINDOW + 1) * 4
@@ -36,27 +37,47 @@ def _parts(run: str) -> list[str]:
     return [run] if run.isupper() else _HUMP.split(run)  # also where capitals have accents
 
 
-_key_words: Final = lru_cache(maxsize=4096)(words)
+def spellings(phrases: Iterable[str]) -> frozenset[str]:
+    """Context words in lower case, with one space between; phrases written as one word too."""
+    spaced = {words(phrase).strip() for phrase in phrases} - {""}
+    return frozenset(spaced | {phrase.replace(" ", "") for phrase in spaced})
 
 
-class Context:
-    """The context words of one kind."""
+def expressions(phrases: Iterable[str]) -> Iterator[bytes]:
+    """hyperscan expressions, one of which matches wherever one of the phrases stands."""
+    spelt = spellings(phrases)
+    longest = {max(_ASCII.findall(each), key=len, default=each) for each in spelt}
+    for word in sorted(longest):
+        low, high = word.encode(), word.upper().encode()
+        if not word.isascii():  # (?i) is of ASCII
+            yield b"|".join(re.escape(form) for form in (low, high, word.title().encode()))
+        elif len(word) > _SHORT:
+            yield b"(?i)" + low
+        else:  # too much would hold it as part of a word
+            end = b"(?:[^a-z]|$)"
+            yield b"(?:^|[^A-Za-z])%b%b|%b%b%b|%b" % (low, end, high[:1], low[1:], end, high)
 
-    def __init__(self, phrases: Iterable[str]) -> None:
-        spaced = {words(phrase) for phrase in phrases}
-        joined = {f" {phrase.replace(' ', '')} " for phrase in spaced}
-        self._phrases = tuple(sorted(spaced | joined))
 
-    def in_key(self, key: str) -> bool:
-        """Whether a key or the name of a column says it. What was redacted in it says nothing."""
-        if len(key) > _LONGEST_KEY:
-            return False
-        if "[" in key:
-            key = unmarked(key.encode()).decode()
-        return self._said(_key_words(key))
+class Vocabulary(Generic[T]):
+    """What context words speak for: all of them looked up at once."""
 
-    def near(self, text: bytes, start: int, end: int) -> bool:
-        """Whether it is said within 30 characters of a span. `text` has been through `unmarked`."""
+    def __init__(self, contexts: Mapping[T, Iterable[str]]) -> None:
+        self._speaks: dict[str, frozenset[T]] = {}
+        for each, phrases in contexts.items():
+            for phrase in spellings(phrases):
+                self._speaks[phrase] = self._speaks.get(phrase, frozenset()) | {each}
+        self._longest: dict[str, int] = {}
+        for phrase in self._speaks:
+            first, count = phrase.split()[0], len(phrase.split())
+            self._longest[first] = max(count, self._longest.get(first, 0))
+        self._remembered = lru_cache(maxsize=4096)(self._in_key)
+
+    def in_key(self, key: str) -> frozenset[T]:
+        """What a key or the name of a column speaks for. What was redacted in it says nothing."""
+        return frozenset() if len(key) > _LONGEST_KEY else self._remembered(key)
+
+    def near(self, text: bytes, start: int, end: int) -> frozenset[T]:
+        """What is said within 30 characters of a span. `text` has been through `unmarked`."""
         before = text[max(0, start - _REACH) : start].decode(errors="ignore")[-WINDOW - 1 :]
         after = text[end : end + _REACH].decode(errors="ignore")[: WINDOW + 1]
         if len(before) > WINDOW:  # a word that is cut off is none
@@ -64,25 +85,19 @@ class Context:
             before = before[match.end() if match else 1 :]
         if len(after) > WINDOW:
             after = _LAST.sub("", after) if after[-1].isalpha() else after[:-1]
-        return self._said(words(before)) or self._said(words(after))
+        return self._said(words(before)) | self._said(words(after))
 
-    def expressions(self) -> Iterator[bytes]:
-        """hyperscan expressions, one of which matches wherever one of the words stands."""
-        longest = {max(_ASCII.findall(each), key=len, default=each) for each in self._phrases}
-        for word in sorted(longest):
-            low, high = word.encode(), word.upper().encode()
-            if not word.isascii():  # (?i) is of ASCII
-                yield b"|".join(
-                    re.escape(form.strip()) for form in (low, high, word.title().encode())
-                )
-            elif len(word) > _SHORT:
-                yield b"(?i)" + low
-            else:  # too much would hold it as part of a word
-                end = b"(?:[^a-z]|$)"
-                yield b"(?:^|[^A-Za-z])%b%b|%b%b%b|%b" % (low, end, high[:1], low[1:], end, high)
+    def _in_key(self, key: str) -> frozenset[T]:
+        return self._said(words(unmarked(key.encode()).decode() if "[" in key else key))
 
-    def _said(self, said: str) -> bool:
-        return any(phrase in said for phrase in self._phrases)
+    def _said(self, said: str) -> frozenset[T]:
+        found: frozenset[T] = frozenset()
+        spoken = said.split()
+        for start, word in enumerate(spoken):
+            for count in range(self._longest.get(word, 0)):
+                phrase = " ".join(spoken[start : start + count + 1])
+                found |= self._speaks.get(phrase, frozenset())
+        return found
 
 
 def unmarked(text: bytes) -> bytes:
