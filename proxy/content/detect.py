@@ -2,11 +2,9 @@
 
 `suspects` scans octets, many records at once; nearly always that is all that happens.
 
-`examine` takes one JSON document with a suspect in it. It blanks escapes in a copy of equal length,
-so that every quote left in it is a delimiter, and runs the exact patterns over that copy. What they
-find only says which strings and numbers to look at; those, and every string with an escape, are
-judged one by one, decoded (see judge). Keys are strings too. What masking has put in place is no
-finding. `judge` takes one decoded value of any other format.
+`examine` takes one JSON document with a suspect in it. It scans the strings and numbers, keys too,
+some at a time; where the gate lets something by, each of them is judged, decoded (see judge). What
+masking has put in place is no finding. `judge` takes one decoded value of any other format.
 """
 
 import re

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote_plus, unquote_to_bytes
 
+from proxy.content.detect import Detector, Suspects
 from proxy.content.fields import UNTOUCHED, WITHHELD, Fields
 from proxy.content.masker import Engine
 from proxy.content.names import bare
@@ -29,6 +30,8 @@ from proxy.errors import Refusal
 from proxy.model import Report
 
 PAIRS_MAXIMUM: Final = 65_536
+_TOGETHER: Final = 16
+"""Pairs that are searched together."""
 _FORM: Final = re.compile(rb"(?:[A-Za-z0-9!$'()*,\-./:=?@\[\]_~+&]|%[0-9A-Fa-f]{2})*+")
 
 
@@ -122,13 +125,19 @@ class FormInspector:
         return min((n for n in (rule, self._fields.named(known)) if n >= 0), default=rule)
 
     def _search(self, pairs: list[_Pair]) -> None:
-        detector, findings = self._engine.detector, self._tally.findings
-        left = [pair for pair in pairs if pair.raw and not pair.dropped]
-        said = b"\n".join(text for pair in left for text in (pair.name, pair.value))
-        suspects = detector and detector.suspects_in_text(said)
-        if detector is None or not suspects:
+        detector = self._engine.detector
+        if detector is None:
             return
-        for pair in left:
+        left = [pair for pair in pairs if pair.raw and not pair.dropped]
+        for first in range(0, len(left), _TOGETHER):
+            some = left[first : first + _TOGETHER]
+            said = b"\n".join([text for pair in some for text in (pair.name, pair.value)])
+            if suspects := detector.suspects_in_text(said):
+                self._judge(some, detector, suspects)
+
+    def _judge(self, pairs: list[_Pair], detector: Detector, suspects: Suspects) -> None:
+        findings = self._tally.findings
+        for pair in pairs:
             name = pair.name.decode()
             new = detector.judge(pair.name, (), "$", suspects, findings, "the form")
             path = "$" + (step(name) if new == pair.name else ".*")

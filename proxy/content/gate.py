@@ -86,7 +86,7 @@ class Gate:
             copies.append(b"".join(map(_quoted, _ESCAPED.finditer(data))))
         found = self._scan(*copies)
         if _RESPELT in found:
-            copies.append(b" ".join(fold.respelt_numbers(data)))
+            copies.append(b'"'.join(fold.respelt_numbers(data)))
             found |= self._scan(copies[-1])
         return self._known(found, copies, context=context)
 

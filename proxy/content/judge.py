@@ -8,7 +8,7 @@ may be a finding now, so the search goes on until nothing new is found.
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import Final, NamedTuple
@@ -26,6 +26,8 @@ from proxy.errors import Refusal
 
 FINDINGS_MAXIMUM: Final = 10_000
 """Findings in a document or NDJSON record; one more, and it is refused. Bounds time and memory."""
+DIGITS_LEAST: Final = 5
+"""Of fewer digits nothing is made that has a type; but of one's own there may be."""
 _ROUNDS: Final = 8
 _START: Final = itemgetter(0)
 
@@ -44,6 +46,7 @@ class Rulebook:
         self.watches = tuple(watches)
         self.gate = gate
         self.threshold = threshold
+        self.own = frozenset(kind for watch in watches for kind in watch.kinds if kind.literal)
         names = sorted({*KINDS, *(watch.name for watch in watches)})
         self._mark = re.compile(
             rb"\[REDACTED(?::(?:%b))?\]" % "|".join(map(re.escape, names)).encode()
@@ -89,16 +92,11 @@ class Judge:
 
     def number(self, literal: bytes, place: Place) -> Masked | None:
         """What becomes of a number; None: it stays. Raises Refusal("finding-rejected")."""
-        digits, counts = digits_of(literal), self.findings.counts
-        before = counts.copy()
+        digits = literal if literal.isdigit() else digits_of(literal)
+        before = self.findings.counts.copy() if self._book.own else {}
         edits = self._look(digits, place, ()) if digits else []
-        if literal != digits:  # what found nothing in the value may do so in how it is written
-            edits += self._look(
-                literal,
-                place,
-                (),
-                wanted=lambda kind: kind.literal and counts.get(kind.name) == before.get(kind.name),
-            )
+        if literal != digits and self._book.own:
+            edits += self._look(literal, place, (), before=before)
         for edit in sorted(edits, key=_first):
             replace = edit.watch.replace
             if replace is not None:
@@ -129,18 +127,29 @@ class Judge:
         done: Sequence[Span],
         *,
         first: bool = True,
-        wanted: Callable[[Kind], bool] | None = None,
+        before: Mapping[str, int] | None = None,
     ) -> list[_Edit]:
-        """What is to be replaced. Counts, rejects and raises on the way."""
-        speaks = self._book.vocabulary.in_key
-        suspects = self._book.gate.in_value(text, lambda: place.above(speaks))
-        if wanted is not None:
-            suspects = [kind for kind in suspects if wanted(kind)]
+        """What is to be replaced. Counts, rejects and raises on the way.
+
+        `before` is what had been counted before the value of a number was looked at: of types of
+        one's own, those that were not found there are looked for, and nothing else.
+        """
+        book = self._book
+        if len(text) < DIGITS_LEAST and text.isdigit() and not book.own:
+            return []
+        suspects = book.gate.in_value(text, lambda: place.above(book.vocabulary.in_key))
+        if before is not None:
+            counts = self.findings.counts
+            suspects = [
+                kind
+                for kind in suspects
+                if kind.literal and counts.get(kind.name) == before.get(kind.name)
+            ]
         if not suspects:
             return []
         edits: list[_Edit] = []
-        search = _Search(self._book, text, place)
-        for order, watch, kinds in self._book.chosen(suspects):
+        search = _Search(book, text, place)
+        for order, watch, kinds in book.chosen(suspects):
             if not first and watch.replace is None and not watch.reject:
                 continue  # counted in the first round
             self.findings.require_wanted()
