@@ -25,9 +25,11 @@ from typing import Final
 from proxy.content.kinds import Span
 
 _LEAST: Final = 20
-_RUN: Final = re.compile(
-    rb"(?:[0-9A-Za-z+/_-]{60,76}+\r?\n)++[0-9A-Za-z+/_-]{1,76}+={0,2}"
-    rb"|[0-9A-Za-z+/_-]{11,}+={0,2}"
+_LETTER: Final = rb"[0-9A-Za-z+/_-]"
+_FULL: Final = b"%b{60,76}+(?!%b)" % (_LETTER, _LETTER)
+_RUN: Final = re.compile(  # whatever follows the first line, no line is gone through twice
+    rb"%b(?:\r?\n%b)*+(?:\r?\n%b{1,59}+(?!%b))?+={0,2}" % (_FULL, _FULL, _LETTER, _LETTER)
+    + b"|%b{11,}+={0,2}" % _LETTER
 )
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _STANDARD: Final = bytes.maketrans(b"-_", b"+/")

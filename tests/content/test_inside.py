@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from proxy.content.decode import BASE64_INSIDE, JSON_INSIDE
 from proxy.content.gate import gate
 from proxy.content.kinds import Likelihood
-from proxy.content.runs import unwrapped, wrapped
+from proxy.content.runs import base64_runs, unwrapped, wrapped
 from proxy.errors import Refusal
 from proxy.model import Report
 from tests.content.policies import EVERYTHING, compiled, sent
@@ -340,3 +340,21 @@ def test_a_string_with_base64_in_which_nothing_is_found_stays_octet_for_octet(
     output, report = sent(rules, form, [document])
     assert output == document
     assert not report.changed
+
+
+@pytest.mark.parametrize("tail", ["\n", "\n\n", "", "\r\n, x"])
+@pytest.mark.parametrize("width", [60, 64, 76])
+def test_lines_of_base64_are_one_run_whatever_follows_the_last(width: int, tail: str) -> None:
+    said = b64("x" * 7 + f" {CARD} " * 60)
+    said = said[: len(said) // width * width]
+    end = "\r\n" if "\r" in tail else "\n"
+    lines = end.join(said[n : n + width] for n in range(0, len(said), width))
+    output, report = looked_into([lines + tail], "base64")
+    assert output[0].endswith(tail)
+    assert CARD not in base64.b64decode(output[0].strip(", x") + "==").decode(errors="replace")
+    assert report.findings["credit_card"] >= 40
+
+
+def test_base64_in_very_many_full_lines_takes_linear_time() -> None:
+    runs = list(base64_runs(base64.encodebytes(b"some words about things. " * 60_000)))
+    assert len(runs) == 1
