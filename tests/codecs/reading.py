@@ -21,7 +21,7 @@ def is_masked(name: str, value: object) -> bool:
         return value == _REDACTED
     if name == "email":
         return value == _REDACTED or (isinstance(value, str) and bool(_TOKEN.fullmatch(value)))
-    return name != "drop"
+    return True
 
 
 def _require_json(data: bytes) -> None:
@@ -33,6 +33,7 @@ def _require_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Every member, also those whose name comes twice."""
     for name, value in pairs:
         assert is_masked(name, value), f"an unmasked {name}"
+        assert name != "drop"
     return dict(pairs)
 
 

@@ -27,6 +27,7 @@ _CSV = (
     'id,"ssn",email\n"1","%s ""x""","a@b.example\n"\n',
     "ssn\n=1+1\n",
     "id,ssn,email,drop\n1,2\n",
+    'id,ssn,email,drop\n1,2#d,"sn",kept\n',
     'id,ssn,email\n1,"2"3,4\n',
     "\ufeffid,ssn,email\n1,2,3",
     "id,email\n1,2\n",
