@@ -28,7 +28,7 @@ _ASCII: Final = rb"\\u00[2-7][0-9A-Fa-f]"
 _ESCAPED: Final = re.compile(_ASCII)
 _ESCAPE: Final = rb'\\(?:"++|[\\/bfnrt]|u[0-9A-Fa-f]{4})'
 _STRING: Final = re.compile(
-    rb'\n[ \t\r]*+"[" \t\r]*+[^"\\\n]*+%b(?:[^"\\\n]++|%b)*+"' % (_ESCAPE, _ESCAPE)
+    rb'\n[ \t\r]*+"[" \t\r]*+[^"\\\n]*+%b(?:[^"\\\n]++|%b)*+(?:"|(?<="))' % (_ESCAPE, _ESCAPE)
 )
 """A line that begins with a string with escapes. Quotes may be doubled, as a table writes them."""
 _SPACE: Final = rb"[ \t\r\n]*+"

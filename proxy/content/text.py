@@ -17,13 +17,14 @@ same.
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
 from proxy.content.cutter import require_text
 from proxy.content.detect import Detector, Suspects
 from proxy.content.findings import Findings
+from proxy.content.kinds import Span
 from proxy.content.masker import Engine
 from proxy.content.runs import divides
 from proxy.content.tally import Tally, refuse_more
@@ -105,18 +106,15 @@ class TextInspector:
         window = window[: _characters(window, self._passed)]
         suspects = detector.suspects_in_text(window)
         spans = detector.spans(window, suspects)
-        encoded = 0  # the last place where nothing but base64 is divided
-        for at in _places(window):
+        for at in _places(window, ahead):
             self._tally.findings.require_wanted()
-            if any(start < at < end for start, end in spans):
-                continue
-            if divides(ahead, at):
-                encoded = encoded or at
-            elif _apart(ahead, at, detector):
+            if not _within(spans, at) and _apart(ahead, at, detector):
                 return at, suspects
-        if encoded and self._size >= self._engine.limits.record:
-            self._tally.findings.unscanned += 1
-            return encoded, suspects
+        if self._size >= self._engine.limits.record:
+            for at in islice(_behind(window, b"\n"), _PLACES):
+                if not _within(spans, at) and divides(ahead, at):
+                    self._tally.findings.unscanned += 1
+                    return at, suspects
         return 0, suspects
 
     def _judged(self, end: int, suspects: Suspects | None) -> bytes:
@@ -149,10 +147,11 @@ def _characters(data: bytes, passed: int) -> int:
         raise Refusal("unparseable", f"not UTF-8 in the text from octet {passed} on") from None
 
 
-def _places(window: bytes) -> Iterator[int]:
+def _places(window: bytes, ahead: bytes) -> Iterator[int]:
     """Where it may end, the best first: behind the last line ends, then behind other marks."""
-    for mark in (b"\n", b" ", b"\t"):
-        yield from islice(_behind(window, mark), _PLACES)
+    lines = (at for at in _behind(window, b"\n") if not divides(ahead, at))
+    for places in (lines, _behind(window, b" "), _behind(window, b"\t")):
+        yield from islice(places, _PLACES)
 
 
 def _behind(window: bytes, mark: bytes) -> Iterator[int]:
@@ -161,6 +160,11 @@ def _behind(window: bytes, mark: bytes) -> Iterator[int]:
     while (at := window.rfind(mark, 0, end)) >= 0:
         yield at + 1
         end = at
+
+
+def _within(spans: Iterable[Span], at: int) -> bool:
+    """Whether a place is inside one of them."""
+    return any(start < at < end for start, end in spans)
 
 
 def _apart(text: bytes, at: int, detector: Detector) -> bool:

@@ -155,6 +155,16 @@ def test_a_string_of_json_with_escapes_is_looked_into_in_every_format(
             assert (output == body) is not bool(decode)
 
 
+@pytest.mark.parametrize("text", ['"a\\/b"', ' "\\n"', '"say \\"a\\""'])
+def test_whatever_is_escaped_in_a_string_of_json_it_is_counted(text: str) -> None:
+    for form in ("csv", "form", "text"):
+        rules = compiled({}, {"us_ssn": "redact"}, policy={"content": [form]})
+        assert sent(rules, form, [in_cell(text, form)])[1].unscanned == 1
+    doubled = text.replace('"', '""')
+    rules = compiled({}, {"us_ssn": "redact"}, policy={"content": ["csv"]})
+    assert sent(rules, "csv", [f'a,"{doubled}"\nb,c\n'.encode()])[1].unscanned == 1
+
+
 def test_the_name_of_a_column_may_be_json_too() -> None:
     cell = ESCAPED.replace('"', '""')
     for decode in (["json"], []):
@@ -265,10 +275,13 @@ def test_json_in_base64_behind_a_joint_is_counted_where_it_is_not_decoded() -> N
 
 def test_a_file_with_text_in_it_is_counted_and_never_taken_apart() -> None:
     noise = hashlib.shake_256(b"").digest(600)
-    file = noise + b"??? Jane, jane.doe@example.com, SSN 536-90-4399 ???" + noise
-    output, report = looked_into([base64.b64encode(file).decode()], "base64")
-    assert base64.b64decode(output[0]) == file
-    assert report.unscanned == 1
+    for before, after in ((600, 600), (30, 600), (600, 30)):
+        file = (
+            noise[:before] + b"??? Jane, jane.doe@example.com, SSN 536-90-4399 ???" + noise[:after]
+        )
+        output, report = looked_into([base64.b64encode(file).decode()], "base64")
+        assert base64.b64decode(output[0]) == file
+        assert report.unscanned == 1
 
 
 def test_lines_that_go_on_as_something_else_hide_nothing() -> None:

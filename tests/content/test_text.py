@@ -135,6 +135,19 @@ def test_lines_of_base64_stay_in_one_window(width: int, said: str) -> None:
         assert sent(counted, "text", [data])[1].unscanned == 1
 
 
+def test_a_window_that_cannot_grow_ends_before_base64_that_fits_into_the_next() -> None:
+    rules = compiled(
+        {}, EVERYTHING, policy={"content": ["text"], "decode": ["base64"]}, record=6000
+    )
+    encoded = in_lines("an SSN, 536-90-4399, of Jane. " * 120, 62)
+    for into in (3000, 4000):
+        before = LINE.replace(" ", "-") * 200
+        data = f"{before[: 6000 - into]}\n{encoded}\n{LINE * 300}".encode()
+        _, report = sent(rules, "text", [data])
+        assert report.findings == {"us_ssn": 120}
+        assert report.unscanned == 0
+
+
 def test_base64_over_the_limit_is_divided_and_counted() -> None:
     rules = compiled(
         {}, EVERYTHING, policy={"content": ["text"], "decode": ["base64"]}, record=100_000
