@@ -41,6 +41,7 @@ _LINES: Final = 16
 _BATCH: Final = 16
 _OCTETS: Final = 1024
 """Values that are searched together, by number and by size."""
+_SHORT: Final = 64
 _VALUE: Final = re.compile(rb'[^"0-9-]*+(' + STRING + rb"|[0-9-][-+.0-9Ee]*+)", re.DOTALL)
 
 
@@ -145,9 +146,10 @@ class Detector:
         position = 0
         for batch in _batches(data, masked):
             judge.findings.require_wanted()
-            found = suspects & self._gate.in_json(
-                b",".join([raw for _, raw in batch]), context=True
-            )
+            found = suspects
+            if len(data) > _SHORT:  # else little would be found out that is not known
+                together = b",".join([raw for _, raw in batch])
+                found &= self._gate.in_json(together, context=True)
             for start, raw in batch if found else ():
                 walk.to(start)
                 new = self._value(raw, walk, judge, found, depth)

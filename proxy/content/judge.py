@@ -181,6 +181,7 @@ class _Search:
         self._text = text
         self._folded = fold(text)
         self._place = place
+        self._above: frozenset[Kind] | None = None
         self._near: dict[tuple[int, int, bool], frozenset[Kind]] = {}
         self._said: dict[bool, bytes] = {}
 
@@ -203,7 +204,9 @@ class _Search:
     def _is_said(self, kind: Kind, start: int, end: int) -> bool:
         """Whether context stands above the value, or beside the span."""
         vocabulary = self._book.vocabulary
-        if kind in self._place.above(vocabulary.in_key):
+        if self._above is None:
+            self._above = self._place.above(vocabulary.in_key)
+        if kind in self._above:
             return True
         at = start, end, kind.folds
         if at not in self._near:

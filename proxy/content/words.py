@@ -34,7 +34,7 @@ def words(text: str) -> str:
 
 
 def _parts(run: str) -> list[str]:
-    return [run] if run.isupper() else _HUMP.split(run)  # also where capitals have accents
+    return [run] if run.islower() or run.isupper() else _HUMP.split(run)
 
 
 def spellings(phrases: Iterable[str]) -> frozenset[str]:
