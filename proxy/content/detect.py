@@ -9,7 +9,9 @@ masking has put in place is no finding. `judge` takes one decoded value of any o
 
 import re
 import sys
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 
 from proxy.content.decode import (
@@ -41,8 +43,12 @@ _LINES: Final = 16
 _BATCH: Final = 16
 _OCTETS: Final = 1024
 """Values that are searched together, by number and by size."""
-_SHORT: Final = 64
+_FEW: Final = 3
+"""Kinds whose every match is asked for, to see which values they are in."""
 _VALUE: Final = re.compile(rb'[^"0-9-]*+(' + STRING + rb"|[0-9-][-+.0-9Ee]*+)", re.DOTALL)
+
+_Batch = list[tuple[int, bytes]]
+"""Raw strings and numbers, with where they start."""
 
 
 class Detector:
@@ -146,11 +152,8 @@ class Detector:
         position = 0
         for batch in _batches(data, masked):
             judge.findings.require_wanted()
-            found = suspects
-            if len(data) > _SHORT:  # else little would be found out that is not known
-                together = b",".join([raw for _, raw in batch])
-                found &= self._gate.in_json(together, context=True)
-            for start, raw in batch if found else ():
+            chosen, found = self._chosen(batch, suspects)
+            for start, raw in chosen:
                 walk.to(start)
                 new = self._value(raw, walk, judge, found, depth)
                 if new is not raw:
@@ -158,6 +161,19 @@ class Detector:
                     out += new
                     position = start + len(raw)
         return bytes(out) + data[position:] if position else data
+
+    def _chosen(self, batch: _Batch, suspects: Suspects) -> tuple[_Batch, Suspects]:
+        """Those that something may be in, and what may be in any of them."""
+        together = b",".join([raw for _, raw in batch])
+        if len(suspects) > _FEW:
+            suspects &= self._gate.in_json(together, context=True)
+        if not suspects or len(batch) == 1:
+            return batch if suspects else [], suspects
+        ends = self._gate.ends(together, suspects) if len(suspects) <= _FEW else None
+        if ends is None:
+            return batch, suspects
+        behind = list(accumulate(len(raw) + 1 for _, raw in batch))
+        return [batch[n] for n in sorted({bisect_left(behind, end) for end in ends})], suspects
 
     def _value(self, raw: bytes, walk: Walk, judge: Judge, suspects: Suspects, depth: int) -> bytes:
         """One raw string or number; the same object when nothing was replaced."""
@@ -205,10 +221,10 @@ class Detector:
         return found | {JSON_INSIDE} if may_hold_json(text) else found
 
 
-def _batches(data: bytes, masked: Sequence[int]) -> Iterator[list[tuple[int, bytes]]]:
+def _batches(data: bytes, masked: Sequence[int]) -> Iterator[_Batch]:
     """The strings and numbers of valid JSON, with where they start, some at a time."""
     left = frozenset(masked)
-    batch: list[tuple[int, bytes]] = []
+    batch: _Batch = []
     size = 0
     for match in _VALUE.finditer(data):
         raw, start = match[1], match.start(1)
