@@ -9,11 +9,10 @@ of 30,000.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from proxy.content.kinds import Found, Kind
-from proxy.content.runs import base64_runs
 from proxy.content.validate import STRING, require_json
 from proxy.errors import Refusal
 
@@ -33,19 +32,10 @@ _STRING: Final = re.compile(
 """A line that begins with a string with escapes. Quotes may be doubled, as a table writes them."""
 _SPACE: Final = rb"[ \t\r\n]*+"
 _ALMOST: Final = re.compile(rb"\{%b%b%b:|%b" % (_SPACE, STRING, _SPACE, _ASCII), re.DOTALL)
-_OPENINGS: Final = re.compile(rb'"(?=[ \0]*+[{\[]|\0\0)')
 
 
 def _nothing(text: bytes) -> Iterator[Found]:
     return iter(())
-
-
-def _openings(plain: bytes) -> Iterable[int]:
-    return (match.start() for match in _OPENINGS.finditer(plain))
-
-
-def _runs(plain: bytes) -> Iterable[int]:
-    return (match.start() for match in base64_runs(plain))
 
 
 JSON_INSIDE: Final = Kind(
@@ -55,17 +45,14 @@ JSON_INSIDE: Final = Kind(
         *(rb'"\{', rb'"\[(?:[^R]|R[^E])', rb'"\\"', rb'"(?: |\\[nrt])+[{\[]'),
         *(rb'\{ *\\["nrtu]', rb"\\u007[bB]", rb"\\(?:\\|u005[cC])u00[2-7]"),
     ),
-    starts=_openings,
 )
 _MARKED: Final = (
     b"(?:^|[^0-9A-Za-z+])(?:ey[AIJ]|ew[0o]|W(?:3s|y[AIJ]|wo|1[st]|z[AEIMQUYcgk]))[0-9A-Za-z+/_-]{9}",
     rb"[0-9A-Za-z+/_-]{11}=(?:[^0-9A-Za-z]|$)",
 )
-BASE64_MARKED: Final = Kind("marked base64 inside", _nothing, _MARKED, starts=_runs)
+BASE64_MARKED: Final = Kind("marked base64 inside", _nothing, _MARKED)
 """What the gate looks for where base64 is only counted: JSON, by how it begins, or padding."""
-BASE64_INSIDE: Final = Kind(
-    "base64 inside", _nothing, (b"(?:%b){5}" % _QUAD, *_MARKED), starts=_runs
-)
+BASE64_INSIDE: Final = Kind("base64 inside", _nothing, (b"(?:%b){5}" % _QUAD, *_MARKED))
 """Rows for the gate; nothing is found with them."""
 
 

@@ -98,7 +98,7 @@ class Detector:
         """
         size = len(text)
         return [
-            (start, sys.maxsize if kind.starts is not None and end == size else end)
+            (start, sys.maxsize if kind.runs_on and end == size else end)
             for kind in suspects
             for start, end, _ in kind.find(text)
         ]

@@ -54,16 +54,6 @@ def unfolded(text: bytes, folded: bytes, spans: Iterable[Span]) -> Iterator[Span
         yield edges[0], edges[1]
 
 
-def strings_to_fold(plain: bytes) -> Iterator[int]:
-    """An offset in each string that something can be folded in. `plain`: no escaped quotes."""
-    position = 0
-    while match := _FOLDABLE.search(plain, position):
-        yield match.start()
-        position = plain.find(b'"', match.end())
-        if position < 0:
-            return
-
-
 # --- numbers -------------------------------------------------------------------------------------
 
 _LONGEST: Final = 40

@@ -9,7 +9,7 @@ dashed, and nine bare digits). The gate of a row that needs context costs next t
 one of its words must stand in the block as well.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -37,8 +37,8 @@ class Kind:
     """As in the configuration. Listed in `proxy/settings/detected.py` too."""
     find: Callable[[bytes], Iterator[Found]]
     """Spans in order and apart, in linear time, in the UTF-8 of one decoded string or the digits of
-    a number; folded where `folds` (see fold). It is also given whole JSON documents, to see which
-    values to look at: no pattern may ask for the end of the text, or cross a quote."""
+    a number; folded where `folds` (see fold). It is also given windows of a text, to see where they
+    may end: no pattern may ask for the end of the text."""
     gates: tuple[bytes, ...]
     """hyperscan expressions that match wherever `find` finds something. What is folded, escaped or
     a number with an exponent is scanned a second time, made plain."""
@@ -54,8 +54,8 @@ class Kind:
     """What a find becomes where context stands."""
     alone: Likelihood = Likelihood.VERY_LIKELY
     """The most that `find` answers. Below the threshold, the gate asks for a context word too."""
-    starts: Callable[[bytes], Iterable[int]] | None = None
-    """Where finds may start, in order, of a kind whose finds may run on to the end of the text."""
+    runs_on: bool = False
+    """A find may run on to the end of the text, and further where there is more."""
     literal: bool = False
     """Looks at a number as it is written as well."""
     default: bool = False

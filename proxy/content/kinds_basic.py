@@ -18,7 +18,6 @@ from proxy.content.patterns import (
     find_aws_keys,
     find_emails,
     find_jwts,
-    find_key_starts,
     find_private_keys,
 )
 from proxy.content.shapes import words
@@ -110,7 +109,7 @@ BASIC: Final = (
         sure(find_private_keys),
         (rb"---- ?BEGIN ", rb"PuTTY-User-Key-File-"),
         needed=b"-",
-        starts=find_key_starts,
+        runs_on=True,
         default=True,
         group="secret",
     ),

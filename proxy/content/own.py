@@ -29,7 +29,6 @@ LONGEST: Final = 1024
 LONG_MAXIMUM: Final = 64
 """Longer matches in one value; with more it is taken for a finding as a whole."""
 _TOKEN: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|.", re.DOTALL)
-_RUN: Final = re.compile(rb'[^\0"\[\]{}:, \t\r\n]++|[^\0]')
 _ANCHORS: Final = frozenset({"^", "$", r"\A", r"\z", r"\Z", r"\G"})
 
 
@@ -76,16 +75,6 @@ class _Scanner:
             return None
         start = begin + int(match.start())
         return start if start >= least else None
-
-    def last_octets(self, plain: bytes) -> Iterator[int]:
-        """The last octet of each match in JSON; of those in a row in one value, the first."""
-        marks = bytearray(len(plain))
-
-        def note(number: int, start: int, end: int, flags: int, context: object) -> None:
-            marks[end - 1] = plain[end - 1] or 1
-
-        self._scan(plain, note)
-        return (match.start() for match in _RUN.finditer(marks))
 
     def _scan(self, text: bytes, note: Callable[[int, int, int, int, object], None]) -> None:
         """Tell every match: at most one for each octet that one may end with."""
@@ -140,16 +129,13 @@ def _kind(name: str, written: str) -> Kind:
                 continue
             yield start, end, likelihood
 
-    def starts(plain: bytes) -> Iterable[int]:
-        return scanner.last_octets(plain)
-
     return Kind(
         name,
         find,
         (own.pattern.encode(),),
         context=frozenset(own.context),
         alone=likelihood,
-        starts=starts,
+        runs_on=True,
         literal=True,
         group="",
     )

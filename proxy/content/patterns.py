@@ -8,7 +8,6 @@ is checked by arithmetic is in `identifiers`, whose rules hold here too.
 import base64
 import re
 from collections.abc import Iterator
-from heapq import merge
 from typing import Final
 
 import orjson
@@ -99,11 +98,6 @@ def find_private_keys(text: bytes) -> Iterator[Span]:
         yield match.start(), position
     if putty := _PUTTY.search(text, position):
         yield putty.start(), len(text)
-
-
-def find_key_starts(text: bytes) -> Iterator[int]:
-    """Where a private key may start, whatever ends it."""
-    return merge(*((match.start() for match in each.finditer(text)) for each in (_PEM, _PUTTY)))
 
 
 def find_aws_keys(text: bytes) -> Iterator[Span]:
