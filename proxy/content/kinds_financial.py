@@ -33,6 +33,7 @@ def find_ethereum(text: bytes) -> Iterator[Found]:
             yield *match.span(), Likelihood.VERY_LIKELY
 
 
+_BEFORE: Final = rb"(?:^|[^0-9A-Za-z_])"
 FINANCIAL: Final = (
     Kind(
         "us_routing",
@@ -70,13 +71,16 @@ FINANCIAL: Final = (
             Likelihood.VERY_LIKELY,
             _is_bitcoin,
         ),
-        (rb"[13][1-9A-HJ-NP-Za-km-z]{25}", rb"[bB][cC]1[02-9AC-HJ-NP-Zac-hj-np-z]{11}"),
+        (  # without what stands before it hyperscan takes quadratic time over a long word
+            _BEFORE + rb"[13][1-9A-HJ-NP-Za-km-z]{25}",
+            _BEFORE + rb"[bB][cC]1[02-9AC-HJ-NP-Zac-hj-np-z]{11}",
+        ),
         group="financial",
     ),
     Kind(
         "ethereum_address",
         find_ethereum,
-        (rb"0[xX][0-9A-Fa-f]{40}",),
+        (_BEFORE + rb"0[xX][0-9A-Fa-f]{40}",),
         context=words("wallet, eth, ethereum, erc20, address, payout, monedero, portefeuille"),
         group="financial",
     ),

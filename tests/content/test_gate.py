@@ -108,3 +108,10 @@ def test_every_line_that_something_is_in_is_chosen(lines: list[str], odd: bool) 
     wanted = {n for n, line in enumerate(block.split(b"\n")) if detector.suspects(line)}
     if wanted:
         assert wanted <= detector.lines(block, suspects)
+
+
+def test_a_long_word_takes_linear_time() -> None:
+    """Of all types together: hyperscan may take more where each of them alone does not."""
+    every = tuple(kind for rows in KINDS.values() for kind in rows)
+    for word in (b"A1", b"0x", b"bc1"):
+        gate(every, Likelihood.LIKELY).in_text(word * 8_000_000)
