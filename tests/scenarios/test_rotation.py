@@ -261,7 +261,8 @@ def test_a_file_that_only_a_broken_configuration_names_heals_it_when_it_comes(
 
 
 def test_the_same_octets_written_anew_are_no_change(gateway: Gateway, mount: Mount) -> None:
-    made, since = len(events(gateway, "reload")), gateway.mark()
+    made, since = len(gateway.logged("reloaded", gateway.first)), gateway.mark()
+    wait_until(lambda: len(events(gateway, "reload")) == made)  # each is written a moment later
     mount.swap({})
     gateway.path.write_bytes(gateway.path.read_bytes())
     os.utime(gateway.path)
