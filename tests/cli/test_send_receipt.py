@@ -347,13 +347,13 @@ async def test_an_early_answer_ends_the_sending(
         client = Inbound(stream, ListenerLimits())
         await client.wait()
         await client.head()
-        await client.send_head(503, [], Framing(length=0))
+        await client.send_head(413, [], Framing(length=0))
         await client.send_end(b"", ())
         await stream.linger(5)
 
     code = await send(serve, tmp_path, large, "--json", "--no-receipt")
     told = orjson.loads(capsys.readouterr().out)
-    assert (code, told["status"], told["early"], told["delivered"]) == (1, 503, True, False)
+    assert (code, told["status"], told["early"], told["delivered"]) == (1, 413, True, False)
 
 
 def test_what_is_kept_of_an_earlier_call_is_no_file_of_a_folder(tmp_path: Path) -> None:
