@@ -11,7 +11,7 @@ from proxy.cli.mask_files import named_route, opened, written
 from proxy.cli.mask_format import judge_kind
 from proxy.cli.wording import count, texts
 from proxy.content.inspector import Inspector
-from proxy.content.paths import normal
+from proxy.content.paths import normal, parse
 from proxy.content.reveal import Lock, Safe
 from proxy.errors import Refusal
 from proxy.settings.load import load
@@ -94,9 +94,10 @@ def _lock(safe: Safe, policy: ContentPolicy, path: str) -> Lock:
 
 def _normal(path: str) -> str:
     try:
+        parse(path)
         return normal(path)
-    except Exception as error:
-        raise ValueError(f"{path}: not a JSONPath") from error
+    except ValueError:
+        raise ValueError(f"{path}: not a JSONPath") from None
 
 
 def _file(arguments: argparse.Namespace, inspector: Inspector) -> None:

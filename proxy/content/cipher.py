@@ -28,8 +28,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from proxy.content.keyring import require_keys
 from proxy.content.values import Masked, Scalar
-from proxy.errors import CredentialError
 
 MINIMUM_SECRET: Final = 32
 """Octets: what is encrypted can be no harder to guess than its key."""
@@ -49,14 +49,7 @@ class Cipher:
         self, name: str, keys: Sequence[tuple[str, bytes]], tenant: str | None, place: str
     ) -> None:
         """`keys` are (key id, secret octets), newest first. Raises CredentialError."""
-        if not keys:
-            raise CredentialError(f"masking key {name} has no secret")
-        if any(len(secret) < MINIMUM_SECRET for _, secret in keys):
-            raise CredentialError(f"masking key {name} encrypts, and has under 32 octets")
-        if len({key_id for key_id, _ in keys}) < len(keys):
-            raise CredentialError(f"masking key {name} has two secrets with the same id")
-        if not all(re.fullmatch(r"[A-Za-z0-9._-]{1,32}", key_id) for key_id, _ in keys):
-            raise CredentialError(f"masking key {name} has an id that does not fit in a token")
+        require_keys(f"masking key {name} encrypts, and", keys, MINIMUM_SECRET)
         self._keys = {key_id.encode(): AESSIV(_derived(secret)) for key_id, secret in keys}
         self._newest = keys[0][0].encode()
         self._bound = [(tenant or "").encode(), place.encode()]

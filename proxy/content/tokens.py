@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
-from proxy.errors import CredentialError
+from proxy.content.keyring import require_keys
 
 _LABEL: Final = b"lockgate/token/v1/"
 _TOKEN: Final = re.compile(rb"tok:([A-Za-z0-9._-]{1,32}):([A-Za-z0-9_-]{32})")
@@ -96,14 +96,7 @@ class Tokenizer:
         self, name: str, keys: Sequence[tuple[str, bytes]], algorithm: str = "hmac-sha256"
     ) -> None:
         """`keys` are (key id, secret octets), newest first. Raises CredentialError."""
-        if not keys:
-            raise CredentialError(f"masking key {name} has no secret")
-        if any(len(secret) < MINIMUM_SECRET for _, secret in keys):
-            raise CredentialError(f"masking key {name} has under {MINIMUM_SECRET} octets")
-        if len({key_id for key_id, _ in keys}) < len(keys):
-            raise CredentialError(f"masking key {name} has two secrets with the same id")
-        if not all(re.fullmatch(r"[A-Za-z0-9._-]{1,32}", key_id) for key_id, _ in keys):
-            raise CredentialError(f"masking key {name} has an id that does not fit in a token")
+        require_keys(f"masking key {name}", keys, MINIMUM_SECRET)
         self._keys = {key_id.encode(): _Key(key_id, secret, algorithm) for key_id, secret in keys}
         self._newest = self._keys[keys[0][0].encode()]
         self._prefix = f"tok:{keys[0][0]}:".encode()
