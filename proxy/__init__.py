@@ -75,7 +75,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         a CA for trying things      tls/keys.py, tls/pki.py, cli/certs.py
         a sender and a receiver     cli/send.py, cli/receive.py
 
-Everywhere: `model/` has the values that pass between the stops, `errors.py` and `problems.py` what can go
-wrong.
+Everywhere: `model/` has the values that pass between the stops, `errors.py` what can go wrong,
+and `problems.py` what a sender is told of it.
 A stop that refuses raises `Refusal`; each package's own docstring lists what else is in it.
 """

@@ -16,6 +16,7 @@ FLOORS = [
     {"settings"},
     {"model"},
     {"errors"},
+    {"problems"},
 ]
 SOURCES = pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 FORKS = {"os.fork", "multiprocessing", "asyncio", "random", "pickle", "ssl"}
