@@ -185,6 +185,7 @@ class Transfer(Attempt):
             sender=self.peer,
             receiver=self.receiver,
             policy_sha256=self.gate.loaded.sha256,
+            rule=self.rule,
             received_at=self.received_at,
             claim=held,
             content_sha256=self.asked() if held and self.sent_whole else None,

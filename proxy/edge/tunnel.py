@@ -144,6 +144,7 @@ class Tunnel(Attempt):
             sender=self.peer,
             receiver=self.receiver,
             policy_sha256=self.gate.loaded.sha256,
+            rule=self.rule,
             received_at=self.received_at,
         )
 

@@ -131,6 +131,8 @@ class Outcome:
     """The leaf that says `delivered` about the same transfer, when that is why this one ended."""
     further: tuple[bytes, ...] = ()
     """SHA-256 of every receipt that came with the upstream's answer, the nearest gateway's last."""
+    rule: str | None = None
+    """The entry of the route that admitted the sender, such as `allow[0]`; None where none did."""
     answer_repeated: bool = False
     """The upstream's answer says `Transfer-Duplicate: ?1`: it had delivered the transfer before."""
 

@@ -166,7 +166,7 @@ _RECEIPT: Final[Mapping[str, _Fits]] = {
     "sender": _object({"name": _text}, _PARTY),
     "receiver": _maybe(_object({}, _PARTY)),
     "channel": _maybe(_object(_CHANNEL)),
-    "policy": _object({"sha256": _maybe(_hex), "route": _maybe(_text)}),
+    "policy": _object({"sha256": _maybe(_hex), "route": _maybe(_text)}, {"rule": _text}),
 }
 _CONTENT: Final[Mapping[str, _Fits]] = {
     "received": _digest,

@@ -83,7 +83,9 @@ def details(outcome: Outcome) -> bytes:
 
 
 def _write(outcome: Outcome, sender: str, receiver: str, channel: str, entries: int) -> str:
-    policy = _policy(outcome.policy_sha256, outcome.route, outcome.listener, outcome.upstream)
+    policy = _policy(
+        outcome.policy_sha256, outcome.route, outcome.listener, outcome.upstream, outcome.rule
+    )
     return (
         f'"request":{_request(outcome)},"content":{{{terms.content(outcome.request, entries)}}},'
         f'"answer":{_answer(outcome, entries)},"sender":{sender},"receiver":{receiver},'
@@ -119,10 +121,14 @@ def _further(digests: tuple[bytes, ...]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _policy(sha256: bytes, route: str | None, listener: str, upstream: str | None) -> str:
+def _policy(
+    sha256: bytes, route: str | None, listener: str, upstream: str | None, rule: str | None
+) -> str:
+    """`rule` is there only where an entry admitted the sender."""
+    admitted = "" if rule is None else f',"rule":{terms.known(rule)}'
     return (
         f'{{"sha256":{terms.octets(sha256)},"route":{terms.optional(route)},'
-        f'"listener":{terms.quote(listener)},"upstream":{terms.optional(upstream)}}}'
+        f'"listener":{terms.quote(listener)},"upstream":{terms.optional(upstream)}{admitted}}}'
     )
 
 

@@ -53,7 +53,7 @@ def _facts(p: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "channel", ", ".join(str(channel[k]) for k in ("tls", "cipher", "group") if k in channel)
     time = _map(p, "time")
     yield "time", f"{time.get('received')} to {time.get('completed')}"
-    yield "policy", str(_map(p, "policy").get("sha256") or "")
+    yield "policy", _policy(_map(p, "policy"))
     sequence = _map(p, "sequence")
     yield "log", str(_map(p, "log").get("origin"))
     yield "sequence", f"number {sequence.get('number')} of {sequence.get('stream')}"
@@ -109,6 +109,11 @@ def _request(p: Mapping[str, Any]) -> str:
     method = "a tunnel" if request.get("method") == "tunnel" else request.get("method")
     text = f"{method or 'a request'} on route {request.get('route') or '(none)'}"
     return text + (f" to {policy['upstream']}" if policy.get("upstream") else "")
+
+
+def _policy(policy: Mapping[str, Any]) -> str:
+    admitted = f", admitted by {policy['rule']}" if policy.get("rule") else ""
+    return f"{policy.get('sha256') or ''}{admitted}"
 
 
 def _content(

@@ -108,6 +108,7 @@ OUTCOME = st.builds(
     policy_sha256=HASH,
     received_at=TIME,
     duplicate_of=maybe(INDEX),
+    rule=maybe(st.integers(0, 99).map("allow[{}]".format)),
     further=st.lists(HASH, max_size=16).map(tuple),
     answer_repeated=st.booleans(),
 )

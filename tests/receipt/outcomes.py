@@ -86,6 +86,7 @@ def outcome(verdict: Verdict = Verdict.DELIVERED, **changes: Any) -> Outcome:
         "sender": SENDER,
         "receiver": CERTIFICATE,
         "policy_sha256": b"\x0d" * 32,
+        "rule": "allow[0]",
         "received_at": received,
     }
     return Outcome(**(values | changes))
@@ -101,6 +102,7 @@ def refusal(code: str = "not-allowed", **changes: Any) -> Outcome:
         "answer_status": None,
         "answer": None,
         "receiver": None,
+        "rule": None,
     }
     return outcome(Verdict.REJECTED, **(values | changes))
 

@@ -128,6 +128,7 @@ def _details(outcome: Outcome, entries: int) -> dict[str, Any]:
             "route": outcome.route,
             "listener": outcome.listener,
             "upstream": outcome.upstream,
+            **({} if outcome.rule is None else {"rule": outcome.rule}),
         },
     }
 

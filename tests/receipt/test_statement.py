@@ -410,3 +410,8 @@ def changed(said: bytes, path: tuple[str, ...], value: object) -> bytes:
         inner = inner[key]
     inner[path[-1]] = value
     return orjson.dumps(whole)
+
+
+def test_a_receipt_names_the_entry_that_admitted_the_sender_and_none_where_none_did() -> None:
+    assert predicate(outcome(rule="allow[3]"))["policy"]["rule"] == "allow[3]"
+    assert "rule" not in predicate(refusal("no-route"))["policy"]

@@ -114,11 +114,12 @@ DKYNsXoWmLjrkKMJLwlXPBEAT48mnoaWB4TvK0LLHlg=
 def ours() -> list[bytes]:
     maker = logs.Maker()
     maker.event("stop", {"clean": True})
-    maker.receipt(logs.outcome(1))
+    maker.receipt(logs.outcome(1, rule=None))
     maker.receipt(
         logs.outcome(
             2,
             transfer_id=str(uuid.UUID(int=1)),
+            rule=None,
             verdict=Verdict.REJECTED,
             status=201,
             answer_status=None,
