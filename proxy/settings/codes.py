@@ -47,9 +47,11 @@ CODES: Final[dict[str, Code]] = {
     "unpinned-upstream": _warning("an upstream without `pins`"),
     "other-host": _warning("an endpoint whose host is not the name that is checked"),
     # What may cross
+    "way-not-covered": _error("a route to where its zone may not send"),
     "above-clearance": _warning("content labelled above the clearance of where it goes"),
     "opaque-beside": _warning("`opaque` beside formats that are looked into"),
     "opaque-downhill": _warning("content that nobody looks into, into a zone of less clearance"),
+    "unused-way": _note("a zone that may be sent to, and is not"),
     "carries-nothing": _warning("a tunnel in which nothing may cross either way"),
     "mask-never-matches": _warning("a rule of `mask` that never masks anything"),
     "detect-never-matches": _warning("a rule of `detect` that never decides anything"),

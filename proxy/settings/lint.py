@@ -17,6 +17,7 @@ from proxy.settings.lint_content import lint_contents
 from proxy.settings.lint_grants import lint_ends, lint_grants
 from proxy.settings.lint_shadows import lint_shadows
 from proxy.settings.lint_weak import lint_weak
+from proxy.settings.lint_zones import lint_ways
 from proxy.settings.mistakes import Mistakes
 from proxy.settings.schema import ContentPolicy, Listener, Principal, Route, Settings, Upstream
 from proxy.settings.yaml12 import Path
@@ -148,6 +149,7 @@ def _lint_unused(settings: Settings, warnings: Mistakes) -> None:
 _LINTS: Final[tuple[_Lint, ...]] = (
     _lint_routes,
     lint_contents,
+    lint_ways,
     _lint_upstreams,
     _lint_trust,
     _lint_unused,

@@ -93,6 +93,7 @@ _REFERENCES: tuple[tuple[Pattern, str, str], ...] = (
     (("routes", "*", "listener"), "listeners", "listener"),
     (("routes", "*", "upstream"), "upstreams", "upstream"),
     (("zones", "*", "clearance"), "sensitivity", "label"),
+    (("zones", "*", "may_send_to"), "zones", "zone"),
     *(((*place, "label"), "sensitivity", "label") for place in (*_POLICIES, *_GRANTS)),
     *(((*place, "detect", "*", "raises"), "sensitivity", "label") for place in _POLICIES),
     *(((*place, "mask", "*", "action", action, "key"), "keys", "masking key")
