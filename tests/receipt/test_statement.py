@@ -413,5 +413,5 @@ def changed(said: bytes, path: tuple[str, ...], value: object) -> bytes:
 
 
 def test_a_receipt_names_the_entry_that_admitted_the_sender_and_none_where_none_did() -> None:
-    assert predicate(outcome(rule="allow[3]"))["policy"]["rule"] == "allow[3]"
-    assert "rule" not in predicate(refusal("no-route"))["policy"]
+    assert predicate(build(outcome(rule="allow[3]")))["policy"]["rule"] == "allow[3]"
+    assert "rule" not in predicate(build(refusal("no-route")))["policy"]
