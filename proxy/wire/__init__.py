@@ -10,4 +10,7 @@ headers     the fields of a message on the other side; problems
 identity    the fields that say who the sender is
 proxyheader the same for a receiver of a tunnel: PROXY protocol, version 2
 digests     Content-Digest (RFC 9530)    structured   lists and dictionaries (RFC 9651)
+sfv         all of RFC 9651, read; sfv_write   and written strictly
+signature   message signatures (RFC 9421): signature_base is what is signed, signature_algorithms by
+            what, jwk and signing_key with which key
 """

@@ -25,7 +25,7 @@ class NotStructured(ValueError):
 
 def parse_list(values: Iterable[bytes]) -> tuple[bytes, ...]:
     """The members of a list of byte sequences, decoded. Raises `NotStructured`."""
-    return tuple(_decode(match[1]) for match in _members(_MEMBER, values))
+    return tuple(read_bytes(match[1]) for match in _members(_MEMBER, values))
 
 
 def parse_dictionary(values: Iterable[bytes]) -> dict[str, bytes]:
@@ -35,7 +35,7 @@ def parse_dictionary(values: Iterable[bytes]) -> dict[str, bytes]:
         key = match[1].decode("ascii")
         if key in found:
             raise NotStructured("a key came twice")
-        found[key] = _decode(match[2])
+        found[key] = read_bytes(match[2])
     return found
 
 
@@ -67,7 +67,8 @@ def _members(pattern: re.Pattern[bytes], values: Iterable[bytes]) -> list[re.Mat
     return found
 
 
-def _decode(text: bytes) -> bytes:
+def read_bytes(text: bytes) -> bytes:
+    """What the base64 of a byte sequence holds. Raises `NotStructured`, also if not canonical."""
     try:
         value = b64decode(text, validate=True)
     except binascii.Error:
