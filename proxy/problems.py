@@ -20,10 +20,15 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "certificate-revoked": (403, "The certificate of this peer has been revoked"),
     "certificate-expired": (403, "The certificate of this peer has expired"),
     "certificate-withdrawn": (403, "The certificate of this peer is not accepted any more"),
+    "signature-required": (400, "This route requires a signature (RFC 9421)"),
+    "signature-malformed": (400, "The signature is not well-formed"),
+    "signature-refused": (403, "The signature is not one that this route admits"),
+    "signature-expired": (403, "The signature is not in force: too old, or not yet"),
     "above-clearance": (403, "The content is labelled above the clearance of its destination"),
     "no-route": (404, "No route matches this request"),
     "request-timeout": (408, "The request did not arrive in time"),
     "replayed": (409, "This Transfer-Id has been delivered already"),
+    "signature-replayed": (409, "This signature has been used already"),
     "id-reused": (409, "This Transfer-Id has been delivered already, with another request"),
     "undecided": (409, "An attempt with this Transfer-Id ended without a known result"),
     "in-flight": (409, "This Transfer-Id is being transferred now"),
@@ -80,6 +85,13 @@ ADVICE: Final[dict[str, str]] = {
     "certificate-expired": "Renew the certificate, with a new key, and send it again.",
     "certificate-withdrawn": "Ask the gateway's operator which certificates are accepted, and name "
     "the instance.",
+    "signature-required": "Sign the request as Accept-Signature says, with a key of yours that the "
+    "gateway knows; lockgate send --sign does it.",
+    "signature-malformed": "Write Signature-Input and Signature as RFC 9421 has them, and one "
+    "signature with the tag that Accept-Signature names.",
+    "signature-refused": "Sign with a key that the gateway has for you, all that Accept-Signature "
+    "names, and change nothing of it afterwards.",
+    "signature-expired": "Look at the clock, and sign again with created and expires of now.",
     "above-clearance": "Do not send this here; ask the gateway's operator where it may go, and "
     "name the instance.",
     "no-route": "Look at method and path; if they are right, ask the gateway's operator and name "
@@ -87,6 +99,8 @@ ADVICE: Final[dict[str, str]] = {
     "request-timeout": "Send it again with the same Transfer-Id, without pauses.",
     "replayed": "It is there, as far as is known; if this is another transfer, send it with a "
     "Transfer-Id of its own. A repetition that is to be compared needs a Content-Digest.",
+    "signature-replayed": "Sign each attempt anew, with a nonce of its own and the same "
+    "Transfer-Id.",
     "id-reused": "If this is another transfer, send it with a Transfer-Id of its own; if not, "
     "nothing is left to do.",
     "undecided": "Ask the receiver whether it arrived. If not, send it with a new Transfer-Id; the "

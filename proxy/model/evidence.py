@@ -52,7 +52,10 @@ class Content:
 
 @value(frozen=True, slots=True)
 class Claim:
-    """A sender's wish to use a `Transfer-Id` once: what is unique is sender, route and id."""
+    """A sender's wish to use a `Transfer-Id` once: what is unique is sender, route and id.
+
+    And of a signed request, to use its signature once, whoever sends it, and where.
+    """
 
     sender: str
     """`Peer.name`."""
@@ -62,6 +65,9 @@ class Claim:
     """Seconds for which delivery uses the id up."""
     forward_undecided: bool = False
     """True where an id whose last attempt ended `indeterminate` may be forwarded again."""
+    nonce: bytes | None = None
+    """SHA-256 over a signature's key and nonce: no two attempts may have the same. 32 octets; None
+    where none is used up."""
 
 
 @value(frozen=True, slots=True)

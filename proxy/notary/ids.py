@@ -1,18 +1,20 @@
 """Which `Transfer-Id`s are used up, on their way, or undecided: what makes a repeat harmless.
 
-An id belongs to a sender and a route. It is
+An id belongs to a sender and a route, and the nonce of a signature to nobody. An id is
 
     free        nobody has delivered it, or its window has passed
     held        an attempt is on its way: in memory, until that attempt is concluded
     delivered   within its window: whoever comes again gets the first receipt, or 409
     undecided   an attempt ended `indeterminate`: refused, unless the route forwards it again
 
+and a nonce is free, held, or used by an attempt, whatever its verdict: refused within the window.
+
 Rules
 - Places are bounded: `capacity` ids held, delivered and undecided together, and of these a share
   for each sender and each worker, see `shares.py`. When they are taken new ids are refused, because
   to forget one early would admit its repeat. Whatever cannot be looked up is refused too.
-- Delivered and undecided ids survive. What an entry does to the table, its *memo*, stands beside
-  it in the journal. Memos gather in an overlay in memory, `flush` takes them to the table, and
+- Delivered and undecided ids survive, and used nonces. What an entry does to the table, its *memo*,
+  stands beside it in the journal. Memos gather in an overlay, `flush` takes them to the table, and
   `watermark` is the size of the log up to which the table holds everything. So the journal may drop
   the memos below the watermark, once `flush(durable=True)` has returned, and no others. After a
   restart the memos from the watermark on are `redo`ne.
@@ -34,7 +36,7 @@ from typing import Self
 from proxy.errors import EvidenceError, LogFailure, Refusal
 from proxy.model import Claim, Intent, Submission
 from proxy.notary.bounds import Bounds
-from proxy.notary.ids_held import Held, same
+from proxy.notary.ids_held import Held, Holds, same
 from proxy.notary.ids_kept import Batch as Batch
 from proxy.notary.ids_kept import Kept
 from proxy.notary.ids_memo import DELIVERED, UNDECIDED, Tags, read, tag, unpack
@@ -59,9 +61,7 @@ class Ids:
         self.bounds = bounds
         """For how long ids are remembered, whatever a worker says."""
         self._shares = Shares(capacity, self.bounds)
-        self._held: dict[bytes, Held] = {}
-        self._attempts: dict[bytes, bytes] = {}
-        """Attempt id -> key, of what is held."""
+        self._holds = Holds(self._shares)
         self._drafted = 0
         """Of the batch: how many nobody holds."""
 
@@ -116,27 +116,41 @@ class Ids:
     ) -> Delivered | None:
         """None: the id is held for this attempt, until `settle` or `release`. `now`: Unix seconds.
 
-        `holder` is the worker whose attempt it is. Asked again for the same attempt it answers the
-        same. Raises `Refusal` in-flight, undecided or overloaded, and `LogFailure`, also where the
+        Its nonce is held too, also where the id turns out to be delivered. `holder` is the worker
+        whose attempt it is. Asked again for the same attempt it answers the same. Raises `Refusal`
+        signature-replayed, in-flight, undecided or overloaded, and `LogFailure`, also where the
         attempt holds another id: nobody could let go both.
         """
-        key = self._tags.key(claim)
-        held = self._held.get(key)
+        key, nonce = self._tags.key(claim), self._tags.nonce(claim)
+        held = self._holds.at(key)
+        if held is not None and held.attempt_id == attempt_id:
+            return None
+        if nonce is not None:
+            self._require_unused(nonce, attempt_id, now)
         if held is not None:
-            if held.attempt_id == attempt_id:
-                return None
             raise Refusal("in-flight", "another attempt has the Transfer-Id", retry_after=1)
-        self._require_empty_handed(attempt_id)
+        self._require_empty_handed(attempt_id, nonce)
         earlier = self._kept.find(key, now)
-        if earlier is not None and earlier.state == DELIVERED:
-            return Delivered(earlier.status or None, earlier.leaf)
-        if earlier is not None and not claim.forward_undecided:
+        delivered = earlier is not None and earlier.state == DELIVERED
+        if earlier is not None and not delivered and not claim.forward_undecided:
             raise Refusal("undecided", "the last attempt with the Transfer-Id was indeterminate")
         owners = self._tags.sender(claim.sender), worker_of(holder)
-        if earlier is None:
-            self._shares.require_room(owners, now)
-        self._hold(key, Held(claim, attempt_id, holder, owners, earlier))
-        return None
+        mine = None if delivered else key
+        wanted = Held(claim, attempt_id, holder, owners, earlier, mine, nonce)
+        if wanted.places:
+            self._shares.require_room(owners, now, wanted.places)
+        if mine or nonce:
+            self._holds.take(wanted)
+        if earlier is None or not delivered:
+            return None
+        return Delivered(earlier.status or None, earlier.leaf)
+
+    def _require_unused(self, nonce: bytes, attempt_id: bytes, now: float) -> None:
+        """Raises `Refusal` signature-replayed, `LogFailure`. Fails closed."""
+        held = self._holds.at(nonce)
+        other = held is not None and held.attempt_id != attempt_id
+        if other or self._kept.find(nonce, now) is not None:
+            raise Refusal("signature-replayed", "the nonce of the signature has been used")
 
     def restore(self, claim: Claim, attempt_id: bytes, now: float, *, holder: str = "") -> None:
         """Hold what a worker held when the notary stopped: no question, and past all bounds but the
@@ -144,27 +158,26 @@ class Ids:
 
         Nothing where the id is held or delivered: then the attempt's statement is in the log.
         """
-        key = self._tags.key(claim)
+        key, nonce = self._tags.key(claim), self._tags.nonce(claim)
         earlier = self._kept.find(key, now)
-        if key in self._held or (earlier is not None and earlier.state == DELIVERED):
+        if self._holds.at(key) or (earlier is not None and earlier.state == DELIVERED):
             return
+        if nonce and (self._holds.at(nonce) or self._kept.find(nonce, now)):
+            nonce = None  # it is used, or about to be
         worker = worker_of(holder)
         self._require_empty_handed(attempt_id)
         reason = self._shares.lacking_of_worker((worker,))
         if reason is not None:
             raise LogFailure(reason)
         owners = self._tags.sender(claim.sender), worker
-        self._hold(key, Held(claim, attempt_id, holder, owners, earlier))
+        self._holds.take(Held(claim, attempt_id, holder, owners, earlier, key, nonce))
 
-    def _require_empty_handed(self, attempt_id: bytes) -> None:
-        if attempt_id in self._attempts:
+    def _require_empty_handed(self, attempt_id: bytes, nonce: bytes | None = None) -> None:
+        """Or with no more in its hands than this nonce, which it then has not any more."""
+        held = self._holds.of(attempt_id)
+        if held is not None and (held.key is not None or held.nonce != nonce):
             raise LogFailure("the attempt holds another Transfer-Id")
-
-    def _hold(self, key: bytes, held: Held) -> None:
-        self._held[key] = held
-        self._attempts[held.attempt_id] = key
-        if held.earlier is None:
-            self._shares.hold(held.owners)
+        self._holds.release(attempt_id)
 
     def matches(self, claim: Claim, content_sha256: bytes) -> bool:
         """Whether this content is what was delivered under the id; False where nobody knows.
@@ -182,10 +195,8 @@ class Ids:
 
         One that holds none may claim: what it held may have been let go, or a notary ago.
         """
-        key = self._attempts.get(found.attempt_id)
-        if key is None or found.claim is None:
-            return
-        if not same(found.claim, self._held[key].claim):
+        held = self._holds.of(found.attempt_id)
+        if held is not None and found.claim is not None and not same(found.claim, held.claim):
             raise EvidenceError("an attempt claims another Transfer-Id than it holds")
 
     def begin(self) -> None:
@@ -198,48 +209,36 @@ class Ids:
         An intent is one that a crash left open: its attempt ends `indeterminate`. What nobody held
         is remembered while there is room for such, for only who is no longer ours has many of them.
         """
-        claim, key = found.claim, self._attempts.get(found.attempt_id)
+        claim, held = found.claim, self._holds.of(found.attempt_id)
         if claim is None:
             return None
-        if key is not None and not same(claim, self._held[key].claim):
-            key = None
-        if key is None:
+        if held is not None and not same(claim, held.claim):
+            held = None
+        if held is None:
             if self._shares.lacking_of_worker((UNHELD,), self._drafted):
                 return None
-            self._drafted += 1
+            self._drafted += 1 + (claim.nonce is not None)
+        key = None if held is None else held.key
         return self._tags.memo(found, key, now, self.bounds.window(claim))
 
     def settle(self, attempt_id: bytes | None, index: int, memo: bytes | None, now: float) -> None:
         """Entry `index` is durable: its memo counts from now on, and its attempt holds no more."""
-        own = None if attempt_id is None else self._attempts.get(attempt_id)
         held = self.release(attempt_id)
-        if memo is None:
-            return
-        key, value = unpack(index, memo)
-        record = read(value)
-        if own != key:
-            held = None  # it is about another id than the one that its attempt held
-        earlier = self._kept.find(key, now) if held is None else held.earlier
-        if earlier is not None:
-            if earlier.state == DELIVERED and record.state == UNDECIDED:
-                return
-            self._shares.remove(earlier.sender, earlier.expires)
-        if held is not None:
-            owners = held.owners
-        else:
-            owners = (record.sender,) if attempt_id is None else (record.sender, UNHELD)
-        self._shares.add(owners, record.expires)
-        self._kept.put(key, value, record.expires)
+        for key, value in () if memo is None else unpack(index, memo):
+            record, own = read(value), held if held and key in (held.key, held.nonce) else None
+            earlier = own.earlier if own and key == own.key else self._kept.find(key, now)
+            if earlier is not None:
+                if earlier.state == DELIVERED and record.state == UNDECIDED:
+                    continue
+                self._shares.remove(earlier.sender, earlier.expires)
+            unheld = (record.sender,) if attempt_id is None else (record.sender, UNHELD)
+            owners = own.owners if own else unheld
+            self._shares.add(owners, record.expires)
+            self._kept.put(key, value, record.expires)
 
     def release(self, attempt_id: bytes | None) -> Held | None:
         """The attempt has ended without a statement, or before it held anything."""
-        key = None if attempt_id is None else self._attempts.pop(attempt_id, None)
-        if key is None:
-            return None
-        held = self._held.pop(key)
-        if held.earlier is None:
-            self._shares.release(held.owners)
-        return held
+        return self._holds.release(attempt_id)
 
     def keep_undecided(self, intents: Iterable[Intent], now: float, *, holder: str) -> None:
         """Hold what a dead worker's intents claim, until they are closed; as far as its share goes.
@@ -248,14 +247,14 @@ class Ids:
         """
         for intent in intents:
             worker = worker_of(holder)
-            if intent.attempt_id in self._attempts or self._shares.lacking_of_worker((worker,)):
+            if self._holds.of(intent.attempt_id) or self._shares.lacking_of_worker((worker,)):
                 continue
             if intent.claim is not None:
                 self.restore(intent.claim, intent.attempt_id, now, holder=holder)
 
     def drop(self, holder: str) -> None:
         """Release all that a worker holds: it is gone, and its intents are closed."""
-        for held in [held for held in self._held.values() if held.holder == holder]:
+        for held in self._holds.by(holder):
             self.release(held.attempt_id)
 
     # --- to the table ----------------------------------------------------------------------------

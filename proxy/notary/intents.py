@@ -5,7 +5,8 @@
     magic `LGI1` ‖ u32be length of the body ‖ u32be CRC of the 8 octets before and the body ‖ body
     body: attempt id (16) ‖ i64be started (µs since 1970) ‖ f64be window (s) ‖ u8 flags
           ‖ u16be lengths of transfer id, sender and route ‖ these, in UTF-8
-    flags: 1 a claim is held, 2 it may forward after an undecided attempt
+          ‖ nonce (32), where the claim has one
+    flags: 1 a claim is held, 2 it may forward after an undecided attempt, 4 it has a nonce
 
     4c 47 49 31  00 00 00 6c  5d 0a 91 c3  7f 1e … 00 06 50 d1 c3 8f 40 00  40 72 c0 00 …  01 …
 
@@ -52,6 +53,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _CLAIM: Final = 1
 _FORWARD: Final = 2
+_NONCED: Final = 4
+_NONCE: Final = 32
 
 
 def encode(intent: Intent) -> bytes:
@@ -60,13 +63,16 @@ def encode(intent: Intent) -> bytes:
         names = [text.encode() for text in (intent.transfer_id, intent.sender, intent.route)]
     except UnicodeEncodeError:
         raise LogFailure("an intent holds a name that is not Unicode") from None
-    claim, flags, window = intent.claim, 0, 0.0
+    claim, flags, window, nonce = intent.claim, 0, 0.0, b""
     if claim is not None:
         flags, window = _CLAIM | (_FORWARD if claim.forward_undecided else 0), claim.window
-    if sum(map(len, names)) > SLOT - _HEADER.size - _BODY.size:
+        nonce = claim.nonce or b""
+        flags |= _NONCED if nonce else 0
+    if sum(map(len, names)) + len(nonce) > SLOT - _HEADER.size - _BODY.size:
         raise LogFailure("an intent is larger than its slot")
     started = (intent.started - _EPOCH) // _MICROSECOND
-    body = _BODY.pack(intent.attempt_id, started, window, flags, *map(len, names)) + b"".join(names)
+    body = _BODY.pack(intent.attempt_id, started, window, flags, *map(len, names))
+    body = b"".join((body, *names, nonce))
     head = struct.pack(">4sI", _MAGIC, len(body))
     return head + struct.pack(">I", zlib.crc32(body, zlib.crc32(head))) + body
 
@@ -87,7 +93,8 @@ def decode(slot: bytes) -> Intent | None:
 
 def _decode(body: bytes) -> Intent | None:
     attempt_id, started, window, flags, *lengths = _BODY.unpack_from(body)
-    if len(body) != _BODY.size + sum(lengths):
+    end = _BODY.size + sum(lengths)
+    if len(body) != end + (_NONCE if flags & _NONCED else 0):
         return None
     names, at = [], _BODY.size
     for length in lengths:
@@ -98,7 +105,9 @@ def _decode(body: bytes) -> Intent | None:
     if flags & _CLAIM:
         if not 0 <= window <= MAX_WINDOW:
             return None
-        claim = Claim(sender, route, transfer_id, window, bool(flags & _FORWARD))
+        claim = Claim(
+            sender, route, transfer_id, window, bool(flags & _FORWARD), body[end:] or None
+        )
     time = _EPOCH + started * _MICROSECOND
     return Intent(attempt_id, transfer_id, sender, route, time, claim)
 

@@ -1,7 +1,8 @@
 """What stands in the frames of the channel: packed values, all big-endian. Bytes in, bytes out.
 
     text        u32 length, then so many octets of UTF-8
-    claim       f64 window | u8 forward_undecided | text sender | text route | text transfer id
+    claim       f64 window | u8 flags | text sender | text route | text transfer id
+                | 32 nonce, where there is one; flags: 1 forward_undecided, 2 a nonce
     submission  see `proxy.notary.submissions`
     refusal     i32 retry_after (-1: none) | u8 length of the code | code | reason
 
@@ -30,6 +31,7 @@ _REFUSAL: Final = struct.Struct(">iB")
 _INDEX: Final = struct.Struct(">Q")
 _EARLIER: Final = struct.Struct(">HQ")
 ID: Final = 16
+NONCE: Final = 32
 _SHA256: Final = 32
 _NAMES: Final = 2048 + 64 + 64
 """Octets of a claim's names: a SPIFFE ID, a route's name, a transfer id. Ids are held in memory."""
@@ -78,22 +80,24 @@ def unpack_texts(data: bytes, count: int, offset: int = 0) -> list[str]:
 
 
 def pack_claim(claim: Claim) -> bytes:
-    head = _CLAIM.pack(claim.window, claim.forward_undecided)
-    return head + pack_texts(claim.sender, claim.route, claim.transfer_id)
+    nonce = claim.nonce or b""
+    head = _CLAIM.pack(claim.window, claim.forward_undecided | 2 * bool(nonce))
+    return head + pack_texts(claim.sender, claim.route, claim.transfer_id) + nonce
 
 
 def unpack_claim(data: bytes, offset: int = 0) -> Claim:
     """The claim from `offset` to the end. Raises `EvidenceError`."""
     try:
-        window, forward = _CLAIM.unpack_from(data, offset)
+        window, flags = _CLAIM.unpack_from(data, offset)
     except struct.error:
         raise malformed("claim") from None
-    if len(data) - offset > _CLAIM.size + 3 * _LENGTH.size + _NAMES:
+    end = len(data) - (NONCE if flags & 2 else 0)
+    if end - offset > _CLAIM.size + 3 * _LENGTH.size + _NAMES:
         raise malformed("claim")
-    sender, route, transfer_id = unpack_texts(data, 3, offset + _CLAIM.size)
-    if forward > 1 or not 0 <= window <= MAX_WINDOW:
+    sender, route, transfer_id = unpack_texts(data[:end], 3, offset + _CLAIM.size)
+    if flags > 3 or not 0 <= window <= MAX_WINDOW:
         raise malformed("claim")
-    return Claim(sender, route, transfer_id, window, forward == 1)
+    return Claim(sender, route, transfer_id, window, flags & 1 == 1, data[end:] or None)
 
 
 def unpack_held(data: bytes) -> tuple[bytes, Claim]:

@@ -1,5 +1,7 @@
 """How many ids are kept, in all and of each owner, and when places become free again.
 
+The nonce of a signature takes a place as an id does.
+
 An id has owners, each with a share of the places: its sender, half of them; the worker that
 held it, three quarters where there are others; who never held it, an eighth. So neither a sender
 nor a worker that is no longer ours can take all.
@@ -49,19 +51,19 @@ class Shares:
         self.kept = 0
         self.held = 0
 
-    def require_room(self, owners: Owners, now: float) -> None:
-        """Raises `Refusal` overloaded unless there is a place for one more of these owners."""
+    def require_room(self, owners: Owners, now: float, places: int = 1) -> None:
+        """Raises `Refusal` overloaded unless there are places for so many more of these owners."""
         self.expire(now)
-        reason = self._lacking(owners)
+        reason = self._lacking(owners, places - 1)
         if reason is not None:
             raise Refusal("overloaded", reason, retry_after=self._hint(now))
 
-    def _lacking(self, owners: Owners) -> str | None:
-        if self.kept + self.held >= self._capacity:
+    def _lacking(self, owners: Owners, more: int) -> str | None:
+        if self.kept + self.held + more >= self._capacity:
             return _FULL
-        if self._by_owner[owners[0]] >= self._of_sender:
+        if self._by_owner[owners[0]] + more >= self._of_sender:
             return "the sender's half of the table of ids is full"
-        return self.lacking_of_worker(owners[1:])
+        return self.lacking_of_worker(owners[1:], more)
 
     def lacking_of_worker(self, owners: Owners, more: int = 0) -> str | None:
         """Why there is no place in a worker's share, or in that of the unheld; None: there is.
@@ -81,15 +83,15 @@ class Shares:
             return 1
         return max(1, math.ceil((self._soonest[0] + 1) * _SPAN - now))
 
-    def hold(self, owners: Owners) -> None:
-        self.held += 1
+    def hold(self, owners: Owners, places: int = 1) -> None:
+        self.held += places
         for owner in owners:
-            self._by_owner[owner] += 1
+            self._by_owner[owner] += places
 
-    def release(self, owners: Owners) -> None:
-        self.held -= 1
+    def release(self, owners: Owners, places: int = 1) -> None:
+        self.held -= places
         for owner in owners:
-            self._less(owner, 1)
+            self._less(owner, places)
 
     def add(self, owners: Owners, expires: int) -> None:
         """An id is kept until `expires`. Goes past `capacity` when it must."""

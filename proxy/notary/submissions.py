@@ -2,13 +2,14 @@
 
     16 attempt id | u8 verdict | u16 flags | u16 status | i64 received (µs since 1970)
     | i64 duplicate_of | f64 window | 32 delivered SHA-256 | 32 content SHA-256
-    | 4 × u32 length | transfer id | sender | problem | route | details, to the end
+    | 4 × u32 length | transfer id | sender | problem | route | 32 nonce, where there is one
+    | details, to the end
 
 The flags say, from the lowest bit, whether it has a status, problem, route, duplicate_of, delivered
 SHA-256, content SHA-256 and claim (of its own sender, route and id, so that the window is all there
-is to say), whether that claim has forward_undecided, and whether it is owed; what it has not is
-zeros. One of attempt `abcdefghabcdefgh` from `uid:7`, transfer `a`, that `failed` on the route
-`orders` without a status:
+is to say), whether that claim has forward_undecided, whether it is owed, and whether that claim has
+a nonce; what it has not is zeros. One of attempt `abcdefghabcdefgh` from `uid:7`, transfer `a`,
+that `failed` on the route `orders` without a status:
 
     61626364656667686162636465666768 02 0004 0000 000650c05200f000 0000000000000000
     0000000000000000 (32 × 00) (32 × 00) 00000001 00000005 00000000 00000006 61 7569643a37
@@ -24,7 +25,7 @@ from typing import Final
 from proxy.errors import EvidenceError
 from proxy.model import Claim, Submission, Verdict
 from proxy.notary.ids_memo import MAX_WINDOW
-from proxy.notary.messages import malformed
+from proxy.notary.messages import NONCE, malformed
 
 _SUBMISSION: Final = struct.Struct(">16sBHHqqd32s32s4I")
 _VERDICTS: Final = tuple(Verdict)
@@ -32,8 +33,8 @@ _NUMBER: Final = {verdict: number for number, verdict in enumerate(_VERDICTS)}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _NONE: Final = bytes(32)
-_STATUS, _PROBLEM, _ROUTE, _DUPLICATE, _DELIVERED, _CONTENT, _CLAIMED, _FORWARD, _OWED = (
-    1 << n for n in range(9)
+_STATUS, _PROBLEM, _ROUTE, _DUPLICATE, _DELIVERED, _CONTENT, _CLAIMED, _FORWARD, _OWED, _NONCED = (
+    1 << n for n in range(10)
 )
 
 
@@ -53,7 +54,9 @@ def pack_submission(found: Submission) -> bytes:
         | _CLAIMED * (claim is not None)
         | _FORWARD * (claim is not None and claim.forward_undecided)
         | _OWED * found.owed
+        | _NONCED * (claim is not None and claim.nonce is not None)
     )
+    nonce = claim.nonce or b"" if claim is not None else b""
     try:
         transfer_id, sender = found.transfer_id.encode(), found.sender.encode()
         problem, route = (found.problem or "").encode(), (found.route or "").encode()
@@ -74,7 +77,7 @@ def pack_submission(found: Submission) -> bytes:
         )
     except (struct.error, UnicodeEncodeError):
         raise EvidenceError("a submission holds what the channel cannot say") from None
-    return b"".join((head, transfer_id, sender, problem, route, found.details))
+    return b"".join((head, transfer_id, sender, problem, route, nonce, found.details))
 
 
 def unpack_submission(data: bytes) -> Submission:
@@ -87,12 +90,14 @@ def unpack_submission(data: bytes) -> Submission:
         to_sender += _SUBMISSION.size
         to_problem += to_sender
         to_route += to_problem
-        to_details += to_route
+        to_nonce = to_route + to_details
+        to_details = to_nonce + (NONCE if flags & _NONCED else 0)
         if to_details > len(data):
             raise malformed("submission")
         transfer_id = data[_SUBMISSION.size : to_sender].decode()
         sender = data[to_sender:to_problem].decode()
-        route = data[to_route:to_details].decode() if flags & _ROUTE else None
+        route = data[to_route:to_nonce].decode() if flags & _ROUTE else None
+        nonce = data[to_nonce:to_details] or None
         return Submission(
             attempt_id,
             transfer_id,
@@ -104,7 +109,9 @@ def unpack_submission(data: bytes) -> Submission:
             _EPOCH + timedelta(microseconds=received),
             data[to_details:],
             delivered if flags & _DELIVERED else None,
-            _own_claim(sender, route, transfer_id, window, flags) if flags & _CLAIMED else None,
+            _own_claim(sender, route, transfer_id, window, flags, nonce)
+            if flags & _CLAIMED
+            else None,
             content if flags & _CONTENT else None,
             duplicate_of if flags & _DUPLICATE else None,
             flags & _OWED != 0,
@@ -114,8 +121,13 @@ def unpack_submission(data: bytes) -> Submission:
 
 
 def _own_claim(
-    sender: str, route: str | None, transfer_id: str, window: float, flags: int
+    sender: str,
+    route: str | None,
+    transfer_id: str,
+    window: float,
+    flags: int,
+    nonce: bytes | None,
 ) -> Claim:
     if route is None or not 0 <= window <= MAX_WINDOW:
         raise malformed("claim")
-    return Claim(sender, route, transfer_id, window, flags & _FORWARD != 0)
+    return Claim(sender, route, transfer_id, window, flags & _FORWARD != 0, nonce)

@@ -37,8 +37,11 @@ def opened(path: Path, *, sync: bool = False, disk: Disk | None = None) -> Inten
 
 
 @pytest.mark.parametrize("forward", [False, True])
-def test_an_intent_reads_back_as_it_was_written(tmp_path: Path, forward: bool) -> None:
-    claim = Claim(CLAIMED.sender, CLAIMED.route, CLAIMED.transfer_id, 300.5, forward)
+@pytest.mark.parametrize("nonce", [None, bytes(range(32))])
+def test_an_intent_reads_back_as_it_was_written(
+    tmp_path: Path, forward: bool, nonce: bytes | None
+) -> None:
+    claim = Claim(CLAIMED.sender, CLAIMED.route, CLAIMED.transfer_id, 300.5, forward, nonce)
     intents, written = opened(tmp_path), [some(), replace(CLAIMED, claim=claim)]
     for intent in written:
         intents.write(intent)

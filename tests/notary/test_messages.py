@@ -18,7 +18,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SHA256 = st.binary(min_size=32, max_size=32)
 INDEX = st.integers(0, 2**63 - 1)
 WINDOW = st.floats(0, 1e9)
-CLAIMS = st.builds(Claim, TEXT, TEXT, TEXT, WINDOW, st.booleans())
+CLAIMS = st.builds(Claim, TEXT, TEXT, TEXT, WINDOW, st.booleans(), st.none() | SHA256)
 TIMES = st.datetimes(timezones=st.just(UTC))
 
 
@@ -27,7 +27,8 @@ def any_submission(draw: st.DrawFn) -> Submission:
     transfer_id, sender, route = draw(TEXT), draw(TEXT), draw(st.none() | TEXT)
     claim = None
     if route is not None and draw(st.booleans()):
-        claim = Claim(sender, route, transfer_id, draw(WINDOW), draw(st.booleans()))
+        nonce = draw(st.none() | SHA256)
+        claim = Claim(sender, route, transfer_id, draw(WINDOW), draw(st.booleans()), nonce)
     return Submission(
         attempt_id=draw(st.binary(min_size=16, max_size=16)),
         transfer_id=transfer_id,
