@@ -57,16 +57,18 @@ def request_flow(transfer: Transfer) -> Flow:
     granted.learn(content=kind, size=head.framing.length)
     if kind != "opaque" and head.values(b"content-range"):
         raise Refusal("content-not-allowed", "a part of a document cannot be checked")
-    required = route.integrity.require == "content-digest"
+    required = route.integrity.require != "off"
     integrity = _integrity(head, required=required)
+    checked = integrity is not None or route.proves
     return Flow(
         lane.request.open(kind, codings),
         limit=limits.body,
-        hold=_hold(kind, head.framing.length, limits.hold, checked=integrity is not None),
+        hold=_hold(kind, head.framing.length, limits.hold, checked=checked),
         stall=limits.stall_timeout,
         key=transfer.key,
         integrity=integrity,
         digest_required=required,
+        whole=route.proves,
         remember=remember,
         require_cleared=_granted_clearance(transfer, head),
         require_size=lambda size: transfer.known_granted.learn(size=size),

@@ -38,6 +38,7 @@ class Flow:
         key: bytes | None,
         integrity: ContentDigest | None,
         digest_required: bool = False,
+        whole: bool = False,
         remember: bool = False,
         require_cleared: Callable[[str | None], str] | None = None,
         require_size: Callable[[int], None] | None = None,
@@ -50,6 +51,8 @@ class Flow:
         self._require_size = require_size
         self.hold = hold
         """Octets that are kept back until they are judged together; more than that streams."""
+        self.whole = whole
+        """Nothing of it goes on before all of it has come and holds, however much that is."""
         self.stall = stall
         """Seconds that the peer may let pass without an octet."""
         self.format = inspector.report().format

@@ -62,6 +62,7 @@ class Metrics:
             "unscanned", "Values with JSON or base64 not looked into", "route", "direction"
         )
         self.held = self._gauge("held_bytes", "Content kept back until it is judged")
+        self.spilled = self._gauge("spilled_bytes", "Content kept on the disk until it is judged")
         self.in_flight = self._gauge("transfers_in_flight", "Transfers that have not ended")
         self.tunnels = self._gauge("tunnels", "Open tunnels", "route")
 
