@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from proxy.errors import Refusal
-from proxy.model import FOREVER
+from proxy.model import FOREVER, Peer
 from proxy.policy.entries import Check, Entries, Entry, Facts, Looked
 from proxy.settings.schema import Route
 
@@ -125,6 +125,14 @@ class Grants:
             reason = f"allow of route {self._route} is empty and admits nobody"
             raise Refusal("not-allowed", reason)
         raise Refusal("not-allowed", f"nothing in allow of route {self._route} names the peer")
+
+    @property
+    def route(self) -> str:
+        return self._route
+
+    def concerning(self, peer: Peer) -> tuple[Sequence[Entry], Sequence[Entry]]:
+        """The entries of `deny` and of `allow` that can be about this peer."""
+        return self._deny.of(peer), self._allow.of(peer)
 
     def trace(self, facts: Facts) -> Iterator[Looked]:
         """Every entry, those of `deny` first."""
