@@ -92,6 +92,7 @@ def in_force(keeper: Keeper) -> None:
     keeper.presented.keep(gate.loaded.settings)
     metrics.ready.set_function(lambda: float(keeper.ready))
     metrics.held.set_function(lambda: float(keeper.budget.taken))
+    metrics.spilled.set_function(lambda: float(keeper.room.taken if keeper.room else 0))
     metrics.tasks.set_function(lambda: float(trio.lowlevel.current_statistics().tasks_living))
     metrics.loaded(gate.loaded.sha256, keeper.loaded_at)
     metrics.certificates(gate.certificates)

@@ -66,11 +66,12 @@ async def worker(
         child = await source.spawn("worker", name, privileges.user(loaded, "worker"))
         await _begun(
             child,
-            [*listeners.values(), intents],
+            [*listeners.values(), intents, sockets.room],
             bundle=bundle.pack(loaded, prepared.for_workers),
             name=name,
             listeners=list(listeners),
             held=start.held(loaded.settings, sockets.count),
+            place=position,
         )
     return child
 

@@ -12,6 +12,7 @@ from proxy.app import credentials
 from proxy.app.contents import attempt_contents
 from proxy.app.evidence import ReceiptKeys, receipt_keys
 from proxy.app.preparation import Preparation, Secrets
+from proxy.app.room import attempt_room
 from proxy.content.rules import Rules, compile_rules
 from proxy.edge.gate import Gate, Lane
 from proxy.edge.outbound import Pool
@@ -110,6 +111,7 @@ def _gate(preparation: Preparation, metrics: Metrics) -> Gate | None:
     rules = []
     if not preparation.problems:
         rules = [_rules(preparation, position, keys) for position in range(len(settings.routes))]
+    attempt_room(preparation)
     careless = () if preparation.problems else credentials.own_hygiene(preparation, own)
     if preparation.problems:
         return None

@@ -16,6 +16,7 @@ from proxy.app.lastly import LAST_RITES, Lastly
 from proxy.app.lists import ListWatch, warnings
 from proxy.app.prepare import Prepared
 from proxy.app.reloader import Reloader, Version
+from proxy.app.room import room
 from proxy.app.signals import Signals
 from proxy.app.vigil import Vigil, told
 from proxy.edge.admin import open_door, serve_door
@@ -58,6 +59,7 @@ class Single:
         self._desk = Desk(self._notary, intents, settings.receipts.patience, name=name)
         budget = Budget(settings.memory.held)
         self._keeper = Keeper(prepared.gate, self._desk, budget, metrics, log)
+        self._keeper.room = room(loaded)
         in_force(self._keeper)
         self._listeners = [
             start.listener(self._keeper, name, bind(listener.bind, loaded.directory))

@@ -1,10 +1,12 @@
-"""The sockets of all listeners, one per worker, kept for as long as the program accepts.
+"""The sockets of all listeners, one per worker, kept for as long as the program accepts; and the
+memory in which workers say what they have taken of the room on the disk.
 
 The kernel spreads connections over the SO_REUSEPORT sockets of one address. Any other program of
 the same user could join them unnoticed, and a second gateway started by mistake would take half of
 the traffic: so the address is bound alone first.
 """
 
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from proxy.app.control import EndedError
+from proxy.app.room import shared_by
 from proxy.edge.binding import bind_socket, name_of
 from proxy.errors import ConfigError
 from proxy.settings.schema import Settings
@@ -26,6 +29,8 @@ class Sockets:
 
     def __init__(self, settings: Settings, directory: Path, count: int) -> None:
         self.count = count
+        self.room = shared_by(count)
+        """What they have taken of the room on the disk: theirs as long as the sockets are."""
         self._bound: dict[str, list[socket.socket]] = {}
         try:
             for name, listener in settings.listeners.items():
@@ -57,6 +62,9 @@ class Sockets:
 
     def close(self) -> None:
         """Accept no more: what waits in a queue is reset, unless a worker has it too."""
+        if self.room >= 0:
+            os.close(self.room)
+            self.room = -1
         for found in self._bound.values():
             for sock in found:
                 sock.close()

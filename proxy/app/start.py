@@ -22,7 +22,9 @@ from proxy.settings.load import Loaded
 from proxy.settings.schema import Settings
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_FIXED: Final = ("receipts", "admin", "metrics", "memory", "transfer_ids", "workers", "users")
+_FIXED: Final = (
+    "receipts", "admin", "metrics", "memory", "spill", "transfer_ids", "workers", "users"
+)  # fmt: skip
 """Sections that hold sockets, keys, memory or processes: they cannot change under transfers."""
 
 

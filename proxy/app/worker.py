@@ -18,6 +18,7 @@ from proxy.app.carrier import Carrier, in_force
 from proxy.app.control import Control, Message
 from proxy.app.line import answer_all, open_line
 from proxy.app.prepare import prepare
+from proxy.app.room import room
 from proxy.app.vigil import told
 from proxy.edge.budget import Budget
 from proxy.edge.gate import Gate, Keeper
@@ -97,7 +98,7 @@ class Worker:
         return {}
 
     async def _start(self, nursery: trio.Nursery, question: Message, fds: list[int]) -> None:
-        *listening, written = fds
+        *listening, written, shared = fds
         loaded, secrets = bundle.unpack(question["bundle"])
         settings = loaded.settings
         gate = prepare(loaded, self._metrics, secrets)
@@ -107,6 +108,7 @@ class Worker:
         self._desk = desk = Desk(self._link, intents, patience, name=name)
         budget = Budget(question["held"])
         self._keeper = keeper = Keeper(gate, desk, budget, self._metrics, log)
+        keeper.room = room(loaded, shared, question["place"])
         in_force(keeper)
         listeners = [
             start.listener(keeper, name, _socket(fd))

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from proxy.cli import explain_receipts
 from proxy.cli.wording import texts
 from proxy.errors import CredentialError, Refusal, TlsFailure
 from proxy.model import FOREVER, Certificate, Peer
@@ -38,11 +39,13 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
             "Say what the routes and grants of CONFIG decide, and whether each key of each entry "
             "holds. Nothing but CONFIG and PEM is opened: the peer is taken for who it says, so "
             "that chain, revocation and the trust of a route are not asked. Exit code 0: allowed, "
-            "as far as is known; 1: refused.",
+            "as far as is known; 1: refused. With --receipts: every transfer of a log whose "
+            "verdict CONFIG would change, and why; 1 where there is one.",
             "lockgate explain config/gateway.yaml --listener ingest --cert certs/client.pem \\\n"
             "    --method POST --path /orders/1",
             "lockgate explain config/gateway.yaml --listener ingest --method POST \\\n"
             "    --path /orders/1 --spiffe spiffe://acme/etl/a --content json --at 2027-01-01",
+            "lockgate explain new.yaml --receipts var/receipts --since 30d --was gateway.yaml",
         ),
     )
     explain.add_argument("config", type=Path, metavar="CONFIG")
@@ -56,6 +59,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     explain.add_argument("--label", help="of the content; that of the route if omitted")
     explain.add_argument("--size", type=int, metavar="N", help="octets of the content")
     explain.add_argument("--json", action="store_true", help="as one JSON object")
+    explain_receipts.add_arguments(explain)
     explain.set_defaults(run=run)
 
 
@@ -86,6 +90,13 @@ class _Answer:
 
 def run(arguments: argparse.Namespace) -> int:
     """The explanation to standard output. Raises ConfigError."""
+    try:
+        replay = explain_receipts.asked(arguments)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if replay:
+        return explain_receipts.run(arguments)
     settings = load(arguments.config).settings
     now = arguments.at or datetime.now(UTC)
     try:

@@ -1,4 +1,4 @@
-"""How far an audit is: a bar on a terminal, now and then a line elsewhere."""
+"""How far a log has been read: a bar on a terminal, now and then a line elsewhere."""
 
 import sys
 import time
@@ -19,7 +19,7 @@ from rich.text import Text
 from proxy.cli.terminal import console, moves
 
 Tick = Callable[[int, int], None]
-"""(entries checked, entries in all)."""
+"""(entries so far, entries in all)."""
 _EVERY = 5.0
 """Seconds between two lines, at least."""
 _SHARE = 5
@@ -32,25 +32,27 @@ class _Speed(ProgressColumn):
 
 
 @contextmanager
-def progress() -> Iterator[Tick]:
+def progress(doing: str = "auditing", done: str = "audited") -> Iterator[Tick]:
     """What to call with how far it is. Colours and motion only where a terminal takes them."""
     screen = console(stderr=True, wrap=True)
     if not moves(screen):
-        yield lines(sys.stderr.write, time.monotonic)
+        yield lines(sys.stderr.write, time.monotonic, done)
         return
     columns = (
-        TextColumn("auditing"),
+        TextColumn(doing),
         BarColumn(),
         MofNCompleteColumn(),
         _Speed(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=screen, transient=True) as bar:
-        task = bar.add_task("auditing", total=None)
+        task = bar.add_task(doing, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def lines(write: Callable[[str], object], clock: Callable[[], float]) -> Tick:
+def lines(
+    write: Callable[[str], object], clock: Callable[[], float], verb: str = "audited"
+) -> Tick:
     """At most twenty lines, five seconds apart, and none for what is done sooner."""
     began = told = clock()
     share = 0
@@ -63,6 +65,6 @@ def lines(write: Callable[[str], object], clock: Callable[[], float]) -> Tick:
             return
         told, share = now, now_share
         speed = done / (now - began)
-        write(f"audited {done:,} of {total:,} entries ({share} %), {speed:,.0f} a second\n")
+        write(f"{verb} {done:,} of {total:,} entries ({share} %), {speed:,.0f} a second\n")
 
     return tick

@@ -16,6 +16,7 @@ from proxy.edge.inbound import Inbound
 from proxy.edge.live import Live
 from proxy.edge.outbound import Pool
 from proxy.edge.presented import Presented
+from proxy.edge.spill import Room
 from proxy.errors import TlsFailure
 from proxy.model import (
     Certificate,
@@ -133,6 +134,8 @@ class Keeper:
     """Those that live. Any of them may be told to end, with the reason: `Tunnel.refuse`."""
     presented: Presented = field(init=False)
     hygiene: Hygiene = field(init=False)
+    room: Room | None = None
+    """On the disk, for what has to be held whole; None where there is none."""
     loaded_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     draining: bool = False
     live: Live = field(init=False)

@@ -1,7 +1,8 @@
 """Moves bodies: holds what can be judged whole, streams the rest, withholds the last octets.
 
-    hold      sender -> memory, until the end or until `limit` octets are ready
-              (memory, then sender -> upstream: upload.py)
+    hold      sender -> memory, until the end or until `limit` octets are ready; what has to be held
+              whole goes on from there -> disk (spill.py), until the end
+              (memory or disk, then sender -> upstream: upload.py)
     gather    upstream -> memory, the same for the answer
     stream    memory, then upstream -> sender, all but the last piece
 
@@ -16,6 +17,7 @@ from proxy.edge.budget import Share
 from proxy.edge.flow import Flow
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Outbound
+from proxy.edge.spill import BLOCK, Spill
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import Framing, Headers
@@ -35,6 +37,8 @@ class Held:
     data: bytes
     whole: bool
     trailers: Headers = ()
+    spill: Spill | None = None
+    """What goes before `data`, where it is on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +76,26 @@ async def finish(flow: Flow, trailers: Headers) -> bytes:
 async def hold(client: Inbound, flow: Flow, share: Share) -> Held:
     """Read the request until its end, or until more octets are ready than are to be held.
 
-    Raises Refusal.
+    What has to be held whole is read to its end, which says that all of it holds. Raises Refusal.
     """
     ready: list[bytes] = []
-    size = 0
+    size, bound = 0, flow.hold
     while True:
         event = await client.body(flow.stall)
         if not isinstance(event, Data):
             ready.append(await finish(flow, event.trailers))
-            return Held(b"".join(ready), whole=True, trailers=event.trailers)
+            return Held(b"".join(ready), True, event.trailers, share.spill)
         piece = flow.feed(event.data)
         share.take(len(event.data))
         if piece:
             ready.append(piece)
             size += len(piece)
-        if size > flow.hold:
-            return Held(b"".join(ready), whole=False)
+        if size > bound:
+            if not flow.whole:
+                return Held(b"".join(ready), whole=False)
+            await share.spilling().write(b"".join(ready))
+            ready, size, bound = [], 0, BLOCK - 1
+            share.keep(flow.pending)
 
 
 async def look(transfer: Transfer, upstream: Outbound) -> None:

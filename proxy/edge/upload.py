@@ -1,7 +1,7 @@
 """Sends a request on to the upstream, and hears what comes back, perhaps before it has all gone.
 
-    forward      what is in memory, and then, unless that is all, what the sender sends, judged as
-                 it comes; meanwhile it listens
+    forward      what is held, in memory or on the disk, and then, unless that is all, what the
+                 sender sends, judged as it comes; meanwhile it listens
     what is small, and whole, goes in one write, before there is anything to hear
 
 Rules
@@ -22,6 +22,7 @@ from proxy.edge.inbound import Inbound
 from proxy.edge.masks import masked_fields, masked_trailers
 from proxy.edge.outbound import Outbound
 from proxy.edge.relay import Held, Request, finish
+from proxy.edge.spill import Spill
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import AnswerHead, Headers
@@ -43,7 +44,7 @@ async def forward(
 
     Raises what the content stops refuse, Refusal when the sender fails, UpstreamFailure.
     """
-    if held.whole and len(held.data) <= _PIECE:
+    if held.whole and held.spill is None and len(held.data) <= _PIECE:
         return await _forward_small(transfer, client, upstream, request, held.data)
     answer: AnswerHead | None = None
     failure: UpstreamFailure | None = None
@@ -135,7 +136,7 @@ class _Pump:
         with self._sending:
             await _in_time(self._stall, self._upstream.send_head(*head))
             if held.whole:
-                last, trailers = await self._pieces(held.data), request.trailers
+                last, trailers = await self._pieces(held), request.trailers
             else:
                 last, trailers = await self._stream(held.data)
             self._transfer.forwarded += len(last)
@@ -143,12 +144,26 @@ class _Pump:
             await _in_time(self._stall, self._upstream.send_end(last, trailers))
             self._transfer.sent_whole = True
 
-    async def _pieces(self, data: bytes) -> bytes:
+    async def _pieces(self, held: Held) -> bytes:
         """Send what was judged whole, all but the last piece, which is returned."""
+        data = held.data
+        if held.spill is not None:
+            data = await self._spilled(held.spill) + data
+            held.spill.close()
         end = (len(data) - 1) // _PIECE * _PIECE
         for start in range(0, end, _PIECE):
             await self._send(data[start : start + _PIECE])
         return data[end:]
+
+    async def _spilled(self, spill: Spill) -> bytes:
+        """Send what is on the disk, all but the last block, which is returned."""
+        last = b""
+        for number in range(spill.blocks):
+            block = await spill.read(number)
+            if last:
+                await self._send(last)
+            last = block
+        return last
 
     async def _stream(self, piece: bytes) -> tuple[bytes, Headers]:
         """Send `piece`, and what comes after it, as it is judged; return the last, and trailers."""

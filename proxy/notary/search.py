@@ -65,6 +65,11 @@ class Search:
         width = min(TILE_WIDTH, self.published - position * TILE_WIDTH)
         return load_tile(log.load, ENTRIES, position, width)[1]
 
+    @property
+    def size(self) -> int:
+        """Entries that there are, with those that are only in the journal."""
+        return self.published + len(self._beyond)
+
     def entry(self, index: int) -> Found | None:
         """One entry; None where there is none."""
         if 0 <= index < self.published:

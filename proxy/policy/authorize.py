@@ -18,11 +18,11 @@ give the decision (`judge`, `learn`) and its explanation (`trace`).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from proxy.errors import Refusal
-from proxy.model import FOREVER
+from proxy.model import FOREVER, Peer
 from proxy.policy.entries import Check, Entries, Entry, Facts, Looked
 from proxy.settings.schema import Route
 
@@ -62,13 +62,6 @@ class Granted:
             facts.size = max(size, facts.size or 0)
         if self._open:
             self._require_standing()
-
-    def refuses(self, label: str) -> bool:
-        """Whether `learn` would refuse this label, by what is known so far."""
-        facts = replace(self.facts, label=label)
-        if any(all(check.holds(facts) for check in entry.later) for entry in self.deny):
-            return True
-        return all(_fails(entry.later, facts) is not None for entry in self.allow)
 
     def _require_standing(self) -> None:
         facts = self.facts
@@ -132,6 +125,14 @@ class Grants:
             reason = f"allow of route {self._route} is empty and admits nobody"
             raise Refusal("not-allowed", reason)
         raise Refusal("not-allowed", f"nothing in allow of route {self._route} names the peer")
+
+    @property
+    def route(self) -> str:
+        return self._route
+
+    def concerning(self, peer: Peer) -> tuple[Sequence[Entry], Sequence[Entry]]:
+        """The entries of `deny` and of `allow` that can be about this peer."""
+        return self._deny.of(peer), self._allow.of(peer)
 
     def trace(self, facts: Facts) -> Iterator[Looked]:
         """Every entry, those of `deny` first."""

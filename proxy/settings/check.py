@@ -46,6 +46,9 @@ def require_coherent(settings: Settings, mistakes: Mistakes, now: datetime) -> N
             if getattr(route.limits, name) > settings.memory.held:
                 path = ("routes", index, "limits", name)
                 mistakes.add(path, "more than memory.held lets all transfers keep together")
+        if route.proves and route.limits.body > settings.spill.size:
+            text = "more than spill.size, and this route holds content whole until it is proven"
+            mistakes.add(("routes", index, "limits", "body"), text)
         for earlier in settings.routes[:index]:
             if _covers(earlier, route):
                 mistakes.add(

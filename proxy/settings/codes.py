@@ -65,6 +65,7 @@ CODES: Final[dict[str, Code]] = {
     "durability-write": _warning("receipts are not on the disk when an answer completes"),
     "get-content-passes": _warning("content of GET, HEAD and DELETE passes"),
     "forwards-undecided": _warning("a transfer whose end is unknown may be delivered twice"),
+    "streams-unproven": _note("content goes on before its digest has been compared"),
     "likelihood-raised": _note("likely findings are taken for none"),
     "receipt-in-log-only": _note("senders are handed no receipt"),
     # What means nothing

@@ -56,6 +56,9 @@ def _lint_routes(settings: Settings, warnings: Mistakes) -> None:
             text = "what had arrived, unknown to us, will arrive once more"
             place: Path = (*path, "replay", "after_indeterminate")
             warnings.add(place, text, code="forwards-undecided")
+        if route.streaming and route.integrity.require != "off":
+            text = "what does not hold is broken off in mid-stream, not kept from the upstream"
+            warnings.add((*path, "streaming"), text, code="streams-unproven")
         if route.receipt == "log" and settings.listeners[route.listener].protocol == "http":
             text = "senders learn where their receipt is, and are not handed it"
             warnings.add((*path, "receipt"), text, code="receipt-in-log-only")

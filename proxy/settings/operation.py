@@ -18,6 +18,13 @@ class Memory(Model):
     )
 
 
+class Spill(Model):
+    """Room on the disk for content that has to be held whole and is more than `limits.hold`."""
+
+    folder: str = Field(default="/var/tmp", min_length=1)  # noqa: S108 (its files have no names)
+    size: Size = Field(default=4 * 2**30, description="of all transfers of all workers together")
+
+
 class TransferIds(Model):
     capacity: int = Field(
         default=200_000,

@@ -63,6 +63,7 @@ _VALUES: tuple[tuple[Pattern, Callable[[str], object]], ...] = (
     (("upstreams", "*", "endpoints"), _require_endpoint),
     (("upstreams", "*", "server_name"), address.require_server_name),
     (("receipts", "store"), _require_folder),
+    (("spill", "folder"), _require_folder),
     (("routes", "*", "match", "path"), grammar.require_path_pattern),
     (("routes", "*", "match", "methods"), _require_method),
     (("routes", "*", "match", "sni"), grammar.require_dns_pattern),

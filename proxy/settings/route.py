@@ -77,5 +77,15 @@ class Route(Model):
     response: ContentPolicy = ContentPolicy()
     replay: Replay = Replay()
     integrity: Integrity = Integrity()
+    streaming: bool = Field(
+        default=False,
+        description="content goes on as it comes, before its end shows that it is what was sent",
+    )
     limits: Limits = Limits()
     receipt: Literal["auto", "header", "trailer", "log"] = "auto"
+
+    @property
+    def proves(self) -> bool:
+        """True where nothing of a request goes on before all of it has come, and is what its sender
+        says that it is."""
+        return self.integrity.require != "off" and not self.streaming

@@ -29,6 +29,7 @@ from proxy.settings.operation import (
     Memory,
     Reload,
     Shutdown,
+    Spill,
     TransferIds,
     Users,
 )
@@ -106,6 +107,7 @@ __all__ = [
     "Settings",
     "Shutdown",
     "Size",
+    "Spill",
     "Tls",
     "Tsv",
     "Upstream",
@@ -193,6 +195,7 @@ class Settings(Model):
     ] = Field(default="auto", description="processes that carry transfers; auto: one a core")
     users: Users | None = None
     memory: Memory = Memory()
+    spill: Spill = Spill()
     transfer_ids: TransferIds = TransferIds()
     shutdown: Shutdown = Shutdown()
     reload: Reload = Reload()

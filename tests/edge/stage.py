@@ -13,6 +13,7 @@ import trio
 from proxy.app.prepare import prepare
 from proxy.edge.budget import Budget
 from proxy.edge.gate import Keeper
+from proxy.edge.spill import Room
 from proxy.edge.stream import PlainStream
 from proxy.journey import serve
 from proxy.model import Peer
@@ -26,6 +27,8 @@ from tests.scenarios.receiver import Receiver
 
 HOLD = 1000
 """Octets that the routes here keep back until they are judged."""
+ROOM = 4 * 2**20
+"""Octets of content that may wait on the disk."""
 LOCAL = Peer(uid=1000)
 OPAQUE = {"content": ["opaque"], "label": "internal"}
 T = TypeVar("T")
@@ -101,7 +104,7 @@ async def stage(folder: Path, table: Table, *routes: dict[str, Any]) -> AsyncIte
     path.write_text(json.dumps(config(receiver.endpoint, *routes), indent=1))
     metrics, log = Metrics(), Log("json", StringIO())
     gate = prepare(load(path), metrics)
-    keeper = Keeper(gate, table, Budget(2**20), metrics, log)
+    keeper = Keeper(gate, table, Budget(2**20), metrics, log, room=Room(folder, ROOM))
     try:
         async with trio.open_nursery() as connections:
             yield Stage(keeper, receiver, connections)

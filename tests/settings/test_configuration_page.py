@@ -48,6 +48,7 @@ SECTIONS = {
     "Bind": "admin and metrics",
     "Users": "users",
     "Memory": "memory",
+    "Spill": "spill",
     "TransferIds": "transfer_ids",
     "Shutdown": "shutdown",
     "Reload": "reload",
