@@ -19,6 +19,7 @@ from proxy.cli.send_place import Identity, UsageError, connect, parse_url
 from proxy.cli.send_plan import plan
 from proxy.cli.send_progress import metering
 from proxy.cli.send_result import Result, printable
+from proxy.cli.send_sign import FIELDS, register_signing, signer
 from proxy.cli.wording import texts
 from proxy.edge.outbound import Pool
 from proxy.errors import CredentialError, EvidenceError
@@ -28,6 +29,7 @@ from proxy.tls.identity import identify
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+): *([\x20-\x7e]*)")
 _OURS = {"host", "content-length", "content-type", "content-digest", "transfer-id", "connection"}
+_OURS |= FIELDS
 _MOST = 64
 """Files at once."""
 
@@ -79,6 +81,7 @@ def _register_what(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--content-type", metavar="T", help="default: by the suffix of FILE")
     what.add_argument("--header", action="append", default=[], metavar="'NAME: VALUE'")
     what.add_argument("--no-digest", action="store_true", help="leave Content-Digest out")
+    register_signing(what)
     which = what.add_mutually_exclusive_group()
     which.add_argument("--id", metavar="UUID", help="for a single file; default: made from it")
     which.add_argument("--new", action="store_true", help="new ids: send again what was delivered")
@@ -169,6 +172,7 @@ def _ways(arguments: argparse.Namespace) -> tuple[Ways, Pool]:
         fields=tuple(_field(text) for text in arguments.header),
         content_type=_content_type(arguments.content_type),
         digest=not arguments.no_digest,
+        signer=signer(arguments, identity.key),
         id=_transfer_id(arguments.id),
         secret=None if fixed else secret(identity.key, arguments.id_key),
         receipts=not arguments.no_receipt,

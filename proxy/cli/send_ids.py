@@ -2,7 +2,7 @@
 
     id = UUIDv8 of HMAC-SHA256(secret, method, origin, target, path of the file, its SHA-256)
 
-each part with its length before it. Ids are seen by everybody on the way and stand in receipts, so
+Ids are seen by everybody on the way and stand in receipts, so
 one that could be computed from the content alone would let anyone who has the masked copy enumerate
 what was masked. Therefore the secret: derived from the sender's private key (HKDF-SHA256), so that
 another machine with the same key makes the same ids, or the content of `--id-key`, or, for who has
@@ -10,20 +10,17 @@ neither, 32 octets that are made once and kept in `~/.local/state/lockgate/send-
 """
 
 import contextlib
-import hmac
 import os
 import secrets
-import uuid
 from pathlib import Path
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives import serialization
 
 from proxy.cli.certs import write_private
 from proxy.cli.send_place import UsageError
+from proxy.client.ids import derived
 from proxy.tls.credentials import parse_key
 
-_INFO = b"lockgate send: transfer ids, 1"
 _LEAST = 16
 """Octets that a secret must have."""
 
@@ -40,16 +37,7 @@ def secret(private_key: bytes | None, id_key: Path | None) -> bytes:
         )
     else:
         material = _kept()
-    return HKDF(hashes.SHA256(), 32, salt=None, info=_INFO).derive(material)
-
-
-def transfer_id(secret: bytes, *parts: bytes) -> str:
-    """The id of what these parts say, for whoever has the secret."""
-    message = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-    number = int.from_bytes(hmac.digest(secret, message, "sha256")[:16], "big")
-    number = number & ~(0xF << 76) | 8 << 76  # version 8 (RFC 9562, section 5.8)
-    number = number & ~(0x3 << 62) | 2 << 62  # variant
-    return str(uuid.UUID(int=number))
+    return derived(material)
 
 
 def _read(path: Path) -> bytes:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from proxy.cli.certs import write_private, write_public
 from proxy.cli.send_place import UsageError
-from proxy.cli.send_receipt import Evidence
+from proxy.client.evidence import Evidence
 from proxy.errors import EvidenceError
 from proxy.model import Verdict
 from proxy.receipt import dsse, reading

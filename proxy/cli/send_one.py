@@ -13,14 +13,16 @@ import trio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from proxy.cli.send_exchange import Answer, fetch, upload
-from proxy.cli.send_ids import transfer_id
 from proxy.cli.send_keep import Keeping, headers_path
 from proxy.cli.send_place import Payload, Place, UsageError, payload
 from proxy.cli.send_plan import Item
 from proxy.cli.send_progress import Meter
-from proxy.cli.send_receipt import Sent, link, receipts, require_evidence
 from proxy.cli.send_result import Result
 from proxy.cli.send_retry import pause
+from proxy.cli.send_sign import signature
+from proxy.client.evidence import Sent, link, receipts, require_evidence
+from proxy.client.ids import transfer_id
+from proxy.client.signer import Signer
 from proxy.edge.outbound import Pool
 from proxy.errors import EvidenceError, Refusal, UpstreamFailure
 from proxy.wire.digests import format_sha256
@@ -45,6 +47,8 @@ class Ways:
     content_type: str | None
     """None: by the suffix of the file."""
     digest: bool
+    signer: Signer | None
+    """Signs every attempt anew."""
     id: str | None
     """The one that was asked for."""
     secret: bytes | None
@@ -150,6 +154,9 @@ class Sender:
         fields.append((b"transfer-id", result.transfer_id.encode()))
         if ways.digest and content is not None:
             fields.append((b"content-digest", format_sha256(content.sha256)))
+        if ways.signer is not None:
+            target = result.item.target
+            fields += signature(ways.signer, ways.method, ways.place, target, fields)
         return fields
 
     def _on_sent(self, result: Result) -> Callable[[int], None]:

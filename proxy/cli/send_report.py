@@ -8,9 +8,9 @@ from rich.filesize import decimal
 from rich.text import Text
 
 from proxy.cli.send_place import Payload
-from proxy.cli.send_receipt import Evidence
 from proxy.cli.send_result import Result, printable
 from proxy.cli.terminal import console
+from proxy.client.evidence import Evidence
 
 _RATE_FROM = 2**20
 """Octets from which a rate says something."""

@@ -10,7 +10,7 @@ import orjson
 from proxy.cli.send_exchange import Answer
 from proxy.cli.send_place import Payload
 from proxy.cli.send_plan import Item
-from proxy.cli.send_receipt import Evidence
+from proxy.client.evidence import Evidence
 from proxy.model import Verdict
 
 _HINTS = {

@@ -6,7 +6,12 @@ from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from proxy.errors import CredentialError
 from proxy.wire.jwk import (
@@ -44,6 +49,13 @@ class SigningKey:
     def keyid(self) -> str:
         """What a signature says of the key: its `kid`, or its thumbprint."""
         return self.verifying.keyid
+
+    @property
+    def material(self) -> bytes:
+        """The secret itself, PKCS #8 in DER: to derive others from."""
+        if isinstance(self.private, bytes):
+            return self.private
+        return self.private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
     def sign(self, base: bytes) -> bytes:
         """The signature of a base."""

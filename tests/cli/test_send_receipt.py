@@ -16,8 +16,8 @@ from proxy.cli.send_exchange import Answer
 from proxy.cli.send_keep import Keeping
 from proxy.cli.send_place import Payload, parse_url
 from proxy.cli.send_plan import plan
-from proxy.cli.send_receipt import Evidence as Kept
-from proxy.cli.send_receipt import Sent, link, receipts, require_evidence
+from proxy.client.evidence import Evidence as Kept
+from proxy.client.evidence import Sent, link, receipts, require_evidence
 from proxy.edge.binding import bind
 from proxy.edge.inbound import Inbound
 from proxy.edge.listener import Listener, Serve
@@ -78,6 +78,11 @@ def envelope(says: dict[str, Any], signer: Ed25519PrivateKey = SIGNER) -> bytes:
 def answer(*envelopes: bytes, status: int = 201, key: bytes | None = KEY) -> Answer:
     keyed = () if key is None else (key_field((key,)),)
     return Answer(status, (*map(receipt_field, envelopes), *keyed), b"")
+
+
+def file_of(sent: Sent) -> Path:
+    assert isinstance(sent.content, Payload)
+    return sent.content.path
 
 
 @pytest.fixture
@@ -185,7 +190,7 @@ def test_without_its_key_a_keyed_receipt_proves_nothing(sent: Sent) -> None:
 
 
 def test_a_file_that_changed_since_is_noticed(sent: Sent) -> None:
-    sent.content.path.write_bytes(CONTENT.replace(b"1", b"2"))
+    file_of(sent).write_bytes(CONTENT.replace(b"1", b"2"))
     with pytest.raises(EvidenceError):
         require_evidence(envelope(predicate()), answer(), sent, None)
 
@@ -281,13 +286,13 @@ async def test_our_receipt_is_fetched_where_only_its_link_came_and_is_the_last_o
     sent: Sent, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "receipts.pub").write_bytes(public_pem(SIGNER))
-    words = (sent.content.path, "--receipts-key", tmp_path / "receipts.pub")
+    words = (file_of(sent), "--receipts-key", tmp_path / "receipts.pub")
     code = await send(server.serve, tmp_path, *words)
     assert code == 0, capsys.readouterr().out
     out = capsys.readouterr().out
     assert "verified, signed by" in out
     assert ("1 more by gateways further on" in out) == (server.further is not None)
-    headers = sent.content.path.with_name("file.json.receipt.headers")
+    headers = file_of(sent).with_name("file.json.receipt.headers")
     assert headers.exists() == (server.further is not None)
 
 
@@ -329,7 +334,7 @@ async def test_a_receipt_that_was_not_saved_is_told_and_exits_1(
     sent: Sent, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "folder").mkdir()
-    words = (sent.content.path, "--receipt-out", tmp_path / "folder" / "receipt.json")
+    words = (file_of(sent), "--receipt-out", tmp_path / "folder" / "receipt.json")
     code = await send(Removing(tmp_path / "folder").serve, tmp_path, *words)
     out = capsys.readouterr().out
     assert code == 1

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from proxy.cli.send_exchange import Answer
-from proxy.cli.send_ids import secret, transfer_id
+from proxy.cli.send_ids import secret
 from proxy.cli.send_place import UsageError
 from proxy.cli.send_plan import Item
 from proxy.cli.send_progress import lines
-from proxy.cli.send_receipt import Evidence
 from proxy.cli.send_result import Result
 from proxy.cli.send_retry import pause, retry_after
+from proxy.client.evidence import Evidence
+from proxy.client.ids import transfer_id
 from proxy.errors import Refusal, UpstreamFailure
 from proxy.wire.headers import problem
 from tests.pki import pki

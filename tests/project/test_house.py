@@ -11,7 +11,7 @@ FLOORS = [
     {"cli"},
     {"app"},
     {"journey", "tunnelling"},
-    {"edge", "notary"},
+    {"client", "edge", "notary"},
     {"receipt", "content", "wire", "policy", "tls", "observe"},
     {"settings"},
     {"model"},

@@ -1,4 +1,4 @@
-"""What `lockgate send` makes of the receipt in an answer: is it ours, is it signed, is it true?
+"""What a sender makes of the receipt in an answer: is it ours, is it signed, is it true?
 
 The gateway's own receipt stands last in the list. It is held against what only the sender knows:
 the file, through the key that came with the answer (HMAC-SHA256), or plainly where nothing changed.
@@ -13,12 +13,10 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any, Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from proxy.cli.send_exchange import PIECE, Answer
-from proxy.cli.send_place import Payload
 from proxy.errors import EvidenceError
 from proxy.model import Verdict
 from proxy.receipt import dsse, reading
@@ -26,7 +24,32 @@ from proxy.receipt.agreement import require_consistent
 from proxy.receipt.header import item
 from proxy.wire.structured import NotStructured, parse_list
 
-_LINK = re.compile(rb'<(/\.well-known/lockgate/receipts/[0-9a-f-]{1,36})>\s*;\s*rel="?receipt"?')
+_PIECE: Final = 128 * 1024
+_LINK: Final = re.compile(
+    rb'<(/\.well-known/lockgate/receipts/[0-9a-f-]{1,36})>\s*;\s*rel="?receipt"?'
+)
+
+
+class Answer(Protocol):
+    """What came back."""
+
+    @property
+    def status(self) -> int: ...
+
+    def values(self, name: bytes) -> tuple[bytes, ...]:
+        """Every value of a field, lower case, in the head and in the trailers."""
+
+
+class Content(Protocol):
+    """What was sent, as it can be read once more."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def sha256(self) -> bytes: ...
+
+    def open(self) -> IO[bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +59,7 @@ class Sent:
     transfer_id: str
     method: str
     target: str
-    content: Payload
+    content: Content
     spki_sha256: str | None
     """Of the certificate that was shown, in hexadecimal; None without one."""
 
@@ -142,7 +165,7 @@ def _require_ours(
 
 
 def _require_content(
-    predicate: Mapping[str, Any], content: Payload, key: bytes | None, *, duplicate: bool
+    predicate: Mapping[str, Any], content: Content, key: bytes | None, *, duplicate: bool
 ) -> bool:
     """True when the receipt says that exactly this content was received."""
     received = (predicate.get("content") or {}).get("received") or {}
@@ -164,9 +187,9 @@ def _require_content(
     return True
 
 
-def _keyed(content: Payload, key: bytes) -> str:
+def _keyed(content: Content, key: bytes) -> str:
     state = hmac.new(key, digestmod="sha256")
     with content.open() as file:
-        while piece := file.read(PIECE):
+        while piece := file.read(_PIECE):
             state.update(piece)
     return state.hexdigest()
