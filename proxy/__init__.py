@@ -75,6 +75,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         evidence, read back         receipt/reading.py, receipt/proof.py, receipt/audit.py
         a CA for trying things      tls/keys.py, tls/pki.py, cli/certs.py
         a sender and a receiver     cli/send.py, cli/receive.py
+        a sender's own program      client/signer.py, client/auth.py, client/receipt.py
 
 Everywhere: `model/` has the values that pass between the stops, `errors.py` what can go wrong,
 and `problems.py` what a sender is told of it.

@@ -1,0 +1,1 @@
+"""What programs that send through Lockgate use of it."""
