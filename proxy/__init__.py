@@ -45,7 +45,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
                                     content/kinds.py, content/registry.py, content/own.py,
                                     content/decode.py, content/judge.py, content/watch.py,
                                     content/words.py, content/places.py, content/findings.py
-        clearance                   policy/clearance.py
+        clearance                   policy/clearance.py, edge/labels.py
 
     the receiver
         upstream TLS, pins          edge/outbound.py, edge/dial.py, tls/engine.py again
@@ -60,7 +60,8 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         durable log                 notary/writer.py, notary/journal.py, notary/publisher.py
                                     receipt/merkle.py, receipt/tiles.py, receipt/note.py
         end of the answer           edge/answers.py, wire/headers.py, wire/structured.py
-        log line, metrics           observe/log.py, observe/metrics.py
+        log line, metrics           observe/log.py, observe/metrics.py,
+                                    observe/contents.py
 
     a tunnel, instead of a message
         the walk                    tunnelling.py

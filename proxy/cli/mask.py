@@ -74,7 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     rules = prepare_rules(loaded, position)[arguments.response]
-    inspector = rules.open(kind.format, kind.codings)
+    above: frozenset[str] = frozenset()
+    if policy.on_violation == "redact":
+        above = Scale(loaded.settings).above(_zone(loaded, route, response=arguments.response))
+    inspector = rules.open(kind.format, kind.codings, above)
     try:
         with opened(arguments.file) as file, written(arguments.output) as out:
             label = _mask(file, out, inspector, kind, loaded, route, arguments)
@@ -137,10 +140,16 @@ def _require_cleared(loaded: Loaded, route: Route, inspector: Inspector, *, resp
     """The label, which the zone that the content goes to has to be cleared for."""
     settings = loaded.settings
     policy = route.response if response else route.request
-    zone = settings.upstreams[route.upstream].zone
-    if response:
-        zone = settings.listeners[route.listener].zone
+    zone = _zone(loaded, route, response=response)
     raised = inspector.report().label
     if policy.label_from:
         return Scale(settings).effective(policy.label, (), raised)
     return Scale(settings).require_cleared(policy.label, (), raised, zone)
+
+
+def _zone(loaded: Loaded, route: Route, *, response: bool) -> str:
+    """Where the content goes."""
+    settings = loaded.settings
+    if response:
+        return settings.listeners[route.listener].zone
+    return settings.upstreams[route.upstream].zone

@@ -50,6 +50,8 @@ def show(report: Report, label: str) -> None:
         rows.append(("found", kind, number))
         places = report.found_at.get(kind, {})
         rows += [("", f"  in {path}", count) for path, count in places.items()]
+    for kind, number in report.lowered.items():
+        rows.append(("redacted", f"{kind}, which would have raised the label", number))
     if report.unscanned:
         rows.append(("not searched", "JSON or base64 in strings", report.unscanned))
     if not rows:

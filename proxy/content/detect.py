@@ -63,6 +63,10 @@ class Detector:
         self._gate = gate((*kinds, JSON_INSIDE, self._base64), threshold)
         self._book = Rulebook(watches, threshold, self._gate)
         self._decode = frozenset(decode)
+        self.raises = frozenset(
+            watch.raises for watch in watches if watch.raises is not None and not watch.reject
+        )
+        """The labels that findings may raise content to."""
 
     def suspects(self, data: bytes) -> Suspects:
         """What may be in these octets: valid JSON, or several lines of it."""

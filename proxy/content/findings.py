@@ -22,6 +22,10 @@ class Findings:
     """Values that hold JSON or base64 which was not looked into."""
     labels: set[str] = field(default_factory=set)
     """What findings raise the content to."""
+    above: frozenset[str] = frozenset()
+    """What none of them may raise it to: those that would are redacted instead."""
+    lowered: dict[str, int] = field(default_factory=dict)
+    """Type -> occurrences that were."""
     abandoned: bool = False
     """Set from another thread when nobody waits for the body any more."""
 
@@ -30,9 +34,11 @@ class Findings:
         if self.abandoned:
             raise Refusal("unparseable", "abandoned before it was judged")
 
-    def note(self, name: str, path: str, count: int) -> None:
+    def note(self, name: str, path: str, count: int, *, lowered: bool = False) -> None:
         """Count findings of a type at a path."""
         self.counts[name] = self.counts.get(name, 0) + count
+        if lowered:
+            self.lowered[name] = self.lowered.get(name, 0) + count
         paths = self.paths.setdefault(name, {})
         if path not in paths and sum(map(len, self.paths.values())) >= PATHS_MAXIMUM:
             path = OTHERS

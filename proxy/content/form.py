@@ -62,7 +62,7 @@ class FormInspector:
     def __init__(self, engine: Engine, fields: Fields) -> None:
         self._engine = engine
         self._fields = fields
-        self._tally = Tally(engine.paths, engine.scale)
+        self._tally = Tally(engine.paths, engine.scale, engine.above)
         self._held = bytearray()
         self._ended = False
 

@@ -51,7 +51,7 @@ class JsonInspector:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._tally = Tally(engine.paths, engine.scale)
+        self._tally = Tally(engine.paths, engine.scale, engine.above)
         self._masker = Masker(engine, self._tally, lines=False)
         self._held = bytearray()
         self._ended = False
@@ -98,7 +98,7 @@ class NdjsonInspector:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._tally = Tally(engine.paths, engine.scale)
+        self._tally = Tally(engine.paths, engine.scale, engine.above)
         self._held = bytearray()
         self._masker = Masker(engine, self._tally, lines=True)
         self._ended = False

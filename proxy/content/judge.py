@@ -20,7 +20,7 @@ from proxy.content.kinds import Kind, Likelihood, Span
 from proxy.content.places import Place
 from proxy.content.registry import KINDS
 from proxy.content.values import Masked, Scalar
-from proxy.content.watch import Watch, marker
+from proxy.content.watch import Watch, lowered, marker
 from proxy.content.words import Vocabulary, unmarked
 from proxy.errors import Refusal
 
@@ -67,13 +67,15 @@ class Rulebook:
             return []
         return [match.span() for match in self._mark.finditer(text)]
 
-    def chosen(self, suspects: Iterable[Kind]) -> list[tuple[int, Watch, list[Kind]]]:
+    def chosen(
+        self, suspects: Iterable[Kind], above: frozenset[str]
+    ) -> list[tuple[int, Watch, list[Kind]]]:
         """The watches that may find something, with their order and the rows that may."""
         rows: dict[int, list[Kind]] = {}
         for kind in suspects:
             if kind in self._order:
                 rows.setdefault(self._order[kind], []).append(kind)
-        return [(n, self.watches[n], rows[n]) for n in sorted(rows)]
+        return [(n, lowered(self.watches[n], above), rows[n]) for n in sorted(rows)]
 
 
 class Judge:
@@ -149,7 +151,7 @@ class Judge:
             return []
         edits: list[_Edit] = []
         search = _Search(book, text, place)
-        for order, watch, kinds in book.chosen(suspects):
+        for order, watch, kinds in book.chosen(suspects, self.findings.above):
             if not first and watch.replace is None and not watch.reject:
                 continue  # counted in the first round
             self.findings.require_wanted()
@@ -163,7 +165,7 @@ class Judge:
         return edits
 
     def _note(self, watch: Watch, count: int, place: Place) -> None:
-        self.findings.note(watch.name, place.path(), count)
+        self.findings.note(watch.name, place.path(), count, lowered=watch.lowered)
         if watch.reject:
             raise Refusal("finding-rejected", f"{watch.name} in {self._where}")
         if watch.raises is not None:

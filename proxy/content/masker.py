@@ -91,6 +91,8 @@ class Engine:
     actions: tuple[Replace | None, ...]
     detector: Detector | None
     scale: tuple[str, ...]
+    above: frozenset[str] = frozenset()
+    """Labels to which no finding may raise this body: what would is redacted instead."""
 
 
 class Output(NamedTuple):

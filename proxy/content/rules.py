@@ -1,7 +1,7 @@
 """A content policy, compiled once for a route and a direction."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from proxy.content.actions import Keys, compile_action
 from proxy.content.codings import CodedInspector
@@ -45,34 +45,40 @@ class Rules:
     """Of forms; None where they may not cross."""
     only: State | None = None
     """Of JSON, where `allow_only` says what may cross."""
+    raises: frozenset[str] = frozenset()
+    """The labels that findings may raise content to."""
 
     def open(
         self,
         format: str,  # noqa: A002 (the word of the policy)
         codings: Sequence[str] = (),
+        above: frozenset[str] = frozenset(),
     ) -> Inspector:
-        """An inspector for one body in a format of the policy, and these content codings."""
-        inner = self._open(format)
+        """An inspector for one body in a format of the policy, and these content codings.
+
+        What would raise its label to one of `above` is redacted instead.
+        """
+        inner = self._open(format, replace(self.engine, above=above) if above else self.engine)
         if self.only is not None and format in ("json", "ndjson"):
             inner = OnlyInspector(inner, self.only, self.engine.limits)
         if not codings:
             return inner
         return CodedInspector(inner, codings, self.engine.limits)
 
-    def _open(self, format: str) -> Inspector:  # noqa: A002
+    def _open(self, format: str, engine: Engine) -> Inspector:  # noqa: A002
         match format:
             case "json":
-                return JsonInspector(self.engine)
+                return JsonInspector(engine)
             case "ndjson":
-                return NdjsonInspector(self.engine)
+                return NdjsonInspector(engine)
             case "text":
-                return TextInspector(self.engine)
+                return TextInspector(engine)
             case "opaque":
                 return OpaqueInspector()
         if format == "form" and self.form is not None:
-            return FormInspector(self.engine, self.form)
+            return FormInspector(engine, self.form)
         if format in self.shapes:
-            return TableInspector(self.engine, self.shapes[format])
+            return TableInspector(engine, self.shapes[format])
         raise ValueError("a format that is not of the policy")
 
 
@@ -101,6 +107,7 @@ def compile_rules(
     paths = [path for path, _ in by_path]
     automaton = Automaton(paths, fold=policy.fold_names)
     actions = tuple(act(action, keys, normal(path)) for path, action in by_path)
+    detector = _detector(policy, keys, highest_label, own or {})
     return Rules(
         Engine(
             limits=limits,
@@ -109,13 +116,14 @@ def compile_rules(
             makers=Makers(actions, native),
             paths=tuple(paths),
             actions=actions,
-            detector=_detector(policy, keys, highest_label, own or {}),
+            detector=detector,
             scale=tuple(scale),
         ),
         shapes(policy, paths),
         compile_head(policy.mask, keys, fold=policy.fold_names),
         _pairs(policy, paths),
         _only(policy),
+        detector.raises if detector is not None else frozenset(),
     )
 
 

@@ -68,7 +68,7 @@ class TableInspector:
     def __init__(self, engine: Engine, shape: Shape) -> None:
         self._engine = engine
         self._shape = shape
-        self._tally = Tally(engine.paths, engine.scale)
+        self._tally = Tally(engine.paths, engine.scale, engine.above)
         self._first = FirstRow(shape.quote)
         self._held = bytearray()
         self._rows: _Rows | None = None

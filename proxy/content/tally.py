@@ -12,12 +12,15 @@ from proxy.model import Report
 class Tally:
     """What has been done to one body so far. `masked` counts by number of rule."""
 
-    def __init__(self, paths: Sequence[str], scale: Sequence[str]) -> None:
-        """`paths` are those of the rules, `scale` is every label, lowest first."""
+    def __init__(
+        self, paths: Sequence[str], scale: Sequence[str], above: frozenset[str] = frozenset()
+    ) -> None:
+        """`paths` are those of the rules, `scale` is every label, lowest first, and `above` those
+        to which nothing may raise this body."""
         self._paths = paths
         self._scale = scale
         self.masked = array("q", bytes(8 * len(paths)))
-        self.findings = Findings()
+        self.findings = Findings(above=above)
         self.withheld = 0
         """Fields that `allow_only` has dropped."""
         self.records = 0
@@ -38,6 +41,7 @@ class Tally:
             findings=dict(self.findings.counts),
             found_at={name: dict(paths) for name, paths in self.findings.paths.items()},
             unscanned=self.findings.unscanned,
+            lowered=dict(self.findings.lowered),
             label=max(self.findings.labels, key=self._scale.index, default=None),
             changed=self.changed,
         )

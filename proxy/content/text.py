@@ -44,7 +44,7 @@ class TextInspector:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._tally = Tally(engine.paths, engine.scale)
+        self._tally = Tally(engine.paths, engine.scale, engine.above)
         self._tally.records = 1
         self._window = self._size = min(WINDOW, engine.limits.record)
         self._held = bytearray()

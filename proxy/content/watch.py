@@ -32,6 +32,8 @@ class Watch:
     """The replacement says nothing of what was found, nor how long it was."""
     raises: str | None = None
     """The label that a finding raises the content to."""
+    lowered: bool = False
+    """What is found is redacted so that the label does not rise."""
 
 
 def watches(
@@ -63,6 +65,14 @@ def _watch(
     if replace is None and action == "redact":
         replace = marker(name)
     return Watch(name, tuple(kinds), action == "reject", replace, mask is None, raises)
+
+
+def lowered(watch: Watch, above: frozenset[str]) -> Watch:
+    """The same where no finding may raise the content to these labels: nothing that says anything
+    of what was found is left of one that would. What rejects does so all the same."""
+    if watch.reject or watch.raises not in above:
+        return watch
+    return Watch(watch.name, watch.kinds, replace=marker(watch.name), whole=True, lowered=True)
 
 
 def marker(name: str) -> Replace:

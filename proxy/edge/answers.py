@@ -63,7 +63,7 @@ def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Requ
         upstream_host=upstream.endpoint.authority,
         peer=transfer.peer,
         transfer_id=transfer.id,
-        label=flow.label,
+        label=flow.told(whole=whole),
         content_digest=flow.delivered_sha256 if ours else None,
         keep_digest=keep_digest,
         own_uri=gate.own_uri,
@@ -102,6 +102,7 @@ def reply(transfer: Transfer, held: Held) -> Reply:
         gateway=transfer.gate.loaded.settings.name,
         transfer_id=transfer.id,
         keep_digest=keep_digest,
+        label=flow.told(whole=held.whole),
     )
     if not head.values(b"date"):
         fields.append(_date())

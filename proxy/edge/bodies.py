@@ -4,13 +4,11 @@ These are the stops between the route and the content: size, format, label and c
 integrity. A body's flow refuses on its head when the head is enough to know.
 """
 
-from collections.abc import Callable
-
 from proxy.content.codings import require_codings
 from proxy.content.formats import require_format
 from proxy.content.rules import Rules
 from proxy.edge.flow import Flow
-from proxy.edge.gate import Gate
+from proxy.edge.labels import answer_labels, request_labels
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import AnswerHead, Head
@@ -60,8 +58,9 @@ def request_flow(transfer: Transfer) -> Flow:
     required = route.integrity.require != "off"
     integrity = _integrity(head, required=required)
     checked = integrity is not None or route.proves
+    labels = request_labels(transfer)
     return Flow(
-        lane.request.open(kind, codings),
+        lane.request.open(kind, codings, labels.above),
         limit=limits.body,
         hold=_hold(kind, head.framing.length, limits.hold, checked=checked),
         stall=limits.stall_timeout,
@@ -70,7 +69,7 @@ def request_flow(transfer: Transfer) -> Flow:
         digest_required=required,
         whole=route.proves,
         remember=remember,
-        require_cleared=_granted_clearance(transfer, head),
+        labels=labels,
         require_size=lambda size: transfer.known_granted.learn(size=size),
     )
 
@@ -87,16 +86,15 @@ def answer_flow(transfer: Transfer) -> Flow:
         kind, codings = _kind(head, policy)
         if kind != "opaque" and head.status == 206:
             raise Refusal("content-not-allowed", "a part of a document cannot be checked")
+        labels = answer_labels(transfer)
         return Flow(
-            lane.answer.open(kind, codings),
+            lane.answer.open(kind, codings, labels.above),
             limit=limits.body,
             hold=limits.hold,
             stall=limits.stall_timeout,
             key=None,
             integrity=_integrity(head, required=False),
-            require_cleared=_clearance(
-                transfer.gate, policy, head, lane.sender_zone, "answer-refused"
-            ),
+            labels=labels,
         )
     except Refusal as refusal:
         raise UpstreamFailure("answer-refused", refusal.reason) from None
@@ -128,33 +126,6 @@ def _empty_flow(
         integrity=integrity,
         remember=remember,
     )
-
-
-def _clearance(
-    gate: Gate, policy: ContentPolicy, head: Head | AnswerHead, zone: str, code: str
-) -> Callable[[str | None], str]:
-    """What judges a label: the route's, or the header's, and whatever findings raise it to."""
-    named = head.values(policy.label_from.lower().encode("ascii")) if policy.label_from else ()
-
-    def require_cleared(raised: str | None) -> str:
-        return gate.scale.require_cleared(policy.label, named, raised, zone, code)
-
-    return require_cleared
-
-
-def _granted_clearance(transfer: Transfer, head: Head) -> Callable[[str | None], str]:
-    """As `_clearance` of a request, and of what the sender's grant lets it send."""
-    lane = transfer.known_lane
-    require_cleared = _clearance(
-        transfer.gate, lane.route.request, head, lane.receiver_zone, "above-clearance"
-    )
-
-    def require_granted(raised: str | None) -> str:
-        label = require_cleared(raised)
-        transfer.known_granted.learn(label=label)
-        return label
-
-    return require_granted
 
 
 def _integrity(head: Head | AnswerHead, *, required: bool) -> ContentDigest | None:

@@ -11,6 +11,7 @@ Where an id is used up by delivery, what came is digested plainly too, for the t
 import hashlib
 import hmac
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from proxy.content.inspector import Inspector
 from proxy.errors import LockgateError, Refusal
@@ -18,13 +19,27 @@ from proxy.model import Content, Digest, Headers
 from proxy.wire.digests import ContentDigest
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The label of a body with content (see labels)."""
+
+    label: str
+    """The effective one by what the head gives."""
+    at_most: str
+    """What a receiver is told before the end of the body is known: it cannot rise above this."""
+    require: Callable[[str | None], str]
+    """The effective one where findings raise it to so much; raises Refusal above the ceiling."""
+    above: frozenset[str] = frozenset()
+    """What would raise it to one of these is redacted."""
+
+
 class Flow:
     """The state of one body. `key` is the transfer's own, 32 octets; None for an answer, whose
     unmasked form the holder of the key must not be able to guess either.
 
-    `require_cleared(raised)` gives the effective label when findings have raised it to `raised`,
-    and refuses when that is above the clearance of where the body goes: at once for the label that
-    the policy gives, and again whenever a finding raises it. `require_size` refuses when so many
+    `labels.require(raised)` gives the effective label when findings have raised it to `raised`, and
+    refuses when that is above what may go where the body goes: it has been asked for the label that
+    the head gives, and is again whenever a finding raises it. `require_size` refuses when so many
     octets are more than the sender may send.
     """
 
@@ -40,12 +55,12 @@ class Flow:
         digest_required: bool = False,
         whole: bool = False,
         remember: bool = False,
-        require_cleared: Callable[[str | None], str] | None = None,
+        labels: Labels | None = None,
         require_size: Callable[[int], None] | None = None,
     ) -> None:
         self._inspector = inspector
-        self._require_cleared = require_cleared
-        self.label = require_cleared(None) if require_cleared else None
+        self._labels = labels
+        self.label = labels.label if labels else None
         self._raised: str | None = None
         self._limit = limit
         self._require_size = require_size
@@ -145,14 +160,21 @@ class Flow:
 
     def _deliver(self, data: bytes) -> bytes:
         raised = self._inspector.report().label
-        if raised != self._raised and self._require_cleared:
+        if raised != self._raised and self._labels:
             self._raised = raised
-            self.label = self._require_cleared(raised)
+            self.label = self._labels.require(raised)
         if data:
             if self._delivered is not self._whole:
                 self._delivered.update(data)
             self.delivered_size += len(data)
         return data
+
+    def told(self, *, whole: bool) -> str | None:
+        """The label that the other side is told: of a body that is not whole, what it has at most.
+
+        None for a message without content.
+        """
+        return self.label if whole or self._labels is None else self._labels.at_most
 
     @property
     def received_sha256(self) -> bytes:

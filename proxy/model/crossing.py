@@ -179,6 +179,10 @@ class Report:
     """Detected type -> path -> occurrences. The path is `…` for what is one too many."""
     unscanned: int = 0
     """Values with JSON or base64 in them that was not looked into."""
+    lowered: Mapping[str, int] = field(default_factory=dict)
+    """Detected type -> occurrences that were redacted so that the label did not rise too high."""
+    shadow: Mapping[str, int] = field(default_factory=dict)
+    """Rule in shadow, such as `request.mask[0]` -> how often it would have done something."""
     codings: tuple[str, ...] = ()
     """Content codings that were undone to look, and done again, in the order of the sender."""
 

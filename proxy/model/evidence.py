@@ -42,6 +42,8 @@ class Content:
     label: str | None
     fields: Mapping[str, int] = field(default_factory=dict)
     """`header NAME` or `query NAME` -> how many were masked beside it, in head and trailers."""
+    shadow: Mapping[str, int] = field(default_factory=dict)
+    """Rule in shadow -> how often it would have done something, in the content or beside it."""
 
     @property
     def masked(self) -> int:

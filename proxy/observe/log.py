@@ -184,6 +184,7 @@ class Log:
             findings=dict(report.findings) if report and report.findings else None,
             found_at=report.found_at if report and report.found_at else None,
             unscanned=report.unscanned if report and report.unscanned else None,
+            lowered=dict(report.lowered) if report and report.lowered else None,
             label=request.label,
             receipt=index,
             trace_id=trace_id,

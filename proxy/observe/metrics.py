@@ -19,7 +19,8 @@ from prometheus_client import (
     generate_latest,
 )
 
-from proxy.model import Certificate, Content, ListInForce, Outcome
+from proxy.model import Certificate, ListInForce, Outcome
+from proxy.observe.contents import Contents
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -46,21 +47,10 @@ class Metrics:
         self._transfers = self._counter(
             "transfers", "Attempts that ended, by verdict", "route", "verdict", "problem"
         )
-        self._bytes = self._counter(
-            "transfer_bytes", "Content octets, by direction and side", "route", "direction", "side"
-        )
         self._duration = self._histogram(
             "transfer_duration_seconds", "From head to receipt", _SECONDS, "route"
         )
-        self._masked = self._counter(
-            "masked_fields", "Fields that were masked", "route", "direction"
-        )
-        self._findings = self._counter(
-            "findings", "Sensitive data found, by type", "route", "direction", "type"
-        )
-        self._unscanned = self._counter(
-            "unscanned", "Values with JSON or base64 not looked into", "route", "direction"
-        )
+        self._contents = Contents(self.registry)
         self.held = self._gauge("held_bytes", "Content kept back until it is judged")
         self.spilled = self._gauge("spilled_bytes", "Content kept on the disk until it is judged")
         self.in_flight = self._gauge("transfers_in_flight", "Transfers that have not ended")
@@ -182,23 +172,9 @@ class Metrics:
         route = outcome.route or ""
         self._transfers.labels(route, outcome.verdict.value, outcome.problem or "").inc()
         self._duration.labels(route).observe(seconds)
-        self._content(route, "request", outcome.request)
+        self._contents.count(route, "request", outcome.request)
         if outcome.answer is not None:
-            self._content(route, "answer", outcome.answer)
-
-    def _content(self, route: str, direction: str, content: Content) -> None:
-        self._bytes.labels(route, direction, "received").inc(content.received.size)
-        if content.delivered is not None:
-            self._bytes.labels(route, direction, "delivered").inc(content.delivered.size)
-        masked = content.masked
-        if masked:
-            self._masked.labels(route, direction).inc(masked)
-        if content.report is None:
-            return
-        for kind, count in content.report.findings.items():
-            self._findings.labels(route, direction, kind).inc(count)
-        if content.report.unscanned:
-            self._unscanned.labels(route, direction).inc(content.report.unscanned)
+            self._contents.count(route, "answer", outcome.answer)
 
     def handshake(self, side: str, name: str, result: str) -> None:
         """Count one: `side` is listener or upstream, `result` is ok or a TlsFailure reason."""

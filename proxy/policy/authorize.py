@@ -18,7 +18,7 @@ give the decision (`judge`, `learn`) and its explanation (`trace`).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from proxy.errors import Refusal
@@ -62,6 +62,13 @@ class Granted:
             facts.size = max(size, facts.size or 0)
         if self._open:
             self._require_standing()
+
+    def refuses(self, label: str) -> bool:
+        """Whether `learn` would refuse this label, by what is known so far."""
+        facts = replace(self.facts, label=label)
+        if any(all(check.holds(facts) for check in entry.later) for entry in self.deny):
+            return True
+        return all(_fails(entry.later, facts) is not None for entry in self.allow)
 
     def _require_standing(self) -> None:
         facts = self.facts

@@ -4,7 +4,7 @@ Where a label is missing, or is not on the scale, the content counts as labelled
 unknown how sensitive it is. A finding may raise a label; nothing lowers one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from proxy.errors import Refusal
 from proxy.settings.schema import Settings
@@ -31,6 +31,15 @@ class Scale:
         where it names none; `raised` is what a finding raised it to.
         """
         return self._effective(label, named, raised)[0]
+
+    def above(self, zone: str) -> frozenset[str]:
+        """The labels that may not go into a zone: all of them where it is not known."""
+        clearance = self._clearances.get(zone)
+        return frozenset(self.labels[self._rank.get(clearance or "", -1) + 1 :])
+
+    def highest_of(self, labels: Iterable[str]) -> str | None:
+        """The highest of these; None where there is none."""
+        return max(labels, key=self.labels.index, default=None)
 
     def require_cleared(
         self,

@@ -179,7 +179,12 @@ _CONTENT: Final[Mapping[str, _Fits]] = {
     "findings": _counts,
     "label": _maybe(_text),
 }
-_FURTHER: Final[Mapping[str, _Fits]] = {"foundAt": _places, "unscanned": _count}
+_FURTHER: Final[Mapping[str, _Fits]] = {
+    "foundAt": _places,
+    "unscanned": _count,
+    "lowered": _counts,
+    "shadow": _counts,
+}
 """Not there where there is nothing to say, and in receipts of before they were."""
 
 

@@ -41,7 +41,8 @@ def content(content: Content, entries: int) -> str:
     else:
         told = _digest(received, plain=received.sha256 == delivered.sha256)
         sides = f'"received":{told},"delivered":{_digest(delivered, plain=True)}'
-    return f'{sides},{_report(content, entries)},"label":{optional(content.label)}'
+    shadow = f'"shadow":{_counts(content.shadow, entries)},' if content.shadow else ""
+    return f'{sides},{_report(content, entries)},{shadow}"label":{optional(content.label)}'
 
 
 def _digest(digest: Digest, *, plain: bool) -> str:
@@ -70,7 +71,9 @@ def _report(content: Content, entries: int) -> str:
 def _further(report: Report, entries: int) -> str:
     """What is there only where there is something to say."""
     found = f',"foundAt":{_places(report.found_at, entries)}' if report.found_at else ""
-    return f'{found},"unscanned":"{report.unscanned}"' if report.unscanned else found
+    left = f',"unscanned":"{report.unscanned}"' if report.unscanned else ""
+    lowered = f',"lowered":{_counts(report.lowered, entries)}' if report.lowered else ""
+    return f"{found}{left}{lowered}"
 
 
 def _unseen(masked: str) -> str:

@@ -133,6 +133,10 @@ def _content(
         yield f"  {name}", _counts(paths if isinstance(paths, dict) else {})
     if unscanned := content.get("unscanned"):
         yield "", f"{unscanned} values with JSON or base64 in them that was not looked into"
+    if lowered := _map(content, "lowered"):
+        yield "", f"redacted so that the label does not rise: {_counts(lowered)}"
+    if shadow := _map(content, "shadow"):
+        yield "", f"rules in shadow would have done something: {_counts(shadow)}"
     yield "label", str(content.get("label") or "")
 
 

@@ -135,6 +135,10 @@ class ContentPolicy(Model):
     )
     label: Name | None = Field(default=None, description="missing means the highest")
     label_from: str | None = Field(default=None, description="a header that names the label")
+    on_violation: Literal["reject", "redact"] = Field(
+        default="reject",
+        description="what becomes of a finding that would raise the label above what may go there",
+    )
     mask: list[MaskRule] = Field(default=[])
     fold_names: bool = Field(
         default=False,

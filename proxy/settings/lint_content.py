@@ -41,6 +41,10 @@ def _lint_idle(path: Path, policy: ContentPolicy, warnings: Mistakes) -> None:
         for name in sorted({"likelihood", "decode"} & policy.model_fields_set):
             text = "nothing is searched for: give `detect`"
             warnings.add((*path, name), text, at_key=True, code="means-nothing")
+    raises = any(rule.action == "flag" or rule.raises for rule in policy.detect)
+    if "on_violation" in policy.model_fields_set and not raises:
+        text = "no finding raises the label: give `detect` with `flag` or `raises`"
+        warnings.add((*path, "on_violation"), text, at_key=True, code="means-nothing")
     if policy.allow_only and not policy.content:
         text = "no content may cross here, for `content` is empty"
         warnings.add((*path, "allow_only"), text, at_key=True, code="means-nothing")

@@ -84,9 +84,16 @@ def forward_request(
 
 
 def forward_answer(
-    head: AnswerHead, *, gateway: str, transfer_id: str, keep_digest: bool
+    head: AnswerHead,
+    *,
+    gateway: str,
+    transfer_id: str,
+    keep_digest: bool,
+    label: str | None = None,
 ) -> Fields:
     """The fields of an answer as the sender gets it, without those of its framing.
+
+    `label` is that of its content; None where it has none.
 
     The upstream's receipts are taken off (`evidence` reads them from `head`). That it is a
     gateway, and answers for the second time, is passed on: it is why there is no content.
@@ -95,6 +102,8 @@ def forward_answer(
     via = (*head.values(b"via"), _via(head.http_version, gateway))
     fields += [(b"via", value) for value in via]
     fields.append((b"transfer-id", transfer_id.encode("ascii")))
+    if label is not None:
+        fields.append((b"data-sensitivity", label.encode("ascii")))
     if is_repeated(head):
         fields.append(_DUPLICATE)
     return fields

@@ -75,3 +75,14 @@ def test_the_reason_says_why_and_repeats_nothing(
 def test_a_zone_that_is_not_known_sees_nothing() -> None:
     with pytest.raises(Refusal, match="no clearance"):
         SCALE.require_cleared("public", [], None, "nowhere")
+
+
+def test_what_is_above_a_zone_is_exactly_what_may_not_go_there() -> None:
+    assert SCALE.above("far") == {"secret"}
+    assert SCALE.above("near") == frozenset()
+    assert SCALE.above("nowhere") == set(LABELS)
+
+
+def test_the_highest_label_of_several_is_that_of_the_scale() -> None:
+    assert SCALE.highest_of(["secret", "public"]) == "secret"
+    assert SCALE.highest_of([]) is None

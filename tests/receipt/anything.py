@@ -50,7 +50,7 @@ DIGEST = st.builds(Digest, NUMBER, maybe(HASH), maybe(HASH))
 PATHS = st.dictionaries(WORD | st.just("…"), st.integers(1, 2**40), min_size=1, max_size=20)
 PLACES = st.dictionaries(WORD, PATHS, max_size=4)
 REPORT = st.builds(
-    Report, WORD, maybe(NUMBER), COUNTS, COUNTS, maybe(WORD), st.booleans(), PLACES, NUMBER
+    Report, WORD, maybe(NUMBER), COUNTS, COUNTS, maybe(WORD), st.booleans(), PLACES, NUMBER, COUNTS
 )
 CERTIFICATE = st.builds(
     Certificate,
@@ -84,7 +84,8 @@ def contents(draw: st.DrawFn) -> Content:
     received = draw(DIGEST)
     delivered = draw(st.sampled_from([None, received]) | DIGEST)
     fields = draw(st.dictionaries(WORD, st.integers(1, 9), max_size=2))
-    return Content(received, delivered, draw(maybe(REPORT)), draw(maybe(WORD)), fields)
+    shadow = draw(st.dictionaries(WORD, st.integers(1, 9), max_size=2))
+    return Content(received, delivered, draw(maybe(REPORT)), draw(maybe(WORD)), fields, shadow)
 
 
 OUTCOME = st.builds(

@@ -146,6 +146,7 @@ def _content(content: Content, entries: int) -> dict[str, Any]:
         "masked": _counts({**({} if report is None else report.masked), **content.fields}, entries),
         "findings": {} if report is None else _counts(report.findings, entries),
         **({} if report is None else _further(report, entries)),
+        **({"shadow": _counts(content.shadow, entries)} if content.shadow else {}),
         "label": content.label,
     }
 
@@ -163,7 +164,8 @@ def _further(report: Report, entries: int) -> dict[str, Any]:
             rest = sum(found[at] for at in order[entries:] if at[0] == name)
             for path, number in [*mine, *([("…", rest)] if rest else [])]:
                 paths[path] = str(int(paths.get(path, "0")) + number)
-    return said | ({"unscanned": str(report.unscanned)} if report.unscanned else {})
+    said |= {"unscanned": str(report.unscanned)} if report.unscanned else {}
+    return said | ({"lowered": _counts(report.lowered, entries)} if report.lowered else {})
 
 
 def _digest(digest: Digest, *, plain: bool) -> dict[str, str]:

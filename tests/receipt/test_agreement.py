@@ -108,6 +108,8 @@ FORMS: dict[str, tuple[str, object]] = {
     "places-of-a-list": ("content.foundAt", ["x"]),
     "a-place-of-a-number": ("content.foundAt", {"us_ssn": {"$": 1}}),
     "unscanned-as-a-number": ("content.unscanned", 2),
+    "lowered-as-a-list": ("content.lowered", ["us_ssn"]),
+    "shadow-as-a-number": ("content.shadow", {"deny[0]": 1}),
     "a-status-of-truth": ("answer.status", True),
     "a-status-as-a-text": ("answer.status", "201"),
     "receipts-of-text": ("answer.receipts", ["x"]),

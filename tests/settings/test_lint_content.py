@@ -28,6 +28,11 @@ def warned(folder: Path, policy: dict[str, Any], own: dict[str, Any]) -> list[tu
         ({"decode": ["json"]}, "decode", "nothing is searched for"),
         ({"likelihood": "possible"}, "likelihood", "nothing is searched for"),
         (
+            {"on_violation": "redact", "detect": [{"type": "iban", "action": "redact"}]},
+            "on_violation",
+            "no finding raises the label",
+        ),
+        (
             {"mask": [{"path": "$.a", "action": "redact"}, {"path": "$.a", "action": "drop"}]},
             "mask[1]",
             "never matches: mask[0] takes all",

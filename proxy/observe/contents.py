@@ -1,0 +1,38 @@
+"""What is counted of the content of transfers, in both directions."""
+
+from prometheus_client import CollectorRegistry, Counter
+
+from proxy.model import Content
+
+
+class Contents:
+    """The instruments of content; see `Metrics` for all others."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            labels = ("route", "direction", *labels)
+            return Counter(f"lockgate_{name}", text, labels, registry=registry)
+
+        self._bytes = counter("transfer_bytes", "Content octets, by direction and side", "side")
+        self._masked = counter("masked_fields", "Fields that were masked")
+        self._findings = counter("findings", "Sensitive data found, by type", "type")
+        self._lowered = counter(
+            "lowered", "Findings redacted since they would raise the label too high", "type"
+        )
+        self._unscanned = counter("unscanned", "Values with JSON or base64 not looked into")
+
+    def count(self, route: str, direction: str, content: Content) -> None:
+        """Count one body: `direction` is request or answer."""
+        self._bytes.labels(route, direction, "received").inc(content.received.size)
+        if content.delivered is not None:
+            self._bytes.labels(route, direction, "delivered").inc(content.delivered.size)
+        if content.masked:
+            self._masked.labels(route, direction).inc(content.masked)
+        if content.report is None:
+            return
+        for kind, number in content.report.findings.items():
+            self._findings.labels(route, direction, kind).inc(number)
+        for kind, number in content.report.lowered.items():
+            self._lowered.labels(route, direction, kind).inc(number)
+        if content.report.unscanned:
+            self._unscanned.labels(route, direction).inc(content.report.unscanned)
