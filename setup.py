@@ -15,7 +15,12 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-MODULES = {"_jsonscan": ("jsonlex", "jsonscan"), "_jsonsplice": ("jsonsplice",)}
+MODULES = {
+    "_jsonscan": ("jsonlex", "jsonscan"),
+    "_jsonsplice": ("octets", "blake2b", "jsontaken", "jsontokens", "jsonsplice"),
+}
+IN_C = {"octets"}
+"""Of which the .pxd has everything, in C."""
 SOURCE = Path("proxy/content")
 MADE = Path("build/cython")
 DIRECTIVES = {
@@ -35,7 +40,8 @@ def extension(name: str, parts: Sequence[str]) -> Extension:
     folder.mkdir(parents=True, exist_ok=True)
     among = re.compile(rf"^from proxy\.content\.(?:{'|'.join(parts)}) import .*\n", re.M)
     for suffix in (".py", ".pxd"):
-        texts = [(SOURCE / part).with_suffix(suffix).read_text("utf-8") for part in parts]
+        read = [part for part in parts if suffix == ".pxd" or part not in IN_C]
+        texts = [(SOURCE / part).with_suffix(suffix).read_text("utf-8") for part in read]
         text, copy = among.sub("", "\n".join(texts)), folder / f"{name}{suffix}"
         if not copy.exists() or copy.read_text("utf-8") != text:
             copy.write_text(text, "utf-8")

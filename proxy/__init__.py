@@ -38,9 +38,10 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
                                     content/table.py, content/dialect.py, content/grid.py
                                     content/form.py, content/text.py
         mask                        content/rules.py, content/paths.py, content/tables.py,
-                                    content/masker.py, content/jsonsplice.py, content/mask.py,
-                                    content/values.py, content/actions.py,
-                                    content/generalize.py, content/tokens.py, content/cipher.py
+                                    content/masker.py, content/jsontaken.py, content/jsonsplice.py,
+                                    content/mask.py, content/values.py, content/actions.py,
+                                    content/generalize.py, content/tokens.py, content/jsontokens.py,
+                                    content/blake2b.py, content/octets.py, content/cipher.py
         detect                      content/detect.py, content/gate.py, content/outline.py,
                                     content/kinds.py, content/registry.py, content/own.py,
                                     content/decode.py, content/judge.py, content/watch.py,

@@ -17,7 +17,9 @@
     native      which scanner and splice run: compiled ones, where they could be compiled
     jsonscan    is it JSON, and where in it is what rules name? one pass, compiled
     jsonlex     the tokens of JSON, for jsonscan
-    jsonsplice  what was found taken out, and what was made of it put in place, compiled
+    jsontaken   what was found, taken out, compiled
+    jsonsplice  what was made of it put in place, compiled
+    jsontokens  tokens on their way there, compiled
     tables      an automaton as flat arrays, for jsonscan
     plainscan   what jsonscan does, by validate and scan, with nothing compiled
     validate    is it JSON, exactly, and not too deep
@@ -31,6 +33,8 @@
     reveal      and how they are given back
     head        header fields and query parameters, masked by name
     mask        JSON values for actions: read, and spelt
+    blake2b     keyed BLAKE2b of many short texts, compiled
+    octets      what Python and C spell differently
     tokens      keyed pseudonyms that are recognised when they come again
     detect      the gate, then exact patterns on what the gate let through
     watch       what a policy does about each type: groups resolved

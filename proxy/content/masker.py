@@ -7,7 +7,7 @@ through in steps of some hundred hits, so that what lies between is bounded.
 """
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,16 +15,16 @@ from proxy.content.actions import Constant, Pseudonym
 from proxy.content.detect import Detector
 from proxy.content.jsonscan import DEEP, LONG
 from proxy.content.mask import replaced, spelt
-from proxy.content.native import Native, Opener
+from proxy.content.native import Made, Native, Opener
 from proxy.content.paths import Automaton
 from proxy.content.tally import Tally
+from proxy.content.tokens import VALUE
 from proxy.content.validate import broken
 from proxy.content.values import Replace
 from proxy.errors import Refusal
 from proxy.settings.schema import Limits
 
-Made = bytes | Iterator[bytes | None] | None
-Maker = Callable[[bytes, "array[int]", int, int], Iterator[bytes | None]]
+Maker = Callable[[bytes, "array[int]", int, int], Made]
 """Block, hits, how many, number of the rule -> JSON for each hit of that rule."""
 
 
@@ -56,18 +56,18 @@ def _maker(action: Replace, native: Native) -> Maker:
     if isinstance(action, Pseudonym):
         return _pseudonyms(action, native)
 
-    def each(block: bytes, hits: "array[int]", count: int, rule: int) -> Iterator[bytes | None]:
+    def each(block: bytes, hits: "array[int]", count: int, rule: int) -> Made:
         return (replaced(raw, action) for raw in native.raws(block, hits, count, rule))
 
     return each
 
 
 def _pseudonyms(action: Pseudonym, native: Native) -> Maker:
+    if native.tokens is not None:
+        return _tokens(action, native)
     tokens = action.tokenizer.tokens
 
-    def all_at_once(
-        block: bytes, hits: "array[int]", count: int, rule: int
-    ) -> Iterator[bytes | None]:
+    def all_at_once(block: bytes, hits: "array[int]", count: int, rule: int) -> Made:
         odd: list[int] = []
         made: list[bytes | None] = [*tokens(native.texts(block, hits, count, rule, odd), b'"')]
         if odd:  # those that may have to stay, and what is neither string nor number
@@ -75,6 +75,26 @@ def _pseudonyms(action: Pseudonym, native: Native) -> Maker:
             for n in odd:
                 made[n] = replaced(raws[n], action)
         return iter(made)
+
+    return all_at_once
+
+
+def _tokens(action: Pseudonym, native: Native) -> Maker:
+    """The same, of which Python sees no single value but those that are odd."""
+    work, tokenizer = native.tokens, action.tokenizer
+    before, key = b'"' + tokenizer.prefix, tokenizer.blake2b_key
+    macs = None if key is None else work.Macs(key, VALUE)
+
+    def all_at_once(block: bytes, hits: "array[int]", count: int, rule: int) -> Made:
+        odd: list[int] = []
+        if macs is not None:
+            values = work.values(block, hits, count, rule, odd, macs)
+        else:
+            values = tokenizer.values(native.texts(block, hits, count, rule, odd))
+        raws = native.raws(block, hits, count, rule) if odd else []
+        instead = [replaced(raws[n], action) for n in odd]
+        made: Made = work.Tokens(before, values, tokenizer.checks(values), odd, instead)
+        return made
 
     return all_at_once
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, Final, Protocol
 
-from proxy.content import jsonsplice
+from proxy.content import jsonsplice, jsontaken
+from proxy.content.jsontokens import Tokens
 from proxy.content.paths import Automaton
 from proxy.content.plainscan import PlainMachine
 from proxy.content.tables import Tables, fits
@@ -36,6 +37,10 @@ class Machine(Protocol):
     def run(self) -> int: ...
 
 
+Made = bytes | Iterator[bytes | None] | Tokens | None
+"""What is put in place of what a rule found: see jsonsplice.Splice.add."""
+
+
 class Splice(Protocol):
     """The output of a block in the making: see jsonsplice.Splice."""
 
@@ -43,7 +48,7 @@ class Splice(Protocol):
         self,
         hits: "array[int]",
         count: int,
-        made: Sequence[bytes | Iterator[bytes | None] | None],
+        made: Sequence[Made],
     ) -> None: ...
     def finish(self, end: int) -> bytes: ...
     def placed(self) -> "array[int]": ...
@@ -61,11 +66,14 @@ class Native:
         """Raises ImportError where nothing has been compiled."""
         self.name = "compiled" if compiled else "interpreted"
         self._scan: Any = import_module("proxy.content._jsonscan") if compiled else None
-        work: Any = import_module("proxy.content._jsonsplice") if compiled else jsonsplice
-        self.splice: Callable[[bytes], Splice] = work.Splice
-        self.texts: Callable[[bytes, array[int], int, int, list[int]], list[bytes]] = work.texts
-        self.raws: Callable[[bytes, array[int], int, int], list[bytes]] = work.raws
-        self.tally: Callable[[array[int], int, array[int]], None] = work.tally
+        work: Any = import_module("proxy.content._jsonsplice") if compiled else None
+        self.splice: Callable[[bytes], Splice] = (work or jsonsplice).Splice
+        taken = work or jsontaken
+        self.texts: Callable[[bytes, array[int], int, int, list[int]], list[bytes]] = taken.texts
+        self.raws: Callable[[bytes, array[int], int, int], list[bytes]] = taken.raws
+        self.tally: Callable[[array[int], int, array[int]], None] = taken.tally
+        self.tokens: Any = work
+        """What makes tokens in C (see jsontokens): its Macs, values and Tokens. Or None."""
 
     def opener(self, automaton: Automaton, depth: int, record: int) -> Opener:
         """For bodies under one policy. Indexes, slices, folded names: no tables."""

@@ -35,6 +35,8 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from proxy.content.keyring import require_keys
 
 _LABEL: Final = b"lockgate/token/v1/"
+VALUE: Final = _LABEL + b"value\0"
+"""What every text that is hashed begins with."""
 _TOKEN: Final = re.compile(rb"tok:([A-Za-z0-9._-]{1,32}):([A-Za-z0-9_-]{32})")
 _URL: Final = bytes.maketrans(b"+/", b"-_")
 MINIMUM_SECRET: Final = 16
@@ -44,38 +46,42 @@ MINIMUM_SECRET: Final = 16
 def _hmac_sha256(secret: bytes) -> "Macs":
     """RFC 2104 with both pads hashed beforehand: half of the cost of a token."""
     padded = (secret if len(secret) <= 64 else hashlib.sha256(secret).digest()).ljust(64, b"\0")
-    inner = hashlib.sha256(bytes(octet ^ 0x36 for octet in padded) + _LABEL + b"value\0").copy
+    inner = hashlib.sha256(bytes(octet ^ 0x36 for octet in padded) + VALUE).copy
     outer = hashlib.sha256(bytes(octet ^ 0x5C for octet in padded)).copy
 
-    def macs(texts: Sequence[bytes]) -> list[bytes]:
+    def macs(texts: Sequence[bytes]) -> bytes:
         values = []
         for text in texts:
             first, second = inner(), outer()
             first.update(text)
             second.update(first.digest())
             values.append(second.digest()[:16])
-        return values
+        return b"".join(values)
 
     return macs
 
 
 def _blake2b(secret: bytes) -> "Macs":
-    key = hmac.digest(secret, _LABEL + b"blake2b", "sha256")
     # With octets behind it, the block of the key is hashed once for all.
-    begin = hashlib.blake2b(_LABEL + b"value\0", digest_size=16, key=key).copy
+    begin = hashlib.blake2b(VALUE, digest_size=16, key=_blake2b_key(secret)).copy
 
-    def macs(texts: Sequence[bytes]) -> list[bytes]:
+    def macs(texts: Sequence[bytes]) -> bytes:
         values = []
         for text in texts:
             state = begin()
             state.update(text)
             values.append(state.digest())
-        return values
+        return b"".join(values)
 
     return macs
 
 
-Macs = Callable[[Sequence[bytes]], list[bytes]]
+def _blake2b_key(secret: bytes) -> bytes:
+    return hmac.digest(secret, _LABEL + b"blake2b", "sha256")
+
+
+Macs = Callable[[Sequence[bytes]], bytes]
+"""The values of some texts, 16 octets each."""
 _ALGORITHMS: Final = {"hmac-sha256": _hmac_sha256, "blake2b": _blake2b}
 
 
@@ -99,21 +105,34 @@ class Tokenizer:
         require_keys(f"masking key {name}", keys, MINIMUM_SECRET)
         self._keys = {key_id.encode(): _Key(key_id, secret, algorithm) for key_id, secret in keys}
         self._newest = self._keys[keys[0][0].encode()]
-        self._prefix = f"tok:{keys[0][0]}:".encode()
+        self.prefix = f"tok:{keys[0][0]}:".encode()
+        """What each token begins with."""
+        self.blake2b_key = _blake2b_key(keys[0][1]) if algorithm == "blake2b" else None
+        """For whoever makes values by other means: what BLAKE2b is keyed with, if it is that."""
 
     def token(self, canonical: bytes) -> str:
         return self.tokens([canonical])[0].decode()
 
     def tokens(self, texts: Sequence[bytes], around: bytes = b"") -> list[bytes]:
         """A token for each canonical text, between two of `around`."""
-        values = self._newest.macs(texts)
-        checks = self._newest.checks(b"".join(values))
+        values = self.values(texts)
+        checks = self.checks(values)
         parts: list[bytes] = []
-        for value, (check,) in zip(values, iter_unpack("8s8x", checks), strict=True):
+        for (value,), (check,) in zip(
+            iter_unpack("16s", values), iter_unpack("8s8x", checks), strict=True
+        ):
             parts += (value, check)
         letters = b2a_base64(b"".join(parts), newline=False).translate(_URL)
-        before = around + self._prefix
+        before = around + self.prefix
         return [before + body + around for (body,) in iter_unpack("32s", letters)]
+
+    def values(self, texts: Sequence[bytes]) -> bytes:
+        """16 octets for each canonical text."""
+        return self._newest.macs(texts)
+
+    def checks(self, values: bytes) -> bytes:
+        """For each value 16 octets, of which the first 8 are its check."""
+        return self._newest.checks(values)
 
     def recognises(self, text: str) -> bool:
         """True only for a token that one of these keys made."""

@@ -1,8 +1,6 @@
 """Three scanners, one answer: compiled, its source as it is, and the one that needs no compiler."""
 
 import json
-from array import array
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.content import jsonscan, jsonsplice
+from proxy.content import jsonscan
 from proxy.content.jsonscan import LONG, ROOM, WIDTH
 from proxy.content.masker import Engine, Makers, Masker
 from proxy.content.native import Machine, Native
@@ -151,41 +149,6 @@ def test_a_block_that_does_not_end_as_it_has_to_is_a_mistake_of_ours() -> None:
         for block in (b"", b"1", b"1\0"):
             with pytest.raises(ValueError, match="end"):
                 machine.load(block)
-
-
-def splices() -> Iterator[Any]:
-    yield jsonsplice
-    try:
-        yield import_module("proxy.content._jsonsplice")
-    except ImportError:
-        pass
-
-
-@given(documents(), st.lists(paths, min_size=1, max_size=3), st.data())
-def test_both_splices_put_the_same_in_place(
-    document: tuple[Any, str], rules: list[str], data: st.DataObject
-) -> None:
-    block = document[1].encode() + b"\0"
-    hits = agreed(rules, block, lines=False)[2]
-    kinds = [data.draw(st.sampled_from(["drop", "fixed", "each"])) for _ in rules]
-    flat = array("q", [number for hit in hits for number in hit])
-    outputs: list[Any] = []
-    for work in splices():
-        splice = work.Splice(block)
-        for n in range(0, len(hits), 2):
-            step = flat[n * WIDTH : (n + 2) * WIDTH]
-            made = [
-                {"drop": None, "fixed": b'"+"', "each": iter([b"0", None] * 2)}[kind]
-                for kind in kinds
-            ]
-            splice.add(step, len(step) // WIDTH, made)
-        odd: list[int] = []
-        texts = [work.texts(block, flat, len(hits), rule, odd) for rule in range(len(rules))]
-        raws = [work.raws(block, flat, len(hits), rule) for rule in range(len(rules))]
-        whole, placed = splice.finish(len(block) - 1), list(splice.placed())
-        outputs.append((whole, placed, splice.rest(), texts, odd, raws))
-    assert outputs[0] == outputs[-1]
-    json.loads(outputs[0][0])
 
 
 @pytest.mark.parametrize("lines", [True, False])

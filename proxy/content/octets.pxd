@@ -1,0 +1,30 @@
+# octets.py in C: what is compiled has these, inlined, instead.
+
+from libc.string cimport memcpy, memset
+
+ctypedef unsigned long long u64
+
+cdef inline void copy(unsigned char* target, Py_ssize_t place, const unsigned char* source, Py_ssize_t start, Py_ssize_t end) noexcept:
+    memcpy(target + place, source + start, end - start)
+
+cdef inline void clear(unsigned char* target, Py_ssize_t start, Py_ssize_t end) noexcept:
+    memset(target + start, 0, end - start)
+
+cdef inline u64 word(const unsigned char* source, Py_ssize_t at) noexcept:
+    cdef const unsigned char* p = source + at
+    return (<u64>p[0] | <u64>p[1] << 8 | <u64>p[2] << 16 | <u64>p[3] << 24
+            | <u64>p[4] << 32 | <u64>p[5] << 40 | <u64>p[6] << 48 | <u64>p[7] << 56)
+
+cdef inline void store(unsigned char* target, Py_ssize_t at, u64 value) noexcept:
+    cdef int n
+    for n in range(8):
+        target[at + n] = (value >> (8 * n)) & 0xFF
+
+cdef inline u64 plus(u64 one, u64 other) noexcept:
+    return one + other
+
+cdef inline u64 turned(u64 value, int count) noexcept:
+    return (value >> count) | (value << (64 - count))
+
+cdef inline u64 inverted(u64 value) noexcept:
+    return ~value
