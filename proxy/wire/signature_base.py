@@ -148,7 +148,9 @@ def _field(
 
 
 def _entry(name: str, values: list[bytes], key: object) -> str:
-    member = parse_dictionary(values).get(key) if isinstance(key, str) else None
+    if type(key) is not str:
+        raise NotStructured("a key that is no string")
+    member = parse_dictionary(values).get(key)
     if member is None:
         raise SignatureFailure("component-absent", f"there is no such member of {name}")
     return format_member(member)
