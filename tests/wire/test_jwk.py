@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from proxy.errors import CredentialError
+from proxy.tls.credentials import parse_chain
 from proxy.tls.keys import Algorithm, make_key, private_pem
 from proxy.tls.pki import CLIENT, issue
 from proxy.wire.jwk import (
