@@ -27,6 +27,7 @@ MODULES = (
     "run",
     "check",
     "explain",
+    "map",
     "mask",
     "detokenize",
     "health",
