@@ -20,6 +20,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "direction": "leftright",
     "spacing": {"layer_gap": 64.0, "node_gap": 22.0, "port_gap": 10.0},
     "routing": {"style": "orthogonal", "port_sides": "facing_only"},
+    "coords": {"branch_style": "symmetric"},
     # No balancing: of orders that cross alike, that of the configuration.
     "tuning": {"order": {"balance_rounds": 0}},
 }

@@ -11,8 +11,8 @@ from proxy.cli.wording import count
 
 _EDGE: Final = 28.0
 _HEAD: Final = 104.0
-_SHARES: Final = (0.37, 0.37, 0.26)
-"""Of the room for the processes: who holds keys needs more of it."""
+_GAP: Final = 14.0
+_STEP: Final = 5.0
 
 
 class Sheet:
@@ -72,9 +72,10 @@ class Sheet:
     # --- the gateway -----------------------------------------------------------------------------
 
     def _gateway(self) -> float:
-        """Its frame, with the processes below the routes; where it ends."""
+        """Its frame, in which the listeners stand as doors, with the processes below the routes;
+        where it ends."""
         names = [name for name, (column, _) in self.boxes.items() if column == 1]
-        left = min(self.at(self.placed.corners[name])[0] for name in names) - cards.WALL
+        left = min(self.at(self.placed.corners[name])[0] for name in names) + cards.WALL
         right = self.wall
         top = _HEAD + _EDGE - 8
         custody, y = self._processes(
@@ -91,14 +92,15 @@ class Sheet:
         return y + 18
 
     def _processes(self, left: float, room: float, top: float) -> tuple[list[str], float]:
-        """Side by side below the routes; and where the highest of them ends."""
-        wide = [(room - 2 * 14) * share for share in _SHARES]
-        made = [cards.process(*each) for each in zip(self.facts.processes, wide, strict=True)]
+        """Those with keys side by side, the one that hands them out below; and where it ends."""
+        *holders, last = self.facts.processes
+        wide = (room - _GAP * (len(holders) - 1)) / len(holders)
+        made = [cards.process(each, wide) for each in holders]
         parts = [ink.words(left, top - 12, "Who holds which key", "name", "ink")]
-        for card in made:
-            parts.append(ink.moved((left, top), card.drawn()))
-            left += card.width + 14
-        return parts, top + max(card.full for card in made)
+        parts += [ink.moved((left + number * (wide + _GAP), top), card.drawn())
+                  for number, card in enumerate(made)]  # fmt: skip
+        below, under = cards.process(last, room), top + max(card.full for card in made) + _GAP
+        return [*parts, ink.moved((left, under), below.drawn())], under + below.full
 
     # --- ways ------------------------------------------------------------------------------------
 
@@ -108,7 +110,7 @@ class Sheet:
         plain = {each.name: each.crypt.plain for each in facts.receivers}
         labels = {f"route {each.name}": each.request for each in facts.ways}
         for way, points in zip(self.ways, self.placed.ways, strict=True):
-            moved = [self.at(point) for point in points]
+            moved = _straight([self.at(point) for point in points])
             if way.end in doors:
                 open_ = doors[way.end]
                 names = ("open", "opentip", "open") if open_ else ("wire", "tip", "pipe")
@@ -159,3 +161,9 @@ class Sheet:
             self.parts.append(ink.words(x + 60, 94, meaning, "word", "soft"))
             x += 60 + ink.measure(meaning, "word") + 22
         self.width = max(self.width, x + _EDGE)
+
+
+def _straight(points: Sequence[Point]) -> Sequence[Point]:
+    """Without a step that is too small to be meant."""
+    (x, y), (end, down) = points[0], points[-1]
+    return [(x, y), (end, y)] if abs(y - down) < _STEP else points
