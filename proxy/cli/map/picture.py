@@ -33,15 +33,20 @@ class _Side:
 
 def draw(facts: Facts, theme: ink.Theme) -> str:
     """SVG that can stand in a page, too. Raises MissingEngineError."""
-    return min((_made(facts, mirrored=each) for each in (False, True)), key=_disorder).drawn(theme)
+    return laid_out(facts).drawn(theme)
 
 
-def _made(facts: Facts, *, mirrored: bool) -> Sheet:
-    first = _laid_out(facts, None, mirrored=mirrored)
-    return _laid_out(facts, first.placed, mirrored=mirrored)
+def laid_out(facts: Facts) -> Sheet:
+    """Everything in its place. Raises MissingEngineError."""
+    return min((_twice(facts, mirrored=each) for each in (False, True)), key=_disorder)
 
 
-def _laid_out(facts: Facts, before: Placed | None, *, mirrored: bool) -> Sheet:
+def _twice(facts: Facts, *, mirrored: bool) -> Sheet:
+    first = _once(facts, None, mirrored=mirrored)
+    return _once(facts, first.placed, mirrored=mirrored)
+
+
+def _once(facts: Facts, before: Placed | None, *, mirrored: bool) -> Sheet:
     """`before`: where all stood the first time, which sorts what stands in zones."""
     singles, ways = _singles(facts), list(_ways(facts))
     zones, middles = _zones(facts, ways, before)
