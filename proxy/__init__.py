@@ -32,7 +32,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
     the content
         one body on its way         edge/bodies.py, edge/flow.py, wire/framing.py
         header fields, the query    edge/masks.py, content/head.py
-        integrity                   wire/digests.py
+        integrity                   edge/integrity.py, wire/digests.py; held on the disk: edge/spill.py
         decode                      content/formats.py, content/inspector.py, content/jsonscan.py,
                                     content/plainscan.py
                                     content/table.py, content/dialect.py, content/grid.py

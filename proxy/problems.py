@@ -12,9 +12,9 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "transfer-id-malformed": (400, "Transfer-Id is not a UUID"),
     "transfer-id-required": (400, "This route requires a Transfer-Id"),
     "content-unexpected": (400, "This route does not admit content with this method"),
-    "digest-malformed": (400, "Content-Digest is not well-formed"),
+    "digest-malformed": (400, "Content-Digest or Repr-Digest is not well-formed"),
     "digest-required": (400, "This route requires a Content-Digest with sha-256 or sha-512"),
-    "digest-mismatch": (400, "The content does not match its Content-Digest"),
+    "digest-mismatch": (400, "The content does not match its Content-Digest or Repr-Digest"),
     "request-incomplete": (400, "The request ended before its content was complete"),
     "not-allowed": (403, "This peer may not use this route"),
     "certificate-revoked": (403, "The certificate of this peer has been revoked"),
@@ -73,7 +73,8 @@ ADVICE: Final[dict[str, str]] = {
     "transfer-id-required": "Send a Transfer-Id: a new UUID for each transfer, the same for every "
     "attempt at it.",
     "content-unexpected": "Send it without content, or with POST, PUT or PATCH.",
-    "digest-malformed": "Write Content-Digest as RFC 9530 has it: sha-256=:BASE64:.",
+    "digest-malformed": "Write Content-Digest and Repr-Digest as RFC 9530 has them: "
+    "sha-256=:BASE64:. What comes in the trailers has to be announced in Trailer.",
     "digest-required": "Send Content-Digest: sha-256=:BASE64:, in the head or announced for the "
     "trailers.",
     "digest-mismatch": "Take the digest of the content as it is sent, codings included, and send "

@@ -186,7 +186,9 @@ class Receiver:
     async def _take(self, client: Inbound, peer: Peer, head: Head, identity: str) -> None:
         """Store one body. Raises Refusal or OSError; then no file is left."""
         declared = parse_content_digest(head.values(b"content-digest"))
-        digest = ContentDigest(declared, trailers=head.framing.chunked)
+        of_whole = parse_content_digest(head.values(b"repr-digest"))
+        part = bool(head.values(b"content-range"))
+        digest = ContentDigest(declared, None if part else of_whole, trailers=head.framing.chunked)
         name = f"{identity}.{store.suffix(b''.join(head.values(b'content-type')[:1]))}"
         with store.incoming(self.folder) as file:
             if head.expect_continue:
@@ -194,15 +196,13 @@ class Receiver:
             while isinstance(event := await client.body(_STALL), Data):
                 digest.update(event.data)
                 file.write(event.data)
-            digest.add_trailers(
-                tuple(value for key, value in event.trailers if key == b"content-digest")
-            )
+            digest.add_trailers(event.trailers)
             digest.require()
             stored = await trio.to_thread.run_sync(partial(file.keep, name))
         told = {"stored": stored.name, "bytes": stored.octets, "sha256": stored.sha256}
         if not self._quiet:
             self._log.info(
-                "stored", **told, digest="verified" if digest.present else None, peer=peer.name
+                "stored", **told, digest="verified" if digest.declares else None, peer=peer.name
             )
         await client.send_whole(
             201, [(b"content-type", b"application/json")], orjson.dumps(told) + b"\n"

@@ -6,11 +6,13 @@ streamed, chunked   Transfer-Receipt in a trailer, behind the octets that were w
 streamed, sized     nothing can follow the content: a Link in the head leads to the receipt
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Literal
 
 from proxy.content.codings import accepted_codings
+from proxy.edge.integrity import of_problem, wanted
 from proxy.edge.masks import masked_answer, masked_fields, masked_trailers
 from proxy.edge.outbound import Outbound
 from proxy.edge.receipts import RECEIPTS_PATH
@@ -44,6 +46,8 @@ class Reply:
     place: Place
     keep_digest: bool
     """True when what the upstream says of the content holds for the sender too."""
+    digests: Mapping[bytes, str]
+    """Field -> algorithm, of the digests that follow a stream, since the sender wants them."""
 
 
 def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Request:
@@ -109,31 +113,50 @@ def reply(transfer: Transfer, held: Held) -> Reply:
     if route.response.content != ["opaque"]:
         fields = [pair for pair in fields if pair[0] != b"accept-ranges"]
     place = _place(route.receipt, held, transfer)
-    framing = head.framing
     trailing = crossing_trailers(head.headers, held.trailers, keep_digest)
-    if place == "trailer" or (trailing and _takes_trailers(transfer)):
-        framing = Framing(chunked=True)
-    elif not transfer.answer_has_body:
-        unseen = route.response.content == ["opaque"]
-        framing = _spoken_of(head) if unseen else Framing(length=0)
-    elif held.whole:
-        framing = Framing(length=len(held.data))
-    elif not unchanged:
-        framing = Framing(chunked=True)
+    behind = place == "trailer" or (trailing and _takes_trailers(transfer))
+    framing = Framing(chunked=True) if behind else _framing(transfer, held, unchanged)
     if place == "link":
         fields += _pointer(transfer, transfer.id)
+    names: list[bytes] = []
     if framing.chunked and _takes_trailers(transfer):
         names = announced_trailers(head.headers, keep_digest)
         names = [name for name, _ in trailing] if held.whole else names
-        fields += _announce(names + [b"transfer-receipt"] * (place == "trailer"))
-    return Reply(head.status, fields, framing, place, keep_digest)
+    wants = _wanted(transfer, {name for name, _ in fields}.union(names))
+    if held.whole:
+        fields += [(field, flow.delivered_digest(name)) for field, name in wants.items()]
+        wants = {}
+    elif not (framing.chunked and _can_follow(transfer)):
+        wants = {}
+    fields += _announce([*names, *wants] + [b"transfer-receipt"] * (place == "trailer"))
+    return Reply(head.status, fields, framing, place, keep_digest, wants)
+
+
+def _framing(transfer: Transfer, held: Held, unchanged: bool) -> Framing:
+    """How an answer is framed behind which nothing follows."""
+    head = transfer.known_answer_head
+    if not transfer.answer_has_body:
+        unseen = transfer.known_lane.route.response.content == ["opaque"]
+        return _spoken_of(head) if unseen else Framing(length=0)
+    if held.whole:
+        return Framing(length=len(held.data))
+    return head.framing if unchanged else Framing(chunked=True)
+
+
+def _wanted(transfer: Transfer, said: Collection[bytes]) -> dict[bytes, str]:
+    """The digests that the sender wants of the content, and that nobody has said already."""
+    if not transfer.answer_has_body:
+        return {}
+    return {field: name for field, name in wanted(transfer).items() if field not in said}
 
 
 def trailers(transfer: Transfer, reply: Reply, held: Held) -> Fields:
     """The trailers of an upstream's answer as they go on, without what the receipt adds."""
     head, fields = transfer.known_answer_head, transfer.known_lane.answer.head
     kept = crossing_trailers(head.headers, held.trailers, reply.keep_digest)
-    return masked_fields(fields, kept, transfer.masked_answer)
+    kept = masked_fields(fields, kept, transfer.masked_answer)
+    flow = transfer.known_answer
+    return kept + [(each, flow.delivered_digest(name)) for each, name in reply.digests.items()]
 
 
 def _announce(names: list[bytes]) -> Fields:
@@ -166,10 +189,15 @@ def _place(wanted: str, held: Held, transfer: Transfer) -> Place:
     if held.whole:
         return "header"
     sized = transfer.known_answer_head.framing.length is not None
-    possible = possible and _reads_trailers(transfer)
+    possible = _can_follow(transfer)
     if wanted == "header" or not possible or (sized and transfer.known_answer.format == "opaque"):
         return "link"
     return "trailer"
+
+
+def _can_follow(transfer: Transfer) -> bool:
+    """True where trailers can follow, and are read."""
+    return _takes_trailers(transfer) and _reads_trailers(transfer)
 
 
 def _reads_trailers(transfer: Transfer) -> bool:
@@ -228,7 +256,7 @@ def repeated(transfer: Transfer, earlier: Earlier) -> Fields:
 def problem(transfer: Transfer, refusal: Refusal) -> tuple[Fields, bytes]:
     """An error answer (RFC 9457): the code and what it means, never the reason."""
     fields, body = wire.problem(refusal, transfer.id)
-    return [_date(), *fields], body
+    return [_date(), *fields, *of_problem(transfer, refusal.code, body)], body
 
 
 def _date() -> tuple[bytes, bytes]:

@@ -8,13 +8,14 @@ from proxy.content.codings import require_codings
 from proxy.content.formats import require_format
 from proxy.content.rules import Rules
 from proxy.edge.flow import Flow
+from proxy.edge.integrity import answer_integrity, request_integrity, wanted
 from proxy.edge.labels import answer_labels, request_labels
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import AnswerHead, Head
 from proxy.policy.entries import NOTHING
 from proxy.settings.schema import ContentPolicy, Limits
-from proxy.wire.digests import ContentDigest, parse_content_digest
+from proxy.wire.digests import ContentDigest
 from proxy.wire.headers import may_go_on
 
 _UNDEFINED = frozenset(["GET", "HEAD", "DELETE"])
@@ -47,7 +48,7 @@ def request_flow(transfer: Transfer) -> Flow:
     granted = transfer.known_granted
     if head.framing.empty:
         granted.learn(content=NOTHING, label=NOTHING, size=0)
-        integrity = _integrity(head, required=False)
+        integrity = request_integrity(head, required=False)
         return _empty_flow(lane.request, limits, remember=remember, integrity=integrity)
     if (head.framing.length or 0) > limits.body:
         raise Refusal("content-too-large", f"more than {limits.body} octets announced")
@@ -56,7 +57,7 @@ def request_flow(transfer: Transfer) -> Flow:
     if kind != "opaque" and head.values(b"content-range"):
         raise Refusal("content-not-allowed", "a part of a document cannot be checked")
     required = route.integrity.require != "off"
-    integrity = _integrity(head, required=required)
+    integrity = request_integrity(head, required=required)
     checked = integrity is not None or route.proves
     labels = request_labels(transfer)
     return Flow(
@@ -78,9 +79,9 @@ def answer_flow(transfer: Transfer) -> Flow:
     """The flow of an answer's body. Raises UpstreamFailure `answer-refused`."""
     head, lane = transfer.known_answer_head, transfer.known_lane
     policy, limits = lane.route.response, lane.route.limits
-    if not transfer.answer_has_body:
-        return _empty_flow(lane.answer, limits)
     try:
+        if not transfer.answer_has_body:
+            return _empty_flow(lane.answer, limits, integrity=answer_integrity(transfer))
         if (head.framing.length or 0) > limits.body:
             raise Refusal("content-too-large", f"more than {limits.body} octets announced")
         kind, codings = _kind(head, policy)
@@ -93,7 +94,8 @@ def answer_flow(transfer: Transfer) -> Flow:
             hold=limits.hold,
             stall=limits.stall_timeout,
             key=None,
-            integrity=_integrity(head, required=False),
+            integrity=answer_integrity(transfer),
+            sha512="sha-512" in wanted(transfer).values(),
             labels=labels,
         )
     except Refusal as refusal:
@@ -126,16 +128,6 @@ def _empty_flow(
         integrity=integrity,
         remember=remember,
     )
-
-
-def _integrity(head: Head | AnswerHead, *, required: bool) -> ContentDigest | None:
-    """What compares a body with what is declared of it; None when nothing is or will be."""
-    declared = parse_content_digest(head.values(b"content-digest"))
-    announced = b"content-digest" in b",".join(head.values(b"trailer")).lower()
-    late = head.framing.chunked and (required or announced)
-    if required and not declared and not late:
-        raise Refusal("digest-required", "this route requires a Content-Digest")
-    return ContentDigest(declared, trailers=late) if declared or late else None
 
 
 def _hold(kind: str, length: int | None, hold: int, *, checked: bool) -> int:

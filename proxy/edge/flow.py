@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from proxy.content.inspector import Inspector
 from proxy.errors import LockgateError, Refusal
 from proxy.model import Content, Digest, Headers
-from proxy.wire.digests import ContentDigest
+from proxy.wire.digests import DIGESTS, ContentDigest, format_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Flow:
         integrity: ContentDigest | None,
         digest_required: bool = False,
         whole: bool = False,
+        sha512: bool = False,
         remember: bool = False,
         labels: Labels | None = None,
         require_size: Callable[[int], None] | None = None,
@@ -76,6 +77,7 @@ class Flow:
         opaque = self.format == "opaque"
         self._received = None if opaque or key is None else hmac.new(key, digestmod="sha256")
         self._delivered = hashlib.sha256()
+        self._sha512 = hashlib.sha512() if sha512 else None
         self._whole: hashlib._Hash | None = None
         if remember:
             self._whole = self._delivered if opaque else hashlib.sha256()
@@ -124,12 +126,11 @@ class Flow:
 
         Raises Refusal: digest-mismatch, digest-malformed, digest-required.
         """
-        late = tuple(value for name, value in trailers if name == b"content-digest")
         if self._integrity is None:
-            if late:
-                raise Refusal("digest-malformed", "a Content-Digest trailer was not announced")
+            if any(name in DIGESTS for name, _ in trailers):
+                raise Refusal("digest-malformed", "a trailer with a digest was not announced")
             return
-        self._integrity.add_trailers(late)
+        self._integrity.add_trailers(trailers)
         if self._digest_required and not self._integrity.present:
             raise Refusal("digest-required", "neither head nor trailers declare a digest")
         self._integrity.require()
@@ -142,7 +143,7 @@ class Flow:
     @property
     def proven(self) -> bool:
         """True when a digest has been declared that counts; after `require_integrity`, it holds."""
-        return self._integrity is not None and self._integrity.present
+        return self._integrity is not None and self._integrity.declares
 
     def abandon(self) -> None:
         """Stop judging, wherever `finish` is: its result is not wanted any more."""
@@ -166,6 +167,8 @@ class Flow:
         if data:
             if self._delivered is not self._whole:
                 self._delivered.update(data)
+            if self._sha512 is not None:
+                self._sha512.update(data)
             self.delivered_size += len(data)
         return data
 
@@ -187,6 +190,13 @@ class Flow:
     def delivered_sha256(self) -> bytes:
         """SHA-256 of all that was ready to be forwarded so far."""
         return self._delivered.digest()
+
+    def delivered_digest(self, name: str) -> bytes:
+        """The value of a digest field for all that was ready to be forwarded so far; of sha-512 in
+        a flow that was told to take it."""
+        if name == "sha-512" and self._sha512 is not None:
+            return format_digest(name, self._sha512.digest())
+        return format_digest("sha-256", self.delivered_sha256)
 
     def content(self, *, crossed: bool, sent: int) -> Content:
         """What the receipt says of this body.

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import Refusal
-from proxy.wire.digests import ContentDigest, format_sha256, parse_content_digest
+from proxy.wire.digests import (
+    ContentDigest,
+    digest_of,
+    format_sha256,
+    parse_content_digest,
+    preferred,
+)
 
 BODY = b'{"hello": "world"}'
 # RFC 9530 appendix B.1, over the content above and an LF.
@@ -27,7 +33,7 @@ def verify(body: bytes, head: bytes | None, trailer: bytes | None = None) -> Non
     for at in range(0, len(body), 5):
         digest.update(body[at : at + 5])
     if trailer is not None:
-        digest.add_trailers((trailer,))
+        digest.add_trailers(((b"content-digest", trailer),))
     assert digest.present
     digest.require()
 
@@ -70,7 +76,7 @@ def test_a_trailer_that_nobody_waited_for_does_not_count() -> None:
     digest = ContentDigest({})
     digest.update(BODY)
     with pytest.raises(Refusal, match="digest-mismatch"):
-        digest.add_trailers((sha(256, BODY),))
+        digest.add_trailers(((b"content-digest", sha(256, BODY)),))
 
 
 def test_other_algorithms_prove_nothing() -> None:
@@ -104,8 +110,9 @@ def test_several_fields_are_one_dictionary() -> None:
 def test_a_malformed_digest_is_refused(values: tuple[bytes, ...]) -> None:
     with pytest.raises(Refusal, match="digest-malformed"):
         parse_content_digest(values)
+    late = tuple((b"content-digest", value) for value in values)
     with pytest.raises(Refusal, match="digest-malformed"):
-        ContentDigest({}, trailers=True).add_trailers(values)
+        ContentDigest({}, trailers=True).add_trailers(late)
 
 
 def test_only_a_whole_digest_is_written() -> None:
@@ -122,3 +129,54 @@ def test_no_other_content_passes(sent: bytes, received: bytes) -> None:
     else:
         with pytest.raises(Refusal, match="digest-mismatch"):
             digest.require()
+
+
+@pytest.mark.parametrize(
+    ("wish", "name"),
+    [
+        ([b"sha-256=1"], "sha-256"),
+        ([b"sha-512=3, sha-256=10, unixsum=0"], "sha-256"),
+        ([b"sha-512=3", b"sha-256=1"], "sha-512"),
+        ([b"sha-512=5, sha-256=5"], "sha-256"),
+        ([b"sha-256=0, sha-512=1;why=x"], "sha-512"),
+        ([b"sha-256=0"], None),
+        ([b"md5=10"], None),
+        ([], None),
+        ([b"sha-256=11"], None),
+        ([b"sha-256=-1"], None),
+        ([b"sha-256=1.0"], None),
+        ([b"sha-256"], None),
+        ([b"sha-256=()"], None),
+        ([b"sha-256=1,"], None),
+        ([b"!"], None),
+    ],
+)
+def test_a_wish_is_for_the_algorithm_of_greatest_weight_and_refuses_nothing(
+    wish: list[bytes], name: str | None
+) -> None:
+    assert preferred(wish) == name
+
+
+def test_repr_digest_is_held_against_the_same_content() -> None:
+    late = ((b"repr-digest", sha(512, BODY)),)
+    digest = ContentDigest({}, parse_content_digest((sha(256, BODY),)), trailers=True)
+    digest.update(BODY)
+    digest.add_trailers(late)
+    digest.require()
+    assert (digest.present, digest.declares) == (False, True)
+    digest.update(b"more")
+    with pytest.raises(Refusal, match=r"digest-mismatch.*Repr-Digest"):
+        digest.require()
+
+
+def test_repr_digest_proves_nothing_of_a_part() -> None:
+    digest = ContentDigest({}, trailers=True)
+    digest.update(BODY)
+    digest.add_trailers(((b"repr-digest", sha(256, b"all of it")),))
+    digest.require()
+    assert not digest.declares
+
+
+@pytest.mark.parametrize("bits", [256, 512])
+def test_what_is_in_memory_has_its_digest_at_once(bits: int) -> None:
+    assert digest_of(f"sha-{bits}", BODY) == sha(bits, BODY)

@@ -1,0 +1,84 @@
+"""What digests say of a body: what is held against it, and what is said of answers that want it.
+
+A request's content is the whole representation unless it says that it is a part (RFC 9530, section
+3). An answer's is, unless it is a part, or an answer to a change that speaks of another resource
+(section 3.1): then Repr-Digest may be of what is not there, and is left alone.
+"""
+
+from proxy.edge.transfer import Transfer
+from proxy.errors import Refusal
+from proxy.model import AnswerHead, Head
+from proxy.wire.crossing import options
+from proxy.wire.digests import (
+    CONTENT,
+    DIGESTS,
+    REPRESENTATION,
+    WISHED,
+    ContentDigest,
+    digest_of,
+    parse_content_digest,
+    preferred,
+)
+
+_SAFE = frozenset(["GET", "HEAD"])
+_OF_DIGESTS = frozenset(["digest-required", "digest-malformed", "digest-mismatch"])
+_WANTS = {CONTENT: b"want-content-digest", REPRESENTATION: b"want-repr-digest"}
+
+
+def request_integrity(head: Head, *, required: bool) -> ContentDigest | None:
+    """What compares a request's body with what is declared of it; None when nothing is or will be.
+
+    Raises Refusal: digest-required, digest-malformed.
+    """
+    integrity = _integrity(head, whole=not head.values(b"content-range"), required=required)
+    if required and integrity is None:
+        raise Refusal("digest-required", "this route requires a Content-Digest")
+    return integrity
+
+
+def answer_integrity(transfer: Transfer) -> ContentDigest | None:
+    """The same of an answer. Raises Refusal: digest-malformed."""
+    head = transfer.known_answer_head
+    if head.status in (204, 304) or transfer.known_head.method == "HEAD":
+        return None  # what they say is of content that is not there
+    return _integrity(head, whole=_is_whole(transfer), required=False)
+
+
+def wanted(transfer: Transfer) -> dict[bytes, str]:
+    """Field -> algorithm, of what the sender wants to be told of the answer's content."""
+    head = transfer.known_head
+    fields = DIGESTS if _is_whole(transfer) else (CONTENT,)
+    found = {field: preferred(head.values(_WANTS[field])) for field in fields}
+    return {field: name for field, name in found.items() if name is not None}
+
+
+def of_problem(transfer: Transfer, code: str, body: bytes) -> list[tuple[bytes, bytes]]:
+    """What a refusal says of digests: those of its own content, where the sender wants such, and
+    which ones we want, where that is why it was refused."""
+    head, fields = transfer.head, []
+    if head is None:
+        return []
+    for field, want in _WANTS.items():
+        name = preferred(head.values(want))
+        if name is not None:
+            fields.append((field, digest_of(name, body)))
+        if code in _OF_DIGESTS and (field == CONTENT or head.values(field)):
+            fields.append((want, WISHED))
+    return fields
+
+
+def _integrity(head: Head | AnswerHead, *, whole: bool, required: bool) -> ContentDigest | None:
+    declared = parse_content_digest(head.values(CONTENT))
+    of_whole = parse_content_digest(head.values(REPRESENTATION)) if whole else None
+    announced = not set(DIGESTS).isdisjoint(options(head.headers, b"trailer"))
+    late = head.framing.chunked and (required or announced)
+    if not (declared or late or (of_whole and not required)):
+        return None
+    return ContentDigest(declared, of_whole, trailers=late)
+
+
+def _is_whole(transfer: Transfer) -> bool:
+    """True where an answer's content is the representation that a Repr-Digest of it speaks of."""
+    head = transfer.known_answer_head
+    elsewhere = head.values(b"content-location") and transfer.known_head.method not in _SAFE
+    return head.status != 206 and not elsewhere
