@@ -32,7 +32,8 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
     the content
         one body on its way         edge/bodies.py, edge/flow.py, wire/framing.py
         header fields, the query    edge/masks.py, content/head.py
-        integrity                   edge/integrity.py, wire/digests.py; held on the disk: edge/spill.py
+        integrity                   edge/integrity.py, wire/digests.py
+        held whole until it holds   edge/relay.py, edge/spill.py, app/room.py
         decode                      content/formats.py, content/inspector.py, content/jsonscan.py,
                                     content/plainscan.py
                                     content/table.py, content/dialect.py, content/grid.py

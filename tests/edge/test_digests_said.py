@@ -3,6 +3,7 @@
 import base64
 import gzip
 import hashlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -96,7 +97,8 @@ async def test_repr_digest_of_a_part_is_left_alone_and_stands_in_for_nothing(
 
 @pytest.mark.parametrize("field", ["Content-Digest", "Repr-Digest"])
 async def test_content_that_was_cut_down_to_nothing_is_refused(tmp_path: Path, field: str) -> None:
-    for octets in (b"", []):
+    nothing: tuple[bytes | list[bytes], ...] = (b"", [])
+    for octets in nothing:
         sent = request("/free/1", octets, f"{field}: {digest(BODY)}")
         answer, received, _ = await asked(tmp_path, sent)
         assert (code(answer), received) == ("digest-mismatch", [])
@@ -122,7 +124,7 @@ def chunked(body: bytes, trailer: str, *fields: str) -> partial[None]:
     return partial(say, head=head, body=b"".join(map(chunk, pieces)) + end.encode())
 
 
-CHANGES = {
+CHANGES: dict[str, Callable[[bytes], bytes]] = {
     "truncated": lambda body: body[:-1],
     "emptied": lambda body: b"",
     "extended": lambda body: body + b"x",
