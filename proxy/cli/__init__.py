@@ -28,6 +28,7 @@ MODULES = (
     "check",
     "explain",
     "map",
+    "review",
     "mask",
     "detokenize",
     "health",

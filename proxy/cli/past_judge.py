@@ -24,7 +24,7 @@ from proxy.policy.clearance import Scale
 from proxy.policy.entries import NOTHING, Facts
 from proxy.policy.paths import require_normal, split
 from proxy.policy.routes import Routes
-from proxy.policy.weigh import Weighed, weigh
+from proxy.policy.weigh import weigh
 from proxy.settings.load import Loaded
 from proxy.settings.schema import ContentPolicy, Route, Settings
 
@@ -43,6 +43,8 @@ class Judged:
     rules: tuple[str, ...] = ()
     """The entry that admits it; several where it depends on what is not known which does."""
     keys: tuple[str, ...] = ()
+    label: str | None = None
+    """Of the request's content, in effect."""
     answer: str | None = None
     assumed: bool = False
     """The route was taken by its name."""
@@ -81,7 +83,9 @@ class Candidate:
         try:
             route, assumed = self._route(past)
             name = route.name
-            weighed = self._weigh(past, route)
+            facts = self._facts(past, route)
+            proven = self._proven(past, route)
+            weighed = weigh(self._grants[route.name], facts, past.unknown, proven)
             if weighed.admits is False:
                 return Judged(REFUSED, route.name, "not-allowed", weighed.reason, assumed=assumed)
             if not past.tunnel:
@@ -98,6 +102,7 @@ class Candidate:
             route.name,
             rules=weighed.rules,
             keys=weighed.keys,
+            label=facts.label,
             answer=answer,
             assumed=assumed,
         )
@@ -133,7 +138,7 @@ class Candidate:
 
     # --- who ---------------------------------------------------------------------------------
 
-    def _weigh(self, past: Past, route: Route) -> Weighed:
+    def _facts(self, past: Past, route: Route) -> Facts:
         body, tunnel = past.request, past.tunnel
         facts = Facts(
             past.peer,
@@ -145,7 +150,7 @@ class Candidate:
             facts.content = NOTHING if body.empty else body.format
             facts.size = body.size
             facts.label = NOTHING if body.empty else self._label(route, body)
-        return weigh(self._grants[route.name], facts, past.unknown, self._proven(past, route))
+        return facts
 
     def _proven(self, past: Past, route: Route) -> dict[str, bool]:
         """What the configuration of then tells of entries that are the same now."""

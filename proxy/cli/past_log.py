@@ -17,9 +17,11 @@ from proxy.settings.schema import Settings
 OPTIONS: Final = ("since", "until", "was", "access_log")
 
 
-def add_arguments(parser: "argparse._ActionsContainer") -> None:
+def add_arguments(parser: "argparse._ActionsContainer", *, required: bool = False) -> None:
     """--receipts and what goes with it."""
-    parser.add_argument("--receipts", metavar="STORE|URL", help="a log of receipts")
+    parser.add_argument(
+        "--receipts", metavar="STORE|URL", required=required, help="a log of receipts"
+    )
     parser.add_argument(
         "--since", type=moment, metavar="TIME", help="those completed then or later; UTC"
     )

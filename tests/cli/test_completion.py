@@ -59,7 +59,7 @@ def test_every_command_and_every_option_is_offered(scripts: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("re",), {"receipts", "receive"}),
+        (("rec",), {"receipts", "receive"}),
         (("receipts", "ver"), {"verify"}),
         (("send", "https://x/", "--method", "P"), {"POST", "PUT", "PATCH"}),
         (("send", "--id", ""), set()),
