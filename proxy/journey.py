@@ -3,7 +3,7 @@
 serve     every transfer of one connection, as long as its peer is acceptable (edge/live.py)
 cross     one transfer: exactly one verdict, whatever happens
 walk      the stops; each returns, or raises Refusal, and nothing passes a Refusal
-admit     what the head alone decides: path, route, grant
+admit     what the head alone decides: path, route, grant, signature
 reserve   whether the id may be used
 (bodies)  what it says of the content: size, format, digest, label and clearance
 (relay)   the content itself: decoded, masked, searched, held until it is judged
@@ -28,6 +28,7 @@ from proxy.edge.masks import masked_request
 from proxy.edge.mistaken import UnexpectedTls, turn_away
 from proxy.edge.outbound import Outbound
 from proxy.edge.repeat import read_again
+from proxy.edge.signed import require_signature
 from proxy.edge.stream import Disconnected, Stream
 from proxy.edge.transfer import Transfer
 from proxy.errors import LogFailure, Refusal, TlsFailure
@@ -119,6 +120,7 @@ async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
     sender = (transfer.listener, lane.route, transfer.rule, transfer.peer)
     keeper.presented.sender(settings, *sender)
     require_method(transfer)
+    require_signature(transfer, keeper.metrics)
     earlier = await reserve(keeper, transfer)
     request = transfer.request = request_flow(transfer)
     if earlier is not None:
@@ -145,7 +147,7 @@ def admit(transfer: Transfer) -> Lane:
     route = transfer.route_in(gate)
     lane = transfer.lane = gate.lanes[route.name]
     transfer.ask(lane, datetime.now(UTC))
-    if route.replay.require == "transfer-id" and not head.values(b"transfer-id"):
+    if route.replay.require != "off" and not head.values(b"transfer-id"):
         raise Refusal("transfer-id-required", f"route {route.name} demands one")
     return lane
 
@@ -154,15 +156,17 @@ async def reserve(keeper: Keeper, transfer: Transfer) -> Earlier | None:
     """Hold the id for this attempt, where the route lets one be delivered once only.
 
     The attempt that has delivered it already, if there is one. Raises Refusal: in-flight,
-    undecided, overloaded.
+    undecided, signature-replayed, overloaded.
     """
     if transfer.known_lane.route.replay.require == "off":
         return None
     transfer.claim = transfer.wish()  # from here on it may be ours, also if we are cut off
     try:
         transfer.earlier = await keeper.notary.reserve(transfer.claim, transfer.attempt_id)
-    except Refusal:
+    except Refusal as refusal:
         transfer.claim = None
+        if refusal.code == "signature-replayed":
+            keeper.metrics.signature(transfer.known_lane.route.name, "replayed")
         raise
     return transfer.earlier
 

@@ -132,7 +132,7 @@ def open_notary(
 
 def windows(loaded: Loaded) -> dict[str, float]:
     """Route -> for how many seconds its ids are remembered."""
-    return {route.name: route.replay.window for route in loaded.settings.routes}
+    return {route.name: route.remembers for route in loaded.settings.routes}
 
 
 def _tell_offer(

@@ -13,6 +13,7 @@ from proxy.app.anchors import useless
 from proxy.app.lists import in_force, stale
 from proxy.app.prepare import Prepared
 from proxy.app.references import public_references
+from proxy.app.signers import shared_secrets
 from proxy.content.kinds import Kind, Likelihood
 from proxy.content.own import own_kinds
 from proxy.content.paths import Automaton, State
@@ -40,6 +41,7 @@ def findings(loaded: Loaded, prepared: Prepared | None = None) -> tuple[Problem,
     found = [*loaded.warnings, *_of_rules(loaded)]
     if prepared is not None:
         found += [*useless(loaded, prepared.for_workers), *_of_files(loaded, prepared)]
+        found += shared_secrets(loaded, prepared.for_workers)
     unsought = OF_FILES if prepared is None else ()
     return judged(loaded.octets, found, str(loaded.path), unsought)
 

@@ -13,9 +13,11 @@ from proxy.app.contents import attempt_contents
 from proxy.app.evidence import ReceiptKeys, receipt_keys
 from proxy.app.preparation import Preparation, Secrets
 from proxy.app.room import attempt_room
+from proxy.app.signers import signers, signing_of
 from proxy.content.rules import Rules, compile_rules
 from proxy.edge.gate import Gate, Lane
 from proxy.edge.outbound import Pool
+from proxy.edge.signing import Signers
 from proxy.errors import ConfigError, Refusal, TlsFailure
 from proxy.model import FOREVER, Certificate, Peer
 from proxy.observe.metrics import Metrics
@@ -107,6 +109,7 @@ def _gate(preparation: Preparation, metrics: Metrics) -> Gate | None:
         name: _listener_tls(preparation, name, own, trusted) for name in settings.listeners
     }
     receivers = {name: _receiver(preparation, name, own) for name in settings.upstreams}
+    keys_of_signers = signers(preparation)
     judges = [credentials.route_judge(preparation, at) for at in range(len(settings.routes))]
     rules = []
     if not preparation.problems:
@@ -117,7 +120,7 @@ def _gate(preparation: Preparation, metrics: Metrics) -> Gate | None:
         return None
     pools = {name: _pool(loaded, name, each, metrics) for name, each in receivers.items()}
     lanes = {
-        route.name: _lane(loaded, route, pools, judge, *compiled)
+        route.name: _lane(loaded, route, pools, judge, keys_of_signers, *compiled)
         for route, judge, compiled in zip(settings.routes, judges, rules, strict=True)
         if compiled is not None
     }
@@ -220,6 +223,7 @@ def _lane(
     route: Route,
     pools: dict[str, Pool],
     judge: Judge | None,
+    known: dict[str, Signers],
     request: Rules,
     answer: Rules,
 ) -> Lane:
@@ -230,6 +234,7 @@ def _lane(
         request=request,
         answer=answer,
         pool=pools[route.upstream],
+        signing=signing_of(settings, route, known),
         sender_zone=settings.listeners[route.listener].zone,
         receiver_zone=settings.upstreams[route.upstream].zone,
     )

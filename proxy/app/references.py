@@ -6,7 +6,8 @@ to. The second is SHA-256 over a line for each of these, in the order of their p
 
     identity.certificate 9f86d081…0f00a08\n          SHA-256 of the file, hex
 
-Private and masking keys are in neither: a digest of a secret lets anyone try guesses.
+Private and masking keys, and JWKS files, which may hold secrets, are in neither: a digest of a
+secret lets anyone try guesses.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from proxy.settings.load import Loaded
 from proxy.settings.schema import Settings
 
 _PUBLIC: Final = ("certificate", "trust", "crl")
-_SECRET: Final = ("key", "secret")
+_SECRET: Final = ("key", "secret", "jwks")
 
 
 def references(settings: Settings) -> Iterator[tuple[Path, str]]:

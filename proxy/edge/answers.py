@@ -17,6 +17,7 @@ from proxy.edge.masks import masked_answer, masked_fields, masked_trailers
 from proxy.edge.outbound import Outbound
 from proxy.edge.receipts import RECEIPTS_PATH
 from proxy.edge.relay import Held, Request
+from proxy.edge.signing import accept_signature
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal
 from proxy.model import AnswerHead, Earlier, Framing, Headers, Receipt
@@ -33,6 +34,7 @@ from proxy.wire.evidence import (
 from proxy.wire.outbound import spelt
 
 Fields = list[tuple[bytes, bytes]]
+_UNSIGNED = frozenset(["signature-required", "signature-malformed", "signature-refused"])
 Place = Literal["header", "trailer", "link", "log"]
 
 
@@ -256,6 +258,9 @@ def repeated(transfer: Transfer, earlier: Earlier) -> Fields:
 def problem(transfer: Transfer, refusal: Refusal) -> tuple[Fields, bytes]:
     """An error answer (RFC 9457): the code and what it means, never the reason."""
     fields, body = wire.problem(refusal, transfer.id)
+    if refusal.code in _UNSIGNED and transfer.lane and transfer.lane.signing and transfer.head:
+        asked = accept_signature(transfer.lane.signing, transfer.head)
+        fields.append((b"accept-signature", asked))
     return [_date(), *fields, *of_problem(transfer, refusal.code, body)], body
 
 

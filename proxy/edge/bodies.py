@@ -56,7 +56,7 @@ def request_flow(transfer: Transfer) -> Flow:
     granted.learn(content=kind, size=head.framing.length)
     if kind != "opaque" and head.values(b"content-range"):
         raise Refusal("content-not-allowed", "a part of a document cannot be checked")
-    required = route.integrity.require != "off"
+    required = route.demands_digest
     integrity = request_integrity(head, required=required)
     checked = integrity is not None or route.proves
     labels = request_labels(transfer)

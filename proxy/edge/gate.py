@@ -16,6 +16,7 @@ from proxy.edge.inbound import Inbound
 from proxy.edge.live import Live
 from proxy.edge.outbound import Pool
 from proxy.edge.presented import Presented
+from proxy.edge.signing import Signing
 from proxy.edge.spill import Room
 from proxy.errors import TlsFailure
 from proxy.model import (
@@ -55,6 +56,8 @@ class Lane:
     request: Rules
     answer: Rules
     pool: Pool
+    signing: Signing | None
+    """What its requests must be signed with; None where they need not be."""
     sender_zone: str
     receiver_zone: str
 

@@ -11,6 +11,7 @@ from proxy.edge.attempt import Attempt
 from proxy.edge.budget import Share
 from proxy.edge.flow import Flow
 from proxy.edge.gate import Gate
+from proxy.edge.signing import nonce_of
 from proxy.errors import WITHDRAWN, LockgateError, Refusal, UpstreamFailure
 from proxy.model import (
     AnswerHead,
@@ -23,6 +24,7 @@ from proxy.model import (
     Outcome,
     Verdict,
 )
+from proxy.model.signed import Verified
 from proxy.policy.entries import Facts
 from proxy.policy.paths import split
 from proxy.settings.schema import Route
@@ -55,6 +57,8 @@ class Transfer(Attempt):
     request: Flow | None = None
     forwarded: int = 0
     """Content octets sent towards the upstream: never fewer than have gone, when a send fails."""
+    signature: Verified | None = None
+    """The signature of the request, where the route demands one and it holds."""
     claim: Claim | None = None
     """What was asked of the table of ids; None on a route that does not ask."""
     earlier: Earlier | None = None
@@ -130,7 +134,9 @@ class Transfer(Attempt):
 
     @property
     def held(self) -> Claim | None:
-        return self.claim if self.earlier is None else None
+        """A repeat holds no id, but its nonce."""
+        free = self.earlier is None or (self.claim is not None and self.claim.nonce is not None)
+        return self.claim if free else None
 
     def wish(self) -> Claim:
         """What is asked of the table of ids."""
@@ -139,8 +145,9 @@ class Transfer(Attempt):
             sender=self.peer.name,
             route=route.name,
             transfer_id=self.id,
-            window=route.replay.window,
+            window=route.remembers,
             forward_undecided=route.replay.after_indeterminate == "forward",
+            nonce=None if self.signature is None else nonce_of(self.signature),
         )
 
     def asked(self) -> bytes:
@@ -190,6 +197,7 @@ class Transfer(Attempt):
             claim=held,
             content_sha256=self.asked() if held and self.sent_whole else None,
             duplicate_of=self.earlier.index if self.earlier else None,
+            signature=self.signature,
             answer_repeated=self.answer_head is not None and is_repeated(self.answer_head),
             further=tuple(hashlib.sha256(each).digest() for each in self.behind.envelopes),
         )

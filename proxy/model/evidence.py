@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from proxy.errors import TROUBLES
 from proxy.model.crossing import Certificate, Peer, Report
+from proxy.model.signed import Verified
 from proxy.model.value import value
 
 
@@ -141,6 +142,8 @@ class Outcome:
     """SHA-256 of every receipt that came with the upstream's answer, the nearest gateway's last."""
     rule: str | None = None
     """The entry of the route that admitted the sender, such as `allow[0]`; None where none did."""
+    signature: Verified | None = None
+    """The signature of the request, verified; None where none was demanded."""
     answer_repeated: bool = False
     """The upstream's answer says `Transfer-Duplicate: ?1`: it had delivered the transfer before."""
 

@@ -19,6 +19,7 @@ SIGNATURE_FAILURES: Final[dict[str, str]] = {
     "expired": "it has expired",
     "stale": "it was created too long ago",
     "too-long": "it is to hold for longer than the window",
+    "authority": "it is for another gateway: Host is none of what this one is called",
     "invalid": "it is not of this message by this key",
 }
 """Why a signature is refused: the closed list of log and metric, and what each means."""

@@ -186,6 +186,7 @@ class Log:
             unscanned=report.unscanned if report and report.unscanned else None,
             lowered=dict(report.lowered) if report and report.lowered else None,
             label=request.label,
+            signed_by=outcome.signature.key if outcome.signature else None,
             receipt=index,
             trace_id=trace_id,
             duration_ms=round(seconds * 1000, 3),

@@ -9,33 +9,26 @@ from collections.abc import Iterable
 from datetime import datetime
 from importlib.metadata import version
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-    generate_latest,
-)
+from prometheus_client import generate_latest
 
 from proxy.model import Certificate, ListInForce, Outcome
 from proxy.observe.contents import Contents
+from proxy.observe.instruments import Instruments
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300)
+_AGE = (-60, -30, -10, -5, -2, -1, 0, 1, 2, 5, 10, 30, 60, 300)
+"""Below zero the signer's clock is ahead of ours."""
 _COMMIT = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
-class Metrics:
+class Metrics(Instruments):
     """Every instrument of the process; `exposition` renders them."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
+        super().__init__()
         self._make_transfers()
         self._make_peers()
         self._make_credentials()
@@ -51,6 +44,15 @@ class Metrics:
             "transfer_duration_seconds", "From head to receipt", _SECONDS, "route"
         )
         self._contents = Contents(self.registry)
+        self._signatures = self._counter(
+            "signatures", "Requests that must be signed, by what became of that", "route", "result"
+        )
+        self._signature_age = self._histogram(
+            "signature_age_seconds",
+            "Our clock less `created` of signatures that hold",
+            _AGE,
+            "route",
+        )
         self.held = self._gauge("held_bytes", "Content kept back until it is judged")
         self.spilled = self._gauge("spilled_bytes", "Content kept on the disk until it is judged")
         self.in_flight = self._gauge("transfers_in_flight", "Transfers that have not ended")
@@ -156,17 +158,6 @@ class Metrics:
             version("lockgate")
         ).set(1)
 
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(f"lockgate_{name}", text, labels, registry=self.registry)
-
-    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(f"lockgate_{name}", text, labels, registry=self.registry)
-
-    def _histogram(self, name: str, text: str, buckets: Iterable[float], *labels: str) -> Histogram:
-        return Histogram(
-            f"lockgate_{name}", text, labels, buckets=tuple(buckets), registry=self.registry
-        )
-
     def transfer(self, outcome: Outcome, seconds: float) -> None:
         """Count one attempt at its end."""
         route = outcome.route or ""
@@ -175,6 +166,13 @@ class Metrics:
         self._contents.count(route, "request", outcome.request)
         if outcome.answer is not None:
             self._contents.count(route, "answer", outcome.answer)
+
+    def signature(self, route: str, result: str, age: float | None = None) -> None:
+        """Count one: `result` is verified, replayed, or one of `SIGNATURE_FAILURES`. `age`: the
+        seconds that it is old, where it holds."""
+        self._signatures.labels(route, result).inc()
+        if age is not None:
+            self._signature_age.labels(route).observe(age)
 
     def handshake(self, side: str, name: str, result: str) -> None:
         """Count one: `side` is listener or upstream, `result` is ok or a TlsFailure reason."""

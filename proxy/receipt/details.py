@@ -22,6 +22,7 @@ import orjson
 
 from proxy.errors import EvidenceError
 from proxy.model import Certificate, Outcome, Peer, Submission, Verdict
+from proxy.model.signed import Verified
 from proxy.receipt import terms
 
 MAX_DETAILS: Final = 32_000
@@ -99,7 +100,19 @@ def _request(outcome: Outcome) -> str:
     return (
         f'{{"method":{"null" if method is None else terms.known(terms.cut(method))},'
         f'"route":{terms.optional(outcome.route)},"target":{keyed},'
-        f'"contentLength":{terms.count(outcome.content_length)},"signature":null}}'
+        f'"contentLength":{terms.count(outcome.content_length)},'
+        f'"signature":{_signature(outcome.signature)}}}'
+    )
+
+
+def _signature(verified: Verified | None) -> str:
+    """By which key: its thumbprint (RFC 7638), or the name of a secret."""
+    if verified is None:
+        return "null"
+    created = "null" if verified.created is None else str(verified.created)
+    return (
+        f'{{"keyid":{terms.quote(terms.cut(verified.key))},'
+        f'"algorithm":{terms.quote(verified.algorithm)},"created":{created}}}'
     )
 
 

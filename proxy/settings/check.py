@@ -10,6 +10,7 @@ from proxy.settings import tunnels
 from proxy.settings.address import Address, Endpoint, parse_bind, parse_endpoint
 from proxy.settings.check_grants import require_grants
 from proxy.settings.check_masks import require_masks
+from proxy.settings.check_signatures import require_signers
 from proxy.settings.check_trust import require_trust
 from proxy.settings.check_zones import require_ways
 from proxy.settings.detection import require_detection, require_own_types
@@ -31,6 +32,7 @@ def require_coherent(settings: Settings, mistakes: Mistakes, now: datetime) -> N
     require_trust(settings, mistakes)
     require_masks(settings, mistakes)
     require_grants(settings, mistakes, now)
+    require_signers(settings, mistakes)
     require_ways(settings, mistakes)
     for name, listener in settings.listeners.items():
         _require_listener(("listeners", name), listener, settings, mistakes)

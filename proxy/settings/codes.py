@@ -57,6 +57,7 @@ CODES: Final[dict[str, Code]] = {
     "detect-never-matches": _warning("a rule of `detect` that never decides anything"),
     "detect-repeats": _note("a rule of `detect` that says what its group says already"),
     # Weaker than the default
+    "shared-secret": _warning("a secret that more than one peer can sign with"),
     "revocation-soft": _warning("peers of whom nothing is known are let in"),
     "hygiene-off": _warning("carelessly kept keys are not even reported"),
     "long-lifetime": _warning("certificates may live longer than by default"),
@@ -80,6 +81,6 @@ CODES: Final[dict[str, Code]] = {
 }
 
 OF_FILES: Final = frozenset(
-    ["ends-soon", "useless-anchor", "crl-expired", "crl-future", "careless-key"]
+    ["ends-soon", "useless-anchor", "crl-expired", "crl-future", "careless-key", "shared-secret"]
 )
 """Found only where the files are opened that a configuration names."""

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from proxy.settings.address import parse_bind, parse_endpoint
 from proxy.settings.check import BY_CERTIFICATE
 from proxy.settings.check_masks import keys_in_use
+from proxy.settings.check_signatures import signers_in_use
 from proxy.settings.check_trust import names_lists
 from proxy.settings.detection import own_types_in_use
 from proxy.settings.lint_content import lint_contents
@@ -50,6 +51,9 @@ def _lint_routes(settings: Settings, warnings: Mistakes) -> None:
             for key in sorted(route.replay.model_fields_set - {"require"}):
                 text = "means nothing while `replay.require` is off"
                 warnings.add((*path, "replay", key), text, code="means-nothing")
+        if "signature" in route.model_fields_set and not route.demands_signature:
+            text = "means nothing: neither `replay` nor `integrity` demands a signature"
+            warnings.add((*path, "signature"), text, at_key=True, code="means-nothing")
         _lint_zones(path, route, settings, warnings)
 
 
@@ -138,6 +142,7 @@ def _lint_unused(settings: Settings, warnings: Mistakes) -> None:
         "zones": {place.zone for place in settings.listeners.values()}
         | {place.zone for place in settings.upstreams.values()},
         "keys": keys_in_use(settings),
+        "signers": signers_in_use(settings),
         "detectors": own_types_in_use(settings),
     }
     for section, names in used.items():

@@ -15,13 +15,16 @@ _SUBJECT: Final = ("cn", "ou")
 
 
 def lint_grants(settings: Settings, warnings: Mistakes) -> None:
-    """Look at every entry of `allow`, and at whom an upstream has to be."""
+    """Look at every entry of `allow`, at whom an upstream has to be, and at who signs."""
     for index, route in enumerate(settings.routes):
         for number, entry in enumerate(route.allow):
             _lint_entry(("routes", index, "allow", number), entry, warnings)
     for name, upstream in settings.upstreams.items():
         if upstream.peer is not None:
             _lint_entry(("upstreams", name, "peer"), upstream.peer, warnings)
+    for name, signers in settings.signers.items():
+        for number, peer in enumerate(signers.peers):
+            _lint_entry(("signers", name, "peers", number), peer, warnings)
 
 
 def lint_ends(settings: Settings, warnings: Mistakes, now: datetime) -> None:

@@ -17,6 +17,7 @@ _ENTRIES: tuple[Pattern, ...] = (
     ("routes", "*", "allow", "*"),
     ("routes", "*", "deny", "*"),
     ("upstreams", "*", "peer"),
+    ("signers", "*", "peers", "*"),
 )
 _GRANTS = _ENTRIES[:2]
 _POLICIES: tuple[Pattern, ...] = (("routes", "*", "request"), ("routes", "*", "response"))

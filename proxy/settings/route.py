@@ -6,6 +6,7 @@ from pydantic import Field
 
 from proxy.settings.content import ContentPolicy
 from proxy.settings.grants import Grant
+from proxy.settings.signatures import Signature
 from proxy.settings.values import Duration, Model, Name, Patterns, SecretRef, Size
 
 
@@ -24,15 +25,17 @@ class Match(Model):
 
 
 class Replay(Model):
-    require: Literal["off", "transfer-id"] = "off"
-    window: Duration = 300.0
+    require: Literal["off", "transfer-id", "signature"] = "off"
+    window: Duration = Field(
+        default=300.0, description="for which an id is remembered; a signature holds no longer"
+    )
     after_indeterminate: Literal["refuse", "forward"] = Field(
         default="refuse", description="what an id gets whose last attempt ended undecided"
     )
 
 
 class Integrity(Model):
-    require: Literal["off", "content-digest"] = "off"
+    require: Literal["off", "content-digest", "signature"] = "off"
 
 
 class Limits(Model):
@@ -81,11 +84,29 @@ class Route(Model):
         default=False,
         description="content goes on as it comes, before its end shows that it is what was sent",
     )
+    signature: Signature = Signature()
     limits: Limits = Limits()
     receipt: Literal["auto", "header", "trailer", "log"] = "auto"
+
+    @property
+    def demands_signature(self) -> bool:
+        """Its requests must be signed (RFC 9421)."""
+        return "signature" in (self.replay.require, self.integrity.require)
+
+    @property
+    def demands_digest(self) -> bool:
+        """The content of its requests must have a digest: what is signed of it is that."""
+        return self.integrity.require != "off" or self.demands_signature
 
     @property
     def proves(self) -> bool:
         """True where nothing of a request goes on before all of it has come, and is what its sender
         says that it is."""
-        return self.integrity.require != "off" and not self.streaming
+        return self.demands_digest and not self.streaming
+
+    @property
+    def remembers(self) -> float:
+        """Seconds that ids are remembered, and nonces: longer than any signature holds, by the
+        clocks of both sides."""
+        signed = self.replay.require == "signature"
+        return self.replay.window + (2 * self.signature.skew if signed else 0)

@@ -46,6 +46,7 @@ from proxy.settings.places import (
     Zone,
 )
 from proxy.settings.route import Integrity, Limits, Match, Replay, Route
+from proxy.settings.signatures import Signature, Signers
 from proxy.settings.tables import Csv, Tsv
 from proxy.settings.trust import MAX_LIFETIME, Hygiene, Revocation
 from proxy.settings.values import (
@@ -106,6 +107,8 @@ __all__ = [
     "SecretRef",
     "Settings",
     "Shutdown",
+    "Signature",
+    "Signers",
     "Size",
     "Spill",
     "Tls",
@@ -177,6 +180,9 @@ class Settings(Model):
     revocation: Revocation = Revocation()
     hygiene: Hygiene = Hygiene()
     keys: dict[Name, Annotated[list[MaskingKey], Field(min_length=1)]] = Field(default={})
+    signers: dict[Name, Signers] = Field(
+        default={}, description="keys that requests are signed with, and the peers that have them"
+    )
     detectors: dict[Name, OwnType] = Field(
         default={}, description="types of your own, for `detect` and `mask`"
     )

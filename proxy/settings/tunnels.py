@@ -14,7 +14,7 @@ from proxy.settings.yaml12 import Path
 
 _HTTP_LISTENER: Final = ("head", "receipts", "idle_timeout", "head_timeout")
 _HTTP_UPSTREAM: Final = ("idle_connections", "idle_timeout", "answer_timeout", "head")
-_HTTP_ROUTE: Final = ("content_on_get", "replay", "integrity", "streaming")
+_HTTP_ROUTE: Final = ("content_on_get", "replay", "integrity", "streaming", "signature")
 _HTTP_LIMITS: Final = ("body", "document", "record", "hold", "depth", "stall_timeout")
 _HTTP_CONTENT: Final = ("mask", "detect", "label_from", "on_violation", "on_error")
 _TUNNEL_LIMITS: Final = ("idle_timeout",)

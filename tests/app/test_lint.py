@@ -47,6 +47,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (certs / "brief.key").write_bytes(brief.key)
     lax = paths.authority("Lax", None, without=[x509.KeyUsage])
     (certs / "mixed.pem").write_bytes((certs / "ca.pem").read_bytes() + lax.pem)
+    (folder / "keys").mkdir()
+    secret = {"kty": "oct", "kid": "etl-1", "k": "A" * 43}
+    (folder / "keys/etl.jwks").write_text(json.dumps({"keys": [secret]}))
     for name, begin in (("old", -40), ("ahead", 2)):
         crl = make_crl(authority, this_update=now + timedelta(days=begin))
         (certs / f"{name}.crl").write_bytes(crl)

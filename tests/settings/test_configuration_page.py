@@ -43,6 +43,8 @@ SECTIONS = {
     "OwnType": "detectors",
     "Replay": "routes: replay",
     "Integrity": "routes: integrity",
+    "Signature": "routes: signature",
+    "Signers": "signers",
     "Limits": "routes: limits",
     "Receipts": "receipts",
     "Bind": "admin and metrics",

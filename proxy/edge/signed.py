@@ -1,0 +1,59 @@
+"""The stop at which a request must prove that it is signed as its route demands (RFC 9421).
+
+It comes before anything is reserved and before the content is read, so that who cannot sign uses
+up neither an id nor a place. What the signature says of the content is a Content-Digest, to which
+the stops of the content hold; its nonce goes to the table of ids with the id.
+"""
+
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+from proxy.edge.signing import Signing
+from proxy.edge.transfer import Transfer
+from proxy.errors import Refusal
+from proxy.model import Head, Peer
+from proxy.model.signed import Verified
+from proxy.observe.metrics import Metrics
+from proxy.wire.signature import SignatureFailure, request_message, verify
+
+_CODES: Final = {
+    "missing": "signature-required",
+    "tag": "signature-required",
+    "malformed": "signature-malformed",
+    "ambiguous": "signature-malformed",
+    "component-malformed": "signature-malformed",
+    "not-yet": "signature-expired",
+    "expired": "signature-expired",
+    "stale": "signature-expired",
+}
+"""Why a signature does not hold -> what its sender is told; of all others that it is refused."""
+
+
+def require_signature(transfer: Transfer, metrics: Metrics) -> None:
+    """The request is signed as its route demands, where it does: `transfer.signature` says how.
+
+    Fails closed. Raises Refusal: signature-required, signature-malformed, signature-refused,
+    signature-expired.
+    """
+    lane, head, now = transfer.known_lane, transfer.known_head, time.time()
+    if lane.signing is None:
+        return
+    try:
+        transfer.signature = _verified(lane.signing, head, transfer.peer, now)
+    except SignatureFailure as failure:
+        metrics.signature(lane.route.name, failure.reason)
+        code = _CODES.get(failure.reason, "signature-refused")
+        raise Refusal(code, f"{failure.reason}: {failure.detail}") from None
+    metrics.signature(lane.route.name, "verified", now - (transfer.signature.created or now))
+
+
+def _verified(signing: Signing, head: Head, peer: Peer, now: float) -> Verified:
+    """Raises `SignatureFailure`."""
+    if signing.authorities is not None:
+        hosts = head.values(b"host")
+        if len(hosts) != 1 or hosts[0].lower() not in signing.authorities:
+            raise SignatureFailure("authority")
+    message = request_message(head, signing.scheme)
+    moment = datetime.fromtimestamp(now, UTC)
+    return verify(message, signing.keys(peer), signing.demanded(head), moment)
