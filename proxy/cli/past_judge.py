@@ -28,6 +28,9 @@ from proxy.policy.weigh import weigh
 from proxy.settings.load import Loaded
 from proxy.settings.schema import ContentPolicy, Route, Settings
 
+_UNSIGNED: Final = frozenset(
+    ["signature-required", "signature-malformed", "signature-refused", "signature-expired"]
+)
 _BODILESS: Final = frozenset(["GET", "HEAD", "DELETE"])
 PASSES, REFUSED, UNSURE = "passes", "refused", "unsure"
 
@@ -171,8 +174,10 @@ class Candidate:
         """What was missing in it then, as far as that was said. Raises Refusal."""
         if past.problem == "transfer-id-required" and route.replay.require != "off":
             raise Refusal("transfer-id-required", f"route {route.name} demands one")
-        if past.problem == "digest-required" and route.integrity.require != "off":
+        if past.problem == "digest-required" and route.demands_digest:
             raise Refusal("digest-required", f"route {route.name} demands one")
+        if past.problem in _UNSIGNED and route.demands_signature:
+            raise Refusal(past.problem, f"route {route.name} demands a signature")
         if past.method in _BODILESS and not past.request.empty and route.content_on_get == "refuse":
             raise Refusal("content-unexpected", f"{past.method} with content")
 

@@ -56,7 +56,7 @@ def _lint_routes(settings: Settings, warnings: Mistakes) -> None:
             text = "what had arrived, unknown to us, will arrive once more"
             place: Path = (*path, "replay", "after_indeterminate")
             warnings.add(place, text, code="forwards-undecided")
-        if route.streaming and route.integrity.require != "off":
+        if route.streaming and route.demands_digest:
             text = "what does not hold is broken off in mid-stream, not kept from the upstream"
             warnings.add((*path, "streaming"), text, code="streams-unproven")
         if route.receipt == "log" and settings.listeners[route.listener].protocol == "http":

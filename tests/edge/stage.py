@@ -71,7 +71,11 @@ def config(endpoint: str, *routes: dict[str, Any]) -> dict[str, Any]:
 class Stage:
     """A keeper, and senders that come to it."""
 
-    def __init__(self, keeper: Keeper, receiver: Receiver, connections: trio.Nursery) -> None:
+    def __init__(
+        self, keeper: Keeper, receiver: Receiver, connections: trio.Nursery, said: StringIO
+    ) -> None:
+        self.said = said
+        """Where the log goes."""
         self.keeper = keeper
         self.receiver = receiver
         self.connections = connections
@@ -98,16 +102,20 @@ async def blocking(call: Callable[[], T]) -> T:
 
 
 @asynccontextmanager
-async def stage(folder: Path, table: Table, *routes: dict[str, Any]) -> AsyncIterator[Stage]:
+async def stage(
+    folder: Path, table: Table, *routes: dict[str, Any], **sections: Any
+) -> AsyncIterator[Stage]:
+    """`sections` are others of the configuration."""
     receiver = Receiver(None)
     path = folder / "gateway.yaml"
-    path.write_text(json.dumps(config(receiver.endpoint, *routes), indent=1))
-    metrics, log = Metrics(), Log("json", StringIO())
+    path.write_text(json.dumps(config(receiver.endpoint, *routes) | sections, indent=1))
+    said = StringIO()
+    metrics, log = Metrics(), Log("json", said)
     gate = prepare(load(path), metrics)
     keeper = Keeper(gate, table, Budget(2**20), metrics, log, room=Room(folder, ROOM))
     try:
         async with trio.open_nursery() as connections:
-            yield Stage(keeper, receiver, connections)
+            yield Stage(keeper, receiver, connections, said)
             connections.cancel_scope.cancel()
     finally:
         for pool in gate.pools.values():

@@ -26,6 +26,7 @@ class Table:
         self.intents: list[Intent] = []
         self.outcomes: list[Outcome] = []
         self.held: dict[Key, bytes] = {}
+        self.nonces: dict[bytes, bytes] = {}
         self.delivered: dict[Key, Outcome] = {}
         self.undecided: set[Key] = set()
         self.padding = ""
@@ -36,18 +37,26 @@ class Table:
     async def reserve(self, claim: Claim, attempt_id: bytes) -> Earlier | None:
         self.asked.append(claim)
         key = _key(claim)
+        if claim.nonce in self.nonces:
+            raise Refusal("signature-replayed", "the nonce has been used")
         if key in self.delivered:
             outcome = self.delivered[key]
             index = self.outcomes.index(outcome)
             status = outcome.status or outcome.answer_status
             assert status is not None
+            self._use(claim, attempt_id)
             return Earlier(status, index, self._envelope(outcome))
         if key in self.held:
             raise Refusal("in-flight", "another attempt has it", retry_after=1)
         if key in self.undecided and not claim.forward_undecided:
             raise Refusal("undecided", "nobody knows")
         self.held[key] = attempt_id
+        self._use(claim, attempt_id)
         return None
+
+    def _use(self, claim: Claim, attempt_id: bytes) -> None:
+        if claim.nonce is not None:
+            self.nonces[claim.nonce] = attempt_id
 
     async def matches(self, claim: Claim, content_sha256: bytes) -> bool:
         return self.delivered[_key(claim)].content_sha256 == content_sha256
@@ -60,7 +69,9 @@ class Table:
             raise self.fault
         _require_honest(outcome)
         self.outcomes.append(outcome)
-        if outcome.claim is not None:
+        if outcome.claim is not None and outcome.claim.nonce is not None:
+            assert self.nonces[outcome.claim.nonce] == outcome.attempt_id, "somebody else's nonce"
+        if outcome.claim is not None and outcome.duplicate_of is None:
             key = _key(outcome.claim)
             assert self.held.pop(key) == outcome.attempt_id, "a claim that somebody else holds"
             self.undecided.discard(key)

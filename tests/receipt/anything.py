@@ -17,6 +17,7 @@ from proxy.model import (
     Report,
     Verdict,
 )
+from proxy.model.signed import Verified
 from proxy.receipt.statement import Place
 
 T = TypeVar("T")
@@ -88,6 +89,18 @@ def contents(draw: st.DrawFn) -> Content:
     return Content(received, delivered, draw(maybe(REPORT)), draw(maybe(WORD)), fields, shadow)
 
 
+VERIFIED = st.builds(
+    Verified,
+    label=WORD,
+    keyid=TEXT,
+    key=LONG,
+    algorithm=st.sampled_from(["ed25519", "ml-dsa-65"]),
+    created=maybe(st.integers(-(10**15), 10**15)),
+    expires=maybe(st.integers(0, 10**15)),
+    nonce=maybe(TEXT),
+    tag=maybe(TEXT),
+    components=st.just(()),
+)
 OUTCOME = st.builds(
     Outcome,
     attempt_id=ATTEMPT,
@@ -111,6 +124,7 @@ OUTCOME = st.builds(
     duplicate_of=maybe(INDEX),
     rule=maybe(st.integers(0, 99).map("allow[{}]".format)),
     further=st.lists(HASH, max_size=16).map(tuple),
+    signature=maybe(VERIFIED),
     answer_repeated=st.booleans(),
 )
 INTENT = st.builds(Intent, ATTEMPT, ID, LONG, WORD, TIME)

@@ -8,9 +8,20 @@ from typing import Any
 import orjson
 
 from proxy.model import Certificate, Content, Digest, Event, Intent, Outcome, Peer, Report, Verdict
+from proxy.model.signed import Verified
 from proxy.receipt.statement import EVENT_TYPE, PREDICATE_TYPE, Place
 
 LIMIT = 32_000
+
+
+def _signature(verified: Verified | None) -> dict[str, object] | None:
+    if verified is None:
+        return None
+    return {
+        "keyid": cut(verified.key),
+        "algorithm": verified.algorithm,
+        "created": verified.created,
+    }
 
 
 def details(outcome: Outcome) -> bytes:
@@ -116,7 +127,7 @@ def _details(outcome: Outcome, entries: int) -> dict[str, Any]:
             "route": outcome.route,
             "target": None if target is None else {"hmacSha256": target.hex()},
             "contentLength": count(outcome.content_length),
-            "signature": None,
+            "signature": _signature(outcome.signature),
         },
         "content": _content(outcome.request, entries),
         "answer": answer,
