@@ -197,7 +197,7 @@ def test_whom_a_listener_gets_and_a_route_refuses_is_told_as_it_is_written(tmp_p
     (way,) = shown.ways
     assert way.allow == ("spiffe://acme/etl/* (until 2027-01-01, days mon-fri, size 1MB)",)
     assert way.deny == ("dns old.example",)
-    assert way.stops == ("replay transfer-id (window 5m)", "limits body 1GiB")
+    assert way.stops == ("limits body 1GiB", "replay transfer-id (window 5m)")
     assert shown.doors[0].senders == ("spiffe://acme/etl/*",)
 
 

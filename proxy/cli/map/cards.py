@@ -170,6 +170,9 @@ def route(way: Way, facts: Facts, *, whole: bool) -> Card:
         card.several(way.deny, "warn", most=most, lines=2 if whole else 1, inset=10)
     if way.stops:
         card.line(" · ".join(way.stops), "word", "soft", lines=4 if whole else 1)
+    if way.shadow:
+        card.line("in shadow, deciding nothing", "word", "soft")
+        card.several(way.shadow, "soft", most=most, lines=2 if whole else 1, inset=10)
     if whole:
         for name, flow in (("→ request", way.request), ("← answer", way.response)):
             card.rule()

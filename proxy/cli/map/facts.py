@@ -5,37 +5,32 @@ rounded and nothing is left out; defaults are filled in where a reviewer would a
 configuration names is opened: a map of a gateway can be drawn where none of its keys are.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator
 
+from proxy.cli.as_written import Raw, demands, in_force, in_shadow, raw, said
 from proxy.cli.map.custody import processes
 from proxy.cli.map.shapes import Crypt, Door, Facts, Flow, Receiver, Way, Zone
 from proxy.cli.wording import count
-from proxy.settings import yaml12
 from proxy.settings.address import parse_bind, parse_endpoint
 from proxy.settings.grants import OF_PEERS
 from proxy.settings.load import Loaded
 from proxy.settings.schema import HYBRID_GROUPS, Settings, Tls
 
-Raw = Mapping[str, Any]
-
-_STOPS: Final = ("replay", "integrity", "signature", "limits", "on_expiry", "trust", "receipt")
-
 
 def gather(loaded: Loaded) -> Facts:
     """Everything that is drawn of a configuration."""
     settings = loaded.settings
-    raw: Any = yaml12.read(loaded.octets, str(loaded.path))[0].data
-    ways = tuple(_way(settings, raw, number) for number in range(len(settings.routes)))
+    written = raw(loaded)
+    ways = tuple(_way(settings, written, number) for number in range(len(settings.routes)))
     return Facts(
         settings.name,
         loaded.sha256.hex(),
         tuple(settings.sensitivity),
         {
-            name: Zone(name, zone.clearance, said(raw["zones"][name], ("clearance",)))
+            name: Zone(name, zone.clearance, said(written["zones"][name], ("clearance",)))
             for name, zone in settings.zones.items()
         },
-        tuple(_door(settings, raw, name) for name in settings.listeners),
+        tuple(_door(settings, written, name) for name in settings.listeners),
         ways,
         tuple(_receiver(settings, name) for name in settings.upstreams),
         tuple(processes(settings)),
@@ -43,19 +38,6 @@ def gather(loaded: Loaded) -> Facts:
 
 
 # --- in words ------------------------------------------------------------------------------------
-
-
-def said(value: object, without: tuple[str, ...] = ()) -> str:
-    """A value of the file in one line: `days mon-fri, until 2027-01-01`."""
-    if isinstance(value, Mapping):
-        parts = (f"{key} {said(each)}".rstrip() for key, each in value.items()
-                 if key not in without)  # fmt: skip
-        return ", ".join(parts)
-    if isinstance(value, list):
-        return " | ".join(said(each) for each in value)
-    if isinstance(value, bool):
-        return "" if value else "no"
-    return "" if value is None else str(value)
 
 
 def principal(entry: Raw) -> str:
@@ -67,23 +49,25 @@ def principal(entry: Raw) -> str:
 
 
 def _entry(entry: Raw) -> str:
-    within = ", ".join(filter(None, (said(entry.get("when")), said(entry, (*OF_PEERS, "when")))))
+    within = ", ".join(
+        filter(None, (said(entry.get("when")), said(entry, (*OF_PEERS, "when", "shadow"))))
+    )
     return f"{principal(entry)} ({within})" if within else principal(entry)
 
 
 # --- places --------------------------------------------------------------------------------------
 
 
-def _tls(tls: Tls, *, demands: str, details: list[str]) -> Crypt:
+def _tls(tls: Tls, *, asks: str, details: list[str]) -> Crypt:
     version = "TLS 1.3" if tls.minimum == "1.3" else "TLS 1.2 or 1.3"
     if set(tls.groups) <= set(HYBRID_GROUPS):
         details.append("post-quantum only")
     elif set(tls.groups) & set(HYBRID_GROUPS):
         details.append("post-quantum where offered")
-    return Crypt(plain=False, text=f"{version}, {demands}", details=tuple(details))
+    return Crypt(plain=False, text=f"{version}, {asks}", details=tuple(details))
 
 
-def _door(settings: Settings, raw: Raw, name: str) -> Door:
+def _door(settings: Settings, written: Raw, name: str) -> Door:
     listener = settings.listeners[name]
     if listener.tls.mode == "none":
         unix = parse_bind(listener.bind).is_unix
@@ -91,9 +75,9 @@ def _door(settings: Settings, raw: Raw, name: str) -> Door:
     else:
         pins = listener.tls.pins
         details = [count(len(pins), "key pinned", "keys pinned")] if pins else []
-        crypt = _tls(listener.tls, demands="certificate demanded", details=details)
-    entries = [entry for route in raw.get("routes") or () if route["listener"] == name
-               for entry in route.get("allow", ())]  # fmt: skip
+        crypt = _tls(listener.tls, asks="certificate demanded", details=details)
+    entries = [entry for route in written.get("routes") or () if route["listener"] == name
+               for entry in in_force(route.get("allow", []))]  # fmt: skip
     senders = tuple(dict.fromkeys(principal(entry) for entry in entries))
     return Door(name, listener.bind, listener.zone, listener.protocol, crypt, senders)
 
@@ -114,28 +98,41 @@ def _receiver(settings: Settings, name: str) -> Receiver:
     if plain:
         details.append(f"but no TLS to {', '.join(plain)}")
     ours = "mutual" if settings.identity is not None else "no certificate of ours"
-    return Receiver(name, upstream.zone, endpoints, _tls(upstream.tls, demands=ours,
+    return Receiver(name, upstream.zone, endpoints, _tls(upstream.tls, asks=ours,
                                                          details=details))  # fmt: skip
 
 
 # --- routes --------------------------------------------------------------------------------------
 
 
-def _way(settings: Settings, raw: Raw, number: int) -> Way:
-    route, written = settings.routes[number], raw["routes"][number]
-    stops = [(key, written[key]) for key in _STOPS if key in written]
+def _way(settings: Settings, whole: Raw, number: int) -> Way:
+    route, written = settings.routes[number], whole["routes"][number]
+    allow, deny = written.get("allow", []), written.get("deny", [])
     return Way(
         number + 1,
         route.name,
         route.listener,
         route.upstream,
         _match(written.get("match", {})),
-        tuple(_entry(entry) for entry in written.get("allow", ())),
-        tuple(_entry(entry) for entry in written.get("deny", ())),
-        tuple(_stop(key, value) for key, value in stops),
+        tuple(_entry(entry) for entry in in_force(allow)),
+        tuple(_entry(entry) for entry in in_force(deny)),
+        demands(written),
+        tuple(_shadows(written)),
         _flow(settings, written["request"], settings.upstreams[route.upstream].zone),
         _flow(settings, written.get("response", {}), settings.listeners[route.listener].zone),
     )
+
+
+def _shadows(route: Raw) -> Iterator[str]:
+    """What would be done by all that is in shadow."""
+    yield from (f"would admit {_entry(entry)}" for entry in in_shadow(route.get("allow", [])))
+    yield from (f"would refuse {_entry(entry)}" for entry in in_shadow(route.get("deny", [])))
+    for way in ("request", "response"):
+        policy = route.get(way, {})
+        for rule in in_shadow(policy.get("mask", [])):
+            yield f"{way}: would mask {_place(rule)} ({_action(rule)})"
+        for rule in in_shadow(policy.get("detect", [])):
+            yield f"{way}: would {_action(rule)} {rule['type']}"
 
 
 def _match(match: Raw) -> str:
@@ -146,27 +143,17 @@ def _match(match: Raw) -> str:
     return f"server name {said(match['sni'])}" if "sni" in match else "every connection"
 
 
-def _stop(key: str, value: object) -> str:
-    if isinstance(value, Mapping) and "require" in value:
-        rest = said(value, ("require",))
-        return f"{key} {value['require']}" + (f" ({rest})" if rest else "")
-    return f"{key} {said(value)}"
-
-
 def _flow(settings: Settings, policy: Raw, zone: str) -> Flow:
     label, by = policy.get("label"), ""
     if "label_from" in policy:
         by = f"as {policy['label_from']} says"
     elif label is None:
         by = "no label: the highest"
-    masks = [
-        (said(rule["action"]).replace("key ", "", 1), _place(rule))
-        for rule in policy.get("mask", ())
-    ]
+    masks = [(_action(rule), _place(rule)) for rule in in_force(policy.get("mask", []))]
     if "allow_only" in policy:
         masks.insert(0, ("drop", f"all but {said(policy['allow_only'])}"))
     searches = [
-        (said(rule["action"]) + _beside(rule), rule["type"]) for rule in policy.get("detect", ())
+        (_action(rule) + _beside(rule), rule["type"]) for rule in in_force(policy.get("detect", []))
     ]
     scale = settings.sensitivity
     shown = label or scale[-1]
@@ -183,6 +170,10 @@ def _flow(settings: Settings, policy: Raw, zone: str) -> Flow:
     )
 
 
+def _action(rule: Raw) -> str:
+    return said(rule["action"]).replace("key ", "", 1)
+
+
 def _place(rule: Raw) -> str:
     """Where a mask applies: a path as it is, any other place with its kind before it."""
     (place,) = [key for key in ("path", "type", "header", "query") if key in rule]
@@ -190,5 +181,5 @@ def _place(rule: Raw) -> str:
 
 
 def _beside(rule: Raw) -> str:
-    rest = said(rule, ("path", "type", "header", "query", "action"))
+    rest = said(rule, ("path", "type", "header", "query", "action", "shadow"))
     return f" ({rest})" if rest else ""

@@ -52,7 +52,7 @@ def _routes(facts: Facts) -> str:
                 _code([*(way.allow or ("nobody",)), *deny]),
                 _flow(way.request),
                 _flow(way.response),
-                _code(way.stops),
+                _code([*way.stops, *(f"in shadow: {each}" for each in way.shadow)]),
             )
         )
     heads = ("", "Route", "From → to", "Admits", "Request", "Answer", "Besides")

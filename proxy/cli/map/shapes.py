@@ -61,6 +61,8 @@ class Way:
     allow: tuple[str, ...]
     deny: tuple[str, ...]
     stops: tuple[str, ...]
+    shadow: tuple[str, ...]
+    """Entries and rules that decide nothing and only report what they would have done."""
     request: Flow
     response: Flow
 
