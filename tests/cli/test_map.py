@@ -387,3 +387,20 @@ def test_the_picture_in_the_manual_is_that_of_the_example(tmp_path: Path) -> Non
 def test_what_is_loaded_is_what_is_drawn(tmp_path: Path) -> None:
     config = loaded(tmp_path)
     assert config.sha256.hex()[:16] in drawn(tmp_path, config.path, ".svg")
+
+
+def test_keys_that_verify_signatures_are_with_the_workers_and_the_demand_is_at_the_route(
+    tmp_path: Path,
+) -> None:
+    signed = changed(
+        put("signers.etl", {"jwks": "file:etl.jwks", "peers": [{"spiffe": "spiffe://acme/etl/*"}]}),
+        put("routes.0.replay", {"require": "signature", "window": "5m"}),
+        put("routes.0.signature", {"keys": ["certificate", "etl"]}),
+    )
+    shown = facts(tmp_path, signed)
+    assert ("jwks of signer etl", "file:etl.jwks") in {
+        (each.what, each.reference) for each in shown.processes[0].held
+    }
+    assert {"replay signature (window 5m)", "signature keys certificate | etl"} <= set(
+        shown.ways[0].stops
+    )
