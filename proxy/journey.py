@@ -3,7 +3,7 @@
 serve     every transfer of one connection, as long as its peer is acceptable (edge/live.py)
 cross     one transfer: exactly one verdict, whatever happens
 walk      the stops; each returns, or raises Refusal, and nothing passes a Refusal
-admit     what the head alone decides: path, route, grant, signature
+admit     what the head alone decides: path, route, grant, signature; then the rate is paid
 reserve   whether the id may be used
 (bodies)  what it says of the content: size, format, digest, label and clearance
 (relay)   the content itself: decoded, masked, searched, held until it is judged
@@ -115,6 +115,7 @@ async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
         await receipts.serve(keeper, client, transfer)
         return
     lane = admit(transfer)
+    transfer.enter(keeper.rates, keeper.metrics)
     client.end_within(lane.route.limits.lifetime)
     settings = transfer.gate.loaded.settings
     sender = (transfer.listener, lane.route, transfer.rule, transfer.peer)

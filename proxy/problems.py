@@ -37,6 +37,7 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "content-not-allowed": (415, "This route does not admit content of this type or coding"),
     "unparseable": (422, "The content does not parse as what this route demands"),
     "finding-rejected": (422, "The content holds data that this route does not admit"),
+    "rate-limited": (429, "This peer has sent as much as it may for now"),
     "head-too-large": (431, "The request head is too large"),
     "internal": (500, "Lockgate failed; the transfer did not cross"),
     "method-refused": (501, "Lockgate does not answer or carry requests of this method"),
@@ -116,6 +117,8 @@ ADVICE: Final[dict[str, str]] = {
     "again.",
     "finding-rejected": "Take out what may not cross, or ask the gateway's operator and name the "
     "instance; the same content will be refused again.",
+    "rate-limited": "Wait as long as Retry-After says, then send it again with the same "
+    "Transfer-Id; what is larger than a whole share never fits.",
     "head-too-large": "Send fewer or shorter fields, or a shorter target.",
     "internal": "Tell the gateway's operator, and name the instance; it may be sent again with the "
     "same Transfer-Id.",

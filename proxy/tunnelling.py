@@ -72,6 +72,7 @@ async def walk(keeper: Keeper, tunnel: Tunnel, link: Link) -> None:
     try:
         link.begin(tunnel)
         lane, settings = admit(tunnel), tunnel.gate.loaded.settings
+        tunnel.enter(keeper.rates, keeper.metrics)
         keeper.presented.sender(settings, tunnel.listener, lane.route, tunnel.rule, tunnel.peer)
         reached = await lane.pool.reach(tunnel.peer.name)
         tunnel.far, tunnel.receiver = reached.stream, reached.certificate

@@ -25,6 +25,7 @@ from proxy.app.control import EndedError
 from proxy.app.evidence import windows
 from proxy.app.lastly import LAST_RITES
 from proxy.app.prepare import Prepared
+from proxy.app.rates import Rates
 from proxy.app.sockets import Sockets
 from proxy.app.spawn import Launcher
 from proxy.app.wiring import Wiring
@@ -42,6 +43,7 @@ class Family:
         self.prepared = prepared
         """What is in force: who is started is started with it."""
         self.sockets: Sockets
+        self.rates: Rates
         self.on_time = True
         self.on_death: Callable[[Child], None] = lambda dead: None
         self.receipt_key: Mapping[str, str] = {}
@@ -71,6 +73,7 @@ class Family:
         privileges.make_store(loaded)
         async with launch.launcher(self.prepared, self.brood) as source:
             await launch.all_begun(loaded, [partial(self._start_notary, source)])
+            self.rates = Rates(loaded, self._log)
             workers = [partial(self._start_worker, source, each) for each in range(count)]
             await launch.all_begun(loaded, workers)
 
@@ -100,7 +103,9 @@ class Family:
             name = name_worker(position + 1, self._wiring.size)
             self._wiring.living.add(name)
         try:
-            worker = await launch.worker(source, prepared, self.sockets, position, name)
+            worker = await launch.worker(
+                source, prepared, self.sockets, position, name, self.rates.table.fd
+            )
         except BaseException:
             self._wiring.gone(name)
             raise
@@ -269,3 +274,5 @@ class Family:
         async with trio.open_nursery() as nursery:
             for each in self.children:
                 nursery.start_soon(each.end, seconds)
+        if hasattr(self, "rates"):
+            self.rates.close()

@@ -53,9 +53,10 @@ async def notary(
 
 
 async def worker(
-    source: Launcher, prepared: Prepared, sockets: Sockets, position: int, name: str
+    source: Launcher, prepared: Prepared, sockets: Sockets, position: int, name: str, rates: int
 ) -> Child:
-    """The worker of that position, with its sockets and a fresh file for its intents.
+    """The worker of that position, with its sockets, a fresh file for its intents and the table of
+    rates.
 
     Raises ConfigError and EndedError.
     """
@@ -66,7 +67,7 @@ async def worker(
         child = await source.spawn("worker", name, privileges.user(loaded, "worker"))
         await _begun(
             child,
-            [*listeners.values(), intents, sockets.room],
+            [*listeners.values(), intents, sockets.room, rates],
             bundle=bundle.pack(loaded, prepared.for_workers),
             name=name,
             listeners=list(listeners),

@@ -15,6 +15,7 @@ from proxy.app.evidence import open_notary
 from proxy.app.lastly import LAST_RITES, Lastly
 from proxy.app.lists import ListWatch, warnings
 from proxy.app.prepare import Prepared
+from proxy.app.rates import Rates
 from proxy.app.reloader import Reloader, Version
 from proxy.app.room import room
 from proxy.app.signals import Signals
@@ -58,7 +59,10 @@ class Single:
         intents = start.intents(loaded, start.intents_path(self.store, name))
         self._desk = Desk(self._notary, intents, settings.receipts.patience, name=name)
         budget = Budget(settings.memory.held)
-        self._keeper = Keeper(prepared.gate, self._desk, budget, metrics, log)
+        self._rates = Rates(loaded, log)
+        self._keeper = Keeper(
+            prepared.gate, self._desk, budget, metrics, log, rates=self._rates.table
+        )
         self._keeper.room = room(loaded)
         in_force(self._keeper)
         self._listeners = [
@@ -81,6 +85,7 @@ class Single:
             await house.start(self._notary.run)
             house.start_soon(self._desk.run)
             house.start_soon(Vigil(self.log, self.trouble).run)
+            house.start_soon(self._rates.run)
             house.start_soon(self._reloader.run)
             house.start_soon(ListWatch(lambda: self._keeper.gate, self.metrics, self.log).run)
             await self._note(start.event(loaded, 1, self._notary.receipt_key))
@@ -93,6 +98,7 @@ class Single:
             await self._desk.close()
             await self._notary.close(clean=on_time)
             house.cancel_scope.cancel()
+        self._rates.close()
         self._lastly.cancel()
         self.log.info("stopped", in_time=on_time)
         return 0 if on_time else 1

@@ -23,7 +23,7 @@ from proxy.settings.schema import Settings
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _FIXED: Final = (
-    "receipts", "admin", "metrics", "memory", "spill", "transfer_ids", "workers", "users"
+    "receipts", "admin", "metrics", "memory", "spill", "transfer_ids", "rates", "workers", "users"
 )  # fmt: skip
 """Sections that hold sockets, keys, memory or processes: they cannot change under transfers."""
 

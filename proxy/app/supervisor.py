@@ -105,6 +105,7 @@ class Supervisor:
             house.start_soon(family.brood.run, self.log)
             house.start_soon(Vigil(self.log, self.trouble).run)
             house.start_soon(self._reloader.run)
+            house.start_soon(family.rates.run)
             house.start_soon(lists.run)
             await house.start(Signals(self._drain, self.reload, self.log).run)
             async with trio.open_nursery() as workers:

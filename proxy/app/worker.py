@@ -22,6 +22,7 @@ from proxy.app.room import room
 from proxy.app.vigil import told
 from proxy.edge.budget import Budget
 from proxy.edge.gate import Gate, Keeper
+from proxy.edge.rates import Table
 from proxy.notary.desk import Desk
 from proxy.notary.remote import RemoteLink
 from proxy.observe.log import Log
@@ -98,7 +99,7 @@ class Worker:
         return {}
 
     async def _start(self, nursery: trio.Nursery, question: Message, fds: list[int]) -> None:
-        *listening, written, shared = fds
+        *listening, written, shared, rates = fds
         loaded, secrets = bundle.unpack(question["bundle"])
         settings = loaded.settings
         gate = prepare(loaded, self._metrics, secrets)
@@ -107,7 +108,7 @@ class Worker:
         patience, name = settings.receipts.patience, question["name"]
         self._desk = desk = Desk(self._link, intents, patience, name=name)
         budget = Budget(question["held"])
-        self._keeper = keeper = Keeper(gate, desk, budget, self._metrics, log)
+        self._keeper = keeper = Keeper(gate, desk, budget, self._metrics, log, rates=Table(rates))
         keeper.room = room(loaded, shared, question["place"])
         in_force(keeper)
         listeners = [

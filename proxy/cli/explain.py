@@ -151,6 +151,8 @@ def _decide(
     answer.entries = list(grants.trace(facts))
     if route.trust is not None:
         answer.depends_on.append("trust of the route")
+    metered = [key for key in ("rate", "volume") if getattr(route.limits, key) is not None]
+    answer.depends_on += [f"limits.{key}" for key in metered]
     return grants.judge(facts)
 
 

@@ -9,8 +9,11 @@ from datetime import UTC, datetime
 import trio
 
 from proxy.edge.gate import Gate, Lane
+from proxy.edge.purse import Purse
+from proxy.edge.rates import Table
 from proxy.errors import LockgateError, Refusal
 from proxy.model import FOREVER, Certificate, Claim, Intent, Peer
+from proxy.observe.metrics import Metrics
 from proxy.policy.authorize import Granted
 from proxy.policy.entries import Facts
 from proxy.settings.schema import Route
@@ -39,6 +42,8 @@ class Attempt(ABC):
     """Its route, from when that is found."""
     granted: Granted | None = None
     """By which entries of the route it may go on."""
+    purse: Purse | None = None
+    """What pays for it, from when it is granted."""
     admitted_at: datetime = FOREVER
     receiver: Certificate | None = None
     refusal: Refusal | None = None
@@ -87,6 +92,31 @@ class Attempt(ABC):
             clock = self.admitted_at if lane.route.on_expiry == "finish" else now
             facts = replace(self.granted.facts, now=clock)
         self.granted = lane.judge(facts, now)
+
+    def enter(self, rates: Table, metrics: Metrics) -> None:
+        """Pay for being admitted, now that the route has granted it.
+
+        Raises Refusal: rate-limited, overloaded.
+        """
+        self.purse = Purse(rates, metrics, self.peer.name, self.known_lane.route)
+        self.purse.enter(self.known_granted)
+
+    def announced(self, size: int) -> None:
+        """So many octets of content are to come. Raises Refusal as `Purse.announce`."""
+        if self.purse is not None:
+            self.purse.announce(self.known_granted, size)
+
+    def come(self, size: int) -> None:
+        """So many octets of content have come so far. Raises Refusal: not-allowed, rate-limited,
+        overloaded."""
+        self.known_granted.learn(size=size)
+        if self.purse is not None:
+            self.purse.come(self.known_granted, size)
+
+    def answered_with(self, size: int) -> None:
+        """So many octets of the answer have come so far. Raises Refusal `overloaded`."""
+        if self.purse is not None:
+            self.purse.answered(self.known_granted, size)
 
     @property
     def known_granted(self) -> Granted:

@@ -54,6 +54,7 @@ def request_flow(transfer: Transfer) -> Flow:
         raise Refusal("content-too-large", f"more than {limits.body} octets announced")
     kind, codings = _kind(head, policy)
     granted.learn(content=kind, size=head.framing.length)
+    transfer.announced(head.framing.length or 0)
     if kind != "opaque" and head.values(b"content-range"):
         raise Refusal("content-not-allowed", "a part of a document cannot be checked")
     required = route.demands_digest
@@ -71,7 +72,7 @@ def request_flow(transfer: Transfer) -> Flow:
         whole=route.proves,
         remember=remember,
         labels=labels,
-        require_size=lambda size: transfer.known_granted.learn(size=size),
+        require_size=transfer.come,
     )
 
 
@@ -97,6 +98,7 @@ def answer_flow(transfer: Transfer) -> Flow:
             integrity=answer_integrity(transfer),
             sha512="sha-512" in wanted(transfer).values(),
             labels=labels,
+            require_size=transfer.answered_with,
         )
     except Refusal as refusal:
         raise UpstreamFailure("answer-refused", refusal.reason) from None

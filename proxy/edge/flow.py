@@ -39,8 +39,8 @@ class Flow:
 
     `labels.require(raised)` gives the effective label when findings have raised it to `raised`, and
     refuses when that is above what may go where the body goes: it has been asked for the label that
-    the head gives, and is again whenever a finding raises it. `require_size` refuses when so many
-    octets are more than the sender may send.
+    the head gives, and is again whenever a finding raises it. `require_size` is told how many
+    octets have come, and refuses when these are more than may.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Flow:
     def feed(self, data: bytes) -> bytes:
         """Take received octets; what is ready to be forwarded.
 
-        Raises Refusal: content-too-large, not-allowed, unparseable, finding-rejected.
+        Raises Refusal: content-too-large, not-allowed, rate-limited, unparseable, finding-rejected.
         """
         self.take(data)
         self._judging = True

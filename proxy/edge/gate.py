@@ -16,6 +16,7 @@ from proxy.edge.inbound import Inbound
 from proxy.edge.live import Live
 from proxy.edge.outbound import Pool
 from proxy.edge.presented import Presented
+from proxy.edge.rates import Table
 from proxy.edge.signing import Signing
 from proxy.edge.spill import Room
 from proxy.errors import TlsFailure
@@ -132,6 +133,8 @@ class Keeper:
     budget: Budget
     metrics: Metrics
     log: Log
+    rates: Table = field(default_factory=Table.alone)
+    """What peers have taken of their rates and volumes, with all other workers."""
     clients: set[Inbound] = field(default_factory=set)
     tunnels: "set[Tunnel]" = field(default_factory=set)
     """Those that live. Any of them may be told to end, with the reason: `Tunnel.refuse`."""

@@ -205,6 +205,11 @@ async def _move(tunnel: Tunnel, way: Way, source: Stream, sink: Stream) -> bool:
         way.digest.update(piece)
         way.moving = True
         try:
+            tunnel.come(tunnel.request.size + tunnel.answer.size)
+        except Refusal as refusal:
+            tunnel.refuse(refusal)
+            return False
+        try:
             await sink.send((piece,))
         except Disconnected as error:
             tunnel.refuse(_broken(tunnel, sink, error))

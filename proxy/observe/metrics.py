@@ -53,6 +53,7 @@ class Metrics(Instruments):
             _AGE,
             "route",
         )
+        self.limited = self._counter("limited", "Spent rates and volumes", "route", "by", "limit")
         self.held = self._gauge("held_bytes", "Content kept back until it is judged")
         self.spilled = self._gauge("spilled_bytes", "Content kept on the disk until it is judged")
         self.in_flight = self._gauge("transfers_in_flight", "Transfers that have not ended")

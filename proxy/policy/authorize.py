@@ -11,7 +11,9 @@
 3. An entry of `deny` refuses when all its keys hold. `label` and `size` are a ceiling in `allow`
    (at most) and a floor in `deny` (this label and above; more than this size): so each new fact can
    only take away, and each is judged when it comes.
-4. What has no content has no format, no label and no octets: it is below every ceiling.
+4. `rate` and `volume` of an entry are taken from what it gives the peer, by the first entry that
+   stands (`edge/purse.py`); one that has no more to give falls, as by any other key.
+5. What has no content has no format, no label and no octets: it is below every ceiling.
 
 A route's entries are compiled; those that name peers exactly are found by name. The same checks
 give the decision (`judge`, `learn`) and its explanation (`trace`).
@@ -69,6 +71,13 @@ class Granted:
         if any(all(check.holds(facts) for check in entry.later) for entry in self.deny):
             return True
         return all(_fails(entry.later, facts) is not None for entry in self.allow)
+
+    def fall(self, entry: Entry, refusal: Refusal) -> None:
+        """What `entry` gives is spent: it falls. Raises `refusal` where no other one stands."""
+        standing = tuple(each for each in self.allow if each is not entry)
+        if not standing:
+            raise refusal
+        self.allow = standing
 
     def _require_standing(self) -> None:
         facts = self.facts

@@ -4,6 +4,7 @@ A check gives None where what it asks for is not known yet. Entries that name pe
 or by SPIFFE ID, are found by that name; the others are looked at in their order.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from proxy.model import Peer
 from proxy.policy.paths import compile_pattern
 from proxy.policy.principals import compile_principal, spiffe_key
 from proxy.policy.window import Window
+from proxy.settings.pace import Pace
 from proxy.settings.schema import Grant
 
 NOTHING: Final = ""
@@ -32,6 +34,10 @@ class Facts:
     content: str | None = None
     label: str | None = None
     size: int | None = None
+
+
+_METERED: Final = ("rate", "volume")
+"""Keys that hold as long as the peer has not taken all that they give: known to nobody here."""
 
 
 class Check(NamedTuple):
@@ -62,11 +68,17 @@ class Entry:
     head: tuple[Check, ...]
     later: tuple[Check, ...]
     window: Window | None
+    rate: Pace | None = None
+    volume: Pace | None = None
+    sum: bytes = b""
+    """Of all that the entry says but these two, so that what was taken of it stays taken when they
+    change. Octets; empty where it has neither."""
 
     def looked(self, facts: Facts) -> Looked:
         keys = tuple(
             (check.key, check.holds(facts)) for check in (*self.who, *self.head, *self.later)
         )
+        keys += tuple((name, None) for name in _METERED if getattr(self, name) is not None)
         held = [holds for _, holds in keys]
         return Looked(self.name, False if False in held else None if None in held else True, keys)
 
@@ -137,7 +149,14 @@ def _compiled(kind: str, place: int, entry: Grant, ranks: dict[str, int]) -> Ent
     if denies and not (who or head or later):
         raise ValueError(f"{kind}[{place}] has no key")
     name = f"{kind}[{place}]"
-    return Entry(name, place, tuple(who), tuple(head), tuple(later), window)
+    rate, volume = entry.rate, entry.volume
+    said = _sum(entry) if rate or volume else b""
+    return Entry(name, place, tuple(who), tuple(head), tuple(later), window, rate, volume, said)
+
+
+def _sum(entry: Grant) -> bytes:
+    text = entry.model_dump_json(exclude=set(_METERED), exclude_none=True)
+    return hashlib.sha256(text.encode()).digest()
 
 
 def _of_peer(holds: Callable[[Peer], bool]) -> Callable[[Facts], bool]:

@@ -22,6 +22,8 @@ def require_grants(settings: Settings, mistakes: Mistakes, now: datetime) -> Non
             if tunnel:
                 _require_tunnel(path, entry, mistakes)
             _require_possible(path, entry, route, mistakes)
+            if path[2] == "deny":
+                _require_unmetered(path, entry, mistakes)
             if entry.when is not None:
                 _require_order((*path, "when"), entry.when, mistakes)
         for place, entry in enumerate(route.allow):
@@ -52,6 +54,13 @@ def _require_possible(path: Path, entry: Grant, route: Route, mistakes: Mistakes
         for index, name in enumerate(getattr(entry, key) or ()):
             if known is not None and name not in known:
                 mistakes.add((*path, key, index), "this route does not admit it from anybody")
+
+
+def _require_unmetered(path: Path, entry: Grant, mistakes: Mistakes) -> None:
+    for key in ("rate", "volume"):
+        if getattr(entry, key) is not None:
+            text = "is what an entry of `allow` gives; for a bound on everybody write `limits`"
+            mistakes.add((*path, key), text, at_key=True)
 
 
 def _require_order(path: Path, when: When, mistakes: Mistakes) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from proxy.settings.pace import Rate, Volume
 from proxy.settings.values import MOMENT, Duration, Model, Name, Patterns, Pin, Size
 
 
@@ -77,6 +78,12 @@ class Grant(Principal):
     )
     size: Size | None = Field(
         default=None, description="allow: so many octets at most; deny: more than so many"
+    )
+    rate: Rate | None = Field(
+        default=None, description="allow: transfers that it gives each peer, such as 10/s"
+    )
+    volume: Volume | None = Field(
+        default=None, description="allow: content that it gives each peer, such as 1GiB/h"
     )
     when: When | None = None
 

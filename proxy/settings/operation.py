@@ -33,6 +33,15 @@ class TransferIds(Model):
     )
 
 
+class Rates(Model):
+    capacity: int = Field(
+        default=65536,
+        gt=0,
+        le=2**22,
+        description="rates and volumes of single peers that can be under way at once",
+    )
+
+
 class Shutdown(Model):
     drain: Duration = Field(default=30.0, description="the one deadline of a graceful stop")
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from proxy.settings.content import ContentPolicy
 from proxy.settings.grants import Grant
+from proxy.settings.pace import Rate, Volume
 from proxy.settings.signatures import Signature
 from proxy.settings.values import Duration, Model, Name, Patterns, SecretRef, Size
 
@@ -39,7 +40,8 @@ class Integrity(Model):
 
 
 class Limits(Model):
-    """What one transfer may cost. `hold` is how much is kept back until it has been judged."""
+    """What one transfer may cost, and all those of one peer. `hold` is how much is kept back until
+    it has been judged."""
 
     body: Size = 2**30
     document: Size = 8 * 2**20
@@ -56,6 +58,12 @@ class Limits(Model):
     )
     lifetime: Duration = Field(
         default=86400.0, description="of a transfer or tunnel, from first to last"
+    )
+    rate: Rate | None = Field(
+        default=None, description="transfers, or tunnels, of each peer: 100/s, or 100/s burst 200"
+    )
+    volume: Volume | None = Field(
+        default=None, description="content of each peer: 50GiB/day, or 50GiB/day burst 5GiB"
     )
 
 

@@ -27,6 +27,7 @@ from proxy.settings.operation import (
     Bind,
     Log,
     Memory,
+    Rates,
     Reload,
     Shutdown,
     Spill,
@@ -203,6 +204,7 @@ class Settings(Model):
     memory: Memory = Memory()
     spill: Spill = Spill()
     transfer_ids: TransferIds = TransferIds()
+    rates: Rates = Rates()
     shutdown: Shutdown = Shutdown()
     reload: Reload = Reload()
     log: Log = Log()

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 _SIZES = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SIZES |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_NO_SIZE = "expected a size such as 64KiB, 8MiB or 1GiB"
 PIN = r"sha256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="
 SECRET_REF = r"file:[^\x00-\x1f\x7f]{1,4096}|env:[A-Za-z_][A-Za-z0-9_]{0,127}"  # noqa: S105
 MOST_WORKERS = 256
@@ -28,9 +29,16 @@ _DURATIONS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 def _size(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    match = re.fullmatch(r"([0-9]{1,12}) ?([A-Za-z]*)", value) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        raise ValueError(_NO_SIZE)
+    return parse_size(value)
+
+
+def parse_size(text: str) -> int:
+    """Octets, at least one. Raises ValueError."""
+    match = re.fullmatch(r"([0-9]{1,12}) ?([A-Za-z]*)", text)
     if match is None or match[2] not in _SIZES or int(match[1]) == 0:
-        raise ValueError("expected a size such as 64KiB, 8MiB or 1GiB")
+        raise ValueError(_NO_SIZE)
     return int(match[1]) * _SIZES[match[2]]
 
 

@@ -32,6 +32,18 @@ def when(**keys: Any) -> Change:
         (entry(content=["xml"]), PLACE + ".content[0]", "expected 'json'"),
         (entry(label="pubic"), PLACE + ".label", "there is no such label"),
         (entry(size="1 MB/s"), PLACE + ".size", "expected a size"),
+        (entry(rate="fast"), PLACE + ".rate", "expected a rate such as 100/s"),
+        (entry(volume="1GiB"), PLACE + ".volume", "expected a volume"),
+        (
+            put("routes.0.deny", [WHO | {"rate": "1/s"}]),
+            "routes[0].deny[0].rate",
+            "an entry of `allow`",
+        ),
+        (
+            put("routes.0.deny", [WHO | {"volume": "1B/s"}]),
+            "routes[0].deny[0].volume",
+            "write `limits`",
+        ),
         (when(), PLACE + ".when", "name a time"),
         (when(timezone="Europe/Berlin"), PLACE + ".when", "name a time"),
         (when(until="2027-13-01"), PLACE + ".when.until", "expected a date or time"),
