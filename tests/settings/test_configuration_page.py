@@ -52,6 +52,7 @@ SECTIONS = {
     "Memory": "memory",
     "Spill": "spill",
     "TransferIds": "transfer_ids",
+    "Rates": "rates",
     "Shutdown": "shutdown",
     "Reload": "reload",
     "Log": "log",
