@@ -105,7 +105,7 @@ class Candidate:
             route.name,
             rules=weighed.rules,
             keys=weighed.keys,
-            label=facts.label,
+            label=self._in_effect(route, past.request, facts.label),
             answer=answer,
             assumed=assumed,
         )
@@ -214,22 +214,31 @@ class Candidate:
                 raise Refusal("finding-rejected", f"{watch.name} was found in it")
         named = _named(policy, body)
         if named is not None:
-            self._scale.require_cleared(policy.label, named, self._raised(found), zone)
+            self._scale.require_cleared(policy.label, named, self._raised(policy, found), zone)
 
     def _label(self, route: Route, body: Body) -> str | None:
         """The effective label of a request; None where only its header could tell."""
         named = _named(route.request, body)
         if named is None:
             return None
-        raised = self._raised(self._found(route, "request", body))
+        raised = self._raised(route.request, self._found(route, "request", body))
         return self._scale.effective(route.request.label, named, raised)
+
+    def _in_effect(self, route: Route, body: Body, judged: str | None) -> str | None:
+        """The label that it goes under. Where findings are redacted, that of then: how many of them
+        raised it is not on record."""
+        then = route.request.on_violation == "redact" and body.label in self._scale.labels
+        return body.label if then else judged
 
     def _found(self, route: Route, way: str, body: Body) -> list[Watch]:
         watched = self._watches[route.name, way]
         return [watched[name] for name in body.findings if name in watched]
 
-    def _raised(self, found: Sequence[Watch]) -> str | None:
-        """The label to which findings raise it."""
+    def _raised(self, policy: ContentPolicy, found: Sequence[Watch]) -> str | None:
+        """The label to which findings raise it; none where one that is too high is redacted, and
+        so refuses nothing."""
+        if policy.on_violation == "redact":
+            return None
         raised = [watch.raises for watch in found if watch.raises is not None]
         return max(raised, key=self._scale.labels.index, default=None)
 
@@ -252,4 +261,5 @@ def _named(policy: ContentPolicy, body: Body) -> tuple[bytes, ...] | None:
 def _watches(policy: ContentPolicy, settings: Settings) -> dict[str, Watch]:
     table: dict[str, Sequence[Kind]] = {**KINDS, **dict.fromkeys(settings.detectors, ())}
     highest = settings.sensitivity[-1]
-    return {watch.name: watch for watch in watches(policy.detect, (), table, highest)}
+    rules = [rule for rule in policy.detect if not getattr(rule, "shadow", False)]
+    return {watch.name: watch for watch in watches(rules, (), table, highest)}

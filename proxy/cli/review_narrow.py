@@ -25,8 +25,10 @@ _UNITS: Final = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 def narrower(settings: Settings, route: Route, entry: Grant, use: Use) -> Mapping[str, Any] | None:
     """The keys to change, as a configuration writes them; none where it is as narrow as its use.
 
-    None where the entry is of no use at all.
+    None where nothing has used the entry. One in shadow decides nothing, and stays.
     """
+    if getattr(entry, "shadow", False):
+        return {}
     if not use.used:
         return None
     changes: dict[str, Any] = {}

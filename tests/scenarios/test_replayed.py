@@ -10,7 +10,7 @@ import pytest
 
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Config, lockgate
-from tests.scenarios.past import SENT, Past, busy, lived
+from tests.scenarios.past import SENT, Past, busy, lived, served
 from tests.scenarios.policy import CLIENT, STRANGER
 from tests.scenarios.receiver import Receiver
 
@@ -95,6 +95,27 @@ def test_a_transfer_whose_verdict_would_change_is_listed_with_the_reason(
     assert found == ends
     assert {each["kind"] for each in told["changes"]} == {kind}
     assert (code, told["changed"]) == (1, {kind: len(ends)})
+
+
+@pytest.mark.parametrize(("answer", "ends"), [("reject", [1]), ("redact", [])])
+def test_a_finding_that_would_be_redacted_refuses_nothing(
+    past: Past, answer: str, ends: list[int]
+) -> None:
+    def lower(config: Config) -> None:
+        config["zones"]["warehouse"]["clearance"] = "internal"
+        config["routes"][0]["request"]["on_violation"] = answer
+
+    code, told = past.replay(past.candidate(lower), "--was", past.folder / "gateway.yaml")
+    assert (code, [each["index"] - 1 for each in told["changes"]]) == (len(ends), ends)
+
+
+def test_a_log_is_read_where_it_is_served(past: Past) -> None:
+    with served(past.store) as url:
+        path = past.candidate(allow(0, CLIENT))
+        done = lockgate("explain", path, "--receipts", url, "--json")
+        missing = lockgate("explain", path, "--receipts", f"{url}/not-here", "--json")
+    assert (done.returncode, len(json.loads(done.stdout)["changes"])) == (1, 1)
+    assert (missing.returncode, len(missing.stderr.splitlines())) == (1, 1)
 
 
 def test_without_a_path_a_route_that_is_gone_leaves_it_open_where_they_would_go(past: Past) -> None:
