@@ -46,7 +46,8 @@ BASIC: Final = (
         outlines=(
             rb"(?:^|[^0aAe.-]|(?:^|[^0])\.)0{12}",
             b"-0{15}",
-            BEFORE + b"[0aAe]{0,3}-0{12}",
+            BEFORE
+            + b".{0,3}-0{12}",  # no four of a word, as in UUIDs; a class would cost twice all
             *(BEFORE + b"0000" + (joint + b"0000") * 3 + BEHIND for joint in _GROUPS),
             *(BEFORE + b"0000%b000000%b0000" % (joint, joint) for joint in _GROUPS),
         ),

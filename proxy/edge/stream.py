@@ -5,6 +5,7 @@ one lock, because records are numbered: two of them in the wrong order end the c
 handshake still flushes its alert, so that the peer learns that (not why) it was refused.
 """
 
+import os
 import select
 import socket
 import struct
@@ -89,10 +90,12 @@ async def _receive(sock: trio.socket.SocketType, size: int = RECEIVE_SIZE) -> by
 
 
 async def _send(sock: trio.socket.SocketType, data: bytes) -> None:
+    """Gives no turn to others when the kernel takes all at once: whoever goes on receives first."""
     try:
-        sent = await sock.send(data)
-        if sent == len(data):
-            return
+        try:
+            sent = os.write(sock.fileno(), data)
+        except BlockingIOError:
+            sent = 0
         with memoryview(data) as rest:
             while sent < len(data):
                 sent += await sock.send(rest[sent:])
@@ -211,15 +214,10 @@ class TlsStream:
         return data
 
     async def send(self, pieces: Iterable[bytes]) -> None:
-        async with self._sending:
-            try:
-                for piece in pieces:
-                    self._engine.write(piece)
-            except TlsFailure as failure:
-                raise Disconnected(f"{failure.reason}: {failure.detail}") from None
-            data = self._engine.outgoing()
-            if data:
-                await _send(self._sock, data)
+        try:
+            await self._flush(pieces)
+        except TlsFailure as failure:
+            raise Disconnected(f"{failure.reason}: {failure.detail}") from None
 
     async def end(self) -> None:
         try:
@@ -254,23 +252,25 @@ class TlsStream:
         except TlsFailure:
             return False
 
-    async def _flush(self) -> None:
-        async with self._sending:
-            data = self._engine.outgoing()
-            if data:
-                await _send(self._sock, data)
-
-    async def _flush_if_free(self) -> None:
-        """Send what reading made the engine say (a KeyUpdate's answer); a sender under way will."""
-        if self._sending.locked():
-            return
-        self._sending.acquire_nowait()
+    async def _flush(self, pieces: Iterable[bytes] = ()) -> None:
+        """Send these, and whatever else the engine has to say. Raises TlsFailure, Disconnected."""
         try:
+            self._sending.acquire_nowait()
+        except trio.WouldBlock:
+            await self._sending.acquire()
+        try:
+            for piece in pieces:
+                self._engine.write(piece)
             data = self._engine.outgoing()
             if data:
                 await _send(self._sock, data)
         finally:
             self._sending.release()
+
+    async def _flush_if_free(self) -> None:
+        """Send what reading made the engine say (a KeyUpdate's answer); a sender under way will."""
+        if not self._sending.locked():
+            await self._flush()
 
     async def _flush_quietly(self) -> None:
         try:
