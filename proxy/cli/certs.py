@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from proxy.cli import certs_issue, certs_revoke, certs_show, certs_verify
+from proxy.cli import certs_issue, certs_jwk, certs_revoke, certs_show, certs_verify
 from proxy.cli.certs_files import answering, write_private, write_public
 from proxy.cli.certs_store import INDEX, LIST, Store
 from proxy.cli.wording import texts, typed
@@ -75,6 +75,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     init.set_defaults(run=run_init)
     certs_issue.register(actions)
+    certs_jwk.register(actions)
     certs_revoke.register(actions)
     certs_show.register(actions)
     certs_verify.register(actions)
