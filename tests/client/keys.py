@@ -30,7 +30,8 @@ def jwk_secret() -> bytes:
 def jwk_mldsa(key: MlDsa) -> bytes:
     pub, seed = key.public_key().public_bytes_raw(), key.private_bytes_raw()
     name = type(key).__name__.removesuffix("PrivateKey").replace("MLDSA", "ML-DSA-")
-    return _json(kty="AKP", alg=name, kid="etl-pq", pub=base64url(pub), priv=base64url(seed))
+    kid = f"etl-{name.lower()}"
+    return _json(kty="AKP", alg=name, kid=kid, pub=base64url(pub), priv=base64url(seed))
 
 
 def pem_mldsa44() -> bytes:
