@@ -10,7 +10,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ LINE = b'{"ssn": "536-90-4399", "n": 1}\n'
 SIZES = st.sampled_from([1, 40, HOLD - 1, HOLD, HOLD + 1, 5 * HOLD, BLOCK + 5 * HOLD, 2 * BLOCK])
 
 
-def field(body: bytes, *names: str) -> str:
+def digested(body: bytes, *names: str) -> str:
     """Content-Digest by these algorithms."""
     values = {
         name: base64.b64encode(hashlib.new(name.replace("-", ""), body).digest()).decode()
@@ -86,8 +86,9 @@ class Sending:
     """One request: what was digested, what comes, how, and whether the connection ends in it."""
 
     route: str
-    sent: bytes
-    comes: bytes
+    change: str | None
+    sent: bytes = field(repr=False)
+    comes: bytes = field(repr=False)
     chunked: bool
     late: bool
     names: tuple[str, ...]
@@ -96,7 +97,7 @@ class Sending:
 
     @property
     def octets(self) -> bytes:
-        said = field(self.sent, *self.names)
+        said = digested(self.sent, *self.names)
         kind = "application/x-ndjson"
         fields = ["Trailer: Content-Digest"] if self.late else [said]
         path = f"/{self.route}/1"
@@ -144,6 +145,7 @@ def sendings(draw: st.DrawFn) -> Sending:
     chunked = draw(st.booleans())
     return Sending(
         route=draw(st.sampled_from([each["name"] for each in ROUTES])),
+        change=change,
         sent=sent,
         comes=CHANGES[change](sent, at) if change else sent,
         chunked=chunked,
@@ -203,7 +205,7 @@ async def test_no_connection_to_the_upstream_is_taken_before_content_holds(tmp_p
     body = content(5 * HOLD)
     async with stage(tmp_path, Table(), *ROUTES) as on:
         with on.connect() as client:
-            octets = request("/held/1", body, field(body, "sha-256"), kind="a/b")
+            octets = request("/held/1", body, digested(body, "sha-256"), kind="a/b")
             client.send(octets[:-1])
             while on.keeper.room is None or not on.keeper.room.taken:
                 await trio.lowlevel.checkpoint()
@@ -217,7 +219,7 @@ async def test_no_connection_to_the_upstream_is_taken_before_content_holds(tmp_p
 
 async def test_when_the_room_is_taken_the_sender_is_told_to_come_again(tmp_path: Path) -> None:
     body, table = content(5 * HOLD), Table()
-    octets = request("/held/1", body, field(body, "sha-256"), kind="a/b")
+    octets = request("/held/1", body, digested(body, "sha-256"), kind="a/b")
     async with stage(tmp_path, table, *ROUTES) as on:
         room = on.keeper.room
         assert room is not None
@@ -258,7 +260,7 @@ async def test_a_chunked_stream_is_broken_off_at_its_end_when_its_digest_does_no
     async with stage(tmp_path, table, *ROUTES) as on:
         on.receiver.behave = note
         with on.connect() as client:
-            head = request("/streamed/1", [], field(body + b"x", "sha-256"), kind="a/b")
+            head = request("/streamed/1", [], digested(body + b"x", "sha-256"), kind="a/b")
             client.send(head[:-5] + chunk(body))
             assert await blocking(lambda: begun.wait(15))
             answer = await blocking(lambda: client.ask(b"0\r\n\r\n"))

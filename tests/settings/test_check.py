@@ -418,6 +418,23 @@ def test_nothing_may_be_larger_than_all_transfers_may_keep_together(
     assert not mistakes(tmp_path, changed(put("memory.held", "17MiB"), put(place, "17MiB")))
 
 
+def test_what_is_held_whole_fits_the_room_for_it(tmp_path: Path) -> None:
+    held = changed(put("routes.0.integrity", {"require": "content-digest"}),
+                   put("spill.size", "1MiB"), put("routes.0.limits.body", "2MiB"))  # fmt: skip
+    ((path, message),) = mistakes(tmp_path, held)
+    assert path == "routes[0].limits.body"
+    assert "more than spill.size" in message
+    held["routes"][0]["streaming"] = True
+    assert not mistakes(tmp_path, held)
+
+
+def test_what_streams_before_its_digest_holds_is_worth_a_note(tmp_path: Path) -> None:
+    digest = put("routes.0.integrity", {"require": "content-digest"})
+    assert warned(loaded(tmp_path, digest)) == ()
+    (note,) = warned(loaded(tmp_path, digest, put("routes.0.streaming", True)))
+    assert (note.path, note.code) == ("routes[0].streaming", "streams-unproven")
+
+
 @pytest.mark.parametrize(
     ("change", "path", "words"),
     [
@@ -438,6 +455,7 @@ def test_nothing_may_be_larger_than_all_transfers_may_keep_together(
          "routes[0].replay.after_indeterminate", "means nothing while `replay.require` is off"),
         (put("routes.0.replay", {"require": "off", "window": "1h"}), "routes[0].replay.window",
          "means nothing while"),
+        (put("routes.0.streaming", True), "routes[0].streaming", "while no digest is demanded"),
     ],
 )  # fmt: skip
 def test_what_is_probably_not_meant_is_warned_of(
