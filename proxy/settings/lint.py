@@ -54,9 +54,6 @@ def _lint_routes(settings: Settings, warnings: Mistakes) -> None:
         if "signature" in route.model_fields_set and not route.demands_signature:
             text = "means nothing: neither `replay` nor `integrity` demands a signature"
             warnings.add((*path, "signature"), text, at_key=True, code="means-nothing")
-        if route.streaming and not route.demands_digest:
-            text = "means nothing while no digest is demanded: what is not held streams anyway"
-            warnings.add((*path, "streaming"), text, code="means-nothing")
         _lint_zones(path, route, settings, warnings)
 
 

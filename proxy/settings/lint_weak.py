@@ -3,7 +3,7 @@
 from proxy.settings.check import policies
 from proxy.settings.check_trust import names_lists, verified
 from proxy.settings.mistakes import Mistakes
-from proxy.settings.schema import HYBRID_GROUPS, Settings
+from proxy.settings.schema import HYBRID_GROUPS, Route, Settings
 from proxy.settings.trust import MAX_LIFETIME
 from proxy.settings.yaml12 import Path
 
@@ -56,9 +56,8 @@ def _lint_routes(settings: Settings, warnings: Mistakes) -> None:
             text = "what had arrived, unknown to us, will arrive once more"
             place: Path = (*path, "replay", "after_indeterminate")
             warnings.add(place, text, code="forwards-undecided")
-        if route.streaming and route.demands_digest:
-            text = "what does not hold is broken off in mid-stream, not kept from the upstream"
-            warnings.add((*path, "streaming"), text, code="streams-unproven")
+        if route.streaming:
+            _lint_streaming((*path, "streaming"), route, warnings)
         if route.receipt == "log" and settings.listeners[route.listener].protocol == "http":
             text = "senders learn where their receipt is, and are not handed it"
             warnings.add((*path, "receipt"), text, code="receipt-in-log-only")
@@ -66,3 +65,12 @@ def _lint_routes(settings: Settings, warnings: Mistakes) -> None:
         if policy.likelihood == "very_likely" and policy.searches:
             text = "what is found without a checksum or a word that speaks for it crosses as it is"
             warnings.add((*path, "likelihood"), text, code="likelihood-raised")
+
+
+def _lint_streaming(path: Path, route: Route, warnings: Mistakes) -> None:
+    if route.demands_digest:
+        text = "what does not hold is broken off in mid-stream, not kept from the upstream"
+        warnings.add(path, text, code="streams-unproven")
+    else:
+        text = "means nothing while no digest is demanded: what is not held streams anyway"
+        warnings.add(path, text, code="means-nothing")
