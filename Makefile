@@ -11,7 +11,7 @@ PROGRAMS := curl:curl wget:wget ab:apache2-utils node:nodejs nginx:nginx zsh:zsh
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
 .PHONY: demo test programs test-large test-crash fuzz fuzz-http limbo check format bench bench-content \
-	bench-receipts bench-policy bench-audit bench-detect lock clean
+	bench-receipts bench-policy bench-ids bench-audit bench-detect lock clean
 
 demo: $(STAMP)
 	@$(BIN)/lockgate demo
@@ -73,6 +73,10 @@ bench-receipts: $(STAMP)
 # A decision among 1,000 routes with 10 grants each: under 20 microseconds, or it says so and ends 1.
 bench-policy: $(STAMP)
 	@$(BIN)/python -m loadtest.policy
+
+# The table of 1,000,000 ids, and of as many nonces: octets of disk, and CPU of a check.
+bench-ids: $(STAMP)
+	@$(BIN)/python -m loadtest.ids
 
 # An audit of 1,000,000 entries: 4 GB in TMPDIR, minutes to write them; --folder keeps them.
 bench-audit: $(STAMP)
