@@ -17,6 +17,7 @@ from proxy.edge.masks import masked_answer, masked_fields, masked_trailers
 from proxy.edge.outbound import Outbound
 from proxy.edge.receipts import RECEIPTS_PATH
 from proxy.edge.relay import Held, Request
+from proxy.edge.signed import own_signatures
 from proxy.edge.signing import accept_signature
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal
@@ -93,6 +94,7 @@ def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Requ
     framing = Framing(length=flow.delivered_size) if whole else head.framing
     if digest_trailer or trailers:
         framing = Framing(chunked=True)
+    fields = own_signatures(transfer, upstream.endpoint, head, fields, framing)
     return Request(
         head.method, head.target, fields, framing, digest_trailer, keep_digest, tuple(trailers)
     )

@@ -1,4 +1,5 @@
-"""The stop at which a request must prove that it is signed as its route demands (RFC 9421).
+"""The stop at which a request must prove that it is signed as its route demands (RFC 9421); and
+what becomes of its signature behind that.
 
 It comes before anything is reserved and before the content is read, so that who cannot sign uses
 up neither an id nor a place. What the signature says of the content is a Content-Digest, to which
@@ -6,16 +7,19 @@ the stops of the content hold; its nonce goes to the table of ids with the id.
 """
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 from proxy.edge.signing import Signing
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal
-from proxy.model import Head, Peer
+from proxy.model import Framing, Head, Peer
 from proxy.model.signed import Verified
 from proxy.observe.metrics import Metrics
+from proxy.settings.address import Endpoint
 from proxy.wire.signature import SignatureFailure, request_message, verify
+from proxy.wire.signature_travel import Fields, still_signed
 
 _CODES: Final = {
     "missing": "signature-required",
@@ -57,3 +61,22 @@ def _verified(signing: Signing, head: Head, peer: Peer, now: float) -> Verified:
     message = request_message(head, signing.scheme)
     moment = datetime.fromtimestamp(now, UTC)
     return verify(message, signing.keys(peer), signing.demanded(head), moment)
+
+
+def own_signatures(
+    transfer: Transfer, endpoint: Endpoint, head: Head, fields: Fields, framing: Framing
+) -> Fields:
+    """`fields` of what goes to an upstream, without signatures of what we have changed.
+
+    `head` has the method and the target with which it goes.
+    """
+    came = request_message(transfer.known_head, "https" if transfer.peer.channel else "http")
+    length = [] if framing.length is None else [(b"content-length", b"%d" % framing.length)]
+    goes = replace(
+        came,
+        fields=(*fields, *length),
+        target=head.target,
+        scheme="https" if endpoint.secure else "http",
+        authority=endpoint.authority,
+    )
+    return still_signed(fields, came, goes)

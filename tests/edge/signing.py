@@ -65,7 +65,7 @@ class Signed:
             covered = [name for name in covered if name != "content-digest"]
         elif not any(name.startswith("Content-Digest") for name in self.fields):
             self.fields = (*self.fields, f"Content-Digest: {digest(self.body)}")
-        pairs = [each.split(": ", 1) for each in self.fields]
+        pairs = [["Host", self.host], *(each.split(": ", 1) for each in self.fields)]
         if self.body is not None:
             pairs.append(["Content-Type", "application/json"])
         message = Message(

@@ -17,6 +17,7 @@ import trio
 
 from proxy.errors import ConfigError
 from proxy.model import Peer, Verdict
+from proxy.wire.sfv import parse_dictionary
 from proxy.wire.signing_key import SigningKey
 from tests.client.keys import KEYS
 from tests.edge.signing import COVERED, Signed, digest, jwks, key_of
@@ -36,6 +37,7 @@ ROUTES = (
     route("more", replay=ONCE, signature=RULE | {"components": ["x-batch", "content-type"]}),
     route("named", replay=ONCE, signature=RULE | {"authorities": ["Gate.example"]}),
     route("strict", replay=ONCE | {"window": "90s"}, signature=RULE | {"skew": "5s"}),
+    route("free", replay={"require": "off"}),
     route("streamed", replay=ONCE, signature=RULE, streaming=True),
 )
 LOCAL, OTHER = Peer(uid=1000), Peer(uid=1001)
@@ -443,6 +445,51 @@ async def test_a_digest_that_proves_nothing_is_none(tmp_path: Path) -> None:
     async with gate(tmp_path, Table(), key) as on:
         weak = Signed(key, fields=("Content-Digest: md5=:AAAAAAAAAAAAAAAAAAAAAA==:",)).sign()
         assert code(await on.ask(weak.octets)) == (400, "digest-required")
+
+
+# --- what goes on ---------------------------------------------------------------------------------
+
+ON = ("@method", "@path", "@query", "content-type", "content-digest")
+
+
+async def arrived(on: Stage, signed: Signed) -> Message:
+    assert (await on.ask(signed.octets)).status == 200
+    return on.receiver.received[-1]
+
+
+async def test_a_signature_goes_on_as_long_as_nothing_is_changed_that_it_covers(
+    tmp_path: Path,
+) -> None:
+    key = key_of()
+    async with gate(tmp_path, Table(), key) as on:
+        ours = Signed(key).sign()
+        message = await arrived(on, ours)
+        assert not message.values("signature") + message.values("signature-input")
+        theirs = Signed(key, path="/free/1?a=b", covered=ON).sign()
+        message = await arrived(on, theirs)
+        names = ("signature-input", "signature")
+        assert tuple(f"{name}: {message.value(name)}" for name in names) == theirs.signature
+        both = Signed(key, covered=ON, said={"tag": "end", "label": "end"}).sign()
+        first = Signed(key, transfer_id=both.transfer_id).sign()
+        both.signature = (*first.signature, *both.signature)
+        message = await arrived(on, both)
+        (left,) = parse_dictionary([message.value("signature").encode()])
+        assert left == "end"
+        assert list(parse_dictionary([message.value("signature-input").encode()])) == ["end"]
+
+
+@pytest.mark.parametrize("covered", ["@authority", "@scheme", "host", "transfer-id", "via", "x-a"])
+async def test_a_signature_of_what_is_ours_to_say_does_not_go_on(
+    tmp_path: Path, covered: str
+) -> None:
+    key = key_of()
+    async with gate(tmp_path, Table(), key) as on:
+        fields = ("Via: 1.1 a", "Connection: x-a", "X-A: 1")
+        signed = Signed(key, path="/free/1", covered=(*ON, covered), fields=fields)
+        signed.transfer_id = signed.transfer_id.upper()
+        message = await arrived(on, signed.sign())
+        crossed = bool(message.values("signature"))
+        assert crossed is (covered == "@scheme")
 
 
 # --- the file ------------------------------------------------------------------------------------
