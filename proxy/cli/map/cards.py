@@ -168,8 +168,8 @@ def route(way: Way, facts: Facts, *, whole: bool) -> Card:
     if way.deny:
         card.line("but never", "word", "soft")
         card.several(way.deny, "warn", most=most, lines=2 if whole else 1, inset=10)
-    if way.stops:
-        card.line(" · ".join(way.stops), "word", "soft", lines=4 if whole else 1)
+    for each in way.stops if whole else filter(None, [" · ".join(way.stops)]):
+        card.line(each, "word", "soft", lines=2 if whole else 1)
     if way.shadow:
         card.line("in shadow, deciding nothing", "word", "soft")
         card.several(way.shadow, "soft", most=most, lines=2 if whole else 1, inset=10)

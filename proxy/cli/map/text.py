@@ -10,7 +10,7 @@ from typing import Final
 
 _NARROW: Final = frozenset("iIjl.,:;'|!()[]{}ft/\\` -r")
 _WIDE: Final = frozenset("mwMW@%&→←")
-_BREAKS: Final = frozenset("/.,:;-_ |)=")
+_BREAKS: Final = frozenset("/.,:;-_|)=")
 _UNSEEN: Final = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
@@ -42,7 +42,7 @@ def wrap(
 ) -> list[str]:
     """`text` in so many lines at most, none wider than `room` pixels, `…` where it does not fit.
 
-    Broken after punctuation where there is some in the second half of a line, else anywhere.
+    Broken at a space or after punctuation in the second half of a line, else anywhere.
     """
     rest, found = clean(text).strip(), list[str]()
     while rest and len(found) < lines:
@@ -52,10 +52,19 @@ def wrap(
         if len(found) == lines - 1:
             dots = _fitting(rest, room - width("…", size, mono=mono), size, mono=mono, bold=bold)
             return [*found, rest[:dots].rstrip() + "…"]
-        cut = next((at for at in range(fits, fits // 2, -1) if rest[at - 1] in _BREAKS), fits)
+        cut = _break(rest, fits)
         found.append(rest[:cut].rstrip())
         rest = rest[cut:].lstrip()
     return found
+
+
+def _break(text: str, fits: int) -> int:
+    """Behind the last space or, where there is none, the last sign of the second half."""
+    for among in (" ", _BREAKS):
+        for at in range(fits, fits // 2, -1):
+            if text[at - 1] in among:
+                return at
+    return fits
 
 
 def _fitting(text: str, room: float, size: float, *, mono: bool, bold: bool) -> int:
