@@ -180,7 +180,7 @@ def test_a_label_above_the_clearance_of_where_it_goes_is_told(tmp_path: Path) ->
     )
     (way,) = facts(tmp_path, changed(low, put("routes.0.request.label_from", "X-Label"))).ways
     assert not way.request.above
-    assert way.request.by == "as X-Label says"
+    assert (way.request.shown, way.request.by) == ("up to secret", "as X-Label says")
 
 
 def test_whom_a_listener_gets_and_a_route_refuses_is_told_as_it_is_written(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def _flow(card: Card, name: str, flow: Flow, facts: Facts) -> None:
     if not flow.content:
         card.line(f"{name}: no content", "word", "soft")
         return
-    card.pill(flow.label, f"l{rank(flow, facts)}", contents(flow), name)
+    card.pill(flow.shown, f"l{rank(flow, facts)}", contents(flow), name)
     if flow.above:
         card.line("above the clearance of where it goes: refused", "word", "warn")
     if flow.by:
@@ -226,7 +226,7 @@ def route_and_labels(way: Way, facts: Facts, *, whole: bool) -> Card:
     card.parts.append(inner.drawn())
     middle, x = inner.full / 2, ROUTE + 2 * WALL
     for arrow, flow, down in (("→", way.request, -22.0), ("←", way.response, 5.0)):
-        text = f"{arrow} {flow.label if flow.content else 'no content'}"
+        text = f"{arrow} {flow.shown if flow.content else 'no content'}"
         (text,) = wrap(text, FLOW - 100, ink.SIZES["mark"], bold=True, lines=1)
         drawn, wide = ink.pill(x, middle + down, text, f"l{rank(flow, facts)}")
         beside = "above clearance: refused" if flow.above else _counts(flow)

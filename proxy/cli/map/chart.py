@@ -63,7 +63,7 @@ def _flow(flow: Flow) -> str:
     masks = f", {count(len(flow.masks), 'mask')}" if flow.masks else ""
     searches = f", {count(len(flow.searches), 'search', 'searches')}" if flow.searches else ""
     above = ", above clearance, refused" if flow.above else ""
-    return f"{flow.label}{masks}{searches}{above}"
+    return f"{flow.shown}{masks}{searches}{above}"
 
 
 def _text(*lines: str) -> str:

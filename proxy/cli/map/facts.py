@@ -156,11 +156,12 @@ def _flow(settings: Settings, policy: Raw, zone: str) -> Flow:
         (_action(rule) + _beside(rule), rule["type"]) for rule in in_force(policy.get("detect", []))
     ]
     scale = settings.sensitivity
-    shown = label or scale[-1]
-    above = scale.index(shown) > scale.index(settings.zones[zone].clearance)
+    highest = label or scale[-1]
+    above = scale.index(highest) > scale.index(settings.zones[zone].clearance)
     known = ("content", "label", "label_from", "mask", "detect", "allow_only")
     return Flow(
-        shown,
+        highest,
+        f"up to {highest}" if "label_from" in policy else highest,
         by,
         tuple(policy.get("content", ())),
         tuple(masks),

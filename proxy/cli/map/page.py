@@ -62,7 +62,7 @@ def _routes(facts: Facts) -> str:
 def _flow(flow: Flow) -> str:
     if not flow.content:
         return "no content"
-    parts = [f"<b>{_text(flow.label)}</b> {_text(', '.join(flow.content))}"]
+    parts = [f"<b>{_text(flow.shown)}</b> {_text(', '.join(flow.content))}"]
     parts += ["above the clearance of where it goes: refused"] if flow.above else []
     parts += [_text(each) for each in (flow.by, flow.rules) if each]
     parts += [f"{_code([where])} {_text(what)}" for what, where in flow.masks]

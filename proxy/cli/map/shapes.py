@@ -38,6 +38,8 @@ class Flow:
     """One direction of a route. `label` is on the scale; `by` says where it comes from."""
 
     label: str
+    shown: str
+    """The label, or up to which one it may be, where a header says it."""
     by: str
     content: tuple[str, ...]
     masks: tuple[tuple[str, str], ...]
