@@ -36,7 +36,7 @@ class Facts:
     size: int | None = None
 
 
-_METERED: Final = ("rate", "volume")
+METERED: Final = ("rate", "volume")
 """Keys that hold as long as the peer has not taken all that they give: known to nobody here."""
 
 
@@ -78,7 +78,7 @@ class Entry:
         keys = tuple(
             (check.key, check.holds(facts)) for check in (*self.who, *self.head, *self.later)
         )
-        keys += tuple((name, None) for name in _METERED if getattr(self, name) is not None)
+        keys += tuple((name, None) for name in METERED if getattr(self, name) is not None)
         held = [holds for _, holds in keys]
         return Looked(self.name, False if False in held else None if None in held else True, keys)
 
@@ -155,7 +155,7 @@ def _compiled(kind: str, place: int, entry: Grant, ranks: dict[str, int]) -> Ent
 
 
 def _sum(entry: Grant) -> bytes:
-    text = entry.model_dump_json(exclude=set(_METERED), exclude_none=True)
+    text = entry.model_dump_json(exclude=set(METERED), exclude_none=True)
     return hashlib.sha256(text.encode()).digest()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from proxy.policy.authorize import Grants
-from proxy.policy.entries import Entry, Facts
+from proxy.policy.entries import METERED, Entry, Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ def _holds(
         return proven[entry.name], []
     fallen, open_keys = [], []
     for key, held in entry.looked(facts).keys:
+        if key in METERED:
+            continue  # what was left of it then is not asked again
         if held is None or (held is False and key in unknown):
             open_keys.append(key)
         elif held is False:

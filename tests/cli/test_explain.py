@@ -163,3 +163,17 @@ def test_a_tunnel_is_asked_about_by_server_name(
     assert explain(tmp_path, data, *PEER) == 1
     assert explain(tmp_path, data, *ASKED) == 2
     assert "carries tunnels" in capsys.readouterr().err
+
+
+def test_what_a_peer_has_left_of_its_rates_is_not_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = changed(
+        put("routes.0.allow.0.rate", "10/s"),
+        put("routes.0.allow.0.volume", "1GiB/h"),
+        put("routes.0.limits", {"rate": "100/s"}),
+    )
+    code, answer = told(tmp_path, data, *ASKED, capsys=capsys)
+    assert (code, answer["rule"]) == (0, "allow[0]")
+    assert answer["depends_on"] == ["limits.rate", "rate", "volume"]
+    assert answer["entries"][0]["keys"] == {"spiffe": True, "rate": None, "volume": None}

@@ -51,6 +51,15 @@ def test_the_policy_of_the_manual_is_one() -> None:
     assert Policy.model_validate(data["policy"]).grants_expire_within == 90 * 86400
 
 
+def test_the_rates_of_the_manual_are_of_a_route() -> None:
+    (written,) = re.findall(r"```yaml\n(allow:\n(?:  .*\n)+limits: .*\n)```", PAGE)
+    policy: Any = parse(written.encode(), "manual").data
+    route = Route.model_validate(changed()["routes"][0] | policy)
+    assert route.limits.rate is not None
+    assert (route.limits.rate.amount, route.limits.rate.burst) == (100, 300)
+    assert [entry.volume is not None for entry in route.allow] == [True, False]
+
+
 def decided(grants: Grants, who: str, sends: str, at: datetime) -> str:
     """The entry that admits all of it, or the reason for which it is refused."""
     certificate = Certificate(b"", (), b"", bytes(32), "", "", 1, at, at, who, (who,))
