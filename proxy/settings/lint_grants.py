@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from proxy.settings.mistakes import Mistakes
-from proxy.settings.schema import Principal, Settings
+from proxy.settings.schema import Grant, Limits, Principal, Settings
 from proxy.settings.times import parse_moment, parse_zone
 from proxy.settings.yaml12 import Path
 
@@ -19,6 +19,7 @@ def lint_grants(settings: Settings, warnings: Mistakes) -> None:
     for index, route in enumerate(settings.routes):
         for number, entry in enumerate(route.allow):
             _lint_entry(("routes", index, "allow", number), entry, warnings)
+            _lint_paces(("routes", index, "allow", number), entry, route.limits, warnings)
     for name, upstream in settings.upstreams.items():
         if upstream.peer is not None:
             _lint_entry(("upstreams", name, "peer"), upstream.peer, warnings)
@@ -49,6 +50,17 @@ def _lint_entry(path: Path, entry: Principal, warnings: Mistakes) -> None:
     if not named and any(getattr(entry, key) is not None for key in _SUBJECT):
         text = "named by its subject alone, which authorities watch less than names of the SAN"
         warnings.add(path, text, code="subject-only")
+
+
+def _lint_paces(path: Path, entry: Grant, limits: Limits, warnings: Mistakes) -> None:
+    """Note what an entry gives in a time where the route gives nobody more than that."""
+    for key in ("rate", "volume"):
+        mine, bound = getattr(entry, key), getattr(limits, key)
+        if mine is None or bound is None:
+            continue
+        if mine.per_second >= bound.per_second and mine.burst >= bound.burst:
+            text = f"means nothing: limits.{key} of the route lets no peer have more"
+            warnings.add((*path, key), text, code="means-nothing")
 
 
 def _wide(entry: Principal) -> str | None:

@@ -135,3 +135,13 @@ def test_what_is_proven_decides_though_it_is_not_on_record(
 def test_every_key_of_an_entry_is_tried() -> None:
     others = {"spiffe", "uri", "ip", "pins", "local", "rate", "volume", "shadow"}
     assert set(Grant.model_fields) <= SOME | others
+
+
+def test_what_was_left_of_a_rate_then_is_not_asked_again() -> None:
+    peer = Peer(
+        certificate=Certificate(b"", (), b"", bytes(32), "", "", 1, NOW, NOW, "spiffe://acme/a")
+    )
+    entry = {"spiffe": "spiffe://acme/a", "rate": "1/s", "volume": "1KiB/s"}
+    route = Route.model_validate(changed()["routes"][0] | {"allow": [entry]})
+    facts = Facts(peer, NOW, "POST", split("/orders/1"), "json", "public", 9000)
+    assert weigh(Grants(route, SCALE), facts, (), {}).admits is True

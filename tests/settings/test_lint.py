@@ -35,6 +35,25 @@ def granted(entry: object) -> Change:
 
 
 @pytest.mark.parametrize(
+    ("mine", "bound", "said"),
+    [
+        ({"rate": "10/s"}, {"rate": "10/s"}, ["rate"]),
+        ({"rate": "600/m"}, {"rate": "9/s"}, ["rate"]),
+        ({"rate": "10/s"}, {"rate": "10/s burst 20"}, []),
+        ({"rate": "9/s"}, {"rate": "10/s"}, []),
+        ({"volume": "2GiB/day"}, {"volume": "1GiB/day"}, ["volume"]),
+        ({"volume": "2GiB/day"}, {"rate": "1/day"}, []),
+    ],
+)
+def test_a_pace_that_the_route_never_lets_anybody_reach_means_nothing(
+    tmp_path: Path, mine: dict[str, str], bound: dict[str, str], said: list[str]
+) -> None:
+    entry = put("routes.0.allow", [{"spiffe": "spiffe://acme/etl/*"} | mine])
+    found = codes(tmp_path, entry, put("routes.0.limits", bound))
+    assert found == [("means-nothing", f"routes[0].allow[0].{key}") for key in said]
+
+
+@pytest.mark.parametrize(
     "entry",
     [
         {"spiffe": "spiffe://acme/**"},
