@@ -25,7 +25,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
                                     wire/grammar.py before h11, wire/inbound.py
         route                       policy/paths.py, policy/routes.py, policy/tree.py
         allow(peer, route)          policy/authorize.py, policy/entries.py, policy/principals.py
-                                    policy/window.py
+                                    policy/window.py, policy/shadow.py
         signature                   wire/signature.py, wire/signature_base.py, wire/jwk.py
         signature                   edge/signed.py, edge/signing.py, wire/signature.py, wire/jwk.py
         rate, volume                edge/purse.py, edge/rates.py, policy/bucket.py
@@ -49,6 +49,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
                                     content/kinds.py, content/registry.py, content/own.py,
                                     content/decode.py, content/judge.py, content/watch.py,
                                     content/words.py, content/places.py, content/findings.py
+        what rules in shadow find   content/shadow.py
         clearance                   policy/clearance.py, edge/labels.py
 
     the receiver

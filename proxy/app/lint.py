@@ -79,19 +79,27 @@ def _of_rules(loaded: Loaded) -> Iterator[Problem]:
     for path, policy in policies(loaded.settings):
         if not policy.content:
             continue
-        try:
-            yield from _of_paths(loaded, path, policy)
-            yield from _of_types(loaded, path, policy, table)
-        except ValueError:
-            continue
+        for shadow in (False, True):
+            try:
+                yield from _of_paths(loaded, path, policy, shadow=shadow)
+                yield from _of_types(loaded, path, policy, table, shadow=shadow)
+            except ValueError:
+                continue
 
 
-def _of_paths(loaded: Loaded, path: Path, policy: ContentPolicy) -> Iterator[Problem]:
-    rules = [(index, rule.path) for index, rule in enumerate(policy.mask) if rule.path is not None]
+def _of_paths(
+    loaded: Loaded, path: Path, policy: ContentPolicy, *, shadow: bool
+) -> Iterator[Problem]:
+    """Of rules in force among themselves; with `shadow` of those in shadow, among all."""
+    rules = [
+        (index, rule.path)
+        for index, rule in enumerate(policy.mask)
+        if rule.path is not None and (shadow or not rule.shadow)
+    ]
     texts = [text for _, text in rules]
     living = _living(texts, fold=policy.fold_names)
     for number, (index, text) in enumerate(rules):
-        if number in living:
+        if number in living or policy.mask[index].shadow is not shadow:
             continue
         alone = [
             other
@@ -126,11 +134,15 @@ def _living(paths: Sequence[str], *, fold: bool) -> set[int]:
 
 
 def _of_types(
-    loaded: Loaded, path: Path, policy: ContentPolicy, table: _Table
+    loaded: Loaded, path: Path, policy: ContentPolicy, table: _Table, *, shadow: bool
 ) -> Iterator[Problem]:
+    """As `_of_paths`."""
     rules = policy.detect
-    decided = _decided([rule.type for rule in rules], table)
+    names = [rule.type if shadow or not rule.shadow else None for rule in rules]
+    decided = _decided(names, table)
     for index, rule in enumerate(rules):
+        if rule.shadow is not shadow:
+            continue
         place = (*path, "detect", index)
         mine = [name for name, by in decided.items() if by == index]
         if not mine:
@@ -139,13 +151,13 @@ def _of_types(
         elif not any(_reportable(table[name], policy.likelihood) for name in mine):
             yield loaded.problem((*place, "type"), _UNLIKELY, _DETECT)
         elif rule.type in table:
-            others = [each.type if at != index else None for at, each in enumerate(rules)]
+            others = [name if at != index else None for at, name in enumerate(names)]
             instead = _decided(others, table).get(rule.type)
             same = instead is not None and _alike(rules[instead], rule)
             if same:
                 text = f"says what detect[{instead}] says of this type already"
                 yield loaded.problem(place, text, "detect-repeats")
-    yield from _of_masked_types(loaded, path, policy, table, decided)
+    yield from _of_masked_types(loaded, path, policy, table, decided, shadow=shadow)
 
 
 def _alike(one: object, other: object) -> bool:
@@ -153,13 +165,20 @@ def _alike(one: object, other: object) -> bool:
 
 
 def _of_masked_types(
-    loaded: Loaded, path: Path, policy: ContentPolicy, table: _Table, decided: Mapping[str, int]
+    loaded: Loaded,
+    path: Path,
+    policy: ContentPolicy,
+    table: _Table,
+    decided: Mapping[str, int],
+    *,
+    shadow: bool,
 ) -> Iterator[Problem]:
     rejected = {name for name, by in decided.items() if policy.detect[by].action == "reject"}
-    masked = _decided([rule.type for rule in policy.mask], table)
+    names = [rule.type if shadow or not rule.shadow else None for rule in policy.mask]
+    masked = _decided(names, table)
     for index, rule in enumerate(policy.mask):
         mine = {name for name, by in masked.items() if by == index}
-        if rule.type is None:
+        if rule.type is None or rule.shadow is not shadow:
             continue
         place: Path = (*path, "mask", index)
         if not mine:

@@ -4,14 +4,13 @@ import argparse
 import base64
 import re
 import sys
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from proxy.cli import explain_receipts
+from proxy.cli.explain_answer import Answer, show, told
 from proxy.cli.wording import texts
 from proxy.errors import CredentialError, Refusal, TlsFailure
 from proxy.model import FOREVER, Certificate, Peer
@@ -27,7 +26,6 @@ from proxy.tls.credentials import parse_chain
 from proxy.tls.identity import identify
 
 _FORMATS = ("json", "ndjson", "csv", "tsv", "form", "text", "opaque", "none")
-_WORDS = {True: "yes", False: "no", None: "not known"}
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -73,21 +71,6 @@ def _register_peer(explain: argparse.ArgumentParser) -> None:
     peer.add_argument("--uid", type=int, metavar="N", help="on a unix socket")
 
 
-@dataclass(slots=True)
-class _Answer:
-    """What was decided, and what was looked at on the way."""
-
-    allowed: bool = False
-    route: str | None = None
-    rule: str | None = None
-    code: str | None = None
-    reason: str | None = None
-    until: datetime | None = None
-    depends_on: list[str] = field(default_factory=list)
-    routes: list[tuple[str, bool, bool]] = field(default_factory=list)
-    entries: list[Looked] = field(default_factory=list)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """The explanation to standard output. Raises ConfigError."""
     try:
@@ -108,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     except (ValueError, CredentialError, TlsFailure) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    answer = _Answer()
+    answer = Answer()
     try:
         granted = _decide(settings, listener, peer, now, arguments, answer)
         answer.allowed, answer.rule = True, granted.rule
@@ -117,9 +100,9 @@ def run(arguments: argparse.Namespace) -> int:
     except Refusal as refusal:
         answer.code, answer.reason = refusal.code, refusal.reason
     if arguments.json:
-        sys.stdout.write(orjson.dumps(_told(answer), option=orjson.OPT_INDENT_2).decode() + "\n")
+        sys.stdout.write(orjson.dumps(told(answer), option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
-        _show(answer)
+        show(answer)
     return 0 if answer.allowed else 1
 
 
@@ -129,7 +112,7 @@ def _decide(
     peer: Peer,
     now: datetime,
     arguments: argparse.Namespace,
-    answer: _Answer,
+    answer: Answer,
 ) -> Granted:
     """Raises Refusal at the first stop that refuses, with what was looked at in `answer`."""
     pins = settings.listeners[listener].tls.pins
@@ -153,7 +136,10 @@ def _decide(
         answer.depends_on.append("trust of the route")
     metered = [key for key in ("rate", "volume") if getattr(route.limits, key) is not None]
     answer.depends_on += [f"limits.{key}" for key in metered]
-    return grants.judge(facts)
+    try:
+        return grants.judge(facts)
+    finally:
+        answer.would = sorted(facts.would)
 
 
 def _carry(facts: Facts, route: Route, settings: Settings, arguments: argparse.Namespace) -> None:
@@ -234,40 +220,3 @@ def _pin(text: str) -> bytes:
     if re.fullmatch(PIN, text) is None:
         raise argparse.ArgumentTypeError("expected sha256:<base64 of 32 octets>")
     return base64.b64decode(text.partition(":")[2])
-
-
-# --- telling -------------------------------------------------------------------------------------
-
-
-def _told(answer: _Answer) -> dict[str, Any]:
-    return {
-        "allowed": answer.allowed,
-        "route": answer.route,
-        "rule": answer.rule,
-        "code": answer.code,
-        "reason": answer.reason,
-        "until": answer.until,
-        "depends_on": answer.depends_on,
-        "routes": [
-            {"route": name, "path": path, "method": method} for name, path, method in answer.routes
-        ],
-        "entries": [
-            {"rule": each.rule, "holds": each.holds, "keys": dict(each.keys)}
-            for each in answer.entries
-        ],
-    }
-
-
-def _show(answer: _Answer) -> None:
-    for name, path, method in answer.routes:
-        why = "takes it" if path and method else "not this method" if path else "not this path"
-        print(f"route {name}: {why}")
-    for each in answer.entries:
-        keys = ", ".join(f"{key} {_WORDS[held]}" for key, held in each.keys)
-        print(f"  {each.rule}: {_WORDS[each.holds]} ({keys})")
-    if not answer.allowed:
-        print(f"refused: {answer.code}: {answer.reason}")
-        return
-    lasts = f" until {answer.until:%Y-%m-%dT%H:%M:%SZ}" if answer.until else ""
-    depends = f", if it holds by {', '.join(answer.depends_on)}" if answer.depends_on else ""
-    print(f"allowed: {answer.rule} of route {answer.route}{lasts}{depends}")

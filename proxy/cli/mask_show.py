@@ -52,6 +52,7 @@ def show(report: Report, label: str) -> None:
         rows += [("", f"  in {path}", count) for path, count in places.items()]
     for kind, number in report.lowered.items():
         rows.append(("redacted", f"{kind}, which would have raised the label", number))
+    rows += [("in shadow", rule, number) for rule, number in report.shadow.items()]
     if report.unscanned:
         rows.append(("not searched", "JSON or base64 in strings", report.unscanned))
     if not rows:

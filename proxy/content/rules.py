@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from proxy.content.actions import Keys, compile_action
 from proxy.content.codings import CodedInspector
@@ -17,15 +18,25 @@ from proxy.content.inspector import (
 )
 from proxy.content.kinds import Likelihood
 from proxy.content.masker import Engine, Makers
+from proxy.content.names import folded
 from proxy.content.native import NATIVE, Native
 from proxy.content.only import OnlyInspector
 from proxy.content.own import own_kinds
 from proxy.content.paths import Automaton, State, normal, parse
 from proxy.content.registry import KINDS
+from proxy.content.shadow import (
+    Shadow,
+    ShadowInspector,
+    as_if,
+    found_by,
+    has_shadow,
+    in_force,
+    masked_by,
+)
 from proxy.content.table import Shape, TableInspector, shapes
 from proxy.content.text import TextInspector
 from proxy.content.values import Replace
-from proxy.content.watch import watches
+from proxy.content.watch import resolved, watches
 from proxy.settings.schema import Action, ContentPolicy, Limits, OwnType
 
 Act = Callable[[Action, Keys, str], Replace | None]
@@ -47,6 +58,8 @@ class Rules:
     """Of JSON, where `allow_only` says what may cross."""
     raises: frozenset[str] = frozenset()
     """The labels that findings may raise content to."""
+    shadow: Shadow | None = None
+    """What is counted beside it; None where no rule is in shadow."""
 
     def open(
         self,
@@ -61,6 +74,9 @@ class Rules:
         inner = self._open(format, replace(self.engine, above=above) if above else self.engine)
         if self.only is not None and format in ("json", "ndjson"):
             inner = OnlyInspector(inner, self.only, self.engine.limits)
+        if self.shadow is not None and format != "opaque":
+            second = self.shadow.open(format, (), above)
+            inner = ShadowInspector(inner, second, self.shadow)
         if not codings:
             return inner
         return CodedInspector(inner, codings, self.engine.limits)
@@ -92,13 +108,42 @@ def compile_rules(
     native: Native = NATIVE,
     own: Mapping[str, OwnType] | None = None,
 ) -> Rules:
-    """Compile one direction's policy.
+    """Compile one direction's policy, and beside it one with the rules in shadow in force.
 
     `keys` is key name -> (key id, secret octets), newest first; `scale` is every label, lowest
     first; `act` makes of an action what replaces a value; `own` are the configuration's own types.
     Raises ValueError for a path, key, label or pattern that cannot be used, and CredentialError for
     a secret that cannot.
     """
+    compiled = partial(
+        _compiled, limits=limits, keys=keys, highest_label=highest_label, scale=scale, act=act,
+        native=native, own=own or {},
+    )  # fmt: skip
+    if not has_shadow(policy):
+        return compiled(policy)
+    second = compiled(as_if(policy, scale[0]))
+    table = {**KINDS, **own_kinds(own or {})}
+    shadow = Shadow(
+        second.open,
+        second.head,
+        masked_by(policy, fold=folded if policy.fold_names else str),
+        found_by(policy, lambda pairs: resolved(pairs, table)),
+    )
+    return replace(compiled(in_force(policy)), shadow=shadow)
+
+
+def _compiled(
+    policy: ContentPolicy,
+    *,
+    limits: Limits,
+    keys: Mapping[str, Sequence[tuple[str, bytes]]],
+    highest_label: str,
+    scale: Sequence[str],
+    act: Act,
+    native: Native,
+    own: Mapping[str, OwnType],
+) -> Rules:
+    """All rules of a policy."""
     by_path = [(rule.path, rule.action) for rule in policy.mask if rule.path is not None]
     _require_paths(by_path, policy.allow_only)
     for detect in policy.detect:
@@ -107,7 +152,7 @@ def compile_rules(
     paths = [path for path, _ in by_path]
     automaton = Automaton(paths, fold=policy.fold_names)
     actions = tuple(act(action, keys, normal(path)) for path, action in by_path)
-    detector = _detector(policy, keys, highest_label, own or {})
+    detector = _detector(policy, keys, highest_label, own)
     return Rules(
         Engine(
             limits=limits,

@@ -46,8 +46,8 @@ def watches(
 
     Raises ValueError for a type or group that is not known.
     """
-    said = _resolved(((rule.type, rule) for rule in rules), table)
-    masked = _resolved(masks, table)
+    said = resolved(((rule.type, rule) for rule in rules), table)
+    masked = resolved(masks, table)
     order = [*said, *(name for name in masked if name not in said)]
     return tuple(
         _watch(name, table[name], said.get(name), masked.get(name), highest) for name in order
@@ -98,7 +98,7 @@ def _within(kind: Kind, group: str) -> bool:
     return kind.default if group == "default" else kind.group == group
 
 
-def _resolved(pairs: Iterable[tuple[str, _T]], table: Table) -> dict[str, _T]:
+def resolved(pairs: Iterable[tuple[str, _T]], table: Table) -> dict[str, _T]:
     """Type -> what holds for it: names first, then groups, each in the order of the file."""
     found: dict[str, _T] = {}
     listed = list(pairs)

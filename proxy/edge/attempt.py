@@ -45,6 +45,8 @@ class Attempt(ABC):
     purse: Purse | None = None
     """What pays for it, from when it is granted."""
     admitted_at: datetime = FOREVER
+    would: set[str] = field(default_factory=set)
+    """Entries of the route that are in shadow and would have decided otherwise, by name."""
     receiver: Certificate | None = None
     refusal: Refusal | None = None
     """Why it was ended before its end; None when it was not."""
@@ -88,6 +90,7 @@ class Attempt(ABC):
         """
         if self.granted is None:
             facts, self.admitted_at = self.facts(now), now
+            facts.would = self.would
         else:
             clock = self.admitted_at if lane.route.on_expiry == "finish" else now
             facts = replace(self.granted.facts, now=clock)

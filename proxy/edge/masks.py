@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from proxy.content.head import Counts, HeadMasks
+from proxy.content.rules import Rules
 from proxy.edge.transfer import Transfer
 from proxy.model import AnswerHead, Head, Headers
 from proxy.wire.crossing import crossing_trailers
@@ -25,6 +26,7 @@ def masked_request(transfer: Transfer) -> Head:
     Raises Refusal ("unparseable") for a query that cannot be read.
     """
     head, masks = transfer.known_head, transfer.known_lane.request.head
+    _note(transfer.known_lane.request, head.headers, transfer.shadow_request, head.query)
     if not masks:
         return head
     counts = transfer.masked_request
@@ -40,6 +42,7 @@ def masked_request(transfer: Transfer) -> Head:
 def masked_answer(transfer: Transfer) -> AnswerHead:
     """The answer's head as it goes on; what was masked is counted in the transfer."""
     head, masks = transfer.known_answer_head, transfer.known_lane.answer.head
+    _note(transfer.known_lane.answer, head.headers, transfer.shadow_answer)
     masked = masked_fields(masks, head.headers, transfer.masked_answer)
     return replace(head, headers=tuple(masked)) if masks else head
 
@@ -49,7 +52,22 @@ def masked_trailers(
 ) -> list[tuple[bytes, bytes]]:
     """The trailers of the request that cross, masked."""
     kept = crossing_trailers(transfer.known_head.headers, trailers, keep_digest)
+    _note(transfer.known_lane.request, kept, transfer.shadow_request)
     return masked_fields(transfer.known_lane.request.head, kept, transfer.masked_request)
+
+
+def _note(
+    rules: Rules,
+    headers: Sequence[tuple[bytes, bytes]],
+    counts: Counts,
+    query: str | None = None,
+) -> None:
+    """Count what rules in shadow would have masked."""
+    if rules.shadow is None:
+        return
+    fields = ((plain(name), value) for name, value in headers)
+    for rule, number in rules.shadow.beside(fields, query).items():
+        counts[rule] = counts.get(rule, 0) + number
 
 
 def masked_fields(

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from proxy.edge.attempt import Attempt
@@ -54,6 +54,10 @@ class Transfer(Attempt):
     """What was masked in it, and in the trailers: `header NAME` or `query NAME` -> how many."""
     masked_answer: dict[str, int] = field(default_factory=dict)
     """And in the answer's."""
+    shadow_request: dict[str, int] = field(default_factory=dict)
+    """What rules in shadow would have masked beside the request's content: rule -> how many."""
+    shadow_answer: dict[str, int] = field(default_factory=dict)
+    """And beside the answer's."""
     request: Flow | None = None
     forwarded: int = 0
     """Content octets sent towards the upstream: never fewer than have gone, when a send fails."""
@@ -203,16 +207,17 @@ class Transfer(Attempt):
         )
 
     def _request_content(self) -> Content:
-        if self.request is None:
-            return Content(Digest(0), None, None, None)
-        content = self.request.content(crossed=self.sent_whole, sent=self.forwarded)
-        return replace(content, fields=self.masked_request) if self.masked_request else content
+        content = Content(Digest(0), None, None, None)
+        if self.request is not None:
+            content = self.request.content(crossed=self.sent_whole, sent=self.forwarded)
+        told = content.told("request", self.masked_request, self.shadow_request)
+        return told.noting(self.would)
 
     def _answer_content(self) -> Content | None:
         if self.answer is None:
             return None
         content = self.answer.content(crossed=self.answer_whole, sent=self.answered)
-        return replace(content, fields=self.masked_answer) if self.masked_answer else content
+        return content.told("response", self.masked_answer, self.shadow_answer)
 
     def _keyed(self, data: bytes) -> bytes:
         return hmac.digest(self.key, data, "sha256")

@@ -138,7 +138,7 @@ class Tunnel(Attempt):
             method=METHOD,
             target_hmac=None,
             content_length=None,
-            request=self.request.content(),
+            request=self.request.content().noting(self.would),
             answer_status=None,
             answer=self.answer.content() if self.far is not None else None,
             sender=self.peer,

@@ -1,7 +1,7 @@
 """What the log is told of an attempt, and what it answers."""
 
-from collections.abc import Mapping
-from dataclasses import field
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -45,6 +45,23 @@ class Content:
     """`header NAME` or `query NAME` -> how many were masked beside it, in head and trailers."""
     shadow: Mapping[str, int] = field(default_factory=dict)
     """Rule in shadow -> how often it would have done something, in the content or beside it."""
+
+    def told(self, way: str, fields: Mapping[str, int], shadow: Mapping[str, int]) -> "Content":
+        """The same with what was masked beside it, and with what rules in shadow would have done
+        there and in it; `way` is where the configuration has these: `request` or `response`."""
+        within = self.report.shadow if self.report is not None else {}
+        if not (fields or shadow or within):
+            return self
+        counts = {
+            f"{way}.{rule}": within.get(rule, 0) + shadow.get(rule, 0)
+            for rule in (*within, *shadow)
+        }
+        return replace(self, fields=fields, shadow=counts)
+
+    def noting(self, entries: Iterable[str]) -> "Content":
+        """The same with entries of `allow` and `deny` that would have decided otherwise."""
+        names = dict.fromkeys(sorted(entries), 1)
+        return replace(self, shadow={**names, **self.shadow}) if names else self
 
     @property
     def masked(self) -> int:

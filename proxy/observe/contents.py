@@ -19,6 +19,9 @@ class Contents:
         self._lowered = counter(
             "lowered", "Findings redacted since they would raise the label too high", "type"
         )
+        self._shadow = counter(
+            "shadow_transfers", "Transfers in which a rule in shadow would have acted", "rule"
+        )
         self._unscanned = counter("unscanned", "Values with JSON or base64 not looked into")
 
     def count(self, route: str, direction: str, content: Content) -> None:
@@ -28,6 +31,8 @@ class Contents:
             self._bytes.labels(route, direction, "delivered").inc(content.delivered.size)
         if content.masked:
             self._masked.labels(route, direction).inc(content.masked)
+        for rule in content.shadow:
+            self._shadow.labels(route, direction, rule).inc()
         if content.report is None:
             return
         for kind, number in content.report.findings.items():

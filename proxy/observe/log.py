@@ -185,6 +185,7 @@ class Log:
             found_at=report.found_at if report and report.found_at else None,
             unscanned=report.unscanned if report and report.unscanned else None,
             lowered=dict(report.lowered) if report and report.lowered else None,
+            shadow={**request.shadow, **(answer.shadow if answer else {})} or None,
             label=request.label,
             signed_by=outcome.signature.key if outcome.signature else None,
             receipt=index,

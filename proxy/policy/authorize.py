@@ -10,7 +10,7 @@
    hold, and never rises again. A transfer goes on while one of them stands.
 3. An entry of `deny` refuses when all its keys hold. `label` and `size` are a ceiling in `allow`
    (at most) and a floor in `deny` (this label and above; more than this size): so each new fact can
-   only take away, and each is judged when it comes.
+   only take away, and each is judged when it comes. Entries in shadow decide nothing (see shadow).
 4. `rate` and `volume` of an entry are taken from what it gives the peer, by the first entry that
    stands (`edge/purse.py`); one that has no more to give falls, as by any other key.
 5. What has no content has no format, no label and no octets: it is below every ceiling.
@@ -26,6 +26,7 @@ from datetime import datetime
 from proxy.errors import Refusal
 from proxy.model import FOREVER, Peer
 from proxy.policy.entries import Check, Entries, Entry, Facts, Looked
+from proxy.policy.shadow import Shadow, Waiting
 from proxy.settings.schema import Route
 
 
@@ -41,6 +42,8 @@ class Granted:
     """Those that stand, in their order."""
     deny: tuple[Entry, ...]
     """Those that only need to learn more."""
+    shadow: Waiting | None = None
+    """Those in shadow, which only note what they would do."""
     _open: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,6 +67,8 @@ class Granted:
             facts.size = max(size, facts.size or 0)
         if self._open:
             self._require_standing()
+        if self.shadow is not None:
+            self.shadow.note_denials(facts)
 
     def refuses(self, label: str) -> bool:
         """Whether `learn` would refuse this label, by what is known so far."""
@@ -76,6 +81,8 @@ class Granted:
         """What `entry` gives is spent: it falls. Raises `refusal` where no other one stands."""
         standing = tuple(each for each in self.allow if each is not entry)
         if not standing:
+            if self.shadow is not None:
+                self.shadow.note_admissions(self.facts)
             raise refusal
         self.allow = standing
 
@@ -88,6 +95,8 @@ class Granted:
                 raise Refusal("not-allowed", reason)
         standing = tuple(entry for entry in self.allow if _fails(entry.later, facts) is None)
         if not standing:
+            if self.shadow is not None:
+                self.shadow.note_admissions(facts)
             raise _fallen(self.route, self.allow[0], _fails(self.allow[0].later, facts))
         self.allow = standing
 
@@ -100,9 +109,19 @@ class Grants:
         ranks = {label: rank for rank, label in enumerate(scale)}
         self._allow = Entries("allow", route.allow, ranks)
         self._deny = Entries("deny", route.deny, ranks)
+        self._shadow = Shadow(route, ranks)
 
     def judge(self, facts: Facts) -> Granted:
         """Raises Refusal `not-allowed`, with a reason for our own log only."""
+        shadow = self._shadow.of(facts.peer)
+        granted = self._judge(facts, shadow)
+        if shadow is not None:
+            granted.shadow = shadow
+            granted.until = min(granted.until, *shadow.changes(facts.now), FOREVER)
+            shadow.note_denials(facts)
+        return granted
+
+    def _judge(self, facts: Facts, shadow: Waiting | None) -> Granted:
         until, deny = FOREVER, []
         for entry in self._deny.of(facts.peer):
             if _fails(entry.who, facts) is not None:
@@ -117,13 +136,13 @@ class Grants:
                 raise Refusal("not-allowed", reason)
             if None not in held:
                 deny.append(entry)
-        allow = self._standing(facts)
+        allow = self._standing(facts, shadow)
         for entry in allow:
             if entry.window is not None:
                 until = min(until, entry.window.changes(facts.now))
         return Granted(self._route, facts, until, allow, tuple(deny))
 
-    def _standing(self, facts: Facts) -> tuple[Entry, ...]:
+    def _standing(self, facts: Facts, shadow: Waiting | None) -> tuple[Entry, ...]:
         standing, fallen = [], None
         for entry in self._allow.of(facts.peer):
             if _fails(entry.who, facts) is not None:
@@ -135,10 +154,12 @@ class Grants:
                 fallen = fallen or (entry, key)
         if standing:
             return tuple(standing)
+        if shadow is not None:
+            shadow.note_admissions(facts)
         if fallen is not None:
             raise _fallen(self._route, *fallen)
         if not self._allow.all:
-            reason = f"allow of route {self._route} is empty and admits nobody"
+            reason = f"allow of route {self._route} admits nobody"
             raise Refusal("not-allowed", reason)
         raise Refusal("not-allowed", f"nothing in allow of route {self._route} names the peer")
 
@@ -151,9 +172,11 @@ class Grants:
         return self._deny.of(peer), self._allow.of(peer)
 
     def trace(self, facts: Facts) -> Iterator[Looked]:
-        """Every entry, those of `deny` first."""
-        for entry in (*self._deny.all, *self._allow.all):
-            yield entry.looked(facts)
+        """Every entry, those of `deny` first, and those in shadow at their places."""
+        shadow = self._shadow.looked(facts)
+        for entries, others in zip((self._deny, self._allow), shadow, strict=True):
+            looked = [(entry.place, entry.looked(facts)) for entry in entries.all]
+            yield from (each for _, each in sorted([*looked, *others]))
 
 
 def _fails(checks: Sequence[Check], facts: Facts) -> str | None:

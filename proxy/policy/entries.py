@@ -6,7 +6,7 @@ or by SPIFFE ID, are found by that name; the others are looked at in their order
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -34,6 +34,8 @@ class Facts:
     content: str | None = None
     label: str | None = None
     size: int | None = None
+    would: set[str] = field(default_factory=set)
+    """Entries in shadow that would have decided otherwise, by name: what this decides, noted."""
 
 
 METERED: Final = ("rate", "volume")
@@ -56,6 +58,7 @@ class Looked(NamedTuple):
     rule: str
     holds: bool | None
     keys: tuple[tuple[str, bool | None], ...]
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,9 +89,15 @@ class Entry:
 class Entries:
     """The entries of one list: all, and those that can concern a peer."""
 
-    def __init__(self, kind: str, entries: Sequence[Grant], ranks: dict[str, int]) -> None:
+    def __init__(
+        self, kind: str, listed: Sequence[Grant], ranks: dict[str, int], *, shadow: bool = False
+    ) -> None:
+        """Of those listed that are in force, or of those in shadow."""
+        entries = [entry for entry in listed if entry.shadow is shadow]
         self.all = tuple(
-            _compiled(kind, place, entry, ranks) for place, entry in enumerate(entries)
+            _compiled(kind, place, entry, ranks)
+            for place, entry in enumerate(listed)
+            if entry.shadow is shadow
         )
         self._rest: list[Entry] = []
         self._named: dict[str, list[Entry]] = {}

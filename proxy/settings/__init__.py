@@ -11,8 +11,8 @@ references single values and names, judged beside mistakes of shape
 check      what values may be together; `check_trust`: of trust; `tunnels`: on tcp listeners;
            `check_zones`: between zones; `check_masks`, `detection`: of content
 lint       what is allowed and probably not meant; `lint_grants`, `lint_shadows`, `lint_content`,
-           `lint_weak`, `lint_zones`: parts of it; `codes`: what each is called; `allowances`:
-           comments by which a file says that one is meant
+           `lint_weak`, `lint_zones`, `lint_in_shadow`: parts of it; `codes`: what each is called;
+           `allowances`: comments by which a file says that one is meant
 load       all of it: path -> Loaded
 secrets    reads what `file:` and `env:` refer to
 editor     the JSON Schema that editors use, config/schema.json

@@ -56,6 +56,8 @@ CODES: Final[dict[str, Code]] = {
     "mask-never-matches": _warning("a rule of `mask` that never masks anything"),
     "detect-never-matches": _warning("a rule of `detect` that never decides anything"),
     "detect-repeats": _note("a rule of `detect` that says what its group says already"),
+    "only-in-shadow": _warning("content rules of which none is in force"),
+    "in-shadow": _note("a rule that decides nothing, and only reports"),
     # Weaker than the default
     "shared-secret": _warning("a secret that more than one peer can sign with"),
     "revocation-soft": _warning("peers of whom nothing is known are let in"),

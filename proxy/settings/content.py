@@ -49,10 +49,13 @@ class MaskRule(Model):
         default=None, pattern=PARAMETER, description="a parameter of the query, of requests"
     )
     action: WrittenAction
+    shadow: bool = Field(
+        default=False, description="masks nothing; what it would have masked is reported"
+    )
 
     @model_validator(mode="after")
     def _require_one_place(self) -> "MaskRule":
-        if len(self.model_fields_set - {"action"}) != 1:
+        if len(self.model_fields_set - {"action", "shadow"}) != 1:
             raise ValueError("give exactly one of path, type, header and query")
         return self
 
@@ -76,6 +79,9 @@ class DetectRule(Model):
     raises: Name | None = Field(
         default=None,
         description="the label that a finding raises the content to; flag: the highest if omitted",
+    )
+    shadow: bool = Field(
+        default=False, description="decides nothing; what it would have found is reported"
     )
 
 
@@ -162,6 +168,8 @@ class ContentPolicy(Model):
     @property
     def hides(self) -> bool:
         """True where content may go on as other octets than came, so that nothing which was said of
-        those may go on with it. Masks beside the content change none of it."""
-        inside = any(rule.beside is None for rule in self.mask)
-        return inside or bool(self.detect or self.allow_only)
+        those may go on with it. Masks beside the content change none of it, nor do rules in
+        shadow."""
+        inside = any(rule.beside is None and not rule.shadow for rule in self.mask)
+        found = any(not rule.shadow for rule in self.detect)
+        return inside or found or bool(self.allow_only)

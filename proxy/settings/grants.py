@@ -27,7 +27,7 @@ class Principal(Model):
 
     @model_validator(mode="after")
     def _require_a_key(self) -> "Principal":
-        if not self.model_fields_set:
+        if not self.model_fields_set - {"shadow"}:
             raise ValueError("an empty entry would name everybody; name at least one key")
         return self
 
@@ -86,6 +86,9 @@ class Grant(Principal):
         default=None, description="allow: content that it gives each peer, such as 1GiB/h"
     )
     when: When | None = None
+    shadow: bool = Field(
+        default=False, description="decides nothing; what it would have decided is reported"
+    )
 
 
 class Policy(Model):

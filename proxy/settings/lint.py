@@ -16,6 +16,7 @@ from proxy.settings.check_trust import names_lists
 from proxy.settings.detection import own_types_in_use
 from proxy.settings.lint_content import lint_contents
 from proxy.settings.lint_grants import lint_ends, lint_grants
+from proxy.settings.lint_in_shadow import lint_in_shadow
 from proxy.settings.lint_shadows import lint_shadows
 from proxy.settings.lint_weak import lint_weak
 from proxy.settings.lint_zones import lint_ways
@@ -37,8 +38,9 @@ def _lint_routes(settings: Settings, warnings: Mistakes) -> None:
     for index, route in enumerate(settings.routes):
         path: Path = ("routes", index)
         listener = settings.listeners[route.listener]
-        if not route.allow:
-            warnings.add(path, "an empty `allow` admits nobody", code="admits-nobody")
+        if all(entry.shadow for entry in route.allow):
+            what = "`allow` with every entry in shadow" if route.allow else "an empty `allow`"
+            warnings.add(path, f"{what} admits nobody", code="admits-nobody")
         if listener.protocol == "tcp" and not (route.request.content or route.response.content):
             text = "nothing may cross either way: give `content: [opaque]`"
             warnings.add(path, text, code="carries-nothing")
@@ -155,6 +157,7 @@ _LINTS: Final[tuple[_Lint, ...]] = (
     _lint_routes,
     lint_contents,
     lint_ways,
+    lint_in_shadow,
     _lint_upstreams,
     _lint_trust,
     _lint_unused,

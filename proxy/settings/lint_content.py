@@ -51,14 +51,16 @@ def _lint_idle(path: Path, policy: ContentPolicy, warnings: Mistakes) -> None:
 
 
 def _lint_beside(path: Path, policy: ContentPolicy, warnings: Mistakes) -> None:
-    """Of masks that name one field or parameter, the first decides."""
+    """Of masks that name one field or parameter, the first in force decides; before one in shadow
+    none may stand at all."""
     seen: set[str] = set()
+    shaded: set[str] = set()
     for index, mask in enumerate(policy.mask):
-        if mask.beside in seen:
+        if mask.beside in seen or (mask.shadow and mask.beside in shaded):
             text = f"never matches: a rule before it is for the same {mask.beside.split()[0]}"
             warnings.add((*path, "mask", index), text, code="mask-never-matches")
         elif mask.beside is not None:
-            seen.add(mask.beside)
+            (shaded if mask.shadow else seen).add(mask.beside)
 
 
 def _lint_without_content(path: Path, policy: ContentPolicy, warnings: Mistakes) -> None:

@@ -35,7 +35,7 @@ def never(folder: Path, policy: dict[str, Any], *changes: Change) -> list[tuple[
     ]
 
 
-def masked(*rules: dict[str, str]) -> dict[str, Any]:
+def masked(*rules: dict[str, Any]) -> dict[str, Any]:
     return {"mask": [{"action": "redact"} | rule for rule in rules]}
 
 
@@ -184,3 +184,22 @@ def test_rules_where_no_content_may_cross_never_match(tmp_path: Path) -> None:
         ("mask[1]", "mask-never-matches"),
         ("detect[0]", "detect-never-matches"),
     ]
+
+
+def test_a_rule_in_shadow_leaves_those_in_force_their_places(tmp_path: Path) -> None:
+    shaded: dict[str, Any] = {"path": "$.a", "shadow": True}
+    assert never(tmp_path, masked(shaded, {"path": "$.a.b"})) == [("mask[0].shadow", "in-shadow")]
+    first = [{"type": "iban", "action": "reject", "shadow": True}]
+    second: list[dict[str, Any]] = [{"type": "iban", "action": "flag"}]
+    found = never(tmp_path, {"detect": [*first, *second]})
+    assert found == [("detect[0].shadow", "in-shadow")]
+
+
+def test_a_rule_in_shadow_behind_one_that_takes_it_all_never_reports(tmp_path: Path) -> None:
+    shaded = {"path": "$.a.b", "shadow": True}
+    found = never(tmp_path, masked({"path": "$.a"}, shaded))
+    assert set(found) == {("mask[1].shadow", "in-shadow"), ("mask[1]", "mask-never-matches")}
+    rules: list[dict[str, Any]] = [{"type": "iban", "action": "reject"}]
+    rules.append({"type": "iban", "action": "flag", "shadow": True})
+    found = never(tmp_path, {"detect": rules})
+    assert set(found) == {("detect[1].shadow", "in-shadow"), ("detect[1]", "detect-never-matches")}

@@ -177,3 +177,23 @@ def test_what_a_peer_has_left_of_its_rates_is_not_known(
     assert (code, answer["rule"]) == (0, "allow[0]")
     assert answer["depends_on"] == ["limits.rate", "rate", "volume"]
     assert answer["entries"][0]["keys"] == {"spiffe": True, "rate": None, "volume": None}
+
+
+def test_entries_in_shadow_are_shown_at_their_places_with_what_they_would_have_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shaded = {"methods": ["POST"], "shadow": True}
+    other = {"spiffe": "spiffe://acme/new", "shadow": True}
+    data = changed(put("routes.0.deny", [shaded]), put("routes.0.allow.1", other))
+    assert explain(tmp_path, data, *ASKED) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  deny[0] in shadow: yes (methods yes)",
+        "  allow[0]: yes (spiffe yes)",
+        "  allow[1] in shadow: no (spiffe no)",
+        "in shadow: deny[0] would have refused it",
+        "allowed: allow[0] of route orders",
+    ]
+    words = ["--spiffe", "spiffe://acme/new", *ASKED[2:]]
+    code, answer = told(tmp_path, data, *words, capsys=capsys)
+    assert (code, answer["in_shadow"]) == (1, ["allow[1]"])
+    assert [each["shadow"] for each in answer["entries"]] == [True, False, True]

@@ -28,11 +28,18 @@ EXAMPLES = [
     for written, table in BLOCKS
     for row in re.findall(r"^\| `(.*)` \| `(.*)` \| `(.*)` \| `(.*)` \|$", table, re.M)
 ]
+SHADED = "| who | sends | at | decided by | in shadow |"
+(SHADOW,) = re.findall(
+    r"^```yaml\n((?:(?!```).*\n)*)```\n\n" + re.escape(SHADED) + r"\n\|[-|]+\|\n((?:\|.*\n)+)",
+    PAGE,
+    re.M,
+)
+NOTED = re.findall(r"^\| `(.*)` \| `(.*)` \| `(.*)` \| `(.*)` \| `(.*)` \|$", SHADOW[1], re.M)
 SCALE = ["public", "internal", "secret"]
 
 
 def test_every_example_is_read() -> None:
-    assert len(BLOCKS) == PAGE.count(HEAD) == 4
+    assert len(BLOCKS) == PAGE.count(HEAD + "\n") == 4
     assert len(EXAMPLES) == sum(table.count("\n") for _, table in BLOCKS)
 
 
@@ -43,6 +50,22 @@ def test_what_the_manual_says_is_decided(
     policy: Any = parse(written.encode(), "manual").data
     route = Route.model_validate(changed()["routes"][0] | policy)
     assert decided(Grants(route, SCALE), who, sends, datetime.fromisoformat(at)) == decision
+
+
+@pytest.mark.parametrize(("who", "sends", "at", "decision", "noted"), NOTED)
+def test_what_the_manual_says_of_entries_in_shadow_is_noted(
+    who: str, sends: str, at: str, decision: str, noted: str
+) -> None:
+    policy: Any = parse(SHADOW[0].encode(), "manual").data
+    route = Route.model_validate(changed()["routes"][0] | policy)
+    would: set[str] = set()
+    moment = datetime.fromisoformat(at)
+    assert decided(Grants(route, SCALE), who, sends, moment, would) == decision
+    assert would == ({noted} if noted != "·" else set())
+
+
+def test_every_row_about_shadow_is_read() -> None:
+    assert len(NOTED) == SHADOW[1].count("\n") == 6
 
 
 def test_the_policy_of_the_manual_is_one() -> None:
@@ -60,14 +83,16 @@ def test_the_rates_of_the_manual_are_of_a_route() -> None:
     assert [entry.volume is not None for entry in route.allow] == [True, False]
 
 
-def decided(grants: Grants, who: str, sends: str, at: datetime) -> str:
+def decided(
+    grants: Grants, who: str, sends: str, at: datetime, would: set[str] | None = None
+) -> str:
     """The entry that admits all of it, or the reason for which it is refused."""
     certificate = Certificate(b"", (), b"", bytes(32), "", "", 1, at, at, who, (who,))
     method, path, *carried = sends.split()
     try:
-        granted = grants.judge(
-            Facts(Peer("10.1.2.3", certificate=certificate), at, method, split(path))
-        )
+        facts = Facts(Peer("10.1.2.3", certificate=certificate), at, method, split(path))
+        facts.would = set() if would is None else would
+        granted = grants.judge(facts)
         if carried == ["·"]:
             granted.learn(content=NOTHING, label=NOTHING, size=0)
         else:

@@ -207,7 +207,7 @@ def test_the_rule_that_admits_is_named() -> None:
 @pytest.mark.parametrize(
     ("allow", "deny", "reason"),
     [
-        ([], [], "is empty and admits nobody"),
+        ([], [], "allow of route orders admits nobody"),
         ([{"spiffe": "spiffe://acme/x"}], [], "nothing in allow"),
         ([{"spiffe": "spiffe://acme/**"}], [{"dns": "x"}, {"pins": [PIN]}], "deny[1] of route"),
         ([{"spiffe": "spiffe://acme/etl"}], [{"spiffe": "spiffe://acme/etl"}], "deny[0] of route"),

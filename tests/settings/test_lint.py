@@ -317,3 +317,28 @@ def test_patterns_that_would_need_too_long_a_look_take_nothing() -> None:
     many = ("**", "a", *["*"] * 20)
     assert not covers(many, many), "though it does"
     assert covers(("**",), many[:8])
+
+
+# --- rules in shadow -----------------------------------------------------------------------------
+
+
+def test_rules_in_shadow_are_told_and_those_of_which_none_is_in_force(tmp_path: Path) -> None:
+    shaded = {"spiffe": "spiffe://acme/b", "shadow": True}
+    named = {"spiffe": "spiffe://acme/a"}
+    note = ("in-shadow", "routes[0].allow[1].shadow")
+    assert codes(tmp_path, put("routes.0.allow", [named, shaded])) == [note]
+    assert codes(tmp_path, put("routes.0.allow", [shaded])) == [("admits-nobody", "routes[0]")]
+    denied = [("in-shadow", "routes[0].deny[0].shadow")]
+    assert codes(tmp_path, put("routes.0.deny", [{"methods": ["POST"], "shadow": True}])) == denied
+    mask = "routes.0.request.mask.0.shadow"
+    detect = put("routes.0.request.detect", [{"type": "iban", "action": "redact"}])
+    assert codes(tmp_path, put(mask, True)) == [("only-in-shadow", "routes[0].request")]
+    assert codes(tmp_path, put(mask, True), detect) == [
+        ("in-shadow", "routes[0].request.mask[0].shadow")
+    ]
+
+
+def test_shadow_alone_names_nobody(tmp_path: Path) -> None:
+    for key in ("allow", "deny"):
+        found = mistakes(tmp_path, changed(put(f"routes.0.{key}", [{"shadow": True}])))
+        assert [path for path, _ in found] == [f"routes[0].{key}[0]"]
