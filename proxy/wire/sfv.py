@@ -10,6 +10,7 @@ sender writes them, and two readers could take different ones. Base64 has to be 
 """
 
 import re
+import string
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -148,11 +149,11 @@ class _Reader:
         return found
 
     def _bare(self) -> Bare:
-        first = self._text[self._at : self._at + 1]
-        for pattern, begins, read in _READERS:
-            if first and begins(first):
-                return read(self._expect(pattern, "a value is malformed"))
-        raise NotStructured("a value is missing")
+        found = _READERS.get(self._text[self._at : self._at + 1])
+        if found is None:
+            raise NotStructured("a value is missing, or of no type")
+        pattern, read = found
+        return read(self._expect(pattern, "a value is malformed"))
 
     def _expect(self, pattern: re.Pattern[str], otherwise: str) -> re.Match[str]:
         match = pattern.match(self._text, self._at)
@@ -187,14 +188,14 @@ def _read_display(match: re.Match[str]) -> Bare:
         raise NotStructured("a display string is not UTF-8") from None
 
 
-_READERS: Final[
-    tuple[tuple[re.Pattern[str], Callable[[str], bool], Callable[[re.Match[str]], Bare]], ...]
-] = (
-    (STRING, lambda c: c == '"', lambda match: re.sub(r"\\(.)", r"\1", match[1])),
-    (_NUMBER, lambda c: c == "-" or c.isdecimal(), _read_number),
-    (_BYTES, lambda c: c == ":", lambda match: read_bytes(match[1].encode())),
-    (TOKEN, lambda c: c == "*" or c.isalpha(), lambda match: Token(match[0])),
-    (_BOOLEAN, lambda c: c == "?", lambda match: match[1] == "1"),
-    (_DATE, lambda c: c == "@", lambda match: Date(match[1])),
-    (_DISPLAY, lambda c: c == "%", _read_display),
-)
+_Way = tuple[re.Pattern[str], Callable[[re.Match[str]], Bare]]
+_READERS: Final[dict[str, _Way]] = {
+    '"': (STRING, lambda match: re.sub(r"\\(.)", r"\1", match[1])),
+    ":": (_BYTES, lambda match: read_bytes(match[1].encode())),
+    "?": (_BOOLEAN, lambda match: match[1] == "1"),
+    "@": (_DATE, lambda match: Date(match[1])),
+    "%": (_DISPLAY, _read_display),
+    **dict.fromkeys("-" + string.digits, (_NUMBER, _read_number)),
+    **dict.fromkeys("*" + string.ascii_letters, (TOKEN, lambda match: Token(match[0]))),
+}
+"""First character -> how a value that begins with it is read."""

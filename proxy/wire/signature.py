@@ -34,6 +34,8 @@ __all__ = [
     "verify",
 ]
 
+MOST: Final = 16
+"""Signatures that a message may have."""
 INPUT: Final = b"signature-input"
 SIGNATURE: Final = b"signature"
 _KINDS: Final[Mapping[str, type]] = {
@@ -175,6 +177,8 @@ def _read(message: Message) -> list[_Said]:
         raise SignatureFailure("malformed", str(error)) from None
     if not signatures or not inputs:
         raise SignatureFailure("missing")
+    if len(inputs) > MOST:
+        raise SignatureFailure("malformed", f"more than {MOST} signatures")
     if set(inputs) != set(signatures):
         raise SignatureFailure("malformed", "Signature and Signature-Input name different ones")
     return [_one(label, inputs[label], signatures[label]) for label in inputs]

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote
 from proxy.errors import LockgateError
 from proxy.model import Head, Headers
 from proxy.model.signed import SIGNATURE_FAILURES
-from proxy.wire.sfv import InnerList, Item, parse_dictionary
+from proxy.wire.sfv import InnerList, Item, Member, parse_dictionary
 from proxy.wire.sfv_write import Kind, format_member, reserialize
 from proxy.wire.structured import NotStructured, format_list
 
@@ -39,6 +39,10 @@ STRUCTURED: Final[Mapping[str, Kind]] = {
     "want-repr-digest": "dictionary",
 }
 """Fields that are structured, and how: those that may be covered in their strict form."""
+MOST: Final = 64
+"""Components that a signature may cover: each is looked for in the whole message."""
+_FIELDS: Final = 1000
+"""Parameters that a query may have, of which some are covered."""
 _FIELD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _FOLD: Final = re.compile(rb"\r?\n[ \t]+")
 _PRINTABLE: Final = re.compile(rb"[\x20-\x7e\t]*")
@@ -93,33 +97,85 @@ def signature_base(
     message: Message, covered: InnerList, structured: Mapping[str, Kind] = STRUCTURED
 ) -> bytes:
     """The base of a message for these components and parameters. Raises `SignatureFailure`."""
+    if len(covered.items) > MOST:
+        raise SignatureFailure("malformed", f"more than {MOST} components")
+    reader = _Reader(message, structured)
     lines: dict[frozenset[object], str] = {}
     for item in covered.items:
         name = item.value
         identity = frozenset({name, *item.parameters.items()})
         if type(name) is not str or identity in lines:
             raise SignatureFailure("malformed", "a component twice, or without a name")
-        value = _value(message, name, item, structured)
-        lines[identity] = f"{format_member(item)}: {value}"
+        lines[identity] = f"{format_member(item)}: {reader.value(name, item)}"
     last = f'"@signature-params": {format_member(covered)}'
     return "\n".join((*lines.values(), last)).encode("ascii")
 
 
-def _value(message: Message, name: str, item: Item, structured: Mapping[str, Kind]) -> str:
-    said: dict[str, object] = dict(item.parameters)
-    if _flag(said, "req"):
-        if message.status is None or message.request is None:
-            raise SignatureFailure("component-malformed", "req in the signature of a request")
-        message = message.request
-    if name.startswith("@"):
-        return _derived(message, name, said)
-    if not _FIELD.fullmatch(name):
-        raise SignatureFailure("component-malformed", "a name that no field has")
-    fields = message.trailers if _flag(said, "tr") else message.fields
-    values = [_plain(value) for key, value in fields if key == name.encode()]
-    if not values:
-        raise SignatureFailure("component-absent", f"there is no {name}")
-    return _field(name, values, said, structured)
+class _Reader:
+    """Gives the values of components. Reads nothing twice, however many parts of it are covered."""
+
+    def __init__(self, message: Message, structured: Mapping[str, Kind]) -> None:
+        self._message, self._structured = message, structured
+        self._dictionaries: dict[tuple[bytes, ...], dict[str, Member]] = {}
+        self._queries: dict[str, dict[str, list[str]]] = {}
+
+    def value(self, name: str, item: Item) -> str:
+        said: dict[str, object] = dict(item.parameters)
+        message = self._message
+        if _flag(said, "req"):
+            if message.status is None or message.request is None:
+                raise SignatureFailure("component-malformed", "req in the signature of a request")
+            message = message.request
+        if name == "@query-param":
+            return self._parameter(message, said)
+        if name.startswith("@"):
+            return _derived(message, name, said)
+        if not _FIELD.fullmatch(name):
+            raise SignatureFailure("component-malformed", "a name that no field has")
+        fields = message.trailers if _flag(said, "tr") else message.fields
+        values = tuple(_plain(value) for key, value in fields if key == name.encode())
+        if not values:
+            raise SignatureFailure("component-absent", f"there is no {name}")
+        try:
+            return self._field(name, values, said)
+        except NotStructured as error:
+            raise SignatureFailure("component-malformed", f"{name}: {error}") from None
+
+    def _field(self, name: str, values: tuple[bytes, ...], said: dict[str, object]) -> str:
+        """The value of a field as its parameters, of which none or one may be left, say."""
+        if not said:
+            return _ascii(b", ".join(values))
+        if said == {"bs": True}:
+            return format_list(values).decode("ascii")
+        if said == {"sf": True} and name in self._structured:
+            return reserialize(self._structured[name], values)
+        if set(said) == {"key"} or (set(said) == {"key", "sf"} and said["sf"] is True):
+            return self._entry(name, values, said["key"])
+        raise NotStructured("covered in a way that is not understood")
+
+    def _entry(self, name: str, values: tuple[bytes, ...], key: object) -> str:
+        if type(key) is not str:
+            raise NotStructured("a key that is no string")
+        if values not in self._dictionaries:
+            self._dictionaries[values] = parse_dictionary(values)
+        member = self._dictionaries[values].get(key)
+        if member is None:
+            raise SignatureFailure("component-absent", f"there is no such member of {name}")
+        return format_member(member)
+
+    def _parameter(self, message: Message, said: Mapping[str, object]) -> str:
+        wanted = said.get("name")
+        if message.status is not None or set(said) != {"name"} or type(wanted) is not str:
+            raise SignatureFailure("component-malformed", "not one parameter of a query")
+        query = _path_and_query(message)[1][1:]
+        if query not in self._queries:
+            self._queries[query] = _form(query)
+        values = self._queries[query].get(wanted, [])
+        if len(values) > 1:
+            raise SignatureFailure("component-malformed", "a parameter of the query comes twice")
+        if not values:
+            raise SignatureFailure("component-absent", "there is no such parameter in the query")
+        return values[0]
 
 
 def _flag(said: dict[str, object], name: str) -> bool:
@@ -127,33 +183,6 @@ def _flag(said: dict[str, object], name: str) -> bool:
         return False
     del said[name]
     return True
-
-
-def _field(
-    name: str, values: list[bytes], said: Mapping[str, object], structured: Mapping[str, Kind]
-) -> str:
-    """The value of a field as its parameters, of which none or one may be left, say."""
-    try:
-        if not said:
-            return _ascii(b", ".join(values))
-        if said == {"bs": True}:
-            return format_list(values).decode("ascii")
-        if said == {"sf": True} and name in structured:
-            return reserialize(structured[name], values)
-        if set(said) == {"key"} or (set(said) == {"key", "sf"} and said["sf"] is True):
-            return _entry(name, values, said["key"])
-    except NotStructured as error:
-        raise SignatureFailure("component-malformed", f"{name}: {error}") from None
-    raise SignatureFailure("component-malformed", f"{name} is covered in a way not understood")
-
-
-def _entry(name: str, values: list[bytes], key: object) -> str:
-    if type(key) is not str:
-        raise NotStructured("a key that is no string")
-    member = parse_dictionary(values).get(key)
-    if member is None:
-        raise SignatureFailure("component-absent", f"there is no such member of {name}")
-    return format_member(member)
 
 
 def _plain(value: bytes) -> bytes:
@@ -166,18 +195,17 @@ def _ascii(value: bytes) -> str:
     return value.decode("ascii")
 
 
-def _derived(message: Message, name: str, said: dict[str, object]) -> str:
-    wanted = said.pop("name", None) if name == "@query-param" else None
+def _derived(message: Message, name: str, said: Mapping[str, object]) -> str:
     derive = _DERIVED.get(name)
-    if derive is None or said or (name == "@query-param") != (type(wanted) is str):
+    if derive is None or said:
         raise SignatureFailure("component-malformed", "a derived component that is not understood")
     if (name == "@status") != (message.status is not None):
         raise SignatureFailure("component-absent", f"{name} is not of this kind of message")
-    value = derive(message) if wanted is None else _parameter(message, str(wanted))
+    value = derive(message)
+    if not value:
+        raise SignatureFailure("component-absent", f"the message has no {name}")
     if not value.isascii() or not value.isprintable():
         raise SignatureFailure("component-malformed", f"{name} is not printable")
-    if not value and name != "@query-param":
-        raise SignatureFailure("component-absent", f"the message has no {name}")
     return value
 
 
@@ -203,18 +231,16 @@ def _path_and_query(message: Message) -> tuple[str, str]:
     return path or "/", mark + query
 
 
-def _parameter(message: Message, name: str) -> str:
-    query = _path_and_query(message)[1][1:]
+def _form(query: str) -> dict[str, list[str]]:
+    """The parameters of a query, encoded anew: name -> its values."""
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=1000)
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
     except ValueError:
         raise SignatureFailure("component-malformed", "the query is not that of a form") from None
-    values = [value for key, value in pairs if _encoded(key) == name]
-    if len(values) > 1:
-        raise SignatureFailure("component-malformed", "a parameter of the query comes twice")
-    if not values:
-        raise SignatureFailure("component-absent", "there is no such parameter in the query")
-    return _encoded(values[0])
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(_encoded(name), []).append(_encoded(value))
+    return found
 
 
 def _encoded(text: str) -> str:
@@ -227,7 +253,6 @@ _DERIVED: Final[Mapping[str, Callable[[Message], str]]] = {
     "@method": lambda message: message.method,
     "@path": lambda message: _path_and_query(message)[0],
     "@query": lambda message: _path_and_query(message)[1] or "?",
-    "@query-param": lambda message: "",
     "@request-target": lambda message: message.target,
     "@scheme": _scheme,
     "@status": lambda message: f"{message.status:03d}",

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from proxy.model.signed import SIGNATURE_FAILURES, Verified
 from proxy.wire.jwk import VerifyingKey
 from proxy.wire.sfv import Bare
-from proxy.wire.signature import Demands, Message, SignatureFailure, has_signature, sign, verify
+from proxy.wire.signature import (
+    MOST,
+    Demands,
+    Message,
+    SignatureFailure,
+    has_signature,
+    sign,
+    verify,
+)
 from proxy.wire.signature import sign_as as sign_as_said
 from proxy.wire.signing_key import SigningKey, parse_signing_key
 from tests.client.keys import KEYS
@@ -165,6 +173,15 @@ def test_two_that_could_count_are_refused() -> None:
     assert reason(signed(signed(), label="sig2")) == "ambiguous"
     other = key("ecdsa-p256-sha256")
     assert reason(signed(signed(by=other, label="sig2")), key(), other) == "ambiguous"
+
+
+def test_more_signatures_than_anybody_needs_are_refused() -> None:
+    others = signed()
+    for number in range(MOST - 1):
+        others = signed(others, label=f"x{number}", tag="other")
+    demands = Demands(tag="lockgate")
+    assert verified(others, demands=demands).label == "sig1"
+    assert reason(signed(others, label="y", tag="other"), demands=demands) == "malformed"
 
 
 def test_two_keys_of_one_name_are_refused_and_one_key_twice_is_not() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from proxy.model import Framing, Head
 from proxy.wire.sfv import InnerList, parse_dictionary
 from proxy.wire.signature import Message, SignatureFailure, request_message
-from proxy.wire.signature_base import STRUCTURED, signature_base
+from proxy.wire.signature_base import MOST, STRUCTURED, signature_base
 
 POST = Message((), "POST", "/path?param=value", "https", "www.example.com")
 KNOWN = {**STRUCTURED, "example-dict": "dictionary"}
@@ -237,6 +237,13 @@ def test_a_message_that_reads_in_two_ways_is_not_signed(message: Message, identi
 )
 def test_a_message_that_lacks_it_does_not_cover_it(message: Message, identifier: str) -> None:
     assert refused(message, identifier) == "component-absent"
+
+
+def test_more_components_than_anybody_needs_are_refused() -> None:
+    fields = tuple((b"x-%d" % number, b"") for number in range(MOST + 1))
+    names = [f'"x-{number}"' for number in range(MOST + 1)]
+    assert len(lines(replace(POST, fields=fields), *names[:MOST])) == MOST
+    assert refused(replace(POST, fields=fields), *names) == "malformed"
 
 
 def test_octets_beyond_ascii_are_covered_when_they_are_wrapped() -> None:
