@@ -79,6 +79,9 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         health, metrics, reload     edge/admin.py
         after a crash               notary/recovery.py
         evidence, read back         receipt/reading.py, receipt/proof.py, receipt/audit.py
+        why, and what if            cli/explain.py, cli/explain_receipts.py, cli/past.py,
+                                    cli/past_judge.py, policy/weigh.py
+        what grants are used for    cli/review.py, cli/review_use.py, cli/review_narrow.py
         a CA for trying things      tls/keys.py, tls/pki.py, cli/certs.py
         a sender and a receiver     cli/send.py, cli/receive.py
         a sender's own program      client/signer.py, client/auth.py, client/receipt.py

@@ -128,16 +128,25 @@ def _body(content: Mapping[str, Any] | None, announced: str | None) -> Body:
 def _peer(sender: Mapping[str, Any], address: str | None) -> tuple[Peer, frozenset[str]]:
     name, key = sender["name"], sender.get("spkiSha256")
     if key is None:
-        kind, _, rest = name.partition(":")
-        if kind == "uid":
-            return Peer(uid=int(rest)), frozenset()
-        return Peer(address=rest if kind == "ip" else None), frozenset()
+        return _by_name(name, address)
     certificate, unknown = _certificate(
         name, tuple(sender["sans"]), bytes.fromhex(key), "otherSans" in sender
     )
     if address is not None:
         unknown -= {"networks", "local"}
     return Peer(address, None, certificate), unknown
+
+
+def _by_name(name: str, address: str | None) -> tuple[Peer, frozenset[str]]:
+    """A peer without certificate, or one of whom, after a crash, nothing else is on record."""
+    kind, _, rest = name.partition(":")
+    if kind == "uid":
+        return Peer(uid=int(rest)), frozenset()
+    if kind == "ip":
+        return Peer(rest), frozenset()
+    key = bytes.fromhex(rest) if kind == "spki" else b""
+    certificate, unknown = _certificate(name, (), key, True)
+    return Peer(address, None, certificate), unknown if key else unknown | {"pins"}
 
 
 @lru_cache(maxsize=4096)

@@ -79,13 +79,13 @@ def change(past: Past, judged: Judged) -> Change | None:
         return Change(judged.verdict, past, judged, judged.keys)
     if past.problem not in DECIDED or judged.verdict == REFUSED:
         return None
-    keys = tuple(dict.fromkeys((*judged.keys, *_lacking(past))))
+    keys = tuple(dict.fromkeys((*judged.keys, *_lacking(past, judged))))
     return Change(UNSURE if keys else PASSES, past, judged, keys)
 
 
-def _lacking(past: Past) -> tuple[str, ...]:
+def _lacking(past: Past, judged: Judged) -> tuple[str, ...]:
     """What the stop that refused it then would have to know."""
     need, body = _NEEDS.get(past.problem or ""), past.request
     if need is None or (need == "findings" and body.findings):
         return ()
-    return () if need == "label" and body.label is not None else (need,)
+    return () if need == "label" and judged.label is not None else (need,)

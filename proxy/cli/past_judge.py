@@ -135,6 +135,8 @@ class Candidate:
 
     def _require_pinned(self, past: Past, listener: str) -> None:
         pins, certificate = self.settings.listeners[listener].tls.pins, past.peer.certificate
+        if pins is not None and "pins" in past.unknown:
+            raise Unsure("pins")
         if pins is not None and (certificate is None or certificate.pin not in pins):
             text = f"the key of the peer is none of pins of listener {listener}"
             raise Refusal("not-allowed", text)

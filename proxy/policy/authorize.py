@@ -167,8 +167,10 @@ class Grants:
     def route(self) -> str:
         return self._route
 
-    def concerning(self, peer: Peer) -> tuple[Sequence[Entry], Sequence[Entry]]:
-        """The entries of `deny` and of `allow` that can be about this peer."""
+    def concerning(self, peer: Peer | None) -> tuple[Sequence[Entry], Sequence[Entry]]:
+        """The entries of `deny` and of `allow` that can be about this peer; all for None."""
+        if peer is None:
+            return self._deny.all, self._allow.all
         return self._deny.of(peer), self._allow.of(peer)
 
     def trace(self, facts: Facts) -> Iterator[Looked]:

@@ -31,7 +31,7 @@ def weigh(
     """`unknown` are keys whose facts are not on record; `proven` are entries, by their names, of
     which it is known from elsewhere whether they held.
     """
-    deny, allow = grants.concerning(facts.peer)
+    deny, allow = grants.concerning(None if "pins" in unknown else facts.peer)
     open_keys: dict[str, None] = {}
     for entry in deny:
         held, keys = _holds(entry, facts, unknown, proven)

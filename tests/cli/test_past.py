@@ -1,0 +1,196 @@
+"""Receipts of every kind, asked about again: what is taken from them, and what stays open."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.cli import main
+from proxy.cli.past import Past, past
+from proxy.cli.past_change import change
+from proxy.cli.past_judge import PASSES, REFUSED, UNSURE, Candidate
+from proxy.model import Content, Digest, Outcome, Peer, Report, Verdict
+from proxy.notary.search import Found
+from proxy.receipt import reading, statement
+from tests.receipt.logs import Maker, files
+from tests.receipt.outcomes import CERTIFICATE, ORIGIN, START, intent_of, outcome, refusal
+from tests.settings.example import Change, changed, loaded, put, write
+
+PLACE = statement.Place(1, "spiffe://example/etl/orders/orders", 1, None)
+OPAQUE = Content(Digest(9, b"\x01" * 32), Digest(9, b"\x01" * 32), Report("opaque"), "internal")
+
+
+def asked() -> list[Change]:
+    """What makes of the example a configuration that could have written the receipts here."""
+    return [
+        put("sensitivity", ["internal", "confidential"]),
+        put("zones", {"near": {"clearance": "confidential"}, "far": {"clearance": "internal"}}),
+        put("listeners", {"ingest": {"bind": "127.0.0.1:8443", "zone": "far"}}),
+        put("routes.0.listener", "ingest"),
+        put("routes.0.response", {"content": ["json"], "label": "internal"}),
+        put("routes.0.allow", [{"spiffe": "spiffe://example/**"}]),
+    ]
+
+
+def told(found: Outcome) -> Past:
+    submission = statement.submission(found)
+    return read(statement.build(submission, PLACE, origin=ORIGIN, completed=START))
+
+
+def read(payload: bytes) -> Past:
+    found = past(Found(0, b"", payload, reading.summarise(payload)))
+    assert found is not None
+    return found
+
+
+def candidate(folder: Path, *changes: Change) -> Candidate:
+    return Candidate(loaded(folder, *asked(), *changes))
+
+
+def test_what_a_certificate_is_named_by_is_known_and_its_subject_is_not(tmp_path: Path) -> None:
+    names = replace(CERTIFICATE, uris=(*CERTIFICATE.uris, "urn:x"), ips=("2001:db8::1", "10.0.0.1"))
+    found = told(outcome(sender=Peer("10.9.9.9", certificate=names)))
+    assert found.peer.certificate is not None
+    assert found.peer.certificate.uris == names.uris
+    assert (found.peer.certificate.dns, found.peer.certificate.ips) == (names.dns, names.ips)
+    assert found.unknown == {"cn", "ou", "networks", "local"}
+    for keys, verdict in [
+        ({"uri": "urn:x"}, PASSES),
+        ({"dns": "*.example"}, PASSES),
+        ({"ip": "2001:db8::/32"}, PASSES),
+        ({"ip": "192.0.2.0/24"}, REFUSED),
+        ({"cn": "sender"}, UNSURE),
+        ({"networks": "10.0.0.0/8"}, UNSURE),
+        ({"dns": "x.example.org", "cn": "sender"}, REFUSED),
+    ]:
+        judged = candidate(tmp_path, put("routes.0.allow", [keys])).judge(found)
+        assert judged.verdict == verdict, keys
+
+
+def test_names_that_a_receipt_had_no_room_for_are_not_known(tmp_path: Path) -> None:
+    many = replace(CERTIFICATE, dns=tuple(f"{n}.example" for n in range(40)))
+    found = told(outcome(sender=Peer(certificate=many)))
+    for name, verdict in [("0.example", PASSES), ("39.example", UNSURE), ("x.example", UNSURE)]:
+        judged = candidate(tmp_path, put("routes.0.allow", [{"dns": name}])).judge(found)
+        assert judged.verdict == verdict, name
+
+
+@pytest.mark.parametrize(
+    ("peer", "keys", "verdict"),
+    [
+        (Peer("10.0.0.1"), {"networks": "10.0.0.0/8"}, PASSES),
+        (Peer("10.0.0.1"), {"networks": "192.0.2.0/24"}, REFUSED),
+        (Peer("10.0.0.1"), {"cn": "x"}, REFUSED),
+        (Peer(uid=1000), {"local": {"uid": [1000]}}, PASSES),
+        (Peer(uid=1001), {"local": {"uid": [1000]}}, REFUSED),
+    ],
+)
+def test_a_peer_without_a_certificate_is_known_whole(
+    tmp_path: Path, peer: Peer, keys: dict[str, Any], verdict: str
+) -> None:
+    judged = candidate(tmp_path, put("routes.0.allow", [keys])).judge(told(outcome(sender=peer)))
+    assert judged.verdict == verdict
+
+
+def test_of_what_a_crash_cut_short_only_the_grant_is_asked(tmp_path: Path) -> None:
+    found = read(
+        statement.build_interrupted(intent_of(outcome()), PLACE, origin=ORIGIN, completed=START)
+    )
+    assert (found.verdict, found.method, found.request.size) == (Verdict.INDETERMINATE, None, None)
+    assert candidate(tmp_path).judge(found).verdict == PASSES
+    small = put("routes.0.allow", [{"spiffe": "spiffe://example/**", "size": 1}])
+    assert candidate(tmp_path, small).judge(found).keys == ("size",)
+    for keys, verdict in [
+        ({"spiffe": "spiffe://other/**"}, REFUSED),
+        ({"pins": ["sha256:" + "A" * 43 + "="]}, UNSURE),
+        ({"dns": "*.example"}, UNSURE),
+    ]:
+        judged = candidate(tmp_path, put("routes.0.allow", [keys])).judge(found)
+        assert judged.verdict == verdict, keys
+    gone = put("routes.0.name", "other")
+    assert candidate(tmp_path, gone).judge(found).keys == ("listener",)
+
+
+def test_what_had_no_content_has_no_format_no_label_and_no_octets(tmp_path: Path) -> None:
+    nothing = Content(Digest(0), Digest(0), Report("opaque"), None)
+    found = told(outcome(method="POST", content_length=0, request=nothing))
+    assert found.request.empty
+    narrow = {"spiffe": "spiffe://example/**", "content": ["json"], "label": "internal", "size": 1}
+    assert candidate(tmp_path, put("routes.0.allow", [narrow])).judge(found).verdict == PASSES
+
+
+def test_a_tunnel_is_asked_by_its_peer(tmp_path: Path) -> None:
+    found = told(
+        outcome(method="tunnel", content_length=None, request=OPAQUE, answer=OPAQUE, status=None,
+                answer_status=None)
+    )  # fmt: skip
+    tunnels = [
+        put("listeners.ingest.protocol", "tcp"),
+        put("upstreams.out.endpoints", ["tls://receiver.example:9443"]),
+        put("routes.0.match", {}),
+        put("routes.0.request", {"content": ["opaque"], "label": "internal"}),
+        put("routes.0.response", {"content": ["opaque"], "label": "internal"}),
+    ]
+    assert candidate(tmp_path, *tunnels).judge(found).verdict == PASSES
+    deny = put("routes.0.deny", [{"spiffe": "spiffe://example/etl/orders"}])
+    assert candidate(tmp_path, *tunnels, deny).judge(found).verdict == REFUSED
+    assert candidate(tmp_path).judge(found).code == "no-route"
+
+
+@pytest.mark.parametrize(
+    ("code", "changes", "kind"),
+    [
+        ("transfer-id-required", [], PASSES),
+        ("transfer-id-required", [put("routes.0.replay.require", "transfer-id")], None),
+        ("digest-required", [put("routes.0.integrity.require", "content-digest")], None),
+        ("content-not-allowed", [], UNSURE),
+        ("content-too-large", [], UNSURE),
+        ("content-too-large", [put("routes.0.limits.body", 99)], None),
+        ("above-clearance", [put("routes.0.request.label", "internal")], PASSES),
+        ("above-clearance", [put("zones.near.clearance", "internal")], None),
+        ("above-clearance", [put("routes.0.request.label_from", "data-label")], UNSURE),
+        ("finding-rejected", [], UNSURE),
+        ("not-allowed", [put("routes.0.allow", [])], None),
+        ("replayed", [], None),
+        ("unparseable", [], None),
+    ],
+)
+def test_what_was_refused_is_listed_only_where_a_receipt_tells_enough(
+    tmp_path: Path, code: str, changes: list[Change], kind: str | None
+) -> None:
+    found = told(refusal(code))
+    now = candidate(tmp_path, *changes)
+    seen = change(found, now.judge(found))
+    assert (seen and seen.kind) == kind
+
+
+def log(folder: Path, found: Sequence[Outcome]) -> Path:
+    maker = Maker()
+    for each in found:
+        maker.receipt(each)
+    for name, data in files(maker.entries).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def test_a_log_is_told_as_it_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = log(tmp_path / "log", [outcome() for _ in range(600)])
+    for file in (store / "tile" / "entries").glob("001*"):
+        file.unlink()
+    config = write(tmp_path, changed(*asked(), put("routes.0.allow", [])))
+    assert main(["explain", str(config), "--receipts", str(store)]) == 1
+    said = capsys.readouterr()
+    assert len(said.out.splitlines()) == 256, "what came before the damage has been told"
+    assert "tile/entries/001" in said.err
+
+
+def test_what_nobody_changes_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = log(tmp_path / "log", [outcome() for _ in range(300)])
+    config = write(tmp_path, changed(*asked()))
+    assert main(["explain", str(config), "--receipts", str(store), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["transfers"], answer["changes"]) == (300, [])
