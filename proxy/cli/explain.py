@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 
 from proxy.cli import explain_receipts
+from proxy.cli.as_written import demands, raw
 from proxy.cli.explain_answer import Answer, show, told
 from proxy.cli.wording import texts
 from proxy.errors import CredentialError, Refusal, TlsFailure
@@ -80,7 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     if replay:
         return explain_receipts.run(arguments)
-    settings = load(arguments.config).settings
+    loaded = load(arguments.config)
+    settings = loaded.settings
     now = arguments.at or datetime.now(UTC)
     try:
         listener = _listener(settings, arguments)
@@ -97,6 +99,9 @@ def run(arguments: argparse.Namespace) -> int:
         answer.allowed, answer.rule = True, granted.rule
         answer.until = granted.until if granted.until != FOREVER else None
         answer.depends_on += _open(granted, answer.entries)
+        answer.demands = next(
+            demands(route) for route in raw(loaded)["routes"] if route["name"] == answer.route
+        )
     except Refusal as refusal:
         answer.code, answer.reason = refusal.code, refusal.reason
     if arguments.json:

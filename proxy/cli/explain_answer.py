@@ -24,6 +24,8 @@ class Answer:
     entries: list[Looked] = field(default_factory=list)
     would: list[str] = field(default_factory=list)
     """Entries in shadow that would have decided otherwise."""
+    demands: tuple[str, ...] = ()
+    """What the route demands besides, as the configuration has it."""
 
 
 def told(answer: Answer) -> dict[str, Any]:
@@ -37,6 +39,7 @@ def told(answer: Answer) -> dict[str, Any]:
         "until": answer.until,
         "depends_on": answer.depends_on,
         "in_shadow": answer.would,
+        "demands": list(answer.demands),
         "routes": [
             {"route": name, "path": path, "method": method} for name, path, method in answer.routes
         ],
@@ -64,3 +67,5 @@ def show(answer: Answer) -> None:
     lasts = f" until {answer.until:%Y-%m-%dT%H:%M:%SZ}" if answer.until else ""
     depends = f", if it holds by {', '.join(answer.depends_on)}" if answer.depends_on else ""
     print(f"allowed: {answer.rule} of route {answer.route}{lasts}{depends}")
+    for demand in answer.demands:
+        print(f"  demanded besides: {demand}")

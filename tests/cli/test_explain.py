@@ -197,3 +197,28 @@ def test_entries_in_shadow_are_shown_at_their_places_with_what_they_would_have_d
     code, answer = told(tmp_path, data, *words, capsys=capsys)
     assert (code, answer["in_shadow"]) == (1, ["allow[1]"])
     assert [each["shadow"] for each in answer["entries"]] == [True, False, True]
+
+
+def test_what_the_route_demands_besides_is_said_as_it_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = changed(
+        put("routes.0.replay", {"require": "signature", "window": "5m"}),
+        put("routes.0.integrity", {"require": "signature"}),
+        put("routes.0.limits", {"body": "1GiB"}),
+    )
+    assert explain(tmp_path, data, *ASKED) == 0
+    assert capsys.readouterr().out.splitlines()[-4:] == [
+        "allowed: allow[0] of route orders",
+        "  demanded besides: replay signature (window 5m)",
+        "  demanded besides: integrity signature",
+        "  demanded besides: limits body 1GiB",
+    ]
+    _, answer = told(tmp_path, data, *ASKED, capsys=capsys)
+    assert answer["demands"] == [
+        "replay signature (window 5m)",
+        "integrity signature",
+        "limits body 1GiB",
+    ]
+    _, refused = told(tmp_path, data, "--method", "POST", "--path", "/orders/1", capsys=capsys)
+    assert refused["demands"] == []

@@ -404,3 +404,26 @@ def test_keys_that_verify_signatures_are_with_the_workers_and_the_demand_is_at_t
     assert {"replay signature (window 5m)", "signature keys certificate | etl"} <= set(
         shown.ways[0].stops
     )
+
+
+def test_what_is_in_shadow_is_apart_and_counts_for_nothing(tmp_path: Path) -> None:
+    data = changed(
+        put("routes.0.allow.1", {"spiffe": "spiffe://acme/new", "shadow": True}),
+        put("routes.0.deny", [{"dns": "old.example", "shadow": True}]),
+        put("routes.0.request.mask.1", {"path": "$.ssn", "action": "redact", "shadow": True}),
+        put("routes.0.request.detect", [{"type": "iban", "action": "reject", "shadow": True}]),
+    )
+    shown = facts(tmp_path, data)
+    (way,) = shown.ways
+    assert (way.allow, way.deny) == (("spiffe://acme/etl/*",), ())
+    assert (way.request.masks, way.request.searches) == ((("hmac pseudonym", "$..email"),), ())
+    assert way.shadow == (
+        "would admit spiffe://acme/new",
+        "would refuse dns old.example",
+        "request: would mask $.ssn (redact)",
+        "request: would reject iban",
+    )
+    assert shown.doors[0].senders == ("spiffe://acme/etl/*",)
+    config = write(tmp_path, data)
+    assert "in shadow, deciding nothing" in texts(drawn(tmp_path, config, ".svg"))
+    assert "in shadow: would refuse dns old.example" in drawn(tmp_path, config, ".html")
