@@ -38,6 +38,8 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
               request=raising("confidential", **redact)),
         route("named", request=named),
         route("answers", response=raising("confidential", **redact)),
+        route("believed",
+              response={"content": ["json"], "label_from": "Data-Sensitivity"}),
         route("streams", request=raising("confidential"), response=opaque("public"),
               limits={"hold": 64, "record": 64}),
         route("bounded", request=raising("restricted", **redact), limits={"hold": 64}),
@@ -104,6 +106,20 @@ def test_an_answer_bears_its_label_and_not_what_the_upstream_says_of_it(
         answer = client.ask(request("/answers/1"))
     assert (answer.body, answer.value("data-sensitivity")) == (REDACTED, "internal")
     assert receipt_of(gateway, answer)["answer"]["lowered"] == {"us_ssn": "1"}
+
+
+@pytest.mark.parametrize(
+    ("said", "status"), [("public", 200), ("internal", 200), ("restricted", 502), (None, 502)]
+)
+def test_what_a_peer_says_of_a_label_is_believed_where_label_from_asks_for_it(
+    gateway: Gateway, receiver: Receiver, said: str | None, status: int
+) -> None:
+    fields = [f"Data-Sensitivity: {said}"] if said else []
+    receiver.behave = lambda exchange: exchange.answer(200, b"{}", *fields)
+    with gateway.connect() as client:
+        answer = client.ask(request("/believed/1"))
+    assert answer.status == status
+    assert answer.values("data-sensitivity") == ([said] if status == 200 else [])
 
 
 def test_an_answer_without_content_bears_no_label(gateway: Gateway, receiver: Receiver) -> None:

@@ -20,6 +20,7 @@ from tests.scenarios.tunnels import (
     tunnels,
 )
 
+SHADOW = {"shadow": True}
 pytestmark = pytest.mark.parametrize("workers", [1], indirect=True, ids=["one-process"])
 
 
@@ -33,6 +34,8 @@ def policies() -> list[Config]:
         named("strangers", "only.example", allow=[STRANGER]),
         named("not-the-client", "not.example", allow=[CLIENT, STRANGER], deny=[CLIENT]),
         named("nobody", "nobody.example", allow=[]),
+        named("shaded", "shaded.example", deny=[CLIENT | SHADOW]),
+        named("to-come", "to-come.example", allow=[STRANGER, CLIENT | SHADOW]),
         named("secret", "secret.example", request=opaque("restricted")),
         named("secret-back", "back.example", response=opaque("confidential")),
         named("unlabelled", "unlabelled.example", request={"content": ["opaque"]}),
@@ -100,6 +103,7 @@ def refused(gateway: Gateway, sni: str, name: str = "client") -> tuple[str, str,
         ("only.example", "not-allowed", "strangers"),
         ("not.example", "not-allowed", "not-the-client"),
         ("nobody.example", "not-allowed", "nobody"),
+        ("to-come.example", "not-allowed", "to-come"),
         ("secret.example", "above-clearance", "secret"),
         ("back.example", "above-clearance", "secret-back"),
         ("unlabelled.example", "above-clearance", "unlabelled"),
@@ -109,6 +113,21 @@ def test_a_tunnel_that_is_not_allowed_reaches_nobody_and_is_rejected(
     gateway: Gateway, sni: str, problem: str, route: str | None
 ) -> None:
     assert refused(gateway, sni) == ("rejected", problem, route)
+
+
+def test_entries_in_shadow_decide_nothing_and_are_told(gateway: Gateway) -> None:
+    since = gateway.mark()
+    with dial(gateway, sni="shaded.example") as client:
+        client.send(b"octets")
+        assert client.exactly(6) == b"octets"
+        client.end()
+        assert client.rest() == b""
+    line = line_of(gateway, since)
+    assert line["shadow"] == {"deny[0]": 1}
+    assert receipt(gateway, line)["content"]["shadow"] == {"deny[0]": "1"}
+    since = gateway.mark()
+    assert refused(gateway, "to-come.example") == ("rejected", "not-allowed", "to-come")
+    assert line_of(gateway, since)["shadow"] == {"allow[1]": 1}
 
 
 @pytest.mark.usefixtures("untouched")
