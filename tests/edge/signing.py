@@ -54,6 +54,7 @@ class Signed:
     age: float = 0.0
     lasts: int = 60
     said: dict[str, Any] = field(default_factory=dict)
+    kind: str = "application/json"
     chunks: Sequence[bytes] | None = None
     signature: tuple[str, ...] = ()
 
@@ -67,7 +68,7 @@ class Signed:
             self.fields = (*self.fields, f"Content-Digest: {digest(self.body)}")
         pairs = [["Host", self.host], *(each.split(": ", 1) for each in self.fields)]
         if self.body is not None:
-            pairs.append(["Content-Type", "application/json"])
+            pairs.append(["Content-Type", self.kind])
         message = Message(
             tuple((name.lower().encode(), value.encode()) for name, value in pairs),
             self.method,
@@ -90,5 +91,6 @@ class Signed:
     def octets(self) -> bytes:
         """As it goes on the wire."""
         body = self.chunks if self.chunks is not None else self.body
-        whole = request(self.path, body, *self.fields, *self.signature, method=self.method)
+        fields = (*self.fields, *self.signature)
+        whole = request(self.path, body, *fields, method=self.method, kind=self.kind)
         return whole.replace(b"Host: gate.example", f"Host: {self.host}".encode())
