@@ -5,7 +5,9 @@ content on its way, how it is framed, and how the octets are cut.
 """
 
 import base64
+import contextlib
 import hashlib
+import os
 import socket
 import tempfile
 import threading
@@ -231,6 +233,32 @@ async def test_when_the_room_is_taken_the_sender_is_told_to_come_again(tmp_path:
         assert (await on.ask(octets)).status == 200
     verdicts = [(each.verdict, each.problem) for each in table.outcomes]
     assert verdicts == [(Verdict.FAILED, "overloaded"), (Verdict.DELIVERED, None)]
+
+
+async def test_what_was_changed_on_the_disk_is_broken_off_before_its_end(tmp_path: Path) -> None:
+    body, table = content(5 * HOLD), Table()
+    octets = request("/held/1", body, digested(body, "sha-256"), kind="a/b")
+    async with stage(tmp_path, table, *ROUTES) as on:
+        with on.connect() as client:
+            client.send(octets[:-1])
+            while not nameless(tmp_path):
+                await trio.lowlevel.checkpoint()
+            for fd in nameless(tmp_path):
+                os.pwrite(fd, b"what an intruder would have sent", 0)
+            assert (await blocking(lambda: client.ask(octets[-1:]))).status == 500
+        assert on.receiver.received == []
+    (outcome,) = table.outcomes
+    assert (outcome.verdict, outcome.problem) == (Verdict.REJECTED, "internal")
+
+
+def nameless(folder: Path) -> list[int]:
+    """The descriptors of what this process has written there in files without a name."""
+    links = {}
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        with contextlib.suppress(OSError):  # the one by which they were listed
+            links[fd] = os.readlink(f"/proc/self/fd/{fd}")
+    there = [fd for fd, link in links.items() if link.startswith(str(folder)) and "#" in link]
+    return [fd for fd in there if os.fstat(fd).st_size]
 
 
 async def test_a_sender_that_leaves_frees_what_it_had_on_the_disk(tmp_path: Path) -> None:
