@@ -29,6 +29,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         signature                   wire/signature.py, wire/signature_base.py, wire/jwk.py
         signature                   edge/signed.py, edge/signing.py, wire/signature.py, wire/jwk.py
         rate, volume                edge/purse.py, edge/rates.py, policy/bucket.py
+                                    app/rates.py keeps what was taken
         replay                      edge/repeat.py asks the notary's table: notary/ids.py
 
     the content

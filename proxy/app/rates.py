@@ -114,9 +114,12 @@ def _filled(path: Path, capacity: int) -> int:
 def _create(path: Path, octets: bytes | bytearray) -> int:
     """The descriptor of a new file in the place of any before it. Raises OSError."""
     scratch = path.with_name(f"{NAME}.new")
-    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    file = os.open(scratch, flags, _MODE)
+    scratch.unlink(missing_ok=True)
+    file = os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
     try:
+        if os.geteuid() == 0:  # whoever has the store has it, and may start the program next
+            store = path.parent.stat()
+            os.fchown(file, store.st_uid, store.st_gid)
         os.posix_fallocate(file, 0, len(octets))
         os.pwrite(file, octets, 0)
         os.fdatasync(file)

@@ -64,12 +64,20 @@ class Purse:
                 self._table.owe(self._mark("volume", whose), whose.volume, more)
 
     def _pay(self, granted: Granted, key: str, size: int, *, only_ask: bool = False) -> None:
-        short = self._short(key, self._limits, size, only_ask=only_ask)
-        if short:
-            raise self._spent(_ROUTE, key, self._limits, short)
+        """The route is asked before an entry pays, and pays after it: who is refused by either has
+        paid neither, unless others of the same peer came in between."""
+        if only_ask or _pace(key, granted.allow[0]) is not None:
+            self._route_pays(key, size, only_ask=True)
         while short := self._short(key, granted.allow[0], size, only_ask=only_ask):
             entry = granted.allow[0]
             granted.fall(entry, self._spent(entry.name, key, entry, short))
+        if not only_ask:
+            self._route_pays(key, size, only_ask=False)
+
+    def _route_pays(self, key: str, size: int, *, only_ask: bool) -> None:
+        short = self._short(key, self._limits, size, only_ask=only_ask)
+        if short:
+            raise self._spent(_ROUTE, key, self._limits, short)
 
     def _short(self, key: str, whose: Limits | Entry, size: int, *, only_ask: bool) -> float:
         """Seconds until it can be paid: 0 when it is, or would be."""
