@@ -9,6 +9,7 @@ The line that the gateway, or the receiver, logged about the same transfer may a
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from proxy.notary.search import Found
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _NOT_ON_RECORD: Final = frozenset({"cn", "ou", "networks", "local"})
 _OF_NAMES: Final = frozenset({"uri", "dns", "ip"})
+_RULE: Final = re.compile(r"allow\[(0|[1-9][0-9]{0,8})\]")
 TUNNEL: Final = "tunnel"
 
 
@@ -54,7 +56,8 @@ class Past:
     problem: str | None
     policy: str | None
     """SHA-256 of the configuration that judged it, in hexadecimal."""
-    rule: str | None
+    place: int | None
+    """Of the entry of `allow` that admitted it; None where none did, or that is not told."""
     listener: str | None
     route: str | None
     method: str | None
@@ -63,6 +66,8 @@ class Past:
     """Keys of entries that ask for what is not known of the peer."""
     request: Body
     answer: Body | None
+    shadow: frozenset[str] = frozenset()
+    """Rules in shadow, of the configuration of then, that would have done something."""
     path: str | None = None
 
     @property
@@ -87,7 +92,7 @@ def past(found: Found, address: str | None = None, path: str | None = None) -> P
             verdict=summary.verdict,
             problem=summary.problem,
             policy=policy["sha256"],
-            rule=policy.get("rule"),
+            place=_place(policy.get("rule")),
             listener=policy.get("listener"),
             route=request["route"],
             method=request["method"],
@@ -95,12 +100,28 @@ def past(found: Found, address: str | None = None, path: str | None = None) -> P
             unknown=unknown,
             request=_body(predicate["content"], request.get("contentLength")),
             answer=None if _unseen(predicate["answer"]) else _body(predicate["answer"], None),
+            shadow=frozenset(_shadow(predicate["content"])).union(_shadow(predicate["answer"])),
             path=path,
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise EvidenceError(
             f"entry {found.index}: this is not what a transfer receipt says"
         ) from None
+
+
+def _place(rule: str | None) -> int | None:
+    """3 for `allow[3]`. Raises ValueError and TypeError for what is no such rule."""
+    if rule is None:
+        return None
+    found = _RULE.fullmatch(rule)
+    if found is None:
+        raise ValueError
+    return int(found[1])
+
+
+def _shadow(content: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    found = (content or {}).get("shadow", {})
+    return found if isinstance(found, dict) else {}
 
 
 def _unseen(answer: Mapping[str, Any] | None) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.cli.past import Body, Past
+from proxy.cli.past_proven import proven
 from proxy.content.kinds import Kind
 from proxy.content.registry import KINDS
 from proxy.content.watch import Watch, watches
@@ -87,8 +88,8 @@ class Candidate:
             route, assumed = self._route(past)
             name = route.name
             facts = self._facts(past, route)
-            proven = self._proven(past, route)
-            weighed = weigh(self._grants[route.name], facts, past.unknown, proven)
+            known = proven(past, self._was.get(past.policy or ""), route)
+            weighed = weigh(self._grants[route.name], facts, past.unknown, known)
             if weighed.admits is False:
                 return Judged(REFUSED, route.name, "not-allowed", weighed.reason, assumed=assumed)
             if not past.tunnel:
@@ -156,19 +157,6 @@ class Candidate:
             facts.size = body.size
             facts.label = NOTHING if body.empty else self._label(route, body)
         return facts
-
-    def _proven(self, past: Past, route: Route) -> dict[str, bool]:
-        """What the configuration of then tells of entries that are the same now."""
-        old = self._was.get(past.policy or "")
-        then = next((each for each in old.routes if each.name == past.route), None) if old else None
-        if then is None or past.rule is None:
-            return {}
-        known = {f"deny[{n}]": False for n, each in enumerate(route.deny) if each in then.deny}
-        held = int(past.rule.removeprefix("allow[").removesuffix("]"))
-        for n, each in enumerate(route.allow):
-            if each in then.allow[: held + 1]:
-                known[f"allow[{n}]"] = each == then.allow[held]
-        return known
 
     # --- what --------------------------------------------------------------------------------
 
@@ -263,5 +251,5 @@ def _named(policy: ContentPolicy, body: Body) -> tuple[bytes, ...] | None:
 def _watches(policy: ContentPolicy, settings: Settings) -> dict[str, Watch]:
     table: dict[str, Sequence[Kind]] = {**KINDS, **dict.fromkeys(settings.detectors, ())}
     highest = settings.sensitivity[-1]
-    rules = [rule for rule in policy.detect if not getattr(rule, "shadow", False)]
+    rules = [rule for rule in policy.detect if not rule.shadow]
     return {watch.name: watch for watch in watches(rules, (), table, highest)}

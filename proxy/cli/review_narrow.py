@@ -27,7 +27,7 @@ def narrower(settings: Settings, route: Route, entry: Grant, use: Use) -> Mappin
 
     None where nothing has used the entry. One in shadow decides nothing, and stays.
     """
-    if getattr(entry, "shadow", False):
+    if entry.shadow:
         return {}
     if not use.used:
         return None

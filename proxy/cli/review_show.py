@@ -35,6 +35,7 @@ class Line:
     """As it is written."""
     use: Use
     until: datetime | None
+    shadow: bool
     narrower: Mapping[str, Any] | None
     """Keys to change; None where nothing has used it."""
 
@@ -60,6 +61,7 @@ def grants(loaded: Loaded, found: Uses) -> list[Line]:
                     written(data, index, place),
                     use,
                     _until(entry),
+                    entry.shadow,
                     narrower(settings, route, entry, use),
                 )
             )
@@ -115,6 +117,9 @@ def _told(line: Line, now: datetime) -> Iterator[str]:
     use, keys = line.use, line.narrower
     yield f"{line.rule} {flow(line.entry)}"
     yield f"  {_end(line.until, now)}"
+    if line.shadow:
+        yield "  in shadow: decides nothing"
+        return
     if keys is None:
         yield "  never used; narrower: without it"
         return
@@ -154,6 +159,9 @@ def _summary(lines: list[Line], found: Uses, now: datetime) -> Iterator[str]:
         f"{count(len(lines), 'grant')} by {count(found.transfers, 'transfer')}: {unused:,} never "
         f"used, {wide:,} wider than used, {ended:,} ended, {endless:,} without an end"
     )
+    for (route, rule), number in sorted(found.shadow.items()):
+        times = count(number, "transfer")
+        yield printable(f"in shadow: {rule} of route {route} would have mattered to {times}")
     if found.refused_now:
         yield f"{count(found.refused_now, 'transfer')} had been admitted that would be refused now"
     if found.unattributed:
@@ -169,6 +177,10 @@ def write_json(lines: list[Line], found: Uses, text: str) -> None:
         "transfers": found.transfers,
         "refused_now": found.refused_now,
         "unattributed": found.unattributed,
+        "in_shadow": [
+            {"route": route, "rule": rule, "transfers": number}
+            for (route, rule), number in sorted(found.shadow.items())
+        ],
         "grants": [_object(line) for line in lines],
         "narrower": text,
     }
@@ -183,6 +195,7 @@ def _object(line: Line) -> dict[str, Any]:
         **line.way,
         "rule": line.rule,
         "entry": line.entry,
+        "shadow": line.shadow,
         "until": line.until,
         "used": use.certain,
         "perhaps": use.possible,

@@ -66,6 +66,8 @@ class Uses:
     transfers: int = 0
     refused_now: int = 0
     """They were admitted, and the configuration would refuse them."""
+    shadow: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Route and rule in shadow -> transfers for which it would have done something."""
     unattributed: int = 0
     """It is not known by which route they would go."""
 
@@ -88,6 +90,8 @@ def uses(candidate: Candidate, pasts: Iterator[Past]) -> Uses:
     found = Uses()
     for past in pasts:
         found.transfers += 1
+        if past.policy == candidate.sha256:
+            found.shadow.update((past.route or "-", rule) for rule in past.shadow)
         if _admitted(past):
             found.add(past, candidate.judge(past))
     return found
@@ -97,4 +101,4 @@ def _admitted(past: Past) -> bool:
     """A policy let it go on then: what it was refused for later, if so, is its own affair."""
     if past.verdict is not Verdict.REJECTED:
         return True
-    return past.rule is not None and past.problem not in DECIDED
+    return past.place is not None and past.problem not in DECIDED

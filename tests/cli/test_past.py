@@ -12,6 +12,7 @@ from proxy.cli import main
 from proxy.cli.past import Past, past
 from proxy.cli.past_change import change
 from proxy.cli.past_judge import PASSES, REFUSED, UNSURE, Candidate
+from proxy.errors import EvidenceError
 from proxy.model import Content, Digest, Outcome, Peer, Report, Verdict
 from proxy.notary.search import Found
 from proxy.receipt import reading, statement
@@ -165,6 +166,19 @@ def test_what_was_refused_is_listed_only_where_a_receipt_tells_enough(
     now = candidate(tmp_path, *changes)
     seen = change(found, now.judge(found))
     assert (seen and seen.kind) == kind
+
+
+@pytest.mark.parametrize("rule", ["deny[0]", "allow[01]", "allow[x]", ""])
+def test_a_rule_that_is_none_is_no_receipt(rule: str) -> None:
+    with pytest.raises(EvidenceError):
+        told(outcome(rule=rule))
+
+
+def test_an_entry_that_the_configuration_of_then_has_not_proves_nothing(tmp_path: Path) -> None:
+    found = told(outcome(rule="allow[7]"))
+    was = candidate(tmp_path)
+    now = Candidate(loaded(tmp_path, *asked()), {found.policy or "": was.settings})
+    assert now.judge(found).verdict == PASSES
 
 
 def log(folder: Path, found: Sequence[Outcome]) -> Path:

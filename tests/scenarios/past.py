@@ -17,6 +17,10 @@ from tests.scenarios.policy import CARD, CLIENT, STRANGER, opaque, policy, route
 
 OCTETS = "application/octet-stream"
 CARDS = f'{{"card":"{CARD}"}}'.encode()
+SHADED = [
+    CLIENT | {"networks": "192.0.2.0/24", "shadow": True},
+    CLIENT | {"networks": "127.0.0.0/8", "shadow": True},
+]
 REVOKED = {"spiffe": "spiffe://lockgate.example/gone"}
 
 
@@ -28,7 +32,7 @@ def routes() -> list[Config]:
         route("orders", request=json_only, allow=lists),
         route("files", request=opaque("internal"), allow=[CLIENT | {"networks": "127.0.0.0/8"}]),
         route("unused", allow=[STRANGER]),
-        route("paths", allow=[CLIENT | {"paths": "/paths/in/**"}]),
+        route("paths", allow=[CLIENT | {"paths": "/paths/in/**"}], deny=SHADED),
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Config, lockgate
-from tests.scenarios.past import SENT, Past, busy, lived, served
+from tests.scenarios.past import SENT, SHADED, Past, busy, lived, served
 from tests.scenarios.policy import CLIENT, STRANGER
 from tests.scenarios.receiver import Receiver
 
@@ -107,6 +107,17 @@ def test_a_finding_that_would_be_redacted_refuses_nothing(
 
     code, told = past.replay(past.candidate(lower), "--was", past.folder / "gateway.yaml")
     assert (code, [each["index"] - 1 for each in told["changes"]]) == (len(ends), ends)
+
+
+@pytest.mark.parametrize(("number", "ends"), [(0, []), (1, [8])])
+def test_what_was_in_shadow_is_judged_by_what_it_would_have_done(
+    past: Past, number: int, ends: list[int]
+) -> None:
+    """Nothing else on record says where the peer was."""
+    config = past.candidate(deny(3, SHADED[number] | {"shadow": False}))
+    code, told = past.replay(config, "--was", past.folder / "gateway.yaml")
+    assert (code, [each["index"] - 1 for each in told["changes"]]) == (len(ends), ends)
+    assert not any(each["route"] == "paths" for each in told["unsure"])
 
 
 def test_a_log_is_read_where_it_is_served(past: Past) -> None:

@@ -117,6 +117,17 @@ def test_what_may_have_been_used_is_kept_and_said(past: Past) -> None:
     assert found["files", "allow[1]"]["used"] == 1
 
 
+def test_what_is_in_shadow_stays_and_is_told_of(past: Past) -> None:
+    told = review(past, past.folder / "gateway.yaml")
+    assert told["in_shadow"] == [{"route": "paths", "rule": "deny[1]", "transfers": 1}]
+    shaded = [CLIENT, STRANGER | {"shadow": True}]
+    path = past.candidate(lambda config: config["routes"][1].update(allow=shaded))
+    entry = grants(review(past, path))["files", "allow[1]"]
+    assert (entry["shadow"], entry["narrower"]) == (True, STRANGER | {"shadow": True})
+    done = lockgate("review", path, "--receipts", past.store)
+    assert "in shadow: decides nothing" in done.stdout
+
+
 def test_only_what_came_since_counts_as_use(past: Past) -> None:
     told = review(past, past.folder / "gateway.yaml", "--since", "2100-01-01")
     assert told["transfers"] == 0
