@@ -20,6 +20,8 @@ from proxy.cli.map.sheet import Sheet
 
 FEW: Final = 8
 """Up to so many routes, each shows all that is done on it."""
+_MANY: Final = 100
+"""Of more, the order is left as it comes: the engine takes seconds for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ def draw(facts: Facts, theme: ink.Theme) -> str:
 
 def laid_out(facts: Facts) -> Sheet:
     """Everything in its place. Raises MissingEngineError."""
-    return min((_twice(facts, mirrored=each) for each in (False, True)), key=_disorder)
+    turns = (False, True) if len(facts.ways) <= _MANY else (False,)
+    return min((_twice(facts, mirrored=each) for each in turns), key=_disorder)
 
 
 def _twice(facts: Facts, *, mirrored: bool) -> Sheet:
