@@ -9,7 +9,7 @@ Rules
 - A rate is paid once, when the sender is admitted; a volume as octets come. What was announced has
   to fit before any of it has come. What is refused costs nothing more.
 - Octets of an answer are paid for when they have come, also where they do not fit: what the
-  upstream has done is done. Nothing more crosses until that debt has drained.
+  upstream has done is done. Nothing more is admitted until that debt has drained.
 """
 
 import math
@@ -39,7 +39,9 @@ class Purse:
         self._answered = 0
 
     def enter(self, granted: Granted) -> None:
-        """Pay for being admitted. Raises Refusal: rate-limited, not-allowed, overloaded."""
+        """Pay for being admitted, while there is anything left of the volume: what has no content
+        may have an answer. Raises Refusal: rate-limited, overloaded."""
+        self._pay(granted, "volume", 1, only_ask=True)
         self._pay(granted, "rate", 1)
 
     def announce(self, granted: Granted, size: int) -> None:

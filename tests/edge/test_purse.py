@@ -135,6 +135,16 @@ def test_an_answer_leaves_a_debt_with_whoever_pays(till: Till) -> None:
     assert refusal(purse.come, granted, 300).code == "rate-limited"
 
 
+def test_whoever_is_in_debt_is_not_admitted_content_or_not(till: Till) -> None:
+    purse, granted = till.attempt(volume="100/day", rate="2/day")
+    purse.enter(granted)
+    purse.answered(granted, 101)
+    purse, granted = till.attempt(volume="100/day", rate="2/day")
+    assert refusal(purse.enter, granted).reason.startswith("volume")
+    purse, granted = till.attempt(volume="200/day", rate="2/day")
+    purse.enter(granted)
+
+
 def test_a_changed_pace_is_of_the_same_entry_and_a_changed_entry_is_another(till: Till) -> None:
     purse, granted = till.attempt({"volume": "100/day"})
     purse.come(granted, 100)

@@ -111,12 +111,14 @@ def test_a_stream_that_uses_the_volume_up_is_broken_off(
 
 
 def test_answers_are_paid_for_when_they_have_come(gateway: Gateway, receiver: Receiver) -> None:
-    large = b"x" * 150 * KIB
+    large, before = b"x" * 150 * KIB, len(receiver.received)
     receiver.behave = lambda exchange: exchange.answer(200, large, kind=OCTETS)
     with gateway.connect() as client:
         answer = client.ask(request("/answers/1", None, method="GET", kind=""))
     assert (answer.status, len(answer.body)) == (200, 150 * KIB), "it crosses whole"
-    assert ask(gateway, "/answers/1", b"x") == 429, "and leaves a debt"
+        answer = client.ask(request("/answers/1", None, method="GET", kind=""))
+    assert answer.status == 429, "and leaves a debt"
+    assert len(receiver.received) == before + 1
 
 
 def test_an_entry_that_is_spent_falls_and_the_next_one_pays(gateway: Gateway) -> None:
