@@ -16,7 +16,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 MODULES = {
-    "_jsonscan": ("jsonlex", "jsonscan"),
+    "_jsonscan": ("octets", "jsonlex", "jsonscan"),
     "_jsonsplice": ("octets", "blake2b", "jsontaken", "jsontokens", "jsonsplice"),
 }
 IN_C = {"octets"}

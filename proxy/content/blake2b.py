@@ -11,7 +11,7 @@ the same tests. No branch and no index depends on the key or on an octet of a te
 from array import array
 from typing import Final
 
-from proxy.content.octets import clear, copy, inverted, plus, store, turned, word
+from proxy.content.octets import clear, copy, eight, inverted, plus, store, turned
 
 DIGEST: Final = 16
 """Octets of a result."""
@@ -95,14 +95,14 @@ class Macs:
         if last:
             d2 = inverted(d2)
         for n in range(0, _ROUNDS, 16):
-            a0, b0, c0, d0 = _mixed(a0, b0, c0, d0, word(p, s[n]), word(p, s[n + 1]))
-            a1, b1, c1, d1 = _mixed(a1, b1, c1, d1, word(p, s[n + 2]), word(p, s[n + 3]))
-            a2, b2, c2, d2 = _mixed(a2, b2, c2, d2, word(p, s[n + 4]), word(p, s[n + 5]))
-            a3, b3, c3, d3 = _mixed(a3, b3, c3, d3, word(p, s[n + 6]), word(p, s[n + 7]))
-            a0, b1, c2, d3 = _mixed(a0, b1, c2, d3, word(p, s[n + 8]), word(p, s[n + 9]))
-            a1, b2, c3, d0 = _mixed(a1, b2, c3, d0, word(p, s[n + 10]), word(p, s[n + 11]))
-            a2, b3, c0, d1 = _mixed(a2, b3, c0, d1, word(p, s[n + 12]), word(p, s[n + 13]))
-            a3, b0, c1, d2 = _mixed(a3, b0, c1, d2, word(p, s[n + 14]), word(p, s[n + 15]))
+            a0, b0, c0, d0 = _mixed(a0, b0, c0, d0, eight(p, s[n]), eight(p, s[n + 1]))
+            a1, b1, c1, d1 = _mixed(a1, b1, c1, d1, eight(p, s[n + 2]), eight(p, s[n + 3]))
+            a2, b2, c2, d2 = _mixed(a2, b2, c2, d2, eight(p, s[n + 4]), eight(p, s[n + 5]))
+            a3, b3, c3, d3 = _mixed(a3, b3, c3, d3, eight(p, s[n + 6]), eight(p, s[n + 7]))
+            a0, b1, c2, d3 = _mixed(a0, b1, c2, d3, eight(p, s[n + 8]), eight(p, s[n + 9]))
+            a1, b2, c3, d0 = _mixed(a1, b2, c3, d0, eight(p, s[n + 10]), eight(p, s[n + 11]))
+            a2, b3, c0, d1 = _mixed(a2, b3, c0, d1, eight(p, s[n + 12]), eight(p, s[n + 13]))
+            a3, b0, c1, d2 = _mixed(a3, b0, c1, d2, eight(p, s[n + 14]), eight(p, s[n + 15]))
         h[0], h[1], h[2], h[3] = h[0] ^ a0 ^ c0, h[1] ^ a1 ^ c1, h[2] ^ a2 ^ c2, h[3] ^ a3 ^ c3
         h[4], h[5], h[6], h[7] = h[4] ^ b0 ^ d0, h[5] ^ b1 ^ d1, h[6] ^ b2 ^ d2, h[7] ^ b3 ^ d3
 

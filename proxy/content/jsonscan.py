@@ -23,6 +23,7 @@ from typing import Final
 import orjson
 
 from proxy.content.jsonlex import CLASSES, escape, number, sequence, space, word
+from proxy.content.octets import plain
 from proxy.content.tables import Tables
 
 WIDTH: Final = 5
@@ -231,6 +232,7 @@ class Machine:
     def _string(self, p: bytes, at: int) -> int:
         """The end of the string whose first octet inside is at `at`."""
         while True:
+            at = plain(p, at, self._size)
             kind = CLASSES[p[at]]
             while kind == 0:
                 at += 1

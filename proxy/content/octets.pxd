@@ -4,13 +4,26 @@ from libc.string cimport memcpy, memset
 
 ctypedef unsigned long long u64
 
+cdef extern from *:
+    """
+    /* The high bit of the lowest octet that is a control, a quote, a backslash or no ASCII; a
+       borrow can make others only above it. */
+    #define ONES 0x0101010101010101ULL
+    #define SPECIAL(w) ((((w) - 0x20 * ONES) | (w) \\
+        | ((((w) ^ 0x22 * ONES) - ONES) & ~((w) ^ 0x22 * ONES)) \\
+        | ((((w) ^ 0x5C * ONES) - ONES) & ~((w) ^ 0x5C * ONES))) & 0x80 * ONES)
+    #define LOWEST(w) (__builtin_ctzll(w) >> 3)
+    """
+    u64 SPECIAL(u64) noexcept nogil
+    int LOWEST(u64) noexcept nogil
+
 cdef inline void copy(unsigned char* target, Py_ssize_t place, const unsigned char* source, Py_ssize_t start, Py_ssize_t end) noexcept:
     memcpy(target + place, source + start, end - start)
 
 cdef inline void clear(unsigned char* target, Py_ssize_t start, Py_ssize_t end) noexcept:
     memset(target + start, 0, end - start)
 
-cdef inline u64 word(const unsigned char* source, Py_ssize_t at) noexcept:
+cdef inline u64 eight(const unsigned char* source, Py_ssize_t at) noexcept:
     cdef const unsigned char* p = source + at
     return (<u64>p[0] | <u64>p[1] << 8 | <u64>p[2] << 16 | <u64>p[3] << 24
             | <u64>p[4] << 32 | <u64>p[5] << 40 | <u64>p[6] << 48 | <u64>p[7] << 56)
@@ -28,3 +41,12 @@ cdef inline u64 turned(u64 value, int count) noexcept:
 
 cdef inline u64 inverted(u64 value) noexcept:
     return ~value
+
+cdef inline Py_ssize_t plain(const unsigned char* source, Py_ssize_t at, Py_ssize_t size) noexcept:
+    cdef u64 found
+    while at + 8 <= size:
+        found = SPECIAL(eight(source, at))
+        if found:
+            return at + LOWEST(found)
+        at += 8
+    return at

@@ -3,8 +3,10 @@
 Nothing checks an index: whoever calls has made room.
 """
 
+import re
 from typing import Final
 
+_PLAIN: Final = re.compile(rb'[^\x00-\x1f"\\\x80-\xff]*+')
 _WORD: Final = 2**64 - 1
 
 
@@ -18,7 +20,7 @@ def clear(target: bytearray, start: int, end: int) -> None:
     target[start:end] = bytes(end - start)
 
 
-def word(source: bytes | bytearray, at: int) -> int:
+def eight(source: bytes | bytearray, at: int) -> int:
     """Eight octets, the lowest first."""
     return int.from_bytes(source[at : at + 8], "little")
 
@@ -41,3 +43,9 @@ def turned(value: int, count: int) -> int:
 def inverted(value: int) -> int:
     """The word with every bit the other way."""
     return value ^ _WORD
+
+
+def plain(source: bytes, at: int, size: int) -> int:
+    """Where the ASCII ends that a string of JSON may hold as it is; maybe a few octets earlier."""
+    match = _PLAIN.match(source, at, size)
+    return match.end() if match else at
