@@ -115,7 +115,7 @@ def test_answers_are_paid_for_when_they_have_come(gateway: Gateway, receiver: Re
     receiver.behave = lambda exchange: exchange.answer(200, large, kind=OCTETS)
     with gateway.connect() as client:
         answer = client.ask(request("/answers/1", None, method="GET", kind=""))
-    assert (answer.status, len(answer.body)) == (200, 150 * KIB), "it crosses whole"
+        assert (answer.status, len(answer.body)) == (200, 150 * KIB), "it crosses whole"
         answer = client.ask(request("/answers/1", None, method="GET", kind=""))
     assert answer.status == 429, "and leaves a debt"
     assert len(receiver.received) == before + 1
