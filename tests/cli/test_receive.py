@@ -147,14 +147,15 @@ async def test_a_later_attempt_replaces_the_file(inbox: Path) -> None:
 
 @pytest.mark.parametrize("late", [False, True], ids=["header", "trailer"])
 @pytest.mark.parametrize("right", [False, True], ids=["wrong", "right"])
+@pytest.mark.parametrize("name", [b"Content-Digest", b"Repr-Digest"])
 async def test_only_content_that_has_its_digest_is_kept(
-    inbox: Path, late: bool, right: bool
+    inbox: Path, name: bytes, late: bool, right: bool
 ) -> None:
     digest = hashlib.sha256(b"content" if right else b"other").digest()
-    field = ((b"content-digest", format_sha256(digest)),)
+    field = ((name.lower(), format_sha256(digest)),)
     async with receiving(inbox) as pool:
         if late:
-            announced = ((b"trailer", b"Content-Digest"),)
+            announced = ((b"trailer", name),)
             status, _ = await post(pool, b"content", announced, chunked=True, trailers=field)
         else:
             status, _ = await post(pool, b"content", field)

@@ -352,7 +352,7 @@ def test_curl_shows_nothing_odd(gateway: Gateway, receiver: Receiver) -> None:
     assert set(names) - {""} == {
         "HTTP/1.1 200 OK", "Content-Type", "Content-Length", "Server", "ETag", "WWW-Authenticate",
         "Set-Cookie", "X-A_B", "Via", "Transfer-Id", "Transfer-Receipt", "Transfer-Receipt-Key",
-        "Link", "Date",
+        "Link", "Date", "Data-Sensitivity",
     }  # fmt: skip
     assert names.count("Date") == names.count("Server") == 2
     assert "Re-using existing connection" in said or "Reusing existing" in said
