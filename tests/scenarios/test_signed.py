@@ -24,6 +24,7 @@ from tests.scenarios.receiver import Receiver
 
 workers = BOTH_FORMS
 ONCE = {"require": "signature"}
+NAME = "lockgate_signatures_total"
 BOTH: Config = {"allow": [CLIENT, STRANGER]}
 
 
@@ -118,12 +119,17 @@ def test_a_signature_crosses_once_whichever_worker_gets_it(
 def test_of_many_at_once_one_crosses(gateway: Gateway, receiver: Receiver) -> None:
     data = signed(own_key(gateway))
     before = len(receiver.received)
+    verified, replayed = (
+        gateway.metric(NAME, route="own", result=each) for each in ("verified", "replayed")
+    )
     with ExitStack() as stack:
         clients = [stack.enter_context(gateway.connect()) for _ in range(8)]
         for client in clients:
             client.send(data)
         codes = Counter(code(client.answer()) for client in clients)
     assert codes == {"200": 1, "signature-replayed": 7}
+    gateway.wait_for_metric(8 + verified, NAME, route="own", result="verified")
+    gateway.wait_for_metric(7 + replayed, NAME, route="own", result="replayed")
     assert len(receiver.received) == before + 1
 
 
