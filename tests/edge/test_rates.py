@@ -20,10 +20,11 @@ TAKING = """
 import sys
 from proxy.edge.rates import Table
 from proxy.settings.pace import Pace
-table, slow = Table(int(sys.argv[1])), Pace(1, 86400, 1000, "")
+table, slow = Table(int(sys.argv[1])), Pace(1, 86400, 30000, "")
 mark = table.mark(b"shared")
+print("ready", flush=True)
 sys.stdin.readline()
-print(sum(table.take(mark, slow, 1) == 0 for _ in range(700)))
+print(sum(table.take(mark, slow, 1) == 0 for _ in range(20000)))
 """
 HOLDING = """
 import sys
@@ -95,10 +96,13 @@ def test_nobody_can_tell_beforehand_where_a_name_stands(table: Table) -> None:
 def test_two_processes_take_exactly_what_there_is(table: Table) -> None:
     takers = [start(TAKING, table) for _ in range(2)]
     for taker in takers:
+        assert taker.stdout is not None
+        assert taker.stdout.readline() == "ready\n"
+    for taker in takers:
         assert taker.stdin is not None
         taker.stdin.write("\n")
         taker.stdin.flush()
-    assert sum(int(taker.communicate(timeout=60)[0]) for taker in takers) == 1000
+    assert sum(int(taker.communicate(timeout=60)[0]) for taker in takers) == 30_000
 
 
 def test_a_process_that_dies_with_a_row_leaves_it_to_the_others(table: Table) -> None:
