@@ -56,8 +56,6 @@ class SigningAuth(httpx.Auth):
         yield request
 
     def _sign(self, request: httpx.Request) -> None:
-        for stale in ("signature", "signature-input"):
-            request.headers.pop(stale, None)
         digest = None
         if "content-digest" not in request.headers and _has_content(request):
             digest = hashlib.sha256(request.content).digest()

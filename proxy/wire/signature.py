@@ -208,7 +208,7 @@ def _choose(
         if not signatures:
             raise SignatureFailure("tag")
     nameless = len(signatures) == len(keys) == 1 and signatures[0].text("keyid") is None
-    if nameless and "keyid" not in demands.parameters:
+    if nameless:
         return signatures[0], keys[0]
     found = {
         (said.label, key.name, key.algorithm): (said, key)

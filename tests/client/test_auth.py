@@ -1,6 +1,7 @@
 """`SigningAuth` and `verify_receipt` with httpx, against a gateway and a receiver as processes."""
 
 import ssl
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -131,6 +132,16 @@ def test_a_file_is_streamed_when_its_digest_goes_along(
     path.write_bytes(LONG[::-1])
     with pytest.raises(EvidenceError, match="content"):
         verify_receipt(answer, key(site), content=path)
+
+
+def test_of_several_receipts_it_is_the_gateways_own_and_an_id_may_be_in_capitals(
+    site: Site, client: httpx.Client
+) -> None:
+    headers = {"Transfer-Id": str(uuid.uuid4()).upper()}
+    answer = client.post("/files/6", content=ORDER, headers=headers)
+    further = ("transfer-receipt", ":e30=:")
+    answer.headers = httpx.Headers([further, *answer.headers.multi_items()])
+    assert judged(site, answer).proven
 
 
 def test_a_refusal_has_a_receipt_too(site: Site, client: httpx.Client) -> None:

@@ -79,6 +79,15 @@ def test_what_is_asked_for_besides_is_covered_where_it_is_there() -> None:
     assert not verified(by, said).covers("x-none")
 
 
+def test_the_gateway_that_is_asked_for_is_the_one_that_host_names() -> None:
+    by = signer()
+    said = received(by.fields("POST", URL, [("Host", "other.example")], SHA256))
+    held = verified(by, replace(said, authority="other.example"))
+    assert held.covers("@authority")
+    with pytest.raises(SignatureFailure, match="invalid"):
+        verified(by, said)
+
+
 def test_an_id_and_a_digest_that_are_there_are_kept() -> None:
     by = signer()
     given = [("Transfer-Id", str(uuid.uuid4())), ("Content-Digest", "sha-256=:AAAA:")]

@@ -156,7 +156,19 @@ def test_a_dictionary_is_read_and_written(values: list[bytes], strict: str) -> N
 
 @pytest.mark.parametrize(
     "text",
-    [b"a,", b",a", b"a,,b", b"a b", b"a;b=c d", b"(a b", b"(a,b)", b"(a)b", b"((a))", b"a\x00"],
+    [
+        b"a,",
+        b",a",
+        b"a,,b",
+        b"a b",
+        b"a;b=c d",
+        b"(a b",
+        b"(a,b)",
+        b"(a)b",
+        b'("a""b")',
+        b"((a))",
+        b"a\x00",
+    ],
 )
 def test_what_is_no_list_or_dictionary_is_refused(text: bytes) -> None:
     for parse in (parse_members, parse_dictionary):

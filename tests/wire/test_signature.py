@@ -120,6 +120,13 @@ def test_a_flipped_bit_of_any_signature_does_not(algorithm: str, place: int) -> 
         assert not by.verifying.verify(said, bytes(other))
 
 
+def test_two_numbers_of_ecdsa_have_thirty_two_octets_each() -> None:
+    by = key("ecdsa-p256-sha256")
+    signature = next(made for _ in range(100_000) if (made := by.sign(b"x"))[32] == 0)
+    assert by.verifying.verify(b"x", signature)
+    assert not by.verifying.verify(b"x", signature[:32] + signature[33:])
+
+
 @pytest.mark.parametrize(
     "changed",
     [
