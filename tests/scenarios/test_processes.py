@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.edge.test_digests_said import digest
 from tests.scenarios.client import Client, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Config, Gateway, lockgate, wait_until
 from tests.scenarios.message import Broken
-from tests.scenarios.policy import policy
+from tests.scenarios.policy import opaque, policy, route, with_routes
 from tests.scenarios.proof import audit, store_of
 from tests.scenarios.receiver import Held, Receiver
 
@@ -481,3 +482,37 @@ def test_a_drain_in_which_a_worker_is_being_replaced_is_in_time(own_gateway: Gat
     gateway.wait_for("worker_died", since)
     assert gateway.stop() == 0
     audit(gateway)
+
+
+@ROOT
+@pytest.mark.parametrize("writable", [True, False])
+def test_what_is_held_on_the_disk_is_so_by_the_user_of_the_workers(
+    receiver: Receiver,
+    parties: Path,
+    shelf: Path,
+    tmp_path: Path,
+    start_gateway: StartGateway,
+    writable: bool,
+) -> None:
+    folder = shelf / "spill"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, USERS["worker"] if writable else 0, -1)
+    body = b"x" * 100_000
+    proven = route("proven", request=opaque("internal"), integrity={"require": "content-digest"},
+                   limits={"hold": 1000, "body": "1MiB"})  # fmt: skip
+    config = with_routes(policy(parties, receiver.endpoint, workers=2), proven)
+    config = with_users(config | {"spill": {"folder": str(folder)}}, shelf, parties)
+    if writable:
+        gateway = start_gateway(config)
+        ask_until_answered(gateway)
+        with gateway.connect() as client:
+            said = f"Content-Digest: {digest(body)}"
+            assert client.ask(request("/proven/1", body, said, kind="a/b")).status == 200
+        assert receiver.received[-1].body == body
+    else:
+        path = tmp_path / "gateway.yaml"
+        path.write_text(json.dumps(config))
+        done = lockgate("run", path)
+        assert done.returncode == 1
+        assert "spill.folder" in done.stderr
+        assert "Permission denied" in done.stderr
