@@ -265,7 +265,10 @@ async def test_what_is_changed_after_it_was_signed_does_not_cross(
 
 
 A_MEMBER = '"content-digest";key="sha-256"'
-BATCH = {"fields": ("X-Batch: 7",), "covered": (*COVERED, "x-batch", "content-type")}
+BATCH: dict[str, Any] = {
+    "fields": ("X-Batch: 7",),
+    "covered": (*COVERED, "x-batch", "content-type"),
+}
 BEFORE: list[tuple[dict[str, Any], str]] = [
     ({"covered": COVERED[1:]}, "component-missing"),
     ({"covered": ("@method", *COVERED[2:])}, "component-missing"),
@@ -396,6 +399,15 @@ async def test_a_transfer_is_tried_again_with_a_signature_of_its_own(tmp_path: P
         other = Signed(key, transfer_id=mine, body=b"[]").sign()
         assert code(await on.ask(other.octets)) == (409, "id-reused")
         assert len(on.receiver.received) == 2
+
+
+async def test_a_nonce_is_of_its_key(tmp_path: Path) -> None:
+    one, other = key_of(), key_of()
+    async with gate(tmp_path, Table(), one, other) as on:
+        for key in (one, other):
+            assert (await on.ask(Signed(key, said={"nonce": "n"}).sign().octets)).status == 200
+        mine = Signed(one, said={"nonce": "n"}, path="/more/1", **BATCH).sign()
+        assert code(await on.ask(mine.octets)) == (409, "signature-replayed")
 
 
 async def test_one_of_two_at_once_crosses(tmp_path: Path) -> None:

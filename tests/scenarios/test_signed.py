@@ -4,6 +4,7 @@ any restart; the client certificate's own key, and files of keys that change."""
 import base64
 import json
 import signal
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -161,12 +162,15 @@ def test_a_signature_is_used_up_over_any_end_of_the_program(
 ) -> None:
     delivered, refused = signed(own_key(gateway)), signed(own_key(gateway), body=b"[]")
     swapped = refused[:-2] + b"{}"
-    assert code(ask(gateway, delivered)) == "200"
+    mine = str(uuid.uuid4())
+    first, again = (signed(own_key(gateway), transfer_id=mine) for _ in range(2))
+    assert code(ask(gateway, delivered)) == code(ask(gateway, first)) == "200"
+    assert ask(gateway, again).values("transfer-duplicate") == ["?1"]
     assert code(ask(gateway, swapped)) == "digest-mismatch"
     end(gateway)
     gateway.start()
     before = len(receiver.received)
-    for data in (delivered, swapped, refused):
+    for data in (delivered, swapped, refused, first, again):
         assert code(ask(gateway, data)) == "signature-replayed"
     assert len(receiver.received) == before
     kinds = {(each["kind"], each["disposition"]["problem"]) for each in receipts(gateway)}
