@@ -106,6 +106,18 @@ def test_a_nonce_that_is_used_is_not_taken_twice_by_who_says_to_hold_it(log: Log
     assert refused(log, signed(1)) == "signature-replayed"
 
 
+def test_a_nonce_on_its_way_is_not_taken_over_by_who_says_to_hold_it(log: Log) -> None:
+    holder, _ = log.reserve(signed(0))
+    assert log.ids._shares.held == 2
+    log.ids.restore(signed(1), attempt(5), NOW, holder="one")
+    assert log.ids._shares.held == 3
+    log.ids.release(attempt(5))
+    assert refused(log, signed(1)) == "signature-replayed"
+    log.ids.release(holder)
+    assert log.ids._shares.held == 0
+    assert log.reserve(signed(1))[1] is None
+
+
 def test_an_attempt_may_not_end_with_another_nonce_than_it_holds(log: Log) -> None:
     holder, _ = log.reserve(signed())
     with pytest.raises(EvidenceError, match="another Transfer-Id"):
@@ -124,9 +136,9 @@ def test_a_nonce_takes_a_place_and_a_full_table_refuses_it(tmp_path: Path) -> No
     log.end(signed(2, 2, sender="spiffe://a/c"), Verdict.REJECTED)  # of which the nonce is kept
     assert log.ids._shares.kept == 5
     log.end(signed(3, 3, sender="spiffe://a/c"), Verdict.DELIVERED)
-    assert log.reserve(claim(9, sender="spiffe://a/d"))[1] is None
-    with pytest.raises(Refusal, match="is full"):
+    with pytest.raises(Refusal, match="is full"):  # one place is left
         log.reserve(signed(4, 4, sender="spiffe://a/d"))
+    assert log.reserve(claim(9, sender="spiffe://a/d"))[1] is None
     log.now += WINDOW + 16
     assert log.reserve(signed(4, 4, sender="spiffe://a/e"))[1] is None
     log.ids.close()
