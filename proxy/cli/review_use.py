@@ -54,8 +54,8 @@ class Use:
         self.size = max(self.size, past.request.size or 0)
         if past.request.format is not None:
             self.formats.add(past.request.format)
-            if label is not None:
-                self.labels.add(label)
+        if label:
+            self.labels.add(label)
 
 
 @dataclass(slots=True)
