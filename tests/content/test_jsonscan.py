@@ -137,6 +137,15 @@ def test_the_depth_is_met_and_not_passed(depth: int) -> None:
         assert agreed(["$..b"], block + b"\0", lines=False, depth=depth)[0] == "broken"
 
 
+@pytest.mark.parametrize("octet", range(256))
+def test_every_octet_is_judged_alike_wherever_it_is_in_a_string(octet: int) -> None:
+    for place in range(17):  # the compiled one looks at eight at once
+        inside = b"a" * place + bytes([octet]) + b"a" * (16 - place)
+        fine = 0x20 <= octet < 0x80 and octet not in b'"\\'
+        ended = agreed(["$[0]"], b'["' + inside + b'"]\0', lines=False)
+        assert ended == (("done", 1, [(0, 1, 1, 20, 0)]) if fine else ("broken", 0, [])), place
+
+
 @pytest.mark.parametrize("count", [ROOM - 1, ROOM, ROOM + 1, 3 * ROOM])
 def test_hits_come_in_steps_that_have_room(count: int) -> None:
     text = b"[" + b",".join([b'{"a":[1]}'] * count) + b"]"
