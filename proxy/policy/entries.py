@@ -142,7 +142,7 @@ def _compiled(kind: str, place: int, entry: Grant, ranks: dict[str, int]) -> Ent
         raise ValueError(f"{kind}[{place}] names no peer")
     head, window = [], None
     if entry.when is not None:
-        window = Window(entry.when)
+        window = Window(entry.when, denies=denies)
         head.append(Check("when", _when(window)))
     if entry.methods is not None:
         head.append(Check("methods", _methods(frozenset(entry.methods))))

@@ -6,7 +6,9 @@
 1. Hours over midnight (22:00-06:00) belong to the day on which they begin: `days: fri` with them
    holds from Friday 22:00 to Saturday 06:00, and not on Friday at 03:00.
 2. An hour that the clock shows twice, as summer time ends, holds twice; one that it skips, never.
-3. Between two changes of what holds nothing can change, so the answer is kept until the next.
+3. A moment that the clock shows twice, or never, is read so that less is admitted: in `allow` it
+   begins late and ends early, in `deny` it begins early and ends late.
+4. Between two changes of what holds nothing can change, so the answer is kept until the next.
 """
 
 from collections.abc import Iterator
@@ -23,15 +25,18 @@ _SECOND: Final = timedelta(seconds=1)
 
 
 class Window:
-    """`when` of an entry, compiled. Raises ValueError when a value in it is malformed."""
+    """`when` of an entry of `allow`, or of one that `denies`, compiled.
 
-    def __init__(self, when: When) -> None:
+    Raises ValueError when a value in it is malformed.
+    """
+
+    def __init__(self, when: When, *, denies: bool = False) -> None:
         self._zone = zone = parse_zone(when.timezone)
         self._from, self._until = None, FOREVER
         if when.not_before is not None:
-            self._from = parse_moment(when.not_before, zone, latest=True)
+            self._from = parse_moment(when.not_before, zone, latest=not denies)
         if when.until is not None:
-            self._until = parse_moment(when.until, zone)
+            self._until = parse_moment(when.until, zone, latest=denies)
         self._local = when.days is not None or when.hours is not None
         self._days = _EVERY_DAY
         if when.days is not None:

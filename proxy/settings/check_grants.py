@@ -25,7 +25,7 @@ def require_grants(settings: Settings, mistakes: Mistakes, now: datetime) -> Non
             if path[2] == "deny":
                 _require_unmetered(path, entry, mistakes)
             if entry.when is not None:
-                _require_order((*path, "when"), entry.when, mistakes)
+                _require_order((*path, "when"), entry.when, path[2] == "deny", mistakes)
         for place, entry in enumerate(route.allow):
             path = ("routes", index, "allow", place)
             if not any(getattr(entry, key) is not None for key in OF_PEERS):
@@ -63,11 +63,12 @@ def _require_unmetered(path: Path, entry: Grant, mistakes: Mistakes) -> None:
             mistakes.add((*path, key), text, at_key=True)
 
 
-def _require_order(path: Path, when: When, mistakes: Mistakes) -> None:
+def _require_order(path: Path, when: When, denies: bool, mistakes: Mistakes) -> None:
     if when.not_before is None or when.until is None:
         return
     zone = parse_zone(when.timezone)
-    if parse_moment(when.not_before, zone, latest=True) >= parse_moment(when.until, zone):
+    begins = parse_moment(when.not_before, zone, latest=not denies)
+    if begins >= parse_moment(when.until, zone, latest=denies):
         mistakes.add((*path, "until"), "is not after not_before, so that it never holds")
 
 

@@ -36,7 +36,8 @@ def lint_ends(settings: Settings, warnings: Mistakes, now: datetime) -> None:
                 when = entry.when
                 if when is None or when.until is None:
                     continue
-                if parse_moment(when.until, parse_zone(when.timezone)) <= now:
+                zone, denies = parse_zone(when.timezone), key == "deny"
+                if parse_moment(when.until, zone, latest=denies) <= now:
                     path: Path = ("routes", index, key, number, "when", "until")
                     warnings.add(path, "has passed: this holds for nobody any more", code="ended")
 

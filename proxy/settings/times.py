@@ -5,8 +5,8 @@
     moment      2027-01-01   2027-01-01T06:00   2027-01-01T06:00:00Z   2027-01-01T06:00+01:00
     zone        UTC   Europe/Berlin                 of the system's time zone database
 
-A moment without an offset is of the zone. What the clocks of the zone show twice, or never, is
-narrowed: a beginning is the later of the two readings, an end the earlier.
+A moment without an offset is of the zone. What the clocks of the zone show twice, or never, has two
+readings: `policy/window.py` says which is meant.
 """
 
 import re

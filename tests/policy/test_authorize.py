@@ -222,7 +222,7 @@ def holds(entry: Grant, facts: Facts, *, denies: bool) -> bool:
     if entry.size:
         said.append(size > entry.size if denies else size <= entry.size)
     if entry.when:
-        said.append(Window(entry.when).holds(facts.now))
+        said.append(Window(entry.when, denies=denies).holds(facts.now))
     return all(said)
 
 

@@ -15,8 +15,8 @@ from proxy.settings.schema import When
 MINUTE = timedelta(minutes=1)
 
 
-def window(**keys: Any) -> Window:
-    return Window(When.model_validate(keys))
+def window(*, denies: bool = False, **keys: Any) -> Window:
+    return Window(When.model_validate(keys), denies=denies)
 
 
 def at(text: str) -> datetime:
@@ -89,6 +89,17 @@ def test_a_moment_that_is_shown_twice_or_never_admits_less(shown: str) -> None:
     assert from_then.holds(late)
     assert till_then.holds(early - MINUTE)
     assert not till_then.holds(early)
+
+
+@pytest.mark.parametrize("shown", ["2026-03-29T02:30", "2026-10-25T02:30"])
+def test_what_denies_does_so_by_both_readings_of_such_a_moment(shown: str) -> None:
+    early, late = at(shown[:10] + "T00:30Z"), at(shown[:10] + "T01:30Z")
+    from_then = window(denies=True, not_before=shown, **BERLIN)
+    till_then = window(denies=True, until=shown, **BERLIN)
+    assert not from_then.holds(early - MINUTE)
+    assert from_then.holds(early)
+    assert till_then.holds(late - MINUTE)
+    assert not till_then.holds(late)
 
 
 def test_what_never_changes_is_known_to_last_for_ever() -> None:

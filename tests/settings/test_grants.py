@@ -69,6 +69,14 @@ def test_a_mistake_is_named_at_its_place(
     assert message in told
 
 
+def test_a_denial_may_lie_within_an_hour_that_the_clock_shows_twice(tmp_path: Path) -> None:
+    hour = {"not_before": "2026-10-25T02:15", "until": "2026-10-25T02:45"}
+    twice = {"when": hour | {"timezone": "Europe/Berlin"}}
+    assert mistakes(tmp_path, changed(put("routes.0.deny", [twice]))) == []
+    ((place, told),) = mistakes(tmp_path, changed(put("routes.0.allow", [WHO | twice])))
+    assert (place, "never holds" in told) == (PLACE + ".when.until", True)
+
+
 def test_a_denial_may_be_about_everybody(tmp_path: Path) -> None:
     everybody = [{"when": {"days": "sun"}}, {"size": "1MB"}]
     assert mistakes(tmp_path, changed(put("routes.0.deny", everybody))) == []
