@@ -15,8 +15,12 @@ from proxy.settings.schema import When
 MINUTE = timedelta(minutes=1)
 
 
-def window(*, denies: bool = False, **keys: Any) -> Window:
-    return Window(When.model_validate(keys), denies=denies)
+def window(**keys: Any) -> Window:
+    return Window(When.model_validate(keys))
+
+
+def denial(**keys: Any) -> Window:
+    return Window(When.model_validate(keys), denies=True)
 
 
 def at(text: str) -> datetime:
@@ -94,8 +98,7 @@ def test_a_moment_that_is_shown_twice_or_never_admits_less(shown: str) -> None:
 @pytest.mark.parametrize("shown", ["2026-03-29T02:30", "2026-10-25T02:30"])
 def test_what_denies_does_so_by_both_readings_of_such_a_moment(shown: str) -> None:
     early, late = at(shown[:10] + "T00:30Z"), at(shown[:10] + "T01:30Z")
-    from_then = window(denies=True, not_before=shown, **BERLIN)
-    till_then = window(denies=True, until=shown, **BERLIN)
+    from_then, till_then = denial(not_before=shown, **BERLIN), denial(until=shown, **BERLIN)
     assert not from_then.holds(early - MINUTE)
     assert from_then.holds(early)
     assert till_then.holds(late - MINUTE)
