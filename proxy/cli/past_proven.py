@@ -2,7 +2,8 @@
 
 The first entry of `allow` that stood to the end admitted it: that one held, and those before it did
 not. No entry of `deny` held, or it would have been refused. One in shadow is in the receipt where
-it would have refused it.
+it would have refused it. Of what was refused in the end by these very entries, as more came to be
+known, none of this is so: the receipt names the one that stood until then.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ def proven(past: Past, was: Settings | None, route: Route) -> Mapping[str, bool]
     named = (each for each in was.routes if each.name == past.route) if was else iter(())
     then = next(named, None)
     if then is None or past.place is None or past.place >= len(then.allow):
+        return {}
+    if past.problem == "not-allowed":
         return {}
     known = {f"deny[{n}]": False for n, each in enumerate(route.deny) if each in then.deny}
     known |= _out_of_shadow(past, then, route)

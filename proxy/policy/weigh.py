@@ -77,8 +77,8 @@ def _holds(
 
 
 def _near(entry: Entry, facts: Facts, route: str, keys: list[str]) -> str | None:
-    """The reason for which it falls, where it names the peer."""
+    """The reason for which it falls, where that is known and it names the peer."""
     who = {check.key for check in entry.who}
-    if who & set(keys):
+    if not keys or who & set(keys):
         return None
     return f"{entry.name} of route {route} names the peer, and does not hold: {keys[0]}"

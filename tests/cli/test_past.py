@@ -174,6 +174,22 @@ def test_a_rule_that_is_none_is_no_receipt(rule: str) -> None:
         told(outcome(rule=rule))
 
 
+def test_what_fell_by_its_size_was_admitted_by_nothing(tmp_path: Path) -> None:
+    small = put("routes.0.allow", [{"spiffe": "spiffe://example/**", "size": 8}])
+    found = told(refusal("not-allowed", rule="allow[0]", content_length=9))
+    was = candidate(tmp_path, small)
+    now = Candidate(loaded(tmp_path, *asked(), small), {found.policy or "": was.settings})
+    assert change(found, now.judge(found)) is None
+
+
+def test_entries_before_the_one_that_admitted_it_did_not_hold(tmp_path: Path) -> None:
+    entries = [{"spiffe": "spiffe://example/**", "paths": path} for path in ("/b", "/orders/1")]
+    found = told(outcome(rule="allow[1]"))
+    of_then = loaded(tmp_path, *asked(), put("routes.0.allow", entries))
+    now = Candidate(of_then, {found.policy or "": of_then.settings})
+    assert now.judge(found).rules == ("allow[1]",)
+
+
 def test_an_entry_that_the_configuration_of_then_has_not_proves_nothing(tmp_path: Path) -> None:
     found = told(outcome(rule="allow[7]"))
     was = candidate(tmp_path)
