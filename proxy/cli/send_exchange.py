@@ -4,6 +4,7 @@ A file is read twice: once for its digest, which goes ahead of it, and once to s
 that comes before the file has gone stops the sending: whoever answers early has decided.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,6 +27,14 @@ Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Came:
+    """The content of an answer: octets of it, and their digest."""
+
+    size: int = 0
+    sha256: bytes = hashlib.sha256().digest()
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A whole answer; of a long one, `body` holds the beginning."""
 
@@ -35,6 +44,7 @@ class Answer:
     trailers: Headers = ()
     early: bool = False
     """It came before the whole file had gone."""
+    content: Came = Came()
 
     def values(self, name: bytes) -> tuple[bytes, ...]:
         """Every value of a field, in the head and in the trailers."""
@@ -95,10 +105,13 @@ async def _whole(
     connection: Outbound, head: AnswerHead, *, early: bool = False, limit: int = 2**20
 ) -> Answer:
     """Read an answer to its end, because its trailers come last; keep `limit` octets of it."""
-    body = bytearray()
+    body, digest, size = bytearray(), hashlib.sha256(), 0
     while isinstance(event := await connection.body(_STALL), Data):
         body += event.data[: limit - len(body)]
-    return Answer(head.status, head.headers, bytes(body), event.trailers, early)
+        digest.update(event.data)
+        size += len(event.data)
+    came = Came(size, digest.digest())
+    return Answer(head.status, head.headers, bytes(body), event.trailers, early, came)
 
 
 class _Exchange:

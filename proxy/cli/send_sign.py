@@ -6,6 +6,7 @@ from typing import Final
 
 from proxy.cli.send_place import Place, UsageError
 from proxy.client.signer import TAG, Signer
+from proxy.errors import CredentialError
 from proxy.settings.address import parse_endpoint
 
 FIELDS: Final = frozenset({"signature", "signature-input"})
@@ -36,6 +37,8 @@ def signer(arguments: argparse.Namespace, own: bytes | None) -> Signer | None:
             return Signer(arguments.sign_key, tag=tag)
         except OSError as error:
             raise UsageError(f"{arguments.sign_key}: {error.strerror}") from None
+        except CredentialError as error:
+            raise UsageError(f"{arguments.sign_key}: {error}") from None
     if own is None:
         raise UsageError("--sign needs --key, or --sign-key with another one")
     return Signer(own, tag=tag)

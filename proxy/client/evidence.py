@@ -9,6 +9,7 @@ Receipts of gateways further on are not judged here, for their keys are not know
 on with ours, for `lockgate receipts verify --chain`.
 """
 
+import hashlib
 import hmac
 import re
 from collections.abc import Mapping
@@ -25,9 +26,20 @@ from proxy.receipt.header import item
 from proxy.wire.structured import NotStructured, parse_list
 
 _PIECE: Final = 128 * 1024
+_EMPTY: Final = hashlib.sha256().hexdigest()
 _LINK: Final = re.compile(
     rb'<(/\.well-known/lockgate/receipts/[0-9a-f-]{1,36})>\s*;\s*rel="?receipt"?'
 )
+
+
+class Octets(Protocol):
+    """How many, and their digest."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def sha256(self) -> bytes: ...
 
 
 class Answer(Protocol):
@@ -36,18 +48,16 @@ class Answer(Protocol):
     @property
     def status(self) -> int: ...
 
+    @property
+    def content(self) -> Octets:
+        """As it came on the wire. Raises EvidenceError where that is not known."""
+
     def values(self, name: bytes) -> tuple[bytes, ...]:
         """Every value of a field, lower case, in the head and in the trailers."""
 
 
-class Content(Protocol):
+class Content(Octets, Protocol):
     """What was sent, as it can be read once more."""
-
-    @property
-    def size(self) -> int: ...
-
-    @property
-    def sha256(self) -> bytes: ...
 
     def open(self) -> IO[bytes]: ...
 
@@ -114,6 +124,7 @@ def require_evidence(
     duplicate = key is None and answer.values(b"transfer-duplicate") == (b"?1",)
     try:
         _require_ours(statement["predicate"], answer, sent, key, duplicate=duplicate)
+        _require_answer(statement["predicate"], answer, duplicate=duplicate)
         proven = _require_content(statement["predicate"], sent.content, key, duplicate=duplicate)
     except (KeyError, TypeError, AttributeError):
         raise EvidenceError("the receipt lacks what every transfer receipt has") from None
@@ -156,12 +167,35 @@ def _require_ours(
         raise EvidenceError("the receipt names another sender")
     if (answer.status < 400 or duplicate) and predicate["kind"] != Verdict.DELIVERED:
         raise EvidenceError(f"the receipt says {predicate['kind']}, the answer {answer.status}")
-    request = predicate.get("request") or {}
-    target = (request.get("target") or {}).get("hmacSha256")
-    if key is not None and target is not None:
-        expected = hmac.digest(key, sent.target.encode(), "sha256").hex()
-        if not hmac.compare_digest(target, expected) or request.get("method") != sent.method:
-            raise EvidenceError("the receipt is about another request")
+    _require_request(predicate["request"], sent, key, duplicate=duplicate)
+
+
+def _require_request(
+    request: Mapping[str, Any], sent: Sent, key: bytes | None, *, duplicate: bool
+) -> None:
+    method, target = request["method"], (request.get("target") or {}).get("hmacSha256")
+    if method is not None and method != sent.method:
+        raise EvidenceError("the receipt is about another request")
+    if target is None or (key is None and duplicate):
+        return
+    if key is None:
+        raise EvidenceError("no key came with the answer, so that its request cannot be compared")
+    expected = hmac.digest(key, sent.target.encode(), "sha256").hex()
+    if not hmac.compare_digest(target, expected):
+        raise EvidenceError("the receipt is about another request")
+
+
+def _require_answer(predicate: Mapping[str, Any], answer: Answer, *, duplicate: bool) -> None:
+    """The receipt names the content of the answer; that of a gateway's own is in no receipt."""
+    if duplicate:
+        if answer.content.size:
+            raise EvidenceError("the answer to a repetition has content, which no receipt names")
+        return
+    if predicate["disposition"]["problem"] is not None:
+        return
+    delivered = (predicate["answer"]["delivered"] or {}).get("sha256", _EMPTY)
+    if not hmac.compare_digest(delivered, answer.content.sha256.hex()):
+        raise EvidenceError("the receipt is not about the content of this answer")
 
 
 def _require_content(

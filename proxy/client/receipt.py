@@ -23,6 +23,9 @@ class Response(Protocol):
     def headers(self) -> Any: ...
 
     @property
+    def content(self) -> bytes: ...
+
+    @property
     def request(self) -> Any: ...
 
 
@@ -31,18 +34,21 @@ def verify_receipt(
     key: Ed25519PublicKey | bytes | str | Path,
     *,
     content: bytes | Path | None = None,
+    answered: bytes | Path | None = None,
     envelope: bytes | None = None,
 ) -> Evidence:
     """The receipt of a transfer, when it holds. Fails closed: raises `EvidenceError`.
 
     `key`: the gateway's receipt key: PEM, or the file it is in. It holds when it is signed by that
     key, agrees with itself, and is about this request (id, method, target, content) and this
-    answer. `content` is what was sent, where it was streamed: a file, or octets; else httpx has it.
+    answer (status, content; of a refusal by the gateway, its status alone). `content` is what was
+    sent, where it was streamed: a file, or octets; else httpx has it. `answered` is what came, as
+    it was on the wire, where it was streamed or has a Content-Encoding, which httpx takes off.
     `envelope` is what stands behind `receipt_link(response)`, where the answer itself bears no
     receipt. `Evidence.verdict` says how the transfer ended: a refusal has a receipt, too.
     """
     public = _public_key(key)
-    answer = _Answer(response)
+    answer = _Answer(response, answered)
     found = receipts(answer)
     if not found and envelope is None:
         behind = "; it is behind `receipt_link`" if link(answer) is not None else ""
@@ -60,12 +66,27 @@ def verify_receipt(
 
 def receipt_link(response: Response) -> str | None:
     """The path from which the receipt can be fetched, of the same server; None: there is none."""
-    return link(_Answer(response))
+    return link(_Answer(response, None))
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer(Answer):
     response: Response
+    answered: bytes | Path | None
+
+    @property
+    def content(self) -> Content:
+        if self.answered is not None:
+            return _read(self.answered)
+        try:
+            octets = self.response.content
+        except RuntimeError:  # httpx.ResponseNotRead
+            text = "the answer was streamed: say with `answered=` what came"
+            raise EvidenceError(text) from None
+        if octets and self.values(b"content-encoding"):
+            text = "the answer has a Content-Encoding: say with `answered=` what came on the wire"
+            raise EvidenceError(text)
+        return _Octets(octets)
 
     @property
     def status(self) -> int:
@@ -102,16 +123,20 @@ class _File(Content):
 
 
 def _content(request: Any, content: bytes | Path | None) -> Content:
-    if isinstance(content, Path):
-        with content.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").digest()
-            return _File(content, file.tell(), digest)
     if content is not None:
-        return _Octets(content)
+        return _read(content)
     try:
         return _Octets(request.content)
     except RuntimeError:  # httpx.RequestNotRead, of which nothing here knows
         raise EvidenceError("the content was streamed: say with `content=` what it was") from None
+
+
+def _read(content: bytes | Path) -> Content:
+    if isinstance(content, bytes):
+        return _Octets(content)
+    with content.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+        return _File(content, file.tell(), digest)
 
 
 def _public_key(key: Ed25519PublicKey | bytes | str | Path) -> Ed25519PublicKey:

@@ -118,10 +118,11 @@ def _message(method: str, url: str, fields: Fields) -> Message:
     host = parts.hostname or ""
     shown = f"[{host}]" if ":" in host else host
     authority = shown + (f":{port}" if port is not None else "")
+    query = "?" + parts.query if "?" in url.partition("#")[0] else ""  # also where it is empty
     return Message(
         tuple((name.encode(), value.encode("latin-1")) for name, value in fields),
         method.upper(),
-        (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        (parts.path or "/") + query,
         parts.scheme,
         dict(fields).get("host", authority),
     )

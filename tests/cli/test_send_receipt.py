@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import trio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from proxy.cli import main
-from proxy.cli.send_exchange import Answer
+from proxy.cli.send_exchange import Answer, Came
 from proxy.cli.send_keep import Keeping
 from proxy.cli.send_place import Payload, parse_url
 from proxy.cli.send_plan import plan
@@ -32,7 +33,7 @@ from proxy.settings.schema import ListenerLimits
 from proxy.tls.keys import public_pem
 from proxy.wire.events import Data
 from proxy.wire.evidence import Evidence, evidence_fields, key_field, receipt_field
-from tests.receipt.honest import of
+from tests.receipt.honest import of, whole
 from tests.receipt.outcomes import outcome
 from tests.receipt.test_chain import passed, subject, torn
 
@@ -59,7 +60,7 @@ def predicate(transfer_id: str = ID, content: bytes = CONTENT) -> dict[str, Any]
         "internal",
     )
     target = hmac.digest(KEY, b"/orders/1", "sha256")
-    found = outcome(transfer_id=transfer_id, request=request, target_hmac=target)
+    found = outcome(transfer_id=transfer_id, request=request, target_hmac=target, answer=whole(b""))
     says: dict[str, Any] = of(found)["predicate"]
     says["sender"]["spkiSha256"] = OURS
     return says
@@ -102,7 +103,21 @@ def test_a_receipt_that_is_true_is_believed(sent: Sent) -> None:
 def test_content_that_did_not_change_is_known_by_its_plain_digest(sent: Sent) -> None:
     says = predicate()
     passed("content", CONTENT)(says)
-    assert require_evidence(envelope(says), answer(key=None), sent, None).proven
+    assert require_evidence(envelope(says), answer(), sent, None).proven
+    with pytest.raises(EvidenceError, match="request cannot be compared"):
+        require_evidence(envelope(says), answer(key=None), sent, None)
+
+
+def test_a_receipt_is_about_the_content_of_the_answer(sent: Sent) -> None:
+    says = predicate()
+    passed("answer", b"stored")(says)
+    stored = Came(6, hashlib.sha256(b"stored").digest())
+    require_evidence(envelope(says), replace(answer(), content=stored), sent, None)
+    for other in (Came(), Came(6, hashlib.sha256(b"forged").digest())):
+        with pytest.raises(EvidenceError, match="content of this answer"):
+            require_evidence(envelope(says), replace(answer(), content=other), sent, None)
+    with pytest.raises(EvidenceError, match="no receipt names"):
+        require_evidence(envelope(says), replace(again(), content=stored), sent, None)
 
 
 LIES: list[Callable[[dict[str, Any]], object]] = [
@@ -154,7 +169,7 @@ def test_the_receipt_of_an_earlier_delivery_is_believed_without_its_key(sent: Se
     assert require_evidence(envelope(says), again(), sent, None).proven
 
 
-@pytest.mark.parametrize("lie", [*LIES[:4], LIES[6], LIES[8], *LIES[11:]])
+@pytest.mark.parametrize("lie", [*LIES[:5], LIES[6], LIES[8], *LIES[11:]])
 def test_the_receipt_of_an_earlier_delivery_says_nothing_else_either(
     sent: Sent, lie: Callable[[dict[str, Any]], object]
 ) -> None:

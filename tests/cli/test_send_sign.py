@@ -105,6 +105,7 @@ async def test_nothing_is_signed_unless_asked_for(order: Path, tmp_path: Path) -
         (["--sign-key", "KEY", "--sign-tag", "é"], "ASCII"),
         (["--sign-key", "nowhere"], "nowhere"),
         (["--sign-key", "ORDER"], "`kty`"),
+        (["--sign-key", "WORDS"], "words: not a private key"),
         (["--sign-key", "KEY", "--header", "Signature: x=:AA==:"], "signature"),
     ],
 )
@@ -116,7 +117,9 @@ def test_what_cannot_be_signed_is_said_before_anything_is_sent(
     says: str,
 ) -> None:
     (tmp_path / "key").write_bytes(KEYS["ed25519"]())
-    places = {"KEY": str(tmp_path / "key"), "ORDER": str(order)}
+    (tmp_path / "words").write_text("no key")
+    places = {each.upper(): str(tmp_path / each) for each in ("key", "words")}
+    places["ORDER"] = str(order)
     line = ["send", "http://127.0.0.1:9/orders/1", str(order)]
     assert main([*line, *(places.get(word, word) for word in words)]) == 2
     assert says in capsys.readouterr().err

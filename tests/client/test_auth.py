@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -163,6 +164,51 @@ def test_the_receipt_of_another_gateway_or_request_does_not_hold(
         answer.request.headers["transfer-id"] = changed.get("transfer-id", "")
         with pytest.raises(EvidenceError, match="another transfer"):
             verify_receipt(answer, key(site))
+
+
+def test_a_receipt_does_not_hold_with_another_answer_or_request(
+    site: Site, client: httpx.Client
+) -> None:
+    answer = client.post("/files/7", content=ORDER)
+
+    given = {name: getattr(answer, name) for name in ("headers", "content", "request")}
+
+    def told(**changes: Any) -> httpx.Response:
+        return httpx.Response(answer.status_code, **given | changes)
+
+    assert judged(site, told()).proven
+    forged = told(content=b'{"stored":"forged"}')
+    with pytest.raises(EvidenceError, match="answer"):
+        verify_receipt(forged, key(site))
+    with pytest.raises(EvidenceError, match="answer"):
+        verify_receipt(answer, key(site), answered=forged.content)
+    assert verify_receipt(forged, key(site), answered=answer.content).proven
+    headers = [pair for pair in answer.headers.raw if pair[0].lower() != b"transfer-receipt-key"]
+    moved = httpx.Request("PUT", answer.request.url, headers=answer.request.headers, content=ORDER)
+    with pytest.raises(EvidenceError, match="another request"):
+        verify_receipt(told(headers=headers, request=moved), key(site))
+    with pytest.raises(EvidenceError, match="no key"):
+        verify_receipt(told(headers=headers), key(site))
+
+
+def test_what_httpx_has_changed_or_not_read_of_an_answer_has_to_be_said(
+    site: Site, client: httpx.Client, tmp_path: Path
+) -> None:
+    answer = client.post("/files/8", content=ORDER)
+    path = tmp_path / "answer"
+    path.write_bytes(answer.content)
+    coded = httpx.Headers([("content-encoding", "br-x"), *answer.headers.multi_items()])
+    packed = httpx.Response(
+        answer.status_code, headers=coded, content=answer.content, request=answer.request
+    )
+    with pytest.raises(EvidenceError, match="Content-Encoding"):
+        verify_receipt(packed, key(site))
+    assert verify_receipt(packed, key(site), answered=path).proven
+    with client.stream("POST", "/files/9", content=ORDER) as streamed:
+        with pytest.raises(EvidenceError, match="streamed"):
+            verify_receipt(streamed, key(site))
+        octets = b"".join(streamed.iter_raw())
+        assert verify_receipt(streamed, key(site), answered=octets).proven
 
 
 def test_an_answer_without_a_receipt_says_where_it_is_if_it_says_so(

@@ -88,6 +88,22 @@ def test_the_gateway_that_is_asked_for_is_the_one_that_host_names() -> None:
         verified(by, said)
 
 
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("https://gateway.example?", "/?"),
+        ("https://gateway.example/a?", "/a?"),
+        ("https://gateway.example/a?#b", "/a?"),
+        ("https://gateway.example/a#b?", "/a"),
+        ("https://gateway.example/a?b=?", "/a?b=?"),
+    ],
+)
+def test_the_target_that_is_signed_is_the_one_that_goes_on_the_wire(url: str, target: str) -> None:
+    by = signer()
+    said = replace(received(by.fields("POST", url, sha256=SHA256)), authority="gateway.example")
+    assert verified(by, replace(said, target=target)).covers("@target-uri")
+
+
 def test_an_id_and_a_digest_that_are_there_are_kept() -> None:
     by = signer()
     given = [("Transfer-Id", str(uuid.uuid4())), ("Content-Digest", "sha-256=:AAAA:")]
