@@ -48,8 +48,9 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
                                     content/blake2b.py, content/octets.py, content/cipher.py
         detect                      content/detect.py, content/gate.py, content/outline.py,
                                     content/kinds.py, content/registry.py, content/own.py,
-                                    content/decode.py, content/judge.py, content/watch.py,
-                                    content/words.py, content/places.py, content/findings.py
+                                    content/decode.py, content/located.py, content/judge.py,
+                                    content/edits.py, content/watch.py, content/words.py,
+                                    content/places.py, content/findings.py
         what rules in shadow find   content/shadow.py
         clearance                   policy/clearance.py, edge/labels.py
 

@@ -7,7 +7,6 @@ some at a time; where the gate lets something by, each of them is judged, decode
 masking has put in place is no finding. `judge` takes one decoded value of any other format.
 """
 
-import re
 import sys
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
@@ -25,14 +24,14 @@ from proxy.content.decode import (
     resembles_json,
 )
 from proxy.content.findings import Findings
-from proxy.content.gate import gate
+from proxy.content.gate import Located, gate
 from proxy.content.judge import Judge, Rulebook
 from proxy.content.kinds import Kind, Likelihood, Span
+from proxy.content.located import Chosen, add, batches, by_line, reached, suspected
 from proxy.content.mask import spelt
 from proxy.content.places import ROOT, Named, Place, Walk
 from proxy.content.runs import base64_texts, wrapped
 from proxy.content.strings import decoded, respelt
-from proxy.content.validate import STRING
 from proxy.content.watch import Watch
 
 Suspects = frozenset[Kind]
@@ -40,15 +39,10 @@ Suspects = frozenset[Kind]
 
 _LINES: Final = 16
 """Searched together."""
-_BATCH: Final = 16
-_OCTETS: Final = 1024
-"""Values that are searched together, by number and by size."""
+_SMALL: Final = 4096
+"""Octets of a document that is searched as a whole."""
 _FEW: Final = 3
-"""Kinds whose every match is asked for, to see which values they are in."""
-_VALUE: Final = re.compile(rb'[^"0-9-]*+(' + STRING + rb"|[0-9-][-+.0-9Ee]*+)", re.DOTALL)
-
-_Batch = list[tuple[int, bytes]]
-"""Raw strings and numbers, with where they start."""
+"""Kinds whose every match is asked for without a look whether there is any."""
 
 
 class Detector:
@@ -63,6 +57,7 @@ class Detector:
         self._gate = gate((*kinds, JSON_INSIDE, self._base64), threshold)
         self._book = Rulebook(watches, threshold, self._gate)
         self._decode = frozenset(decode)
+        self._inside = frozenset({JSON_INSIDE, self._base64})
         self.raises = frozenset(
             watch.raises for watch in watches if watch.raises is not None and not watch.reject
         )
@@ -72,17 +67,24 @@ class Detector:
         """What may be in these octets: valid JSON, or several lines of it."""
         return self._gate.in_json(data)
 
-    def lines(self, block: bytes, suspects: Suspects) -> set[int]:
-        """The numbers, from 0, of the lines of NDJSON that may hold something."""
-        ends = self._gate.ends(block, suspects)
-        if ends is None:
-            return set(self._some_lines(block.split(b"\n")))
-        found: set[int] = set()
-        number = position = 0
-        for end in ends:
-            number += block.count(b"\n", position, end - 1)
-            position = end - 1
-            found.add(number)
+    def lines(self, block: bytes, suspects: Suspects) -> dict[int, list[Located] | None]:
+        """Which lines of NDJSON, from 0, may hold something, and where: see `examine`."""
+        located = self._gate.located(block, suspects)
+        if located is None:
+            return dict.fromkeys(self._some_lines(block.split(b"\n")))
+        found: dict[int, list[Located] | None] = {}
+        lacking = self._gate.lacks(suspects)
+        words = self._gate.words(block) if lacking else None
+        said = None
+        if words is not None:
+            said = {n: {kind for _, kind in each} for n, _, each in by_line(block, words)}
+        for number, start, here in by_line(block, located):
+            some = here
+            if said is not None and all(kind is not None for _, kind in here):
+                spoken = said.get(number, set())
+                some = [each for each in here if each[1] not in lacking or each[1] in spoken]
+            if some:
+                found[number] = [(end - start, kind) for end, kind in some]
         return found
 
     def _some_lines(self, lines: Sequence[bytes]) -> Iterator[int]:
@@ -133,14 +135,15 @@ class Detector:
         masked: Sequence[int],
         findings: Findings,
         where: str,
+        located: Sequence[Located] | None = None,
     ) -> bytes:
         """The document with its findings replaced, counted in `findings`.
 
-        `masked` are the offsets, in order, at which masking has put a value in place. Raises as
-        `judge` does.
+        `masked` are the offsets, in order, at which masking has put a value in place; `located` is
+        where in it something may be, if that is known. Raises as `judge` does.
         """
         judge = Judge(self._book, findings, where)
-        return self._document(data, ROOT, judge, suspects, DEPTH, masked)
+        return self._document(data, ROOT, judge, suspects, DEPTH, masked, located)
 
     def _document(
         self,
@@ -150,50 +153,79 @@ class Detector:
         suspects: Suspects,
         depth: int,
         masked: Sequence[int] = (),
+        located: Sequence[Located] | None = None,
     ) -> bytes:
         walk = Walk(data, above)
+        if located is None and len(data) <= _SMALL:
+            located = self._gate.located(data, suspects)
+        if located is None:
+            chosen = self._searched(data, masked, suspects, walk, judge)
+        else:
+            chosen = reached(data, frozenset(masked), located, walk)
+            suspects = suspected(located, suspects)
         out = bytearray()
         position = 0
-        for batch in _batches(data, masked):
+        inside = suspects & self._inside
+        for start, raw, kinds in chosen:
             judge.findings.require_wanted()
-            chosen, found = self._chosen(batch, suspects)
-            for start, raw in chosen:
-                walk.to(start)
-                new = self._value(raw, walk, judge, found, depth)
-                if new is not raw:
-                    out += data[position:start]
-                    out += new
-                    position = start + len(raw)
+            new = self._value(raw, walk, judge, inside if kinds else suspects, kinds, depth)
+            if new is not raw:
+                out += data[position:start]
+                out += new
+                position = start + len(raw)
         return bytes(out) + data[position:] if position else data
 
-    def _chosen(self, batch: _Batch, suspects: Suspects) -> tuple[_Batch, Suspects]:
-        """Those that something may be in, and what may be in any of them."""
-        together = b",".join([raw for _, raw in batch])
-        if len(suspects) > _FEW:
-            suspects &= self._gate.in_json(together, context=True)
-        if not suspects or len(batch) == 1:
-            return batch if suspects else [], suspects
-        ends = self._gate.ends(together, suspects) if len(suspects) <= _FEW else None
-        if ends is None:
-            return batch, suspects
-        behind = list(accumulate(len(raw) + 1 for _, raw in batch))
-        return [batch[n] for n in sorted({bisect_left(behind, end) for end in ends})], suspects
+    def _searched(
+        self, data: bytes, masked: Sequence[int], suspects: Suspects, walk: Walk, judge: Judge
+    ) -> Iterator[Chosen]:
+        """The values of a large document that something may be in, with what may be."""
+        for batch in batches(data, masked):
+            judge.findings.require_wanted()
+            together = b",".join([raw for _, raw in batch])
+            found = suspects
+            if len(found) > _FEW:
+                found &= self._gate.in_json(together, context=True)
+            located = self._gate.located(together, found) if found else []
+            kinds: dict[int, set[Kind] | None] = dict.fromkeys(range(len(batch)))
+            if located is not None:
+                kinds = {}
+                behind = list(accumulate(len(raw) + 1 for _, raw in batch))
+                for end, kind in located:
+                    add(kinds, bisect_left(behind, end), kind)
+            for n, some in kinds.items():
+                start, raw = batch[n]
+                walk.to(start)
+                yield start, raw, some
 
-    def _value(self, raw: bytes, walk: Walk, judge: Judge, suspects: Suspects, depth: int) -> bytes:
+    def _value(
+        self,
+        raw: bytes,
+        walk: Walk,
+        judge: Judge,
+        suspects: Suspects,
+        kinds: Collection[Kind] | None,
+        depth: int,
+    ) -> bytes:
         """One raw string or number; the same object when nothing was replaced."""
         if raw[0] != 0x22:
-            number = judge.number(raw, walk)
+            number = judge.number(raw, walk, kinds)
             return raw if number is None else spelt(number)
         text, left = decoded(raw), judge.left
-        new = self._text(text, walk, judge, suspects, depth)
+        new = self._text(text, walk, judge, suspects, depth, kinds)
         if judge.left != left:
             walk.hide()
         return raw if new is text else respelt(raw, new)
 
     def _text(
-        self, text: bytes, place: Place, judge: Judge, suspects: Suspects, depth: int
+        self,
+        text: bytes,
+        place: Place,
+        judge: Judge,
+        suspects: Suspects,
+        depth: int,
+        kinds: Collection[Kind] | None = None,
     ) -> bytes:
-        """One decoded string, and what is inside it."""
+        """One decoded string, and what is inside it. `kinds` may be found in it, if known."""
         if JSON_INSIDE in suspects and is_json(text):
             if self._looks_into("json", text, depth):
                 found = self._gate.in_json(text, context=True)
@@ -201,7 +233,7 @@ class Detector:
             judge.findings.unscanned += 1
         elif JSON_INSIDE in suspects and resembles_json(text):
             judge.findings.unscanned += 1
-        text = judge.text(text, place)
+        text = judge.text(text, place, kinds)
         if self._base64 not in suspects:
             return text
         parts: list[bytes] = []
@@ -223,21 +255,3 @@ class Detector:
     def _in_text(self, text: bytes, *, context: bool) -> Suspects:
         found = self._gate.in_text(text, context=context)
         return found | {JSON_INSIDE} if may_hold_json(text) else found
-
-
-def _batches(data: bytes, masked: Sequence[int]) -> Iterator[_Batch]:
-    """The strings and numbers of valid JSON, with where they start, some at a time."""
-    left = frozenset(masked)
-    batch: _Batch = []
-    size = 0
-    for match in _VALUE.finditer(data):
-        raw, start = match[1], match.start(1)
-        if raw == b'""' or start in left:
-            continue
-        batch.append((start, raw))
-        size += len(raw)
-        if len(batch) == _BATCH or size > _OCTETS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

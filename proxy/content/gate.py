@@ -14,6 +14,7 @@ import functools
 import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Final
 
 import hyperscan
@@ -34,9 +35,15 @@ _FOLDABLE: Final = (
     (b"(?:%b|%b)[0-9]" % (fold.SPACES, fold.DASHES), _FOLDS),
     (fold.DIGITS, _FOLDS),
 )
+_RESPELTS: Final = tuple((pattern, _RESPELT) for pattern in RESPELT)
 _ENDS_MAXIMUM: Final = 10_000
+_END: Final = itemgetter(0)
 _ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
 _ESCAPED: Final = re.compile(rb'"[^"\\]*+\\.[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+
+_Ends = list[tuple[int, int]]
+Located = tuple[int, Kind | None]
+"""Where something may end, and of what kind. None: it is spelt otherwise, and may be of any."""
 
 
 class _Scanner:
@@ -53,12 +60,21 @@ class _Scanner:
         )
         self._local = threading.local()
 
-    def scan(self, text: bytes, found: set[int] | list[int]) -> None:
-        """Add to a set the numbers of those that match, or to a list where each match ends."""
+    def scan(self, text: bytes, found: "set[int] | _Ends") -> None:
+        """Add to a set the numbers of those that match, or to a list each number and end.
+
+        Raises hyperscan.ScanTerminated where there are more than 10,000 ends.
+        """
         scratch = getattr(self._local, "scratch", None)
         if scratch is None:
             scratch = self._local.scratch = hyperscan.Scratch(self._database)
         self._database.scan(text, _note, context=found, scratch=scratch)
+
+    def ends(self, text: bytes) -> "_Ends":
+        """Each number and end, as `scan` adds them."""
+        found: _Ends = []
+        self.scan(text, found)
+        return found
 
 
 class Gate:
@@ -68,13 +84,17 @@ class Gate:
         self._kinds = tuple(kinds)
         numbered = list(enumerate(self._kinds))
         self._contextual = {n for n, kind in numbered if kind.context and kind.alone < threshold}
-        words = [pair for n, kind in numbered for pair in _words(n, kind)]
-        cheap = [(p, n) for n, kind in numbered if not kind.outlines for p in kind.gates]
-        self._first = _Scanner([*cheap, *words, *_FOLDABLE])
+        self._lacking = frozenset(self._kinds[n] for n in self._contextual)
+        self._said = [pair for n, kind in numbered for pair in _words(n, kind)]
+        plain = [(n, kind) for n, kind in numbered if not kind.outlines]
+        cheap = [(p, n) for n, kind in plain if n not in self._contextual for p in kind.gates]
+        self._first = _Scanner([*cheap, *self._said, *_FOLDABLE])
         outlines = [(p, n) for n, kind in numbered for p in kind.outlines]
-        self._outlines = _Scanner([*outlines, *((p, _RESPELT) for p in RESPELT)])
+        self._outlines = _Scanner([*outlines, *_RESPELTS])
         dear = [(p, n) for n, kind in numbered if kind.outlines for p in kind.gates]
         self._second = _Scanner(dear) if dear else None
+        said = [(p, n) for n, kind in plain if n in self._contextual for p in kind.gates]
+        self._third = _Scanner(said) if said else None
 
     def in_json(self, data: bytes, *, context: bool = False) -> frozenset[Kind]:
         """What may be found in valid JSON, or in several lines of it.
@@ -84,41 +104,54 @@ class Gate:
         copies = [data]
         if b"\\" in data:
             copies.append(b"".join(map(_quoted, _ESCAPED.finditer(data))))
-        found = self._scan(*copies)
+        found = self._scan(copies, context)
         if _RESPELT in found:
             copies.append(b'"'.join(fold.respelt_numbers(data)))
-            found |= self._scan(copies[-1])
+            found |= self._scan(copies[-1:], context or self._spoken(found))
         return self._known(found, copies, context=context)
 
-    def ends(self, data: bytes, kinds: Iterable[Kind]) -> list[int] | None:
-        """Where something of these kinds may end in lines of JSON, or an escape is; in order.
+    def located(self, data: bytes, kinds: Iterable[Kind]) -> list[Located] | None:
+        """Where something of these kinds may end in lines of JSON, in order; see `Located`.
 
-        None: it may be anywhere, since it is spelt otherwise, or in more than 10,000 places.
+        None: in more than 10,000 places.
         """
-        seen: set[int] = set()
-        self._first.scan(data, seen)
-        self._outlines.scan(outline(data), seen)
-        if not seen.isdisjoint((_FOLDS, _RESPELT)):
+        found: list[Located] = []
+        if b"\\" in data:
+            found += [(match.end(), None) for match in _ESCAPE.finditer(data)]
+        try:
+            if not data.isascii():
+                found += [(end, None) for _, end in _folds_at().ends(data)]
+            found += [(end, None) for _, end in _respelt_at().ends(outline(data))]
+            for kind in kinds:
+                found += [(end, kind) for _, end in _every(kind).ends(data)]
+        except hyperscan.ScanTerminated:
             return None
-        found = [match.end() for match in _ESCAPE.finditer(data)] if b"\\" in data else []
-        for kind in kinds:
-            try:
-                _every(kind).scan(data, found)
-            except hyperscan.ScanTerminated:
-                return None
-        return sorted(found)
+        found.sort(key=_END)
+        return found if len(found) <= _ENDS_MAXIMUM else None
+
+    def words(self, data: bytes) -> list[Located] | None:
+        """Where words of context may end, and for which kinds; in order, but for escapes.
+
+        None: in more than 10,000 places.
+        """
+        try:
+            ends = self._words.ends(data)
+        except hyperscan.ScanTerminated:
+            return None
+        return [(end, self._kinds[n - _WORD]) for n, end in ends]
 
     def in_text(self, text: bytes, *, context: bool = False) -> frozenset[Kind]:
         """What may be found in other octets."""
-        return self._known(self._scan(text), [text], context=context)
+        return self._known(self._scan([text], context), [text], context=context)
 
     def in_value(self, text: bytes, above: Callable[[], Collection[Kind]]) -> list[Kind]:
         """What may be found in one decoded value; `above` is what the keys above it speak for."""
-        found = self._scan(text)
+        found: set[int] = set()
+        self._whole.scan(text, found)
         if not found:
             return []
         if _FOLDS in found:
-            found |= self._scan(fold.fold(text))
+            self._whole.scan(fold.fold(text), found)
         kinds: list[Kind] = []
         lacking: list[Kind] = []
         for n in found:
@@ -130,20 +163,52 @@ class Gate:
             kinds += [kind for kind in lacking if kind in spoken]
         return kinds
 
+    def spoken_for(
+        self, text: bytes, kinds: Collection[Kind], above: Callable[[], Collection[Kind]]
+    ) -> list[Kind]:
+        """Those of these kinds, which may be found in a value, that need no context or have it."""
+        if self._lacking.isdisjoint(kinds):
+            return list(kinds)
+        spoken = above()
+        if not all(kind in spoken for kind in kinds if kind in self._lacking):
+            found: set[int] = set()
+            self._words.scan(text, found)
+            spoken = {*spoken, *(self._kinds[n - _WORD] for n in found)}
+        return [kind for kind in kinds if kind not in self._lacking or kind in spoken]
+
+    @functools.cached_property
+    def _whole(self) -> _Scanner:
+        """For one value, all at once: that is quicker for few octets."""
+        gates = [(p, n) for n, kind in enumerate(self._kinds) for p in kind.gates]
+        return _Scanner([*gates, *self._said, *_FOLDABLE])
+
+    def lacks(self, kinds: Iterable[Kind]) -> frozenset[Kind]:
+        """Those of these kinds that need context."""
+        return self._lacking.intersection(kinds)
+
+    @functools.cached_property
+    def _words(self) -> _Scanner:
+        return _Scanner(self._said, flags=0)
+
     def _known(
         self, found: set[int], copies: Sequence[bytes], *, context: bool = False
     ) -> frozenset[Kind]:
         if not found:
             return frozenset()
         if _FOLDS in found:
-            found |= self._scan(*map(fold.fold, copies))
+            found |= self._scan(list(map(fold.fold, copies)), context or self._spoken(found))
         return frozenset(
             self._kinds[n]
             for n in found
             if n < _WORD and (context or n not in self._contextual or n + _WORD in found)
         )
 
-    def _scan(self, *texts: bytes) -> set[int]:
+    def _spoken(self, found: set[int]) -> bool:
+        """Whether a word of context is among what was found."""
+        return any(_WORD <= n < _FOLDS for n in found)
+
+    def _scan(self, texts: Sequence[bytes], context: bool) -> set[int]:
+        """What is in one of these; of what needs context nothing where there is none in any."""
         found: set[int] = set()
         for text in texts:
             self._first.scan(text, found)
@@ -154,6 +219,9 @@ class Gate:
                 seen.remove(_RESPELT)
             if self._second is not None and seen:
                 self._second.scan(text, found)
+        if self._third is not None and (context or self._spoken(found)):
+            for text in texts:
+                self._third.scan(text, found)
         return found
 
 
@@ -172,7 +240,7 @@ def _note(number: int, start: int, end: int, flags: int, found: object) -> bool 
     if isinstance(found, set):
         found.add(number)
     elif isinstance(found, list):
-        found.append(end)
+        found.append((number, end))
         return len(found) > _ENDS_MAXIMUM or None
     return None
 
@@ -181,6 +249,17 @@ def _note(number: int, start: int, end: int, flags: int, found: object) -> bool 
 def _every(kind: Kind) -> _Scanner:
     """What tells every match of the gate of one kind."""
     return _Scanner([(pattern, 0) for pattern in kind.gates], flags=0)
+
+
+@functools.lru_cache(maxsize=1)
+def _folds_at() -> _Scanner:
+    return _Scanner(_FOLDABLE, flags=0)
+
+
+@functools.lru_cache(maxsize=1)
+def _respelt_at() -> _Scanner:
+    """Over an outline."""
+    return _Scanner(_RESPELTS, flags=0)
 
 
 @functools.lru_cache(maxsize=_KEPT)

@@ -11,10 +11,11 @@ feed(). After a Refusal an inspector gives nothing any more.
 
 from abc import abstractmethod
 from bisect import bisect_left
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from proxy.content.detect import Detector
+from proxy.content.detect import Suspects
+from proxy.content.gate import Located
 from proxy.content.masker import Engine, Masker, Output
 from proxy.content.tally import Tally, refuse_more
 from proxy.errors import Refusal
@@ -150,23 +151,27 @@ class NdjsonInspector:
         masked = self._masker.mask(block)
         output = masked.octets
         if detector and (suspects := detector.suspects(masked.rest)):
-            chosen = detector.lines(masked.rest, suspects)
-            output = b"\n".join(self._examined(detector, masked, chosen, first))
+            chosen = detector.lines(output, suspects)
+            output = b"\n".join(self._examined(masked, chosen, suspects, first))
         tally.changed = tally.changed or output != block
         return output
 
     def _examined(
-        self, detector: Detector, masked: Output, chosen: Container[int], number: int
+        self,
+        masked: Output,
+        chosen: Mapping[int, Sequence[Located] | None],
+        suspects: Suspects,
+        number: int,
     ) -> Iterator[bytes]:
         """The lines of a block, the first of them `number`; those chosen may hold something."""
-        lines, rest = masked.octets.split(b"\n"), masked.rest.split(b"\n")
+        detector, findings = self._engine.detector, self._tally.findings
         placed, start = masked.placed, 0
-        for n, line in enumerate(lines):
+        for n, line in enumerate(masked.octets.split(b"\n")):
             end = start + len(line)
-            if n in chosen and (suspects := detector.suspects(rest[n])):
+            if n in chosen and detector is not None:
                 here = placed[bisect_left(placed, start) : bisect_left(placed, end)]
                 places, where = [place - start for place in here], f"line {number + n}"
-                yield detector.examine(line, suspects, places, self._tally.findings, where)
+                yield detector.examine(line, suspects, places, findings, where, chosen[n])
             else:
                 yield line
             start = end + 1

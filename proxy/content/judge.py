@@ -7,12 +7,11 @@ may be a finding now, so the search goes on until nothing new is found.
 """
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final
 
+from proxy.content.edits import Edit, apart, edited, merged, place_of, within
 from proxy.content.findings import Findings
 from proxy.content.fold import digits_of, fold, unfolded
 from proxy.content.gate import Gate
@@ -20,7 +19,7 @@ from proxy.content.kinds import Kind, Likelihood, Span
 from proxy.content.places import Place
 from proxy.content.registry import KINDS
 from proxy.content.values import Masked, Scalar
-from proxy.content.watch import Watch, lowered, marker
+from proxy.content.watch import Watch, lowered
 from proxy.content.words import Vocabulary, unmarked
 from proxy.errors import Refusal
 
@@ -29,14 +28,6 @@ FINDINGS_MAXIMUM: Final = 10_000
 DIGITS_LEAST: Final = 5
 """Of fewer digits nothing is made that has a type; but of one's own there may be."""
 _ROUNDS: Final = 8
-_START: Final = itemgetter(0)
-
-
-class _Edit(NamedTuple):
-    start: int
-    end: int
-    order: int
-    watch: Watch
 
 
 class Rulebook:
@@ -67,6 +58,14 @@ class Rulebook:
             return []
         return [match.span() for match in self._mark.finditer(text)]
 
+    def suspected(
+        self, text: bytes, place: Place, kinds: Collection[Kind] | None
+    ) -> Collection[Kind]:
+        """What may be found in a value, all in all; `kinds` is what the gate let by, if known."""
+        if kinds is None:
+            return self.gate.in_value(text, lambda: place.above(self.vocabulary.in_key))
+        return self.gate.spoken_for(text, kinds, lambda: place.above(self.vocabulary.in_key))
+
     def chosen(
         self, suspects: Iterable[Kind], above: frozenset[str]
     ) -> list[tuple[int, Watch, list[Kind]]]:
@@ -92,32 +91,40 @@ class Judge:
         """How many more findings there may be."""
         return self._left
 
-    def number(self, literal: bytes, place: Place) -> Masked | None:
-        """What becomes of a number; None: it stays. Raises Refusal("finding-rejected")."""
+    def number(
+        self, literal: bytes, place: Place, kinds: Collection[Kind] | None = None
+    ) -> Masked | None:
+        """What becomes of a number; None: it stays. `kinds` as in `text`.
+
+        Raises Refusal("finding-rejected").
+        """
         digits = literal if literal.isdigit() else digits_of(literal)
+        if digits != literal:
+            kinds = None
         before = self.findings.counts.copy() if self._book.own else {}
-        edits = self._look(digits, place, ()) if digits else []
+        edits = self._look(digits, place, (), kinds=kinds) if digits else []
         if literal != digits and self._book.own:
             edits += self._look(literal, place, (), before=before)
-        for edit in sorted(edits, key=_first):
+        for edit in sorted(edits, key=place_of):
             replace = edit.watch.replace
             if replace is not None:
                 return replace(Scalar("number", literal))
         return None
 
-    def text(self, text: bytes, place: Place) -> bytes:
+    def text(self, text: bytes, place: Place, kinds: Collection[Kind] | None = None) -> bytes:
         """A decoded string with its findings replaced; the same object when nothing was.
 
-        Raises Refusal("finding-rejected").
+        `kinds` are what may be found in it, if that is known. Raises Refusal("finding-rejected").
         """
         done = self._book.marks(text)
         for turn in range(_ROUNDS):
-            edits = self._look(text, place, done, first=turn == 0)
+            edits = self._look(text, place, done, first=turn == 0, kinds=kinds)
+            kinds = None
             if not edits:
                 return text
-            edits = _apart(edits)
+            edits = apart(edits)
             whole = edits[0].end - edits[0].start == len(text)
-            text, done = _edited(text, edits, done)
+            text, done = edited(text, edits, done)
             if whole:
                 return text
         raise Refusal("finding-rejected", f"findings without end in {self._where}")
@@ -130,7 +137,8 @@ class Judge:
         *,
         first: bool = True,
         before: Mapping[str, int] | None = None,
-    ) -> list[_Edit]:
+        kinds: Collection[Kind] | None = None,
+    ) -> list[Edit]:
         """What is to be replaced. Counts, rejects and raises on the way.
 
         `before` is what had been counted before the value of a number was looked at: of types of
@@ -139,7 +147,7 @@ class Judge:
         book = self._book
         if len(text) < DIGITS_LEAST and text.isdigit() and not book.own:
             return []
-        suspects = book.gate.in_value(text, lambda: place.above(book.vocabulary.in_key))
+        suspects = book.suspected(text, place, kinds)
         if before is not None:
             counts = self.findings.counts
             suspects = [
@@ -149,19 +157,19 @@ class Judge:
             ]
         if not suspects:
             return []
-        edits: list[_Edit] = []
+        edits: list[Edit] = []
         search = _Search(book, text, place)
-        for order, watch, kinds in book.chosen(suspects, self.findings.above):
+        for order, watch, rows in book.chosen(suspects, self.findings.above):
             if not first and watch.replace is None and not watch.reject:
                 continue  # counted in the first round
             self.findings.require_wanted()
-            spans = _merged([span for kind in kinds for span in search.finds(kind, self._left + 1)])
+            spans = merged([span for kind in rows for span in search.finds(kind, self._left + 1)])
             if done:
-                spans = [span for span in spans if not _within(span, done)]
+                spans = [span for span in spans if not within(span, done)]
             if spans:
                 self._note(watch, len(spans), place)
                 if watch.replace is not None:
-                    edits += [_Edit(start, end, order, watch) for start, end in spans]
+                    edits += [Edit(start, end, order, watch) for start, end in spans]
         return edits
 
     def _note(self, watch: Watch, count: int, place: Place) -> None:
@@ -219,60 +227,3 @@ class _Search:
         if folded not in self._said:
             self._said[folded] = unmarked(self._folded if folded else self._text)
         return self._said[folded]
-
-
-def _first(edit: _Edit) -> tuple[int, int, int]:
-    return edit.start, -edit.end, edit.order
-
-
-def _within(span: Span, done: Sequence[Span]) -> bool:
-    """Whether a span lies in one of these, which are in order and apart."""
-    at = bisect_right(done, span[0], key=_START) - 1
-    return at >= 0 and span[1] <= done[at][1]
-
-
-def _merged(spans: Iterable[Span]) -> list[Span]:
-    """Sorted, with overlapping ones made one."""
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and start < merged[-1][1]:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
-        else:
-            merged.append((start, end))
-    return merged
-
-
-def _apart(edits: Iterable[_Edit]) -> list[_Edit]:
-    """In order. Of those that overlap, one of them all that hides everything."""
-    merged: list[_Edit] = []
-    for edit in sorted(edits, key=_first):
-        if not merged or edit.start >= merged[-1].end:
-            merged.append(edit)
-            continue
-        last = merged[-1]
-        watch = last.watch
-        if not watch.whole:
-            watch = Watch(watch.name, watch.kinds, replace=marker(watch.name), whole=True)
-        merged[-1] = _Edit(last.start, max(last.end, edit.end), last.order, watch)
-    return merged
-
-
-def _edited(text: bytes, edits: Sequence[_Edit], done: Sequence[Span]) -> tuple[bytes, list[Span]]:
-    """The text with every edit made, and the spans in it that are replacements, old and new."""
-    parts: list[bytes] = []
-    placed: list[Span] = []
-    position = size = at = 0
-    for start, end, _, watch in edits:
-        while at < len(done) and done[at][0] < start:
-            if done[at][1] <= start and done[at][0] >= position:
-                placed.append((done[at][0] - position + size, done[at][1] - position + size))
-            at += 1
-        made = None if watch.replace is None else watch.replace(Scalar("string", text[start:end]))
-        new = text[start:end] if made is None else made.text
-        parts += (text[position:start], new)
-        size += start - position
-        placed.append((size, size + len(new)))
-        size += len(new)
-        position = end
-    placed += ((s - position + size, e - position + size) for s, e in done[at:] if s >= position)
-    return b"".join([*parts, text[position:]]), placed

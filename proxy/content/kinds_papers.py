@@ -9,7 +9,7 @@ from datetime import date
 from typing import Final
 
 from proxy.content.kinds import Found, Kind, Likelihood, Span
-from proxy.content.shapes import END, LEFT, SEPARATORS, compiled, found, words
+from proxy.content.shapes import BEHIND, END, LEFT, SEPARATORS, compiled, digits_gate, found, words
 
 # --- dates of birth ------------------------------------------------------------------------------
 
@@ -106,7 +106,12 @@ PAPERS: Final = (
     Kind(
         "date_of_birth",
         find_dates,
-        (b"[0-9]",),
+        (
+            b"(?:19|20)[0-9]{2}[-/.]?[01][0-9][-/.]?[0-3][0-9]",
+            b"[0-9][-/.][0-9]{1,2}[-/.][0-9]{2}",
+            rb"[A-Za-z\x80-\xbf][.,]?[ -](?:de )?(?:19|20)[0-9]{2}",
+            rb"[0-9](?:\.|st|nd|rd|th)?,? (?:19|20)[0-9]{2}",
+        ),
         folds=True,
         context=words(
             "date of birth, birth date, birthday, birth, born, dob, geburtsdatum, geburtstag, "
@@ -125,7 +130,7 @@ PAPERS: Final = (
             _with_digits(3),
             any_case=True,
         ),
-        (b"[0-9]",),
+        (b"[0-9](?:[0-9A-Za-z]*[0-9]){2}[0-9A-Za-z]*" + BEHIND,),
         folds=True,
         context=words(
             "passport, passports, passportnumber, passportno, passeport, pasaporte, passaporto, "
@@ -142,7 +147,8 @@ PAPERS: Final = (
             _with_digits(4),
             any_case=True,
         ),
-        (b"[0-9]",),
+        # the dash may be one that is folded
+        (rb"[0-9](?:[0-9A-Za-z\x80-\xff-]*[0-9]){3}[0-9A-Za-z\x80-\xff-]*" + BEHIND,),
         folds=True,
         context=words(
             "driver license, drivers license, driver s license, driver licence, drivers licence, "
@@ -161,7 +167,7 @@ PAPERS: Final = (
             Likelihood.UNLIKELY,
             any_case=True,
         ),
-        (b"[0-9]",),
+        digits_gate(4, b"-?"),
         folds=True,
         context=words(
             "mrn, medical record, medicalrecordnumber, patient id, patient number, patient no, "

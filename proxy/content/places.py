@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 import orjson
 
-from proxy.content.kinds import Kind
+from proxy.content.kinds import Kind, Span
 from proxy.content.validate import STRING
 
 OTHERS: Final = "…"
@@ -90,12 +90,20 @@ class Walk:
         self._spoken: list[Spoken] = []  # by those keys and all above, as far as anybody asked
         self._paths: list[str] = []  # the same
         self._key: tuple[bytes, bool] | None = None  # the one at hand; None among elements
-        self._wanted = self._at = -1
+        self._wanted = self._at = self._stop = -1
         self._is_key = False
 
     def to(self, start: int) -> None:
         """Go to the string or number that starts there."""
         self._wanted = start
+
+    def reach(self, end: int) -> Span | None:
+        """Go to the string or number that ends at `end`, one before it or later; None: no more."""
+        while self._stop < end - 1:
+            if not self._step():
+                return None
+        self._wanted = self._at
+        return self._at, self._stop
 
     def hide(self) -> None:
         """The key at hand holds a finding, so that it is not told."""
@@ -126,19 +134,28 @@ class Walk:
         return bounded(paths[-1] + (".*" if self._is_key else _shown(self._key)))
 
     def _walk(self) -> None:
-        while self._at < self._wanted:
-            match = next(self._nodes)
-            self._at = match.start()
-            string, colon, opening, closing = match.groups()
-            self._is_key = colon is not None
-            if colon:
-                self._key = string, False
-            elif opening:
-                self._opened.append(self._key)
-                self._key = None
-            elif closing:
-                self._key = self._opened.pop()
-                del self._spoken[len(self._opened) :], self._paths[len(self._opened) :]
+        while self._at < self._wanted and self._step():
+            pass
+
+    def _step(self) -> bool:
+        """Go to the next node, if there is one."""
+        match = next(self._nodes, None)
+        if match is None:
+            return False
+        self._at = match.start()
+        string, colon, opening, closing = match.groups()
+        self._is_key = colon is not None
+        if colon:
+            self._key = string, False
+        if opening:
+            self._opened.append(self._key)
+            self._key = None
+        elif closing:
+            self._key = self._opened.pop()
+            del self._spoken[len(self._opened) :], self._paths[len(self._opened) :]
+        else:
+            self._stop = match.end() if string is None else match.end(1)
+        return True
 
 
 def _shown(key: tuple[bytes, bool] | None) -> str:

@@ -14,13 +14,18 @@ from proxy.content.kinds import Found, Likelihood
 LEFT: Final = rb"(?<![0-9A-Za-z_].)(?<![0-9]\..)"
 END: Final = rb"(?![0-9A-Za-z_])"
 """For patterns, behind their first octet and behind their last: no word, and no fraction before."""
+BEHIND: Final = b"(?:[^0-9A-Za-z_]|$)"
+"""What END asks for, in a gate."""
 
 SEPARATORS: Final = b" .-()/"
 
 
 def digits_gate(count: int, joint: bytes = b"[ -]?") -> tuple[bytes, ...]:
-    """The gate for numbers of at least `count` digits; `joint` may stand between two of them."""
-    return (b"[0-9](?:%b[0-9]){%d}" % (joint, count - 1),)
+    """The gate for numbers of at least `count` digits; `joint` may stand between two of them.
+
+    It asks for the end of the digits too, so that each matches once and not digit after digit.
+    """
+    return (b"[0-9](?:%b[0-9]){%d}(?:[^0-9]|$)" % (joint, count - 1),)
 
 
 def compiled(pattern: bytes) -> re.Pattern[bytes]:
