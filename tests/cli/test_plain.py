@@ -65,6 +65,7 @@ COMMANDS = {
         "--path",
         "/orders/1",
     ],
+    "review": ["review", "config/gateway.yaml", "--receipts", "nowhere"],
     "map": ["map", "config/gateway.yaml", "-o", "missing/map.mmd"],
     "mask": ["mask", "config/gateway.yaml", "--route", "orders", "order.json", "-o", "masked.json"],
     "detokenize": ["detokenize", "config/gateway.yaml", "--route", "orders", "order.json"],

@@ -13,7 +13,7 @@ from tests.crash.site import Site
 from tests.scenarios.client import request
 from tests.scenarios.gateway import wait_until
 
-HANDED = "*listening, written = fds\n"
+HANDED = "*listening, written, shared, rates = fds\n"
 FORK = """import os
         if os.fork() == 0:
             pid = os.fork()

@@ -172,6 +172,7 @@ def test_a_restart_gives_nothing_back(gateway: Gateway) -> None:
 def test_a_crash_of_all_gives_nothing_back_that_was_written(gateway: Gateway) -> None:
     path = store_of(gateway) / "rates"
     assert [ask(gateway, "/crashed/1") for _ in range(6)] == [200] * 6
+    wait_until(path.exists)  # once a second
     for _ in range(2):  # what was taken before is written before
         before = path.read_bytes()
         assert ask(gateway, "/crashed/1", name="stranger") == 200
