@@ -53,7 +53,8 @@ def asked(arguments: argparse.Namespace) -> bool:
 class _Tally:
     transfers: int = 0
     same_policy: int = 0
-    assumed: int = 0
+    assumed: Counter[str] = field(default_factory=Counter)
+    """By what was taken as it was then."""
     changed: Counter[str] = field(default_factory=Counter)
     unsure: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By route and by what would have to be known."""
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
             for each in found:
                 print(printable(_line(each)))
             _summarise(tally)
-    return 1 if tally.changes or (arguments.strict and tally.unsure) else 0
+    return 1 if tally.changes or (arguments.strict and (tally.unsure or tally.assumed)) else 0
 
 
 def _changes(candidate: Candidate, pasts: Iterator[Past], tally: _Tally) -> Iterator[Change]:
@@ -96,7 +97,7 @@ def _changes(candidate: Candidate, pasts: Iterator[Past], tally: _Tally) -> Iter
             tally.same_policy += 1
             continue
         judged = candidate.judge(past)
-        tally.assumed += judged.assumed
+        tally.assumed.update(judged.assumed)
         found = change(past, judged)
         if found is None:
             continue
@@ -138,9 +139,12 @@ def _summarise(tally: _Tally) -> None:
 def _assumed(tally: _Tally) -> Iterator[str]:
     if tally.transfers == tally.same_policy:
         return
-    if tally.assumed:
-        number = count(tally.assumed, "transfer")
-        yield f"{number} would take the route of the name of then: no receipt has a path"
+    for name, number in sorted(tally.assumed.items()):
+        came = count(number, "transfer")
+        if name == "path":
+            yield f"{came} would take the route of the name of then: no receipt has a path"
+        else:
+            yield f"{came} had the {name} that is demanded, as --was would tell"
     yield from _ASSUMED
 
 

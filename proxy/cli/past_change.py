@@ -27,6 +27,10 @@ DECIDED: Final = frozenset(
         "finding-rejected",
         "transfer-id-required",
         "digest-required",
+        "signature-required",
+        "signature-malformed",
+        "signature-refused",
+        "signature-expired",
     }
 )
 """Codes of refusals that a policy decides, and a receipt can be asked about again."""

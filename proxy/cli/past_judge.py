@@ -3,7 +3,7 @@
 The stops whose questions a receipt answers are asked again, by the code that decides: listener and
 its pins, route, entries, method, size, format, label and clearance, findings, and the answer's
 format and label. A route is found by its path where that is known; else it is the one of that name,
-as long as it still takes the method.
+as long as it still takes the method, and what was in force then does not say otherwise.
 
     passes    by all of them
     refused   with the code and the reason
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.cli.past import Body, Past
-from proxy.cli.past_proven import proven
+from proxy.cli.past_proven import SIGNED, demanded, proven, same_way
 from proxy.content.kinds import Kind
 from proxy.content.registry import KINDS
 from proxy.content.watch import Watch, watches
@@ -29,9 +29,7 @@ from proxy.policy.weigh import weigh
 from proxy.settings.load import Loaded
 from proxy.settings.schema import ContentPolicy, Route, Settings
 
-_UNSIGNED: Final = frozenset(
-    ["signature-required", "signature-malformed", "signature-refused", "signature-expired"]
-)
+_UNSIGNED: Final = frozenset(["signature-required", "signature-malformed"])
 _BODILESS: Final = frozenset(["GET", "HEAD", "DELETE"])
 PASSES, REFUSED, UNSURE = "passes", "refused", "unsure"
 
@@ -50,8 +48,9 @@ class Judged:
     label: str | None = None
     """Of the request's content, in effect."""
     answer: str | None = None
-    assumed: bool = False
-    """The route was taken by its name."""
+    assumed: tuple[str, ...] = ()
+    """What no receipt tells, and was taken as it was then: `path`, that the route is the one of the
+    name of then; or what is demanded of a head."""
 
 
 class Unsure(Exception):
@@ -83,29 +82,37 @@ class Candidate:
 
     def judge(self, past: Past) -> Judged:
         """Never raises: what cannot be told is `unsure`."""
-        name, assumed = None, False
+        name, was = None, self._was.get(past.policy or "")
+        assumed: tuple[str, ...] = ()
         try:
-            route, assumed = self._route(past)
-            name = route.name
+            route, sure = self._route(past, was)
+            name, assumed = route.name, () if sure else ("path",)
             facts = self._facts(past, route)
-            known = proven(past, self._was.get(past.policy or ""), route)
+            known = proven(past, was, route)
             weighed = weigh(self._grants[route.name], facts, past.unknown, known)
             if weighed.admits is False:
                 return Judged(REFUSED, route.name, "not-allowed", weighed.reason, assumed=assumed)
+            lacking: tuple[str, ...] = ()
             if not past.tunnel:
-                self._require_head(past, route)
+                lacking = demanded(past, was, self.settings, route)
+                self._require_head(past, route, lacking)
                 self._require_content(past, route)
         except Refusal as refusal:
             return Judged(REFUSED, name, refusal.code, refusal.reason, assumed=assumed)
         except Unsure as unsure:
             return Judged(UNSURE, name, keys=unsure.keys, assumed=assumed)
-        verdict = PASSES if weighed.admits else UNSURE
+        keys = weighed.keys
+        if was is None and past.problem not in SIGNED:
+            assumed += lacking
+        else:
+            keys += lacking
+        verdict = UNSURE if keys or not weighed.admits else PASSES
         answer = None if past.tunnel else self._answer(past, route)
         return Judged(
             verdict,
             route.name,
             rules=weighed.rules,
-            keys=weighed.keys,
+            keys=keys,
             label=self._in_effect(route, past.request, facts.label),
             answer=answer,
             assumed=assumed,
@@ -113,18 +120,22 @@ class Candidate:
 
     # --- where to ----------------------------------------------------------------------------
 
-    def _route(self, past: Past) -> tuple[Route, bool]:
-        """The route, and whether that is assumed. Raises Refusal and Unsure."""
+    def _route(self, past: Past, was: Settings | None) -> tuple[Route, bool]:
+        """The route, and whether that is sure. Raises Refusal and Unsure."""
         listener = past.listener or self._listener_of(past.route)
         if listener not in self.settings.listeners:
             raise Refusal("no-route", f"there is no listener {listener}")
         self._require_pinned(past, listener)
         if past.path is not None and past.method is not None and not past.tunnel:
             require_normal(past.path)
-            return self._routes.find(listener, past.method, past.path), False
+            return self._routes.find(listener, past.method, past.path), True
         found = self._named.get(past.route or "")
         if found is not None and _takes(found, listener, past):
-            return found, True
+            if was is None:
+                return found, False
+            if same_way(past, was, self.settings, found):
+                return found, True
+            raise Unsure("server name" if past.tunnel else "path")
         if any(_takes(route, listener, past) for route in self.settings.routes):
             raise Unsure("server name" if past.tunnel else "path")
         raise Refusal("no-route", f"no route of listener {listener} takes {past.method}")
@@ -160,13 +171,14 @@ class Candidate:
 
     # --- what --------------------------------------------------------------------------------
 
-    def _require_head(self, past: Past, route: Route) -> None:
+    def _require_head(self, past: Past, route: Route, lacking: tuple[str, ...]) -> None:
         """What was missing in it then, as far as that was said. Raises Refusal."""
         if past.problem == "transfer-id-required" and route.replay.require != "off":
             raise Refusal("transfer-id-required", f"route {route.name} demands one")
         if past.problem == "digest-required" and route.demands_digest:
             raise Refusal("digest-required", f"route {route.name} demands one")
-        if past.problem in _UNSIGNED and route.demands_signature:
+        lame = _UNSIGNED if "signature" in lacking else _UNSIGNED | SIGNED
+        if past.problem is not None and past.problem in lame and route.demands_signature:
             raise Refusal(past.problem, f"route {route.name} demands a signature")
         if past.method in _BODILESS and not past.request.empty and route.content_on_get == "refuse":
             raise Refusal("content-unexpected", f"{past.method} with content")

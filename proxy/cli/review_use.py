@@ -98,7 +98,8 @@ def uses(candidate: Candidate, pasts: Iterator[Past]) -> Uses:
 
 
 def _admitted(past: Past) -> bool:
-    """A policy let it go on then: what it was refused for later, if so, is its own affair."""
+    """A policy let it go on then: what it was refused for later, if so, is its own affair. What had
+    come too often or too much was let go on by nothing."""
     if past.verdict is not Verdict.REJECTED:
         return True
-    return past.place is not None and past.problem not in DECIDED
+    return past.place is not None and past.problem not in {*DECIDED, "rate-limited"}

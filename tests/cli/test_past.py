@@ -12,6 +12,7 @@ from proxy.cli import main
 from proxy.cli.past import Past, past
 from proxy.cli.past_change import change
 from proxy.cli.past_judge import PASSES, REFUSED, UNSURE, Candidate
+from proxy.cli.review_use import uses
 from proxy.errors import EvidenceError
 from proxy.model import Content, Digest, Outcome, Peer, Report, Verdict
 from proxy.notary.search import Found
@@ -188,6 +189,108 @@ def test_entries_before_the_one_that_admitted_it_did_not_hold(tmp_path: Path) ->
     of_then = loaded(tmp_path, *asked(), put("routes.0.allow", entries))
     now = Candidate(of_then, {found.policy or "": of_then.settings})
     assert now.judge(found).rules == ("allow[1]",)
+
+
+SIGNED = put("routes.0.replay", {"require": "signature", "window": "5m"})
+IDS = put("routes.0.replay", {"require": "transfer-id"})
+DIGESTS = put("routes.0.integrity", {"require": "content-digest"})
+OFF = [put("routes.0.replay", {"require": "off"}), put("routes.0.integrity", {"require": "off"})]
+FRONT = put("routes.0.match.path", "/orders/in/**")
+
+
+def later(folder: Path, found: Past, then: Sequence[Change], now: Sequence[Change]) -> Candidate:
+    """A configuration, and another that judged what was found."""
+    was = loaded(folder, *asked(), *then).settings
+    return Candidate(loaded(folder, *asked(), *now), {found.policy or "": was})
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "keys"),
+    [
+        (OFF, [IDS], ("transfer-id",)),
+        (OFF, [OFF[0], DIGESTS], ("content-digest",)),
+        (OFF, [SIGNED], ("transfer-id", "content-digest", "signature")),
+        ([IDS, DIGESTS], [SIGNED], ("signature",)),
+        ([SIGNED], [SIGNED], ()),
+        ([SIGNED], [IDS, DIGESTS], ()),
+        ([SIGNED], [SIGNED, put("routes.0.signature", {"tag": "etl"})], ("signature",)),
+        ([IDS], OFF, ()),
+    ],
+)
+def test_what_is_demanded_newly_is_not_known_to_have_been_there(
+    tmp_path: Path, then: list[Change], now: list[Change], keys: tuple[str, ...]
+) -> None:
+    found = told(outcome())
+    judged = later(tmp_path, found, then, now).judge(found)
+    assert (judged.verdict, judged.keys, judged.assumed) == (UNSURE if keys else PASSES, keys, ())
+
+
+def test_what_is_demanded_is_assumed_of_what_was_judged_by_nobody_knows_what(
+    tmp_path: Path,
+) -> None:
+    judged = candidate(tmp_path, SIGNED).judge(told(outcome()))
+    assert judged.verdict == PASSES
+    assert judged.assumed == ("path", "transfer-id", "content-digest", "signature")
+
+
+@pytest.mark.parametrize(
+    ("code", "then", "now", "kind"),
+    [
+        ("signature-required", [SIGNED], [SIGNED, put("routes.0.signature", {"tag": "x"})], None),
+        ("signature-required", [SIGNED], [IDS], PASSES),
+        ("signature-refused", [SIGNED], [SIGNED], None),
+        ("signature-refused", [SIGNED], [SIGNED, put("routes.0.signature.tag", "x")], UNSURE),
+        ("signature-refused", [SIGNED], [IDS], PASSES),
+        ("not-allowed", OFF, [SIGNED], PASSES),
+    ],
+)
+def test_a_signature_that_was_refused_is_refused_again_by_the_same_terms(
+    tmp_path: Path, code: str, then: list[Change], now: list[Change], kind: str | None
+) -> None:
+    found = told(refusal(code, status=403))
+    seen = change(found, later(tmp_path, found, then, now).judge(found))
+    assert (seen and seen.kind) == kind
+
+
+def ahead(path: str) -> Change:
+    """Another route of the listener in front, which takes this path."""
+
+    def added(data: dict[str, Any]) -> None:
+        other = json.loads(json.dumps(data["routes"][0])) | {"name": "ahead"}
+        data["routes"].insert(0, other | {"match": {"path": path, "methods": ["POST"]}})
+
+    return added
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "verdict"),
+    [
+        ([], [], PASSES),
+        ([], [FRONT], UNSURE),
+        ([FRONT], [], PASSES),
+        ([], [ahead("/orders/x")], UNSURE),
+        ([ahead("/orders/x")], [], PASSES),
+        ([ahead("/orders/x/**")], [ahead("/orders/x/y")], PASSES),
+        ([ahead("/orders/x/y")], [ahead("/orders/x/**")], UNSURE),
+    ],
+)
+def test_without_a_path_a_route_is_sure_only_where_it_takes_what_it_took(
+    tmp_path: Path, then: list[Change], now: list[Change], verdict: str
+) -> None:
+    found = told(outcome())
+    judged = later(tmp_path, found, then, now).judge(found)
+    assert (judged.verdict, judged.assumed) == (verdict, ())
+    assert judged.keys == (("path",) if verdict == UNSURE else ())
+
+
+@pytest.mark.parametrize(
+    ("code", "used"),
+    [("signature-required", 0), ("signature-refused", 0), ("rate-limited", 0), ("unparseable", 1)],
+)
+def test_what_no_policy_let_go_on_used_no_grant(tmp_path: Path, code: str, used: int) -> None:
+    found = told(refusal(code, rule="allow[0]"))
+    counted = uses(candidate(tmp_path, SIGNED), iter([found]))
+    assert (counted.refused_now, counted.get("orders", 0).certain) == (0, used)
 
 
 def test_an_entry_that_the_configuration_of_then_has_not_proves_nothing(tmp_path: Path) -> None:
