@@ -9,13 +9,13 @@ import os
 import select
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import trio
 
 from proxy.errors import LockgateError, TlsFailure
-from proxy.tls.engine import Engine
+from proxy.tls.engine import RECORD, Engine
 
 RECEIVE_SIZE = 256 * 1024
 """Octets asked of the kernel at once: half of it costs a tenth more, in turns and in calls."""
@@ -36,7 +36,7 @@ class Stream(Protocol):
         """Some octets, about `size` at most; b"" when the peer has ended cleanly, which may be
         its side alone. Raises Disconnected."""
 
-    async def send(self, pieces: Iterable[bytes]) -> None:
+    async def send(self, pieces: Sequence[bytes]) -> None:
         """Send all of them in order. Raises Disconnected."""
 
     async def end(self) -> None:
@@ -127,9 +127,8 @@ class PlainStream:
     async def receive(self, size: int = RECEIVE_SIZE) -> bytes:
         return await _receive(self._sock, size)
 
-    async def send(self, pieces: Iterable[bytes]) -> None:
-        data = b"".join(pieces)
-        if data:
+    async def send(self, pieces: Sequence[bytes]) -> None:
+        if data := b"".join(pieces):
             await _send(self._sock, data)
 
     async def end(self) -> None:
@@ -213,7 +212,7 @@ class TlsStream:
         self._heard = True
         return data
 
-    async def send(self, pieces: Iterable[bytes]) -> None:
+    async def send(self, pieces: Sequence[bytes]) -> None:
         try:
             await self._flush(pieces)
         except TlsFailure as failure:
@@ -252,17 +251,18 @@ class TlsStream:
         except TlsFailure:
             return False
 
-    async def _flush(self, pieces: Iterable[bytes] = ()) -> None:
+    async def _flush(self, pieces: Sequence[bytes] = ()) -> None:
         """Send these, and whatever else the engine has to say. Raises TlsFailure, Disconnected."""
         try:
             self._sending.acquire_nowait()
         except trio.WouldBlock:
             await self._sending.acquire()
         try:
+            if pieces and sum(map(len, pieces)) <= RECORD:
+                pieces = (b"".join(pieces),)  # of TLS records, each costs calls and octets
             for piece in pieces:
                 self._engine.write(piece)
-            data = self._engine.outgoing()
-            if data:
+            if data := self._engine.outgoing():
                 await _send(self._sock, data)
         finally:
             self._sending.release()
