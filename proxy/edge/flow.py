@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from proxy.content.inspector import Inspector
 from proxy.errors import LockgateError, Refusal
-from proxy.model import Content, Digest, Headers
+from proxy.model import Content, Digest, Headers, Report
 from proxy.wire.digests import DIGESTS, ContentDigest, format_digest
 
 
@@ -71,7 +71,9 @@ class Flow:
         """Nothing of it goes on before all of it has come and holds, however much that is."""
         self.stall = stall
         """Seconds that the peer may let pass without an octet."""
-        self.format = inspector.report().format
+        self._report = inspector.report()
+        """As of the last octets that it gave; what it refuses on is in a later one."""
+        self.format = self._report.format
         self._integrity = integrity
         self._digest_required = digest_required
         opaque = self.format == "opaque"
@@ -81,7 +83,7 @@ class Flow:
         self._whole: hashlib._Hash | None = None
         if remember:
             self._whole = self._delivered if opaque else hashlib.sha256()
-        self._judging = False
+        self._judging = self._judged = False
         self.received_size = 0
         self.delivered_size = 0
 
@@ -119,7 +121,9 @@ class Flow:
         self.require_integrity(trailers)
         if not self.received_size:
             return b""  # chunked or not, what has no content holds nothing that must parse
-        return self._deliver(self._inspector.finish())
+        data = self._inspector.finish()
+        self._judged = True
+        return self._deliver(data)
 
     def require_integrity(self, trailers: Headers) -> None:
         """What was received is what was declared of it, in the head or in the trailers.
@@ -157,10 +161,13 @@ class Flow:
     @property
     def changed(self) -> bool:
         """True when any octet that goes on differs from what came."""
-        return self._inspector.report().changed
+        return self._report.changed
 
     def _deliver(self, data: bytes) -> bytes:
-        raised = self._inspector.report().label
+        if not data and not self._judged:
+            return data
+        self._report = self._inspector.report()
+        raised = self._report.label
         if raised != self._raised and self._labels:
             self._raised = raised
             self.label = self._labels.require(raised)
@@ -204,7 +211,7 @@ class Flow:
         `crossed`: all of it went out. Otherwise `sent` octets did, whose digest nobody could
         compare, since the receiver was told that they are incomplete.
         """
-        report = self._inspector.report() if self._judging else None
+        report = self._so_far() if self._judging else None
         if not crossed:
             received = Digest(self.received_size, hmac_sha256=self._keyed())
             return Content(received, Digest(sent) if sent else None, report, self.label)
@@ -214,6 +221,9 @@ class Flow:
         else:
             received = Digest(self.received_size, sha256=self.delivered_sha256)
         return Content(received, delivered, report, self.label)
+
+    def _so_far(self) -> Report:
+        return self._report if self._judged else self._inspector.report()
 
     def _keyed(self) -> bytes | None:
         return self._received.digest() if self._received is not None else None

@@ -23,6 +23,7 @@ from proxy.wire.digests import (
 _SAFE = frozenset(["GET", "HEAD"])
 _OF_DIGESTS = frozenset(["digest-required", "digest-malformed", "digest-mismatch"])
 _WANTS = {CONTENT: b"want-content-digest", REPRESENTATION: b"want-repr-digest"}
+_WISHES = frozenset(_WANTS.values())
 
 
 def request_integrity(head: Head, *, required: bool) -> ContentDigest | None:
@@ -47,6 +48,8 @@ def answer_integrity(transfer: Transfer) -> ContentDigest | None:
 def wanted(transfer: Transfer) -> dict[bytes, str]:
     """Field -> algorithm, of what the sender wants to be told of the answer's content."""
     head = transfer.known_head
+    if not any(name in _WISHES for name, _ in head.headers):
+        return {}
     fields = DIGESTS if _is_whole(transfer) else (CONTENT,)
     found = {field: preferred(head.values(_WANTS[field])) for field in fields}
     return {field: name for field, name in found.items() if name is not None}
@@ -70,11 +73,14 @@ def of_problem(transfer: Transfer, code: str, body: bytes) -> list[tuple[bytes, 
 def _integrity(head: Head | AnswerHead, *, whole: bool, required: bool) -> ContentDigest | None:
     declared = parse_content_digest(head.values(CONTENT))
     of_whole = parse_content_digest(head.values(REPRESENTATION)) if whole else None
-    announced = not set(DIGESTS).isdisjoint(options(head.headers, b"trailer"))
-    late = head.framing.chunked and (required or announced)
+    late = head.framing.chunked and (required or _announced(head))
     if not (declared or late or (of_whole and not required)):
         return None
     return ContentDigest(declared, of_whole, trailers=late)
+
+
+def _announced(head: Head | AnswerHead) -> bool:
+    return not set(DIGESTS).isdisjoint(options(head.headers, b"trailer"))
 
 
 def _is_whole(transfer: Transfer) -> bool:

@@ -72,8 +72,10 @@ class Presented:
     def _saw(
         self, route: str, side: str, pins: list[str] | None, certificate: Certificate, name: str
     ) -> None:
+        if not pins:
+            return
         pin = certificate.pin
-        if not pins or pin not in pins:
+        if pin not in pins:
             return
         self._metrics.pinned(route, side, pins.index(pin), pin)
         key = (route, side, pin)

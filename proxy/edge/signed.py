@@ -18,7 +18,7 @@ from proxy.model import Framing, Head, Peer
 from proxy.model.signed import Verified
 from proxy.observe.metrics import Metrics
 from proxy.settings.address import Endpoint
-from proxy.wire.signature import SignatureFailure, request_message, verify
+from proxy.wire.signature import SignatureFailure, has_signature, request_message, verify
 from proxy.wire.signature_travel import Fields, still_signed
 
 _CODES: Final = {
@@ -70,6 +70,8 @@ def own_signatures(
 
     `head` has the method and the target with which it goes.
     """
+    if not has_signature(fields):
+        return fields
     came = request_message(transfer.known_head, "https" if transfer.peer.channel else "http")
     length = [] if framing.length is None else [(b"content-length", b"%d" % framing.length)]
     goes = replace(

@@ -137,7 +137,7 @@ class Head:
 
     def values(self, name: bytes) -> tuple[bytes, ...]:
         """Every value of the field `name` (lower case), in order."""
-        return tuple(value for key, value in self.headers if key == name)
+        return tuple([value for key, value in self.headers if key == name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class AnswerHead:
 
     def values(self, name: bytes) -> tuple[bytes, ...]:
         """Every value of the field `name` (lower case), in order."""
-        return tuple(value for key, value in self.headers if key == name)
+        return tuple([value for key, value in self.headers if key == name])
 
 
 # --- content -------------------------------------------------------------------------------------

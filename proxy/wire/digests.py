@@ -14,7 +14,7 @@ of that, it is of the same octets as Content-Digest, and held against the same h
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from proxy.errors import Refusal
@@ -38,6 +38,8 @@ def parse_content_digest(values: tuple[bytes, ...]) -> dict[str, bytes]:
 
     Of either field. Raises `Refusal` ("digest-malformed").
     """
+    if not values:
+        return {}
     try:
         members = parse_dictionary(values)
     except NotStructured as error:
@@ -49,11 +51,13 @@ def parse_content_digest(values: tuple[bytes, ...]) -> dict[str, bytes]:
     return known
 
 
-def preferred(values: Iterable[bytes]) -> str | None:
+def preferred(values: Sequence[bytes]) -> str | None:
     """The algorithm that Want-Content-Digest or Want-Repr-Digest asks for (section 4).
 
     None where it asks for none that there is, or is malformed: it is a wish, and refuses nothing.
     """
+    if not values:
+        return None
     try:
         members = sfv.parse_dictionary(values)
     except NotStructured:

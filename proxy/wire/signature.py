@@ -83,7 +83,7 @@ class _Said:
         return value if isinstance(value, int) else None
 
 
-def has_signature(fields: Headers) -> bool:
+def has_signature(fields: Iterable[tuple[bytes, bytes]]) -> bool:
     """True where a message bears anything of a signature, sound or not."""
     return any(name in (SIGNATURE, INPUT) for name, _ in fields)
 

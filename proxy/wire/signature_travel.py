@@ -23,7 +23,7 @@ def still_signed(fields: Fields, before: Message, after: Message) -> Fields:
     `before` is the message that came, `after` the one that goes. Fails closed: what does not read,
     or covers what is not known yet, such as a trailer, stays behind.
     """
-    if not has_signature(tuple(fields)):
+    if not has_signature(fields):
         return fields
     others = [pair for pair in fields if pair[0] not in (INPUT, SIGNATURE)]
     try:
