@@ -67,6 +67,8 @@ class Engine:
         self._channel: Channel | None = None
         self._failure: TlsFailure | None = None
         self._written = 0
+        self._dry = False
+        """All that came has been read: asking again would cost an exception and tell nothing."""
         self._opening = bytearray()
         """What the peer began with: enough to know HTTP by."""
         if server_name is None:
@@ -108,6 +110,7 @@ class Engine:
 
     def receive(self, ciphertext: bytes | bytearray | memoryview) -> None:
         """Take what came from the transport; empty means that it has ended."""
+        self._dry = False
         if ciphertext:
             if len(self._opening) < OPENING:
                 self._opening += ciphertext[:OPENING]
@@ -157,6 +160,8 @@ class Engine:
         Raises `TlsFailure`: `closed` when the transport ended first, and others.
         """
         self._require_complete()
+        if self._dry:
+            return None
         pieces: list[bytes] = []
         missing = size
         try:
@@ -164,6 +169,7 @@ class Engine:
                 pieces.append(self._connection.recv(min(missing, RECORD)))
                 missing -= len(pieces[-1])
         except SSL.WantReadError:
+            self._dry = True
             if not pieces:
                 return None
         except SSL.ZeroReturnError:
