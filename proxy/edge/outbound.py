@@ -103,25 +103,30 @@ class Outbound:
 
     async def body(self, timeout: float) -> Data | EndOfMessage:
         """The next piece of the answer, or its end; `timeout` in seconds without any octet."""
-        with trio.move_on_after(timeout):
-            event = await self._next()
-            if isinstance(event, (Data, EndOfMessage)):
-                return event
-            raise UpstreamFailure("upstream-closed", "the connection ended inside the answer")
-        raise UpstreamFailure("upstream-timeout", "the answer stalled")
+        event = self._here()
+        if isinstance(event, NeedData):
+            with trio.move_on_after(timeout):
+                event = await self._next()
+        if isinstance(event, (Data, EndOfMessage)):
+            return event
+        if isinstance(event, NeedData):
+            raise UpstreamFailure("upstream-timeout", "the answer stalled")
+        raise UpstreamFailure("upstream-closed", "the connection ended inside the answer")
 
     async def _next(self) -> ClientEvent:
-        if self._seen is not None:
-            seen, self._seen = self._seen, None
-            return seen
-        while True:
-            event = self._http.next_event()
-            if not isinstance(event, NeedData):
-                return event
+        while isinstance(event := self._here(), NeedData):
             try:
                 self._http.receive(await self.stream.receive())
             except Disconnected as error:
                 raise UpstreamFailure("upstream-closed", str(error)) from None
+        return event
+
+    def _here(self) -> ClientEvent:
+        """What has come already; NeedData where that is nothing."""
+        if self._seen is not None:
+            seen, self._seen = self._seen, None
+            return seen
+        return self._http.next_event()
 
     def reuse(self) -> bool:
         """Make ready for another exchange; False when the connection cannot carry one."""
@@ -227,6 +232,8 @@ class Pool:
         return None
 
     async def _take_place(self, sender: str) -> None:
+        if self._places.take_nowait(sender):
+            return
         with trio.move_on_after(self._settings.limits.connect_timeout) as waiting:
             await self._places.take(sender)
         if waiting.cancelled_caught:

@@ -12,6 +12,21 @@ class Places:
         self._share = total - total // 4
         self._shares: dict[str, trio.Semaphore] = {}
 
+    def take_nowait(self, holder: str) -> bool:
+        """Take a place that is free; False when there is none. Overtakes nobody who waits."""
+        share = self._shares.get(holder) or trio.Semaphore(self._share)
+        try:
+            self._all.acquire_nowait()
+        except trio.WouldBlock:
+            return False
+        try:
+            share.acquire_nowait()
+        except trio.WouldBlock:
+            self._all.release()
+            return False
+        self._shares[holder] = share
+        return True
+
     async def take(self, holder: str) -> None:
         """Wait for a place. Give it back with `give`."""
         share = self._shares.setdefault(holder, trio.Semaphore(self._share))
@@ -34,6 +49,5 @@ class Places:
 
     def _forget(self, holder: str, share: trio.Semaphore) -> None:
         """As many shares are kept as there are holders that have or want a place."""
-        wanted = share.statistics().tasks_waiting
-        if share.value == self._share and not wanted:
+        if share.value == self._share and not share.statistics().tasks_waiting:
             self._shares.pop(holder, None)

@@ -19,6 +19,29 @@ async def test_one_holder_leaves_a_quarter_to_the_others() -> None:
         await places.take("b")
 
 
+def test_a_place_that_is_free_is_taken_without_waiting_within_the_same_bounds() -> None:
+    places = Places(4)
+    assert [places.take_nowait("a") for _ in range(4)] == [True, True, True, False]
+    assert [places.take_nowait("b") for _ in range(2)] == [True, False]
+    places.give("b")
+    for _ in range(3):
+        places.give("a")
+    assert not places._shares
+    assert all(places.take_nowait(holder) for holder in "abcd")
+
+
+async def test_a_place_for_which_somebody_waits_is_not_taken_by_who_does_not() -> None:
+    places = Places(1)
+    await places.take("a")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(places.take, "b")
+        await wait_all_tasks_blocked()
+        places.give("a")
+        assert not places.take_nowait("c")
+    places.give("b")
+    assert places.take_nowait("c")
+
+
 async def test_a_place_that_is_given_back_goes_to_who_waits() -> None:
     places = Places(1)
     await places.take("a")
