@@ -43,8 +43,9 @@ def signing_of(settings: Settings, route: Route, known: Mapping[str, Signers]) -
     """What a route demands of signatures; None where it demands none."""
     if not route.demands_signature:
         return None
-    rule, once = route.signature, route.replay.require == "signature"
-    components = ["@method", "@target-uri", *(["transfer-id"] if once else [])]
+    rule, replay = route.signature, route.replay.require
+    components = ["@method", "@target-uri", *(["transfer-id"] if replay != "off" else [])]
+    said = {"created", "expires", "keyid"} | ({"nonce"} if replay == "signature" else set())
     of_content = ["content-digest"]
     for name in rule.components:
         (of_content if name.startswith("content-") else components).append(name)
@@ -52,7 +53,7 @@ def signing_of(settings: Settings, route: Route, known: Mapping[str, Signers]) -
         components=tuple(dict.fromkeys(components)),
         algorithms=frozenset(rule.algorithms),
         tag=rule.tag,
-        parameters=frozenset({"created", "expires", "keyid"} | ({"nonce"} if once else set())),
+        parameters=frozenset(said),
         skew=math.ceil(rule.skew),
         window=math.ceil(route.replay.window),
     )

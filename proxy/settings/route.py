@@ -1,5 +1,6 @@
 """The shape of a route: whom it admits, and what holds on the way. What may cross is in content."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -115,6 +116,6 @@ class Route(Model):
     @property
     def remembers(self) -> float:
         """Seconds that ids are remembered, and nonces: longer than any signature holds, by the
-        clocks of both sides."""
-        signed = self.replay.require == "signature"
-        return self.replay.window + (2 * self.signature.skew if signed else 0)
+        clocks of both sides. Signatures count in whole seconds, and are given what is begun."""
+        window, skew = self.replay.window, self.signature.skew
+        return math.ceil(window) + 2 * math.ceil(skew) if self.demands_signature else window

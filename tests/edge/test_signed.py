@@ -127,6 +127,31 @@ async def test_ids_alone_may_be_used_once_where_content_is_signed(tmp_path: Path
         assert (await on.ask(both.octets)).status == 200
         again = await on.ask(both.octets)
         assert again.value("transfer-duplicate") == "?1"
+        assert len(on.receiver.received) == 1
+
+
+async def test_an_id_that_is_to_be_used_once_is_signed_wherever_a_signature_is_demanded(
+    tmp_path: Path,
+) -> None:
+    table, key = Table(), key_of()
+    async with gate(tmp_path, table, key) as on:
+        free = Signed(key, path="/both/1", covered=COVERED[:3], said={"nonce": None}).sign()
+        await refused(on, table, free, "component-missing")
+        both = Signed(key, path="/both/1", said={"nonce": None}).sign()
+        both.fields = (ELSE, *both.fields[1:])
+        await refused(on, table, both, "invalid")
+
+
+@pytest.mark.parametrize("path", ["/signed/1", "/both/1"])
+async def test_what_is_used_up_is_remembered_for_longer_than_its_signature_can_hold(
+    tmp_path: Path, path: str
+) -> None:
+    table, key = Table(), key_of()
+    async with gate(tmp_path, table, key) as on:
+        early = Signed(key, path=path, age=-29, lasts=300).sign()
+        assert (await on.ask(early.octets)).status == 200
+        (claim,) = table.asked
+        assert claim.window >= 300 + 2 * 30
 
 
 async def test_other_signatures_beside_the_one_that_counts_are_left_alone(tmp_path: Path) -> None:

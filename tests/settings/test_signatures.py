@@ -108,7 +108,10 @@ def test_signers_that_are_everybody_are_told(tmp_path: Path) -> None:
 def test_ids_are_remembered_longer_than_any_signature_holds_by_both_clocks() -> None:
     route = settings(SIGNED, put("routes.0.signature", {"skew": "45s"})).routes[0]
     assert route.remembers == 300 + 2 * 45
-    assert settings(SWORN).routes[0].remembers == 300
+    assert settings(SWORN).routes[0].remembers == 300 + 2 * 30
+    times = put("routes.0.replay.window", "1500ms"), put("routes.0.signature", {"skew": "200ms"})
+    assert settings(SIGNED, *times).routes[0].remembers == 2 + 2 * 1  # as signatures are judged
+    assert settings(times[0]).routes[0].remembers == 1.5
 
 
 @pytest.mark.parametrize(
