@@ -57,13 +57,15 @@ def signing_of(settings: Settings, route: Route, known: Mapping[str, Signers]) -
         skew=math.ceil(rule.skew),
         window=math.ceil(route.replay.window),
     )
-    listener = settings.listeners[route.listener]
+    listener, label = settings.listeners[route.listener], route.request.label_from
+    if_present = (*rule.if_present, *([label.lower()] if label else []))
     called = rule.authorities
     return Signing(
         signers=tuple(known[name] for name in rule.keys if name != CERTIFICATE),
         certificate=CERTIFICATE in rule.keys,
         demands=demands,
         of_content=tuple(dict.fromkeys(of_content)),
+        if_present=tuple(dict.fromkeys(if_present)),
         authorities=None if called is None else frozenset(each.lower().encode() for each in called),
         scheme="http" if listener.tls.mode == "none" else "https",
     )

@@ -28,6 +28,7 @@ COVERED: Final = (
     "content-digest",
     "content-type",
     "content-encoding",
+    "content-range",
     "data-sensitivity",
     "transfer-id",
 )

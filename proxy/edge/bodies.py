@@ -58,7 +58,7 @@ def request_flow(transfer: Transfer) -> Flow:
     if kind != "opaque" and head.values(b"content-range"):
         raise Refusal("content-not-allowed", "a part of a document cannot be checked")
     required = route.demands_digest
-    integrity = request_integrity(head, required=required)
+    integrity = request_integrity(head, required=required, signed=lane.signing is not None)
     checked = integrity is not None or route.proves
     labels = request_labels(transfer)
     return Flow(

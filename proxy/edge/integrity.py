@@ -26,14 +26,17 @@ _WANTS = {CONTENT: b"want-content-digest", REPRESENTATION: b"want-repr-digest"}
 _WISHES = frozenset(_WANTS.values())
 
 
-def request_integrity(head: Head, *, required: bool) -> ContentDigest | None:
+def request_integrity(head: Head, *, required: bool, signed: bool = False) -> ContentDigest | None:
     """What compares a request's body with what is declared of it; None when nothing is or will be.
 
-    Raises Refusal: digest-required, digest-malformed.
+    Where the Content-Digest of the head was `signed`, that one must count: one in a trailer, or a
+    Repr-Digest, was said by nobody who signed. Raises Refusal: digest-required, digest-malformed.
     """
     integrity = _integrity(head, whole=not head.values(b"content-range"), required=required)
     if required and integrity is None:
         raise Refusal("digest-required", "this route requires a Content-Digest")
+    if signed and not (integrity is not None and integrity.present):
+        raise Refusal("digest-required", "no algorithm of the signed Content-Digest counts")
     return integrity
 
 

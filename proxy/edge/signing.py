@@ -35,6 +35,8 @@ class Signing:
     """Of a request without content."""
     of_content: tuple[str, ...]
     """Components that are demanded beside those where there is content."""
+    if_present: tuple[str, ...]
+    """Fields that are demanded besides where the head has them."""
     authorities: frozenset[bytes] | None
     """What the gateway is called, in lower case; None: whatever senders call it."""
     scheme: str
@@ -50,9 +52,9 @@ class Signing:
 
     def demanded(self, head: Head) -> Demands:
         """What the signature of this request must be."""
-        if head.framing.empty:
-            return self.demands
-        return replace(self.demands, components=(*self.demands.components, *self.of_content))
+        components = (*self.demands.components, *(() if head.framing.empty else self.of_content))
+        there = [name for name in self.if_present if head.values(name.encode("ascii"))]
+        return replace(self.demands, components=tuple(dict.fromkeys((*components, *there))))
 
 
 def nonce_of(verified: Verified) -> bytes | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from proxy.settings.grants import Principal
-from proxy.settings.values import COMPONENT, TAG, Duration, Model, Name, SecretRef
+from proxy.settings.values import COMPONENT, FIELD, TAG, Duration, Model, Name, SecretRef
 
 CERTIFICATE: Final = "certificate"
 """Among `keys`: the key of the client certificate itself."""
@@ -47,6 +47,10 @@ class Signature(Model):
     algorithms: list[SignatureAlgorithm] = Field(default=_ALGORITHMS, min_length=1)
     components: list[Annotated[str, Field(pattern=COMPONENT)]] = Field(
         default=[], description="what must be signed besides; content-… where there is content"
+    )
+    if_present: list[Annotated[str, Field(pattern=FIELD)]] = Field(
+        default=["content-encoding", "content-range"],
+        description="what must be signed where it is there: nobody can add it on the way",
     )
     tag: Annotated[str, Field(pattern=TAG)] = Field(
         default="lockgate", description="what the signature must be made for"

@@ -16,6 +16,7 @@ PIN = r"sha256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="
 SECRET_REF = r"file:[^\x00-\x1f\x7f]{1,4096}|env:[A-Za-z_][A-Za-z0-9_]{0,127}"  # noqa: S105
 MOST_WORKERS = 256
 COMPONENT = r"^(@(method|target-uri|authority|scheme|path|query|request-target)|[a-z0-9-]{1,64})$"
+FIELD = r"^[a-z0-9-]{1,64}$"
 TAG = r"^[\x20-\x7e]{1,64}$"
 FIELD_NAME = r"^[A-Za-z][A-Za-z0-9-]{0,63}$"
 PARAMETER = r"^[^\x00-\x20\[\x7f]([^\x00-\x1f\[\x7f]*[^\x00-\x20\[\x7f])?$"
@@ -180,6 +181,7 @@ WORDS = {
     r"^[A-Za-z0-9._-]{1,32}$": "a key id: letters, digits, . _ and -, at most 32",
     FIELD_NAME: "the name of a field: letters, digits and -, such as X-User",
     COMPONENT: "a part of the message, such as @method or content-type, in lower case",
+    FIELD: "the name of a field in lower case, such as content-encoding",
     TAG: "a tag: printable ASCII, at most 64",
     PARAMETER: "the name of a parameter, decoded, without [",
     MOMENT: "a date, or a date and time, such as 2027-01-01 or 2027-01-01T06:00Z",

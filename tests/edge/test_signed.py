@@ -29,12 +29,15 @@ from tests.scenarios.receiver import Exchange
 
 ONCE = {"require": "signature"}
 RULE = {"keys": ["etl"]}
+MARKED = {"content": ["opaque"], "label_from": "Data-Sensitivity"}
 ROUTES = (
     route("signed", replay=ONCE, signature=RULE),
     route("sworn", replay={"require": "off"}, integrity=ONCE, signature=RULE),
     route("both", replay={"require": "transfer-id"}, integrity=ONCE, signature=RULE),
     route("few", replay=ONCE, signature=RULE | {"algorithms": ["ml-dsa-65"]}),
     route("more", replay=ONCE, signature=RULE | {"components": ["x-batch", "content-type"]}),
+    route("marked", replay=ONCE, signature=RULE, request=MARKED),
+    route("any", replay=ONCE, signature=RULE | {"if_present": ["x-batch"]}),
     route("named", replay=ONCE, signature=RULE | {"authorities": ["Gate.example"]}),
     route("strict", replay=ONCE | {"window": "90s"}, signature=RULE | {"skew": "5s"}),
     route("free", replay={"require": "off"}),
@@ -329,6 +332,39 @@ async def test_what_is_not_signed_as_the_route_demands_does_not_cross(
         assert table.asked == []
 
 
+ADDED = [
+    ("/signed/1", "Content-Encoding: gzip"),
+    ("/signed/1", "Content-Range: bytes 0-1/3"),
+    ("/marked/1", "Data-Sensitivity: internal"),
+    ("/any/1", "X-Batch: 8"),
+]
+
+
+@pytest.mark.parametrize(("path", "added"), ADDED)
+async def test_a_field_that_counts_cannot_be_added_on_the_way(
+    tmp_path: Path, path: str, added: str
+) -> None:
+    table, key = Table(), key_of()
+    async with gate(tmp_path, table, key) as on:
+        signed = Signed(key, path=path).sign()
+        signed.fields = (*signed.fields, added)
+        await refused(on, table, signed, "component-missing")
+        name = added.partition(":")[0].lower()
+        answer = await on.ask(signed.octets)
+        assert answer.value("accept-signature").partition(")")[0].endswith(f'"{name}"')
+        covered = Signed(key, path=path, fields=(added,), covered=(*COVERED, name)).sign()
+        assert (await on.ask(covered.octets)).status == 200
+        covered.fields = covered.fields[:1] + covered.fields[2:]
+        await refused(on, table, covered, "component-absent")
+
+
+async def test_what_may_be_added_on_the_way_is_for_the_route_to_say(tmp_path: Path) -> None:
+    async with gate(tmp_path, Table(), key := key_of()) as on:
+        signed = Signed(key, path="/any/1").sign()
+        signed.fields = (*signed.fields, "Content-Encoding: gzip")
+        assert (await on.ask(signed.octets)).status == 200
+
+
 @pytest.mark.parametrize(
     "request_of",
     [
@@ -482,6 +518,31 @@ async def test_a_digest_that_proves_nothing_is_none(tmp_path: Path) -> None:
     async with gate(tmp_path, Table(), key) as on:
         weak = Signed(key, fields=("Content-Digest: md5=:AAAAAAAAAAAAAAAAAAAAAA==:",)).sign()
         assert code(await on.ask(weak.octets)) == (400, "digest-required")
+
+
+EVIL = b"4\r\nevil\r\n0\r\n"
+
+
+@pytest.mark.parametrize("path", ["/signed/1", "/streamed/1", "/sworn/1", "/both/1"])
+@pytest.mark.parametrize(
+    ("added", "behind"),
+    [
+        ("Trailer: Content-Digest", f"Content-Digest: {digest(b'evil')}\r\n"),
+        ("Trailer: Repr-Digest", f"Repr-Digest: {digest(b'evil')}\r\n"),
+        (f"Repr-Digest: {digest(b'evil')}", ""),
+    ],
+)
+async def test_a_digest_that_was_not_signed_does_not_stand_in_for_the_signed_one(
+    tmp_path: Path, path: str, added: str, behind: str
+) -> None:
+    """One that counts for nothing was signed, and on the way another is added."""
+    async with gate(tmp_path, Table(), key := key_of()) as on:
+        weak = Signed(key, path=path, fields=("Content-Digest: md5=:AAAA:",), chunks=[]).sign()
+        weak.fields = (*weak.fields, added)
+        head = weak.octets.removesuffix(b"0\r\n\r\n")
+        answer = await on.ask(head + EVIL + f"{behind}\r\n".encode())
+        assert code(answer) == (400, "digest-required")
+        assert on.receiver.received == []
 
 
 # --- what goes on ---------------------------------------------------------------------------------

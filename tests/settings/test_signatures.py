@@ -59,6 +59,11 @@ def test_the_key_of_the_client_certificate_needs_no_signers(tmp_path: Path, dema
             "routes[0].signature.components[0]",
             "a part of the message, such as @method or content-type, in lower case",
         ),
+        (
+            [put("routes.0.signature", {"if_present": ["@query"]})],
+            "routes[0].signature.if_present[0]",
+            "the name of a field in lower case, such as content-encoding",
+        ),
         ([put("routes.0.signature", {"tag": "ü"})], "routes[0].signature.tag", "a tag: printable"),
         (
             [put("signers", {"etl": ETL | {"jwks": '{"keys": []}'}})],
