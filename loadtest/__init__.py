@@ -1,12 +1,13 @@
-"""What a transfer costs: CPU time of the gateway, a request and an octet.
+"""What a transfer costs: CPU time of the gateway, a request and an octet, beside others.
 
-    python -m loadtest            also `make bench`; --help for sizes
+    python -m loadtest            also `make bench`; --quick, --only ROW, --help for sizes
 
-    client (own process) ── mutual TLS ──▶ proxy (own core) ── mutual TLS ──▶ upstream (own process)
+    rows.py       which work, beside whom, how much
+    field.py      keys, cores, an upstream, a load on a proxy, what the kernel accounts to it
+    contest.py    rounds in turn; stays.py, growth.py: the rows that are no turns
+    gateway.py    our configuration; peers.py, plain.py, masking.py: theirs
+    client.py     the sender: line.py, bulk.py, judge.py; upstream.py, what it sends to
+    figures.py    medians, percentiles, ratios; targets.py, report.py: what comes of them
 
-The proxy is alone on the first core; client and upstream share the others, and are not counted.
-Time on the CPU is what the kernel accounts to the proxy's processes; time on the wire is not looked
-at. nginx, where it is installed, takes the same load in turn with us as a plain pass, so that a
-figure can be read as a ratio on whatever machine this is. It masks nothing and signs nothing.
-Every answer is checked, and one that is not as it should be ends the run.
+Other benches by themselves: content, receipts, policy, ids, spill, audits, detection.
 """

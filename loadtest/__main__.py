@@ -1,100 +1,92 @@
-"""`python -m loadtest`: starts everything, takes turns, prints medians, leaves nothing behind."""
+"""`python -m loadtest`: measures the rows that are asked for, prints them and writes the page."""
 
 import argparse
-import os
-import statistics
-import subprocess
 import sys
-import tempfile
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from loadtest.proxies import Proxy, start_gateway, start_nginx
-from proxy.cli.certs import make_folder
-
-MIB = 1 << 20
-
-
-def main() -> None:
-    """Measure and print one table."""
-    parser = argparse.ArgumentParser(prog="python -m loadtest", description="CPU of the gateway")
-    parser.add_argument("--rounds", type=int, default=5, help="medians are over these")
-    parser.add_argument("--transfers", type=int, default=2000, help="small ones, a round")
-    parser.add_argument("--mebibytes", type=int, default=256, help="of the bulk upload, a round")
-    wanted = parser.parse_args()
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:
-        os.sched_setaffinity(0, cores[1:])  # inherited by client and upstream
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        make_folder(folder / "pki")
-        _measure(folder, folder / "pki", cores, wanted)
+from loadtest import growth, machine, report, stays
+from loadtest.contest import hold
+from loadtest.field import Field, standing
+from loadtest.report import Report
+from loadtest.rows import CONTESTS, QUICK, ROWS, SIZE_NAMES, Sizes
 
 
-def _measure(folder: Path, pki: Path, cores: list[int], wanted: argparse.Namespace) -> None:
-    upstream = subprocess.Popen(
-        [sys.executable, "-m", "loadtest.upstream", str(pki)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    proxies: list[Proxy] = []
-    try:
-        assert upstream.stdout is not None
-        port = int(upstream.stdout.readline())
-        proxies.append(start_gateway(folder, pki, port, cores[0]))
-        nginx = start_nginx(folder, pki, port, cores[0])
-        proxies += [nginx] if nginx else []
-        loads = {"small": wanted.transfers, "bulk": wanted.mebibytes * MIB}
-        costs = _rounds(proxies, pki, loads, wanted.rounds)
-    finally:
-        for proxy in proxies:
-            proxy.stop()
-        upstream.communicate()
-    _print(proxies, costs, cores, wanted)
+def main(words: list[str] | None = None) -> int:
+    """Measure and print; into the page where one is named. Ends with 1 at a wrong answer."""
+    words = sys.argv[1:] if words is None else words
+    wanted = parser().parse_args(words)
+    sizes, rows = sizes_of(wanted), wanted.only or list(ROWS)
+    if wanted.write and (wanted.only or wanted.quick):
+        print("a part, or a try, is not written into the page", file=sys.stderr)
+        wanted.write = None
+    told, begun = Report(), time.monotonic()
+    heading = machine.heading(_said(words), wanted.programs, ())
+    with standing(wanted.programs) as field:
+        for row in rows:
+            print(measure(field, row, sizes, told), flush=True)
+    minutes = (time.monotonic() - begun) / 60
+    text = told.text([*heading, f"- It took {minutes:.0f} minutes", *_cores(field)])
+    print(text.split("### Targets")[0] + "### Targets" + _targets(text))
+    if wanted.write:
+        report.put(wanted.write, text)
+    return 0
 
 
-def _rounds(
-    proxies: list[Proxy], pki: Path, loads: dict[str, int], rounds: int
-) -> dict[tuple[str, str], list[float]]:
-    """(proxy, load) -> seconds of CPU a unit, one per round, after one round to warm up."""
-    costs: dict[tuple[str, str], list[float]] = {}
-    for turn in range(rounds + 1):
-        for name, count in loads.items():
-            for proxy in proxies:
-                units = count if turn else max(1, count // 8)
-                cost = load(proxy, pki, name, units) / units
-                if turn:
-                    costs.setdefault((proxy.name, name), []).append(cost)
-    return costs
+def _targets(text: str) -> str:
+    return text.split("### Targets")[1].split("\n### ")[0]
 
 
-def load(proxy: Proxy, pki: Path, name: str, count: int) -> float:
-    """Seconds of the proxy's CPU that one load took. Ends the run when any answer was wrong."""
-    receipts = "yes" if proxy.receipts else "no"
-    before = proxy.cpu()
-    client = [sys.executable, "-m", "loadtest.client"]
-    arguments = [str(pki), str(proxy.port), name, str(count), receipts]
-    if subprocess.run([*client, *arguments], check=False).returncode:
-        raise SystemExit(f"{proxy.name}: {name}: an answer was not as it should be")
-    return proxy.cpu() - before
+def _said(words: list[str]) -> list[str]:
+    """Without what the make target adds of itself."""
+    return [
+        each
+        for at, each in enumerate(words)
+        if not {"--programs", "--write"} & {*words[at - 1 : at + 1]}
+    ]
 
 
-def _print(
-    proxies: list[Proxy],
-    costs: dict[tuple[str, str], list[float]],
-    cores: list[int],
-    wanted: argparse.Namespace,
-) -> None:
-    title = f"CPU, median of {wanted.rounds} rounds"
-    print(f"{title:28} {'small POST':>14} {'bulk up':>13}")
-    for proxy in proxies:
-        small = statistics.median(costs[proxy.name, "small"]) * 1e6
-        bulk = statistics.median(costs[proxy.name, "bulk"]) * 1e9
-        print(f"{proxy.name:28} {small:11.1f} µs {bulk:8.2f} ns/B")
-    if len(proxies) == 1:
-        print("nginx is not installed here: nothing to compare with")
-    if len(cores) == 1:
-        print("one core only: proxy, client and upstream shared it, so caches were cold")
+def _cores(field: Field) -> list[str]:
+    count = len(field.cores)
+    if count == 1:
+        return ["- One core: proxy, load and upstream shared it, so caches were cold"]
+    shared = "" if count > 2 else "; the second worker shared a core with the load"
+    return [f"- The proxy alone on core {field.cores[0]}{shared}"]
+
+
+def measure(field: Field, row: str, sizes: Sizes, told: Report) -> str:
+    """One row; its table."""
+    if row in CONTESTS:
+        contest = CONTESTS[row]
+        count = sizes.count(contest)
+        return told.contest(contest, count, hold(field, contest, count, sizes.rounds))
+    if row in growth.GROWTH:
+        return told.growth(row, growth.GROWTH[row](field, sizes))
+    if row == "idle":
+        return told.idle(sizes.idle, stays.idle(field, sizes))
+    if row == "latency":
+        return told.latency(stays.latency(field, sizes))
+    return told.start(stays.start(field, sizes))
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(prog="python -m loadtest", description="CPU of the gateway")
+    found.add_argument("--quick", action="store_true", help="small sizes: does all of it run?")
+    found.add_argument("--only", action="append", choices=ROWS, metavar="ROW", help=", ".join(ROWS))
+    found.add_argument("--programs", type=Path, help="where peers from PyPI are")
+    found.add_argument("--write", type=Path, help="the page, between its marks")
+    for name, value in asdict(Sizes()).items():
+        found.add_argument(f"--{name}", type=int, help=f"default {value}")
+    return found
+
+
+def sizes_of(wanted: argparse.Namespace) -> Sizes:
+    """Those of `--quick` or of a whole run, but for what was said."""
+    said = {name: getattr(wanted, name) for name in SIZE_NAMES}
+    given = {name: value for name, value in said.items() if value is not None}
+    return replace(QUICK if wanted.quick else Sizes(), **given)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

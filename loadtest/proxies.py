@@ -1,17 +1,15 @@
-"""The proxies under load, each started on a core of its own: Lockgate, and nginx where it is."""
+"""A proxy under load: started on its cores, and what the kernel accounts to its processes."""
 
-import json
 import os
-import shutil
 import socket
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-PATIENCE = 30.0
-"""Seconds that a proxy has to be ready."""
+PATIENCE: Final = 30.0
+"""Seconds that a proxy has to be ready, or to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +19,40 @@ class Proxy:
     name: str
     port: int
     process: "subprocess.Popen[bytes]"
-    receipts: bool
+    receipts: str = "none"
+    """none; own: a peer's, of any form; signed: ours"""
+    tunnel: int = 0
+    """Another port, for whatever octets."""
+    started: float = 0.0
+    """Seconds from start to ready."""
 
     def cpu(self) -> float:
         """Seconds of CPU, user and system, of its processes so far."""
         return sum(map(cpu_of, family(self.process.pid)))
 
+    def memory(self) -> int:
+        """Octets that its processes have now; what they share is counted once."""
+        return sum(_kib(f"/proc/{pid}/smaps_rollup", "Pss:") for pid in self._pids()) * 1024
+
+    def peak(self) -> int:
+        """The most octets that each had since `forget_peak`, together."""
+        return sum(_kib(f"/proc/{pid}/status", "VmHWM:") for pid in self._pids()) * 1024
+
+    def forget_peak(self) -> None:
+        for pid in self._pids():
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
+
     def stop(self) -> None:
+        """End it, however busy; wait until it has ended."""
         self.process.terminate()
-        self.process.wait(PATIENCE)
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+
+    def _pids(self) -> list[int]:
+        return family(self.process.pid)
 
 
 def family(pid: int) -> list[int]:
@@ -47,150 +70,25 @@ def cpu_of(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)
 
 
-def start_gateway(
-    folder: Path,
-    pki: Path,
-    upstream: int,
-    core: int,
-    algorithm: str = "hmac-sha256",
-    engine: str = "compiled",
-) -> Proxy:
-    """`lockgate run`, with masking, replay protection and a durable receipt for each transfer."""
-    config, secret = folder / "gateway.yaml", folder / "pseudonym"
-    secret.touch(0o600)
-    secret.write_text(os.urandom(16).hex())
-    config.write_text(
-        _LOCKGATE.format(folder=folder, pki=pki, upstream=upstream, algorithm=algorithm)
-    )
-    log = folder / "gateway.log"
-    command = [str(Path(sys.executable).parent / "lockgate"), "run", str(config)]
-    process = start(command, log, core, LOCKGATE_ENGINE=engine)
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        for line in log.read_text().splitlines():
-            if '"event":"ready"' in line:
-                _, _, port = json.loads(line)["listeners"]["ingest"].rpartition(":")
-                return Proxy("lockgate", int(port), process, True)
-        time.sleep(0.05)
-    process.kill()
-    raise SystemExit(f"lockgate did not get ready: {log.read_text()}")
+def _kib(path: str, name: str) -> int:
+    """A figure of a file under /proc, in KiB."""
+    for line in Path(path).read_text().splitlines():
+        if line.startswith(name):
+            return int(line.split()[1])
+    return 0
 
 
-_LOCKGATE = """
-version: 1
-name: loadtest
-identity:
-  certificate: file:{pki}/gateway.pem
-  key: file:{pki}/gateway.key
-  trust: file:{pki}/ca.pem
-sensitivity: [low]
-zones: {{here: {{clearance: low}}}}
-listeners: {{ingest: {{bind: "127.0.0.1:0", zone: here}}}}
-upstreams:
-  receiver:
-    zone: here
-    endpoints: ["https://127.0.0.1:{upstream}"]
-    server_name: receiver.lockgate.example
-routes:
-  - name: orders
-    listener: ingest
-    match: {{path: /orders/**}}
-    allow: [{{spiffe: spiffe://lockgate.example/client}}]
-    upstream: receiver
-    request:
-      content: [json]
-      label: low
-      mask:
-        - {{path: $.customer.ssn, action: redact}}
-        - {{path: $.payment.reference, action: {{partial: {{keep_last: 4}}}}}}
-    response: {{content: [json], label: low}}
-    replay: {{require: transfer-id}}
-  - name: files
-    listener: ingest
-    match: {{path: /files/**}}
-    allow: [{{spiffe: spiffe://lockgate.example/client}}]
-    upstream: receiver
-    request: {{content: [opaque], label: low}}
-    response: {{content: [json], label: low}}
-    replay: {{require: transfer-id}}
-    limits: {{body: 16GiB}}
-  - name: records
-    listener: ingest
-    match: {{path: /records/**}}
-    allow: [{{spiffe: spiffe://lockgate.example/client}}]
-    upstream: receiver
-    request:
-      content: [ndjson]
-      label: low
-      mask:
-        - {{path: $.customer.ssn, action: redact}}
-        - {{path: $.customer.email, action: {{hmac: {{key: pseudonym, algorithm: {algorithm}}}}}}}
-      detect: [{{type: default, action: redact}}]
-    response: {{content: [json], label: low}}
-    replay: {{require: transfer-id}}
-    limits: {{body: 16GiB}}
-keys: {{pseudonym: [{{id: k1, secret: "file:{folder}/pseudonym"}}]}}
-receipts:
-  store: {folder}/receipts
-  origin: receipts.lockgate.example/loadtest
-  key: file:{pki}/receipts.key
-  log_key: file:{pki}/log.key
-  log_pq_key: file:{pki}/log-pq.key
-admin: {{bind: "unix:{folder}/admin.sock"}}
-log: {{format: json}}
-"""
-
-_NGINX = """
-daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
-events {{ worker_connections 256; }}
-http {{
-  access_log off; client_max_body_size 0;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  upstream receiver {{ server 127.0.0.1:{upstream}; keepalive 16; keepalive_requests 1000000; }}
-  server {{
-    listen 127.0.0.1:{port} ssl; keepalive_requests 1000000;
-    ssl_protocols TLSv1.3; ssl_session_tickets off;
-    ssl_certificate {pki}/gateway.pem; ssl_certificate_key {pki}/gateway.key;
-    ssl_client_certificate {pki}/ca.pem; ssl_verify_client on;
-    location / {{
-      proxy_pass https://receiver; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_request_buffering off; proxy_ssl_protocols TLSv1.3;
-      proxy_ssl_certificate {pki}/gateway.pem; proxy_ssl_certificate_key {pki}/gateway.key;
-      proxy_ssl_trusted_certificate {pki}/ca.pem; proxy_ssl_verify on;
-      proxy_ssl_name receiver.lockgate.example; proxy_ssl_server_name on;
-    }}
-  }}
-}}
-"""
-
-
-def start_nginx(folder: Path, pki: Path, upstream: int, core: int) -> Proxy | None:
-    """nginx as a plain pass over the same certificates; None where it is not installed."""
-    program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
-    if program is None:
-        return None
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as door:
-        port = door.getsockname()[1]
-    config = folder / "nginx.conf"
-    config.write_text(_NGINX.format(folder=folder, pki=pki, port=port, upstream=upstream))
-    process = start([program, "-c", str(config)], folder / "nginx.out", core)
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return Proxy("nginx, plain pass", port, process, False)
-        except OSError:
-            time.sleep(0.05)
-    process.kill()
-    raise SystemExit(f"nginx did not start: {(folder / 'nginx.out').read_text()}")
+        return int(door.getsockname()[1])
 
 
 def start(
-    command: list[str], log: Path, core: int, **environment: str
+    command: list[str], log: Path, cores: set[int], **environment: str
 ) -> "subprocess.Popen[bytes]":
+    """The command on these cores, what it says in `log`."""
     ours = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})  # inherited, before the child's first thread
+    os.sched_setaffinity(0, cores)  # inherited, before the child's first thread
     try:
         with log.open("wb") as file:
             return subprocess.Popen(
@@ -202,3 +100,21 @@ def start(
             )
     finally:
         os.sched_setaffinity(0, ours)
+
+
+def started(
+    name: str, command: list[str], log: Path, port: int, cores: set[int], receipts: str = "none"
+) -> Proxy:
+    """The same, once it accepts at `port`. Ends the run where it does not."""
+    begun = time.monotonic()
+    process = start(command, log, cores)
+    while time.monotonic() < begun + PATIENCE and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            seconds = time.monotonic() - begun
+            return Proxy(name, port, process, receipts, port, seconds)
+    process.kill()
+    raise SystemExit(f"{name} did not start: {log.read_text()}")

@@ -2,9 +2,8 @@
 
 import os
 import subprocess
-from pathlib import Path
 
-from tests.project.tree import ROOT, bench, pyproject, read
+from tests.project.tree import ROOT, pyproject, read
 
 
 def test_what_must_hold_is_checked_and_tested_in_one_executable() -> None:
@@ -29,13 +28,3 @@ def test_warnings_are_errors_and_nothing_is_expected_to_fail_in_silence() -> Non
     options = pyproject()["tool"]["pytest"]["ini_options"]
     assert options["filterwarnings"][0] == "error"
     assert options["xfail_strict"] is True
-
-
-def test_the_bench_measures_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    sizes = ["--rounds", "1", "--transfers", "16", "--mebibytes", "1"]
-    told = bench("loadtest", sizes, tmp_path)
-    (row,) = [line for line in told.splitlines() if line.startswith("lockgate ")]
-    small, _, bulk, _ = row.removeprefix("lockgate ").split()
-    assert float(small) > 0
-    assert float(bulk) > 0
-    assert "nginx" in told
