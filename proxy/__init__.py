@@ -33,7 +33,8 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         replay                      edge/repeat.py asks the notary's table: notary/ids.py
 
     the content
-        one body on its way         edge/bodies.py, edge/flow.py, wire/framing.py
+        one body on its way         edge/bodies.py, policy/carriage.py, edge/flow.py,
+                                    wire/framing.py
         header fields, the query    edge/masks.py, content/head.py
         integrity                   edge/integrity.py, wire/digests.py
         held whole until it holds   edge/relay.py, edge/spill.py, app/room.py
@@ -81,7 +82,8 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         health, metrics, reload     edge/admin.py
         after a crash               notary/recovery.py
         evidence, read back         receipt/reading.py, receipt/proof.py, receipt/audit.py
-        why, and what if            cli/explain.py, cli/explain_receipts.py, cli/past.py,
+        why, and what if            cli/explain.py, cli/explain_stops.py,
+                                    cli/explain_receipts.py, cli/past.py,
                                     cli/past_judge.py, policy/weigh.py
         what grants are used for    cli/review.py, cli/review_use.py, cli/review_narrow.py
         a CA for trying things      tls/keys.py, tls/pki.py, cli/certs.py

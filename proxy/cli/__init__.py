@@ -1,7 +1,8 @@
 """The command line: one file a command group.
 
 Each module has `register(commands)`, which adds its parser and sets `run`, a function of the parsed
-arguments that returns the exit code: 0 done, 1 the answer is no, 2 usage or nothing is known, among
+arguments, and `unusable` where a configuration that cannot be used is no answer; `run` returns the
+exit code: 0 done, 1 the answer is no, 2 usage or nothing is known, among
 that: standard output took not all that there was to say. 141 when its reader has gone, as a shell
 says of SIGPIPE.
 """
@@ -101,7 +102,7 @@ def _run(words: Sequence[str]) -> int:
     except ConfigError as error:
         for problem in error.problems:
             sys.stderr.write(f"{problem}\n")
-        return 1
+        return int(getattr(arguments, "unusable", 1))
     except KeyboardInterrupt:
         return 130
     return code

@@ -12,15 +12,16 @@ import orjson
 from proxy.cli import explain_receipts
 from proxy.cli.as_written import demands, raw
 from proxy.cli.explain_answer import Answer, show, told
+from proxy.cli.explain_stops import Said, Stops, require_meant, require_way
 from proxy.cli.wording import texts
 from proxy.errors import CredentialError, Refusal, TlsFailure
 from proxy.model import FOREVER, Certificate, Peer
 from proxy.policy.authorize import Granted, Grants
-from proxy.policy.entries import NOTHING, Facts, Looked
+from proxy.policy.entries import Facts, Looked
 from proxy.policy.paths import require_normal, split
 from proxy.policy.routes import Routes
 from proxy.settings.load import load
-from proxy.settings.schema import Route, Settings
+from proxy.settings.schema import Settings
 from proxy.settings.times import parse_moment
 from proxy.settings.values import PIN
 from proxy.tls.credentials import parse_chain
@@ -38,8 +39,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
             "Say what the routes and grants of CONFIG decide, and whether each key of each entry "
             "holds. Nothing but CONFIG and PEM is opened: the peer is taken for who it says, so "
             "that chain, revocation and the trust of a route are not asked. Exit code 0: allowed, "
-            "as far as is known; 1: refused. With --receipts: every transfer of a log whose "
-            "verdict CONFIG would change, and why; 1 where there is one.",
+            "as far as is known; 1: refused; 2: CONFIG cannot be used. With --receipts: every "
+            "transfer of a log whose verdict CONFIG would change, and why; 1 where there is one.",
             "lockgate explain config/gateway.yaml --listener ingest --cert certs/client.pem \\\n"
             "    --method POST --path /orders/1",
             "lockgate explain config/gateway.yaml --listener ingest --method POST \\\n"
@@ -55,11 +56,13 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     explain.add_argument("--sni", metavar="NAME", help="that a tunnel asks for")
     explain.add_argument("--at", type=_moment, metavar="TIME", help="in UTC; now if omitted")
     explain.add_argument("--content", choices=_FORMATS, help="of the request; `none` has none")
-    explain.add_argument("--label", help="of the content; that of the route if omitted")
+    explain.add_argument(
+        "--label", help="of the content, by the header that the route asks or by a finding"
+    )
     explain.add_argument("--size", type=int, metavar="N", help="octets of the content")
     explain.add_argument("--json", action="store_true", help="as one JSON object")
     explain_receipts.add_arguments(explain)
-    explain.set_defaults(run=run)
+    explain.set_defaults(run=run, unusable=2)
 
 
 def _register_peer(explain: argparse.ArgumentParser) -> None:
@@ -87,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         listener = _listener(settings, arguments)
         peer = _peer(arguments, now)
+        require_meant(Said.of(arguments), settings)
     except OSError as error:
         sys.stderr.write(f"{arguments.cert}: {error.strerror or error}\n")
         return 2
@@ -99,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
         answer.allowed, answer.rule = True, granted.rule
         answer.until = granted.until if granted.until != FOREVER else None
         answer.depends_on += _open(granted, answer.entries)
-        answer.demands = next(
+        answer.demands += next(
             demands(route) for route in raw(loaded)["routes"] if route["name"] == answer.route
         )
     except Refusal as refusal:
@@ -133,31 +137,24 @@ def _decide(
         answer.routes = list(routes.trace(listener, arguments.method, arguments.path))
         route = routes.find(listener, arguments.method, arguments.path)
         facts.method, facts.path = arguments.method, split(arguments.path)
-        _carry(facts, route, settings, arguments)
     answer.route = route.name
-    grants = Grants(route, settings.sensitivity)
-    answer.entries = list(grants.trace(facts))
+    grants, said = Grants(route, settings.sensitivity), Said.of(arguments)
+    stops = None if route.match.path is None else Stops(settings, route, said)
+    answer.entries = list(grants.trace(facts if stops is None else stops.facts(facts)))
     if route.trust is not None:
         answer.depends_on.append("trust of the route")
     metered = [key for key in ("rate", "volume") if getattr(route.limits, key) is not None]
     answer.depends_on += [f"limits.{key}" for key in metered]
     try:
-        return grants.judge(facts)
+        granted = grants.judge(facts)
+        if stops is None:
+            require_way(settings, route)
+        else:
+            stops.require(granted, arguments.method)
+            answer.demands = tuple(stops.left())
+        return granted
     finally:
         answer.would = sorted(facts.would)
-
-
-def _carry(facts: Facts, route: Route, settings: Settings, arguments: argparse.Namespace) -> None:
-    """What is known of the content; a label that a header gives is not, unless it is said."""
-    policy = route.request
-    if arguments.content == "none":
-        facts.content, facts.label, facts.size = NOTHING, NOTHING, 0
-        return
-    facts.content, facts.size, facts.label = arguments.content, arguments.size, arguments.label
-    if arguments.content is not None and facts.label is None and policy.label_from is None:
-        facts.label = policy.label or settings.sensitivity[-1]
-    if facts.content is not None and facts.content not in policy.content:
-        raise Refusal("content-not-allowed", f"route {route.name} does not admit this format")
 
 
 def _open(granted: Granted, entries: list[Looked]) -> list[str]:

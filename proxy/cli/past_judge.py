@@ -21,6 +21,7 @@ from proxy.content.registry import KINDS
 from proxy.content.watch import Watch, watches
 from proxy.errors import Refusal
 from proxy.policy.authorize import Grants
+from proxy.policy.carriage import require_admitted, require_carried, require_size
 from proxy.policy.clearance import Scale
 from proxy.policy.entries import NOTHING, Facts
 from proxy.policy.paths import require_normal, split
@@ -30,7 +31,6 @@ from proxy.settings.load import Loaded
 from proxy.settings.schema import ContentPolicy, Route, Settings
 
 _UNSIGNED: Final = frozenset(["signature-required", "signature-malformed"])
-_BODILESS: Final = frozenset(["GET", "HEAD", "DELETE"])
 PASSES, REFUSED, UNSURE = "passes", "refused", "unsure"
 
 
@@ -180,16 +180,15 @@ class Candidate:
         lame = _UNSIGNED if "signature" in lacking else _UNSIGNED | SIGNED
         if past.problem is not None and past.problem in lame and route.demands_signature:
             raise Refusal(past.problem, f"route {route.name} demands a signature")
-        if past.method in _BODILESS and not past.request.empty and route.content_on_get == "refuse":
-            raise Refusal("content-unexpected", f"{past.method} with content")
+        require_carried(route, past.method or "", empty=past.request.empty)
 
     def _require_content(self, past: Past, route: Route) -> None:
         """Raises Refusal as the stops after the grant do, as far as is known."""
         body = past.request
         if body.empty:
             return
-        if body.size is not None and body.size > route.limits.body:
-            raise Refusal("content-too-large", f"more than {route.limits.body} octets")
+        if body.size is not None:
+            require_size(route.limits, body.size)
         zone = self.settings.upstreams[route.upstream].zone
         self._require_body(route, "request", body, zone)
 
@@ -207,9 +206,8 @@ class Candidate:
 
     def _require_body(self, route: Route, way: str, body: Body, zone: str) -> None:
         policy = route.request if way == "request" else route.response
-        if body.format is not None and body.format not in policy.content:
-            text = f"route {route.name} does not admit {body.format}"
-            raise Refusal("content-not-allowed", text)
+        if body.format is not None:
+            require_admitted(route.name, policy, body.format)
         found = self._found(route, way, body)
         for watch in found:
             if watch.reject:

@@ -35,7 +35,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "-o", "--output", type=Path, metavar="FILE", help="write CONFIG with the narrower grants"
     )
     review.add_argument("--json", action="store_true", help="as one JSON object")
-    review.set_defaults(run=run)
+    review.set_defaults(run=run, unusable=2)
 
 
 @telling

@@ -13,30 +13,24 @@ from proxy.edge.labels import answer_labels, request_labels
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import AnswerHead, Head
+from proxy.policy.carriage import require_carried, require_size
 from proxy.policy.entries import NOTHING
 from proxy.settings.schema import ContentPolicy, Limits
 from proxy.wire.digests import ContentDigest
 from proxy.wire.headers import may_go_on
 
-_UNDEFINED = frozenset(["GET", "HEAD", "DELETE"])
-"""Methods to whose content HTTP gives no meaning (RFC 9110, sections 9.3.1, 9.3.2 and 9.3.5)."""
-
 
 def require_method(transfer: Transfer) -> None:
     """The method is one that is carried, with content or without.
 
-    TRACE would show the sender what we say of it to the upstream. What must not be forwarded any
-    further is for its recipient to answer (RFC 9110, section 7.6.2), and we are nobody's.
+    What must not be forwarded any further is for its recipient to answer (RFC 9110, section
+    7.6.2), and we are nobody's.
     Raises Refusal: method-refused, content-unexpected.
     """
     head, route = transfer.known_head, transfer.known_lane.route
-    if head.method == "TRACE":
-        raise Refusal("method-refused", "TRACE")
+    require_carried(route, head.method, empty=head.framing.empty)
     if head.method == "OPTIONS" and not may_go_on(head):
         raise Refusal("method-refused", "OPTIONS that may not be forwarded")
-    undefined = head.method in _UNDEFINED and not head.framing.empty
-    if undefined and route.content_on_get == "refuse":
-        raise Refusal("content-unexpected", f"{head.method} with content")
 
 
 def request_flow(transfer: Transfer) -> Flow:
@@ -50,8 +44,7 @@ def request_flow(transfer: Transfer) -> Flow:
         granted.learn(content=NOTHING, label=NOTHING, size=0)
         integrity = request_integrity(head, required=False)
         return _empty_flow(lane.request, limits, remember=remember, integrity=integrity)
-    if (head.framing.length or 0) > limits.body:
-        raise Refusal("content-too-large", f"more than {limits.body} octets announced")
+    require_size(limits, head.framing.length or 0)
     kind, codings = _kind(head, policy)
     granted.learn(content=kind, size=head.framing.length)
     transfer.announced(head.framing.length or 0)
@@ -83,8 +76,7 @@ def answer_flow(transfer: Transfer) -> Flow:
     try:
         if not transfer.answer_has_body:
             return _empty_flow(lane.answer, limits, integrity=answer_integrity(transfer))
-        if (head.framing.length or 0) > limits.body:
-            raise Refusal("content-too-large", f"more than {limits.body} octets announced")
+        require_size(limits, head.framing.length or 0)
         kind, codings = _kind(head, policy)
         if kind != "opaque" and head.status == 206:
             raise Refusal("content-not-allowed", "a part of a document cannot be checked")

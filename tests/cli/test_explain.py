@@ -10,7 +10,7 @@ import pytest
 
 from proxy.cli import main
 from tests.pki import write as write_pki
-from tests.settings.example import PIN, Data, changed, put, write
+from tests.settings.example import PIN, Change, Data, changed, put, write
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "policy.md").read_text("utf-8")
 (SESSION,) = re.findall(r"```console\n(.*?)```", PAGE, re.S)
@@ -192,6 +192,8 @@ def test_entries_in_shadow_are_shown_at_their_places_with_what_they_would_have_d
         "  allow[1] in shadow: no (spiffe no)",
         "in shadow: deny[0] would have refused it",
         "allowed: allow[0] of route orders",
+        "  demanded besides: content json",
+        "  demanded besides: at most 1073741824 octets",
     ]
     words = ["--spiffe", "spiffe://acme/new", *ASKED[2:]]
     code, answer = told(tmp_path, data, *words, capsys=capsys)
@@ -207,14 +209,15 @@ def test_what_the_route_demands_besides_is_said_as_it_is_written(
         put("routes.0.integrity", {"require": "signature"}),
         put("routes.0.limits", {"body": "1GiB"}),
     )
-    assert explain(tmp_path, data, *ASKED) == 0
+    sent = [*ASKED, "--content", "json"]
+    assert explain(tmp_path, data, *sent) == 0
     assert capsys.readouterr().out.splitlines()[-4:] == [
         "allowed: allow[0] of route orders",
         "  demanded besides: replay signature (window 5m)",
         "  demanded besides: integrity signature",
         "  demanded besides: limits body 1GiB",
     ]
-    _, answer = told(tmp_path, data, *ASKED, capsys=capsys)
+    _, answer = told(tmp_path, data, *sent, capsys=capsys)
     assert answer["demands"] == [
         "replay signature (window 5m)",
         "integrity signature",
@@ -222,3 +225,124 @@ def test_what_the_route_demands_besides_is_said_as_it_is_written(
     ]
     _, refused = told(tmp_path, data, "--method", "POST", "--path", "/orders/1", capsys=capsys)
     assert refused["demands"] == []
+
+
+LOW = put("zones.near.clearance", "internal")
+FROM = put("routes.0.request.label_from", "data-label")
+OPEN = put("routes.0.request.label", "public")
+REDACTS = put("routes.0.request.on_violation", "redact")
+JSON = ["--content", "json"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "code"),
+    [
+        ([LOW], JSON, "above-clearance"),
+        ([LOW, FROM], JSON, "above-clearance"),
+        ([LOW, FROM], [*JSON, "--label", "secret"], "above-clearance"),
+        ([LOW, FROM], [*JSON, "--label", "internal"], None),
+        ([LOW, OPEN], JSON, None),
+        ([LOW, OPEN], [*JSON, "--label", "secret"], "above-clearance"),
+        ([LOW, FROM, REDACTS], ["--label", "secret"], "above-clearance"),
+        ([LOW, OPEN, REDACTS], [*JSON, "--label", "secret"], None),
+        ([LOW], ["--content", "none"], None),
+        ([put("routes.0.limits", {"body": 9})], ["--size", "10"], "content-too-large"),
+        ([put("routes.0.limits", {"body": 9})], [*JSON, "--size", "9"], None),
+        ([put("routes.0.allow.0.label", "public"), OPEN], [*JSON, "--label", "internal"],
+         "not-allowed"),
+    ],
+)  # fmt: skip
+def test_what_a_configuration_alone_decides_of_content_is_asked(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    changes: list[Change],
+    words: list[str],
+    code: str | None,
+) -> None:
+    exit_code, answer = told(tmp_path, changed(*changes), *ASKED, *words, capsys=capsys)
+    assert (exit_code, answer["code"]) == (int(code is not None), code)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "code"),
+    [
+        ([], [], None),
+        ([], ["--size", "0"], None),
+        ([], ["--size", "5"], "content-unexpected"),
+        ([put("routes.0.content_on_get", "pass")], ["--size", "5"], None),
+    ],
+)
+def test_content_whose_meaning_is_undefined_is_refused_as_it_is_at_the_gate(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    changes: list[Change],
+    words: list[str],
+    code: str | None,
+) -> None:
+    data = changed(put("routes.0.match.methods", ["GET"]), *changes)
+    get = [*PEER, "--method", "GET", "--path", "/orders/1"]
+    exit_code, answer = told(tmp_path, data, *get, *words, capsys=capsys)
+    assert (exit_code, answer["code"]) == (int(code is not None), code)
+
+
+def test_what_is_not_known_of_the_content_is_said_to_be_demanded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finds = put("routes.0.request.detect", [{"type": "credit_card", "action": "reject"}])
+    _, answer = told(tmp_path, changed(LOW, OPEN, finds), *ASKED, capsys=capsys)
+    assert answer["demands"] == [
+        "content json",
+        "label at most internal, the clearance of near",
+        "nothing found of credit_card",
+        "at most 1073741824 octets",
+    ]
+    _, answer = told(tmp_path, changed(LOW, FROM), *ASKED, *JSON, "--size", "1", capsys=capsys)
+    assert answer["demands"] == []
+    _, answer = told(tmp_path, changed(LOW, FROM), *ASKED, capsys=capsys)
+    assert "label by data-label at most internal, the clearance of near" in answer["demands"]
+    _, answer = told(tmp_path, changed(LOW), *ASKED, capsys=capsys)
+    assert any(each.startswith("no content, which would be labelled") for each in answer["demands"])
+    _, answer = told(tmp_path, changed(LOW), *ASKED, "--content", "none", capsys=capsys)
+    assert answer["demands"] == []
+
+
+def test_a_tunnel_leads_only_where_its_label_may_go(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tunnel = {
+        "name": "t", "listener": "in", "match": {}, "upstream": "out",
+        "allow": [{"spiffe": "spiffe://acme/etl/a"}],
+        "request": {"content": ["opaque"], "label": "public"},
+        "response": {"content": ["opaque"], "label": "public"},
+    }  # fmt: skip
+    data = changed(
+        put("listeners.in.protocol", "tcp"),
+        put("upstreams.out.endpoints", ["tls://receiver.example:9443"]),
+        put("routes", [tunnel]),
+    )
+    assert told(tmp_path, data, *PEER, capsys=capsys)[0] == 0
+    tunnel["response"] = {"content": ["opaque"], "label": "secret"}
+    code, answer = told(tmp_path, data, *PEER, capsys=capsys)
+    assert (code, answer["code"]) == (1, "above-clearance")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--label", "TYPO"], ["--size", "-1"], ["--content", "none", "--size", "7"]],
+)
+def test_content_that_there_cannot_be_is_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert explain(tmp_path, changed(), *ASKED, *words) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_by_a_configuration_that_cannot_be_used_nothing_is_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert explain(tmp_path, changed(put("routes.0.upstream", "nowhere")), *ASKED) == 2
+    assert "routes[0].upstream" in capsys.readouterr().err
+    missing = str(tmp_path / "missing.yaml")
+    assert main(["explain", missing, *ASKED]) == 2
+    assert main(["explain", missing, "--receipts", str(tmp_path)]) == 2
+    assert main(["review", missing, "--receipts", str(tmp_path)]) == 2
