@@ -38,8 +38,8 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         header fields, the query    edge/masks.py, content/head.py
         integrity                   edge/integrity.py, wire/digests.py
         held whole until it holds   edge/relay.py, edge/spill.py, app/room.py
-        decode                      content/formats.py, content/inspector.py, content/jsonscan.py,
-                                    content/plainscan.py
+        decode                      content/formats.py, content/inspector.py, content/held.py,
+                                    content/jsonscan.py, content/plainscan.py
                                     content/table.py, content/dialect.py, content/grid.py
                                     content/form.py, content/text.py
         mask                        content/rules.py, content/paths.py, content/tables.py,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from proxy.app.reveal import prepare_reveal
-from proxy.cli.mask_files import named_route, opened, written
+from proxy.cli.mask_files import failed, named_route, opened, written
 from proxy.cli.mask_format import judge_kind
 from proxy.cli.wording import count, texts
 from proxy.content.inspector import Inspector
@@ -65,17 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             kind = judge_kind(arguments.file, arguments.format, arguments.coding, policy)
             _file(arguments, rules.open(kind.format, kind.codings))
-    except Refusal as refusal:
-        sys.stderr.write(f"{refusal.reason}\n")
-        if arguments.output is None:
-            sys.stderr.write("what was written is not all of it\n")
-        return 1
-    except ValueError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    except OSError as error:
-        sys.stderr.write(f"{error.filename or arguments.file}: {error.strerror or error}\n")
-        return 2
+    except (Refusal, OSError, ValueError) as error:
+        name = "the token" if arguments.file.startswith("enc:") else arguments.file
+        return failed(error, name, partly=arguments.output is None)
     _tell(safe)
     return 0
 

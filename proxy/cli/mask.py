@@ -9,7 +9,7 @@ from typing import BinaryIO
 import orjson
 
 from proxy.app.prepare import prepare_rules
-from proxy.cli.mask_files import named_route, opened, written
+from proxy.cli.mask_files import failed, named_route, opened, written
 from proxy.cli.mask_format import Kind, judge_kind
 from proxy.cli.mask_show import metering, show
 from proxy.cli.mask_suggest import suggest
@@ -71,8 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         kind = judge_kind(arguments.file, arguments.format, arguments.coding, policy)
     except ValueError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+        return failed(error, arguments.file)
     rules = prepare_rules(loaded, position)[arguments.response]
     above: frozenset[str] = frozenset()
     if policy.on_violation == "redact":
@@ -81,14 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with opened(arguments.file) as file, written(arguments.output) as out:
             label = _mask(file, out, inspector, kind, loaded, route, arguments)
-    except Refusal as refusal:
-        sys.stderr.write(f"{arguments.file}: {refusal.code}: {refusal.reason}\n")
-        if arguments.output is None:
-            sys.stderr.write("what was written is not all of it\n")
-        return 1
-    except OSError as error:
-        sys.stderr.write(f"{error.filename or arguments.file}: {error.strerror or error}\n")
-        return 2
+    except (Refusal, OSError) as error:
+        return failed(error, arguments.file, partly=arguments.output is None)
     if arguments.json:
         told = orjson.dumps(inspector.report()) + b"\n"
         sys.stderr.write(told.decode())
@@ -101,12 +94,8 @@ def _suggest(arguments: argparse.Namespace) -> int:
     """The proposed policy to standard output."""
     try:
         print(suggest(arguments.file), end="")
-    except Refusal as refusal:
-        sys.stderr.write(f"{refusal.reason}\n")
-        return 1
-    except OSError as error:
-        sys.stderr.write(f"{error.filename or arguments.file}: {error.strerror or error}\n")
-        return 2
+    except (Refusal, OSError) as error:
+        return failed(error, arguments.file)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1

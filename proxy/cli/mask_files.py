@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from proxy.errors import ConfigError, Problem
+from proxy.errors import ConfigError, Problem, Refusal
 from proxy.settings.load import Loaded
 from proxy.settings.schema import Route
 
@@ -21,6 +21,20 @@ def named_route(loaded: Loaded, name: str) -> tuple[int, Route]:
     known = ", ".join(route.name for route in loaded.settings.routes) or "none"
     message = f"there is no route {name}; there is: {known}"
     raise ConfigError([Problem(str(loaded.path), 1, 1, "routes", message)])
+
+
+def failed(error: Refusal | OSError | ValueError, name: str, *, partly: bool = False) -> int:
+    """Tell why a file, or its place, was no good; the exit code. `partly`: some of it is out."""
+    if isinstance(error, Refusal):
+        sys.stderr.write(f"{name}: {error.code}: {error.reason}\n")
+        if partly:
+            sys.stderr.write("what was written is not all of it\n")
+        return 1
+    if isinstance(error, OSError):
+        sys.stderr.write(f"{error.filename or name}: {error.strerror or error}\n")
+    else:
+        sys.stderr.write(f"{error}\n")
+    return 2
 
 
 @contextmanager

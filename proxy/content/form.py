@@ -21,10 +21,11 @@ from urllib.parse import quote_plus, unquote_to_bytes
 
 from proxy.content.detect import Detector, Suspects
 from proxy.content.fields import UNTOUCHED, WITHHELD, Fields
+from proxy.content.held import Held
 from proxy.content.masker import Engine
 from proxy.content.names import bare
 from proxy.content.places import step
-from proxy.content.tally import Tally, refuse_more
+from proxy.content.tally import Tally
 from proxy.content.values import Scalar
 from proxy.errors import Refusal
 from proxy.model import Report
@@ -63,25 +64,13 @@ class FormInspector:
         self._engine = engine
         self._fields = fields
         self._tally = Tally(engine.paths, engine.scale, engine.above)
-        self._held = bytearray()
-        self._ended = False
+        self._held = Held(engine.limits.document, "a form")
 
     def feed(self, data: bytes) -> bytes:
-        if self._ended:
-            refuse_more()
-        if len(self._held) + len(data) > self._engine.limits.document:
-            self._ended = True
-            self._held.clear()
-            raise Refusal("content-too-large", "a form over limits.document")
-        self._held += data
-        return b""
+        return self._held.feed(data)
 
     def finish(self) -> bytes:
-        if self._ended:
-            refuse_more()
-        self._ended = True
-        data = bytes(self._held)
-        self._held.clear()
+        data = self._held.end()
         pairs = list(parsed(data))
         self._tally.records = 1
         self._mask(pairs)

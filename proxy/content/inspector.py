@@ -16,6 +16,7 @@ from typing import Protocol
 
 from proxy.content.detect import Suspects
 from proxy.content.gate import Located
+from proxy.content.held import Held
 from proxy.content.masker import Engine, Masker, Output
 from proxy.content.tally import Tally, refuse_more
 from proxy.errors import Refusal
@@ -54,26 +55,13 @@ class JsonInspector:
         self._engine = engine
         self._tally = Tally(engine.paths, engine.scale, engine.above)
         self._masker = Masker(engine, self._tally, lines=False)
-        self._held = bytearray()
-        self._ended = False
+        self._held = Held(engine.limits.document, "a document")
 
     def feed(self, data: bytes) -> bytes:
-        if self._ended:
-            refuse_more()
-        if len(self._held) + len(data) > self._engine.limits.document:
-            self._ended = True
-            self._held.clear()
-            raise Refusal("content-too-large", "a document over limits.document")
-        self._held += data
-        return b""
+        return self._held.feed(data)
 
     def finish(self) -> bytes:
-        if self._ended:
-            refuse_more()
-        self._ended = True
-        self._held.append(0)
-        data = bytes(self._held)
-        self._held.clear()
+        data = self._held.end(b"\0")
         detector, tally = self._engine.detector, self._tally
         masked = self._masker.mask(data)
         output = masked.octets

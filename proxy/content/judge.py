@@ -74,7 +74,11 @@ class Rulebook:
         for kind in suspects:
             if kind in self._order:
                 rows.setdefault(self._order[kind], []).append(kind)
-        return [(n, lowered(self.watches[n], above), rows[n]) for n in sorted(rows)]
+        order = sorted(rows) if len(rows) > 1 else rows
+        watches = self.watches
+        if not above:
+            return [(n, watches[n], rows[n]) for n in order]
+        return [(n, lowered(watches[n], above), rows[n]) for n in order]
 
 
 class Judge:
@@ -163,7 +167,7 @@ class Judge:
             if not first and watch.replace is None and not watch.reject:
                 continue  # counted in the first round
             self.findings.require_wanted()
-            spans = merged([span for kind in rows for span in search.finds(kind, self._left + 1)])
+            spans = search.all(rows, self._left + 1)
             if done:
                 spans = [span for span in spans if not within(span, done)]
             if spans:
@@ -194,6 +198,12 @@ class _Search:
         self._above: frozenset[Kind] | None = None
         self._near: dict[tuple[int, int, bool], frozenset[Kind]] = {}
         self._said: dict[bool, bytes] = {}
+
+    def all(self, kinds: Sequence[Kind], most: int) -> Sequence[Span]:
+        """What `finds` finds of several rows, in order and apart."""
+        if len(kinds) == 1:
+            return list(self.finds(kinds[0], most))
+        return merged([span for kind in kinds for span in self.finds(kind, most)])
 
     def finds(self, kind: Kind, most: int) -> Iterable[Span]:
         """Spans of the text as it was sent that are likely enough, in order."""
