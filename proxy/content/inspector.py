@@ -159,7 +159,10 @@ class NdjsonInspector:
             if n in chosen and detector is not None:
                 here = placed[bisect_left(placed, start) : bisect_left(placed, end)]
                 places, where = [place - start for place in here], f"line {number + n}"
-                yield detector.examine(line, suspects, places, findings, where, chosen[n])
+                some, located = suspects, chosen[n]
+                if located is None or any(kind is None for _, kind in located):
+                    some &= detector.suspects(line)  # not what is in other lines
+                yield detector.examine(line, some, places, findings, where, located)
             else:
                 yield line
             start = end + 1

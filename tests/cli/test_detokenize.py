@@ -228,3 +228,20 @@ def test_a_key_that_is_not_there_is_told(site: Path, capsys: pytest.CaptureFixtu
     (site / "vault-1").unlink()
     assert detokenize(site, "--path", "$.ssn", "enc:v1:x") == 1
     assert "file:vault-1 cannot be read" in capsys.readouterr().err
+
+
+def test_what_is_refused_is_told_with_its_file_and_code(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = site / "broken.ndjson"
+    broken.write_bytes(b'{"ssn":\n')
+    assert detokenize(site, str(broken)) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"{broken}: unparseable: ")
+    assert told.endswith("what was written is not all of it\n")
+    token = ssn_token(site)
+    capsys.readouterr()
+    assert detokenize(site, "--path", "header X-User", token) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("the token: unparseable: a token at header x-user: ")
+    assert token not in told
