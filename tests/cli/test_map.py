@@ -232,9 +232,16 @@ def test_no_box_lies_on_another_and_every_way_ends_at_its_boxes(
         assert y <= points[-1][1] <= y + h
 
 
-def test_routes_stand_in_the_order_in_which_they_decide(tmp_path: Path) -> None:
-    sheet = laid_out(facts(tmp_path, many(6)))
-    down = [sheet.placed.corners[f"route route-{at}"][1] for at in range(6)]
+@pytest.mark.parametrize("number", [6, 12, 101])
+@pytest.mark.parametrize("turned", [False, True])
+def test_routes_stand_in_the_order_in_which_they_decide(
+    tmp_path: Path, number: int, turned: bool
+) -> None:
+    data = many(number)
+    if turned:
+        data["routes"].reverse()
+    sheet = laid_out(facts(tmp_path, data))
+    down = [sheet.placed.corners[f"route {route['name']}"][1] for route in data["routes"]]
     assert down == sorted(down)
 
 

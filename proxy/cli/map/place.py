@@ -70,13 +70,15 @@ def place(boxes: Mapping[str, Box], ways: Sequence[Way], *, mirrored: bool = Fal
     except ImportError:
         raise MissingEngineError from None
     graph = graphlay.Graph()
+    # Of what is as good the engine takes what comes first by its name, as text.
+    ids = {name: f"{at:06}" for at, name in enumerate(boxes)}
     for name, box in boxes.items():
-        graph.node(name, width=box.width, height=box.height, rank={"fixed": box.column})
+        graph.node(ids[name], width=box.width, height=box.height, rank={"fixed": box.column})
     for way in ways:
         start, end = way.start.partition("/")[0], way.end.partition("/")[0]
         graph.edge(
-            start,
-            end,
+            ids[start],
+            ids[end],
             source_port=_port("right", way.leave, boxes[start], turn),
             target_port=_port("left", way.enter, boxes[end], turn),
         )
