@@ -115,7 +115,7 @@ async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
         await receipts.serve(keeper, client, transfer)
         return
     lane = admit(transfer)
-    transfer.enter(keeper.rates, keeper.metrics)
+    transfer.enter(keeper.rates, keeper.metrics, head.framing.length or 0)
     client.end_within(lane.route.limits.lifetime)
     settings = transfer.gate.loaded.settings
     sender = (transfer.listener, lane.route, transfer.rule, transfer.peer)

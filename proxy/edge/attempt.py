@@ -96,13 +96,13 @@ class Attempt(ABC):
             facts = replace(self.granted.facts, now=clock)
         self.granted = lane.judge(facts, now)
 
-    def enter(self, rates: Table, metrics: Metrics) -> None:
-        """Pay for being admitted, now that the route has granted it.
+    def enter(self, rates: Table, metrics: Metrics, announced: int = 0) -> None:
+        """Pay for being admitted, now that the route has granted it; so many octets are to come.
 
         Raises Refusal: rate-limited, overloaded.
         """
         self.purse = Purse(rates, metrics, self.peer.name, self.known_lane.route)
-        self.purse.enter(self.known_granted)
+        self.purse.enter(self.known_granted, announced)
 
     def announced(self, size: int) -> None:
         """So many octets of content are to come. Raises Refusal as `Purse.announce`."""

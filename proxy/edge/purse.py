@@ -37,10 +37,13 @@ class Purse:
         self._marks: dict[tuple[str, bytes], bytes] = {}
         self._paid: dict[bytes, int] = {}
         self._answered = 0
+        self._announced = 0
 
-    def enter(self, granted: Granted) -> None:
+    def enter(self, granted: Granted, announced: int = 0) -> None:
         """Pay for being admitted, while there is anything left of the volume: what has no content
-        may have an answer. Raises Refusal: rate-limited, overloaded."""
+        may have an answer. `announced` is how many octets are to come: a refusal says when they
+        would fit. Raises Refusal: rate-limited, overloaded."""
+        self._announced = announced
         self._pay(granted, "volume", 1, only_ask=True)
         self._pay(granted, "rate", 1)
 
@@ -109,8 +112,14 @@ class Purse:
         if short == math.inf:
             code = "content-too-large" if rule == _ROUTE else "not-allowed"
             return Refusal(code, f"more than {told} ever lets pass at once")
-        seconds = math.ceil(short)
+        seconds = math.ceil(max(short, self._all(whose)) if key == "volume" else short)
         return Refusal("rate-limited", f"{told} is spent", retry_after=seconds)
+
+    def _all(self, whose: Limits | Entry) -> float:
+        """Seconds until all that was announced would fit: 0 where it never will."""
+        if whose.volume is None or self._announced > whose.volume.burst:
+            return 0.0
+        return self._table.take(self._mark("volume", whose), whose.volume, 0, self._announced)
 
 
 def _pace(key: str, whose: Limits | Entry) -> Pace | None:

@@ -145,6 +145,18 @@ def test_whoever_is_in_debt_is_not_admitted_content_or_not(till: Till) -> None:
     purse.enter(granted)
 
 
+def test_whoever_is_to_wait_is_told_when_all_that_was_announced_would_fit(till: Till) -> None:
+    for given in ({"volume": "100/day"}, {}):
+        limits = {} if given else {"volume": "100/day"}
+        purse, granted = till.attempt(given, **limits)
+        purse.enter(granted)
+        purse.answered(granted, 140)
+        for announced, octets in ((0, 41), (90, 130), (100, 140), (101, 41)):
+            purse, granted = till.attempt(given, **limits)
+            found = refusal(purse.enter, granted, announced)
+            assert found.retry_after == pytest.approx(octets / 100 * 86400, abs=60)
+
+
 def test_a_changed_pace_is_of_the_same_entry_and_a_changed_entry_is_another(till: Till) -> None:
     purse, granted = till.attempt({"volume": "100/day"})
     purse.come(granted, 100)
