@@ -85,10 +85,11 @@ class Gate:
         numbered = list(enumerate(self._kinds))
         self._contextual = {n for n, kind in numbered if kind.context and kind.alone < threshold}
         self._lacking = frozenset(self._kinds[n] for n in self._contextual)
-        self._said = [pair for n, kind in numbered for pair in _words(n, kind)]
+        words = [pair for n, kind in numbered for pair in _words(n, kind)]
+        self._words = _Scanner(words, flags=0) if words else None
         plain = [(n, kind) for n, kind in numbered if not kind.outlines]
         cheap = [(p, n) for n, kind in plain if n not in self._contextual for p in kind.gates]
-        self._first = _Scanner([*cheap, *self._said, *_FOLDABLE])
+        self._first = _Scanner([*cheap, *words, *_FOLDABLE])
         outlines = [(p, n) for n, kind in numbered for p in kind.outlines]
         self._outlines = _Scanner([*outlines, *_RESPELTS])
         dear = [(p, n) for n, kind in numbered if kind.outlines for p in kind.gates]
@@ -135,7 +136,7 @@ class Gate:
         None: in more than 10,000 places.
         """
         try:
-            ends = self._words.ends(data)
+            ends = self._words.ends(data) if self._words else []
         except hyperscan.ScanTerminated:
             return None
         return [(end, self._kinds[n - _WORD]) for n, end in ends]
@@ -146,12 +147,11 @@ class Gate:
 
     def in_value(self, text: bytes, above: Callable[[], Collection[Kind]]) -> list[Kind]:
         """What may be found in one decoded value; `above` is what the keys above it speak for."""
-        found: set[int] = set()
-        self._whole.scan(text, found)
+        found = self._scan([text], True)
         if not found:
             return []
         if _FOLDS in found:
-            self._whole.scan(fold.fold(text), found)
+            found |= self._scan([fold.fold(text)], True)
         kinds: list[Kind] = []
         lacking: list[Kind] = []
         for n in found:
@@ -164,31 +164,21 @@ class Gate:
         return kinds
 
     def spoken_for(
-        self, text: bytes, kinds: Collection[Kind], above: Callable[[], Collection[Kind]]
+        self, text: bytes, kinds: Collection[Kind], above: Callable[[], frozenset[Kind]]
     ) -> list[Kind]:
         """Those of these kinds, which may be found in a value, that need no context or have it."""
         if self._lacking.isdisjoint(kinds):
             return list(kinds)
         spoken = above()
-        if not all(kind in spoken for kind in kinds if kind in self._lacking):
+        if self._words and not spoken >= self._lacking.intersection(kinds):
             found: set[int] = set()
             self._words.scan(text, found)
-            spoken = {*spoken, *(self._kinds[n - _WORD] for n in found)}
+            spoken |= {self._kinds[n - _WORD] for n in found}
         return [kind for kind in kinds if kind not in self._lacking or kind in spoken]
-
-    @functools.cached_property
-    def _whole(self) -> _Scanner:
-        """For one value, all at once: that is quicker for few octets."""
-        gates = [(p, n) for n, kind in enumerate(self._kinds) for p in kind.gates]
-        return _Scanner([*gates, *self._said, *_FOLDABLE])
 
     def lacks(self, kinds: Iterable[Kind]) -> frozenset[Kind]:
         """Those of these kinds that need context."""
         return self._lacking.intersection(kinds)
-
-    @functools.cached_property
-    def _words(self) -> _Scanner:
-        return _Scanner(self._said, flags=0)
 
     def _known(
         self, found: set[int], copies: Sequence[bytes], *, context: bool = False
