@@ -405,9 +405,11 @@ def test_keys_that_verify_signatures_are_with_the_workers_and_the_demand_is_at_t
         put("routes.0.signature", {"keys": ["certificate", "etl"]}),
     )
     shown = facts(tmp_path, signed)
-    assert ("jwks of signer etl", "file:etl.jwks") in {
-        (each.what, each.reference) for each in shown.processes[0].held
+    assert ("jwks of signer etl", "file:etl.jwks", None) in {
+        (each.what, each.reference, each.secret) for each in shown.processes[0].held
     }
+    assert "those of kind oct are secret" in drawn(tmp_path, write(tmp_path, signed), ".svg")
+    assert "keys of kind oct are secrets" in drawn(tmp_path, write(tmp_path, signed), ".html")
     assert {"replay signature (window 5m)", "signature keys certificate | etl"} <= set(
         shown.ways[0].stops
     )

@@ -1,6 +1,6 @@
 """What stands in the boxes of a map: cards, made from the top down, as wide as they are told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -244,6 +244,13 @@ def _counts(flow: Flow) -> str:
 
 # --- custody -------------------------------------------------------------------------------------
 
+HELD: Final[Mapping[bool | None, str]] = {
+    True: "holds the secrets",
+    None: "holds keys; those of kind oct are secret",
+    False: "opens",
+}
+"""By whether it is a secret."""
+
 
 def process(each: Process, wide: float) -> Card:
     card = Card(wide)
@@ -251,11 +258,11 @@ def process(each: Process, wide: float) -> Card:
     for duty in each.duties:
         if duty:
             card.line(duty, "word", "soft", lines=5)
-    for heading, secret in (("holds the secrets", True), ("opens", False)):
+    for secret, heading in HELD.items():
         held = [one for one in each.held if one.secret is secret]
         if held:
             card.rule()
-            card.line(heading, "mark", "warn" if secret else "soft")
+            card.line(heading, "mark", "warn" if secret else "soft", lines=2)
         for one in held:
             card.line(one.what, "word", "ink", lines=2)
             card.line(one.reference, "code", "soft", lines=3, inset=10)

@@ -42,9 +42,11 @@ def processes(settings: Settings) -> Iterator[Process]:
 
 def _of_workers(settings: Settings) -> Iterator[Held]:
     public = {place for place, _ in public_references(settings)}
-    found: dict[tuple[str, str], bool] = {}
+    found: dict[tuple[str, str], bool | None] = {}
     for place, reference in references(settings):
-        found.setdefault((_purpose(settings, place), reference), place not in public)
+        # Public keys and secrets stand in a JWKS alike, and no file is opened here.
+        secret = None if place[-1] == "jwks" else place not in public
+        found.setdefault((_purpose(settings, place), reference), secret)
     yield from (Held(what, reference, secret) for (what, reference), secret in found.items())
 
 

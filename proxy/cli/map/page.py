@@ -3,7 +3,7 @@
 No script, and by its own policy (CSP) none can run in it and nothing can be loaded.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Final
 
@@ -92,10 +92,17 @@ def _places(facts: Facts) -> str:
     )
 
 
+_KINDS: Final[Mapping[bool | None, str]] = {
+    True: "secret",
+    None: "keys of kind oct are secrets",
+    False: "public",
+}
+
+
 def _custody(facts: Facts) -> str:
     rows = [
         (_text(each.name), _text(held.what), _code([held.reference]),
-         "secret" if held.secret else "public")
+         _KINDS[held.secret])
         for each in facts.processes
         for held in each.held
     ]  # fmt: skip

@@ -83,7 +83,8 @@ class Held:
 
     what: str
     reference: str
-    secret: bool
+    secret: bool | None
+    """None: what of it is one, only the file can tell."""
 
 
 @dataclass(frozen=True, slots=True)
