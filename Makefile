@@ -11,7 +11,7 @@ PROGRAMS := curl:curl wget:wget ab:apache2-utils node:nodejs nginx:nginx zsh:zsh
 PURPOSE := the tests talk with
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 
-.PHONY: demo test programs test-large test-crash fuzz fuzz-http limbo check format bench peers bench-content \
+.PHONY: demo test programs test-large test-crash fuzz fuzz-http limbo check format bench peers bench-counts bench-content \
 	bench-receipts bench-policy bench-spill bench-ids bench-audit bench-detect lock clean
 
 demo: $(STAMP)
@@ -82,6 +82,10 @@ $(PEERS)/.installed:
 			echo "$$each is not to be had here" >&2; \
 	done
 	@touch $@
+
+# What one request does, counted anew, into the budget that the tests hold it to.
+bench-counts: $(STAMP)
+	@$(BIN)/python -m loadtest.counts --write
 
 # CPU an octet of masking, ours beside nginx + Lua and mitmproxy, where they are installed.
 bench-content: $(STAMP)

@@ -8,6 +8,7 @@
     gateway.py    our configuration; peers.py, plain.py, masking.py: theirs
     client.py     the sender: line.py, bulk.py, judge.py; upstream.py, what it sends to
     figures.py    medians, percentiles, ratios; targets.py, report.py: what comes of them
+    counts.py     what a request does, counted: the same on every machine; counted.py
 
 Other benches by themselves: content, receipts, policy, ids, spill, audits, detection.
 """

@@ -47,6 +47,10 @@ class Crowd:
         self._poll.register(line.number, select.EPOLLIN)
         return line
 
+    @property
+    def lines(self) -> list[Line]:
+        return [*self._lines.values()]
+
     def close(self, line: Line) -> None:
         self._poll.unregister(line.number)
         del self._lines[line.number]

@@ -35,6 +35,8 @@ class Setup:
     replay: bool = False
     sidecar: bool = False
     """Senders come in clear, over loopback."""
+    counts: str = ""
+    """A file: what it does is counted, see `loadtest.counted`."""
 
 
 def settings(folder: Path, pki: Path, upstream: int, setup: Setup) -> dict[str, Any]:
@@ -88,6 +90,7 @@ def settings(folder: Path, pki: Path, upstream: int, setup: Setup) -> dict[str, 
             "key": f"file:{pki}/receipts.key",
             "log_key": f"file:{pki}/log.key",
             "log_pq_key": f"file:{pki}/log-pq.key",
+            "checkpoint_every": "1h" if setup.counts else "1s",
         },
         "admin": {"bind": f"unix:{folder}/admin.sock"},
         "log": {"format": "json"},
@@ -137,9 +140,12 @@ def start_gateway(
     secret.write_text(os.urandom(16).hex())
     config.write_text(json.dumps(settings(folder, pki, upstream, setup), indent=1))
     log = folder / "gateway.log"
-    command = [str(Path(sys.executable).parent / "lockgate"), "run", str(config)]
+    program = [str(Path(sys.executable).parent / "lockgate")]
+    if setup.counts:
+        program = [sys.executable, "-m", "loadtest.counted"]
+    more = {"LOCKGATE_ENGINE": setup.engine, "LOCKGATE_COUNTS": setup.counts}
     begun = time.perf_counter()
-    process = start(command, log, cores, LOCKGATE_ENGINE=setup.engine)
+    process = start([*program, "run", str(config)], log, cores, **more)
     listeners = _ready(process, log)
     ports = {name: int(bind.rpartition(":")[2]) for name, bind in listeners.items()}
     seconds = time.perf_counter() - begun
