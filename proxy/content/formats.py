@@ -1,6 +1,8 @@
 """Which format a body is in. The route decides; headers that say otherwise refuse. Fails closed."""
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from proxy.errors import Refusal
@@ -64,7 +66,8 @@ def _refused(reason: str) -> Refusal:
     return Refusal("content-not-allowed", reason)
 
 
-def _read(value: bytes) -> tuple[str, dict[str, set[str]]]:
+@lru_cache(64)
+def _read(value: bytes) -> tuple[str, Mapping[str, set[str]]]:
     """The format that a Content-Type names, `opaque` for most, and its parameters in lower case."""
     match = _TYPE.fullmatch(value.decode("latin-1"))
     if match is None:

@@ -13,7 +13,7 @@ from prometheus_client import generate_latest
 
 from proxy.model import Certificate, ListInForce, Outcome
 from proxy.observe.contents import Contents
-from proxy.observe.instruments import Instruments
+from proxy.observe.instruments import Instruments, labelled
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -37,12 +37,14 @@ class Metrics(Instruments):
 
     def _make_transfers(self) -> None:
         """Attempts, and their content."""
-        self._transfers = self._counter(
+        transfers = self._counter(
             "transfers", "Attempts that ended, by verdict", "route", "verdict", "problem"
         )
-        self._duration = self._histogram(
+        duration = self._histogram(
             "transfer_duration_seconds", "From head to receipt", _SECONDS, "route"
         )
+        self._transfers = labelled(transfers.labels)
+        self._duration = labelled(duration.labels)
         self._contents = Contents(self.registry)
         self._signatures = self._counter(
             "signatures", "Requests that must be signed, by what became of that", "route", "result"
@@ -162,8 +164,8 @@ class Metrics(Instruments):
     def transfer(self, outcome: Outcome, seconds: float) -> None:
         """Count one attempt at its end."""
         route = outcome.route or ""
-        self._transfers.labels(route, outcome.verdict.value, outcome.problem or "").inc()
-        self._duration.labels(route).observe(seconds)
+        self._transfers(route, outcome.verdict.value, outcome.problem or "").inc()
+        self._duration(route).observe(seconds)
         self._contents.count(route, "request", outcome.request)
         if outcome.answer is not None:
             self._contents.count(route, "answer", outcome.answer)

@@ -17,6 +17,10 @@ class Scale:
         self.labels = tuple(settings.sensitivity)
         self._rank = {label: rank for rank, label in enumerate(self.labels)}
         self._clearances = {name: zone.clearance for name, zone in settings.zones.items()}
+        self._above = {
+            name: frozenset(self.labels[self._rank.get(clearance, -1) + 1 :])
+            for name, clearance in self._clearances.items()
+        }
 
     @property
     def highest(self) -> str:
@@ -34,8 +38,7 @@ class Scale:
 
     def above(self, zone: str) -> frozenset[str]:
         """The labels that may not go into a zone: all of them where it is not known."""
-        clearance = self._clearances.get(zone)
-        return frozenset(self.labels[self._rank.get(clearance or "", -1) + 1 :])
+        return self._above.get(zone, frozenset(self.labels))
 
     def highest_of(self, labels: Iterable[str]) -> str | None:
         """The highest of these; None where there is none."""

@@ -11,6 +11,7 @@ own field and begin another.
 """
 
 import ipaddress
+from functools import lru_cache
 
 from proxy.errors import Refusal
 from proxy.model import Certificate, Peer
@@ -27,14 +28,22 @@ def identity_fields(
     """The fields that name `peer`. Raises `Refusal` ("head-too-large")."""
     fields = [(b"forwarded", _forwarded(peer, gateway, host))]
     if peer.certificate is not None:
-        chain = peer.certificate.chain
-        fields.append((b"client-cert", format_bytes(peer.certificate.der)))
-        if chain:
-            fields.append((b"client-cert-chain", format_list(chain)))
-        fields.append((b"x-forwarded-client-cert", _xfcc(peer.certificate, own_uri)))
+        fields += _certificate_fields(peer.certificate, own_uri)
         if sum(len(value) for _, value in fields) > MAX_CERTIFICATES:
             raise Refusal("head-too-large", "the peer's certificates are too large to be sent on")
     return fields
+
+
+@lru_cache(256)
+def _certificate_fields(
+    certificate: Certificate, own_uri: str | None
+) -> tuple[tuple[bytes, bytes], ...]:
+    """Kept, since they are the same for every request of a connection."""
+    fields = [(b"client-cert", format_bytes(certificate.der))]
+    if certificate.chain:
+        fields.append((b"client-cert-chain", format_list(certificate.chain)))
+    fields.append((b"x-forwarded-client-cert", _xfcc(certificate, own_uri)))
+    return tuple(fields)
 
 
 def _forwarded(peer: Peer, gateway: str, host: bytes) -> bytes:
