@@ -6,9 +6,11 @@ streamed, chunked   Transfer-Receipt in a trailer, behind the octets that were w
 streamed, sized     nothing can follow the content: a Link in the head leads to the receipt
 """
 
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Literal
 
 from proxy.content.codings import accepted_codings
@@ -268,4 +270,9 @@ def problem(transfer: Transfer, refusal: Refusal) -> tuple[Fields, bytes]:
 
 def _date() -> tuple[bytes, bytes]:
     """RFC 9110, section 6.6.1: of our own answers, and of those that came without."""
-    return b"date", formatdate(usegmt=True).encode("ascii")
+    return b"date", _written(int(time.time()))
+
+
+@lru_cache(1)
+def _written(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode("ascii")

@@ -168,6 +168,8 @@ class TlsStream:
         self._refused = refused
         self._heard = False
         """The peer has sent us something, so it has not refused us."""
+        self._owing = True
+        """Reading may have made the engine say something, such as the answer to a KeyUpdate."""
         self._sending = trio.Lock()
 
     @property
@@ -202,9 +204,11 @@ class TlsStream:
         try:
             data = self._engine.read(size)
             while data is None:
+                if self._owing and not self._sending.locked():  # a sender under way sends that too
+                    await self._flush()
                 self._engine.receive(await _receive(self._sock, size))
+                self._owing = True
                 data = self._engine.read(size)
-                await self._flush_if_free()
         except TlsFailure as failure:
             if failure.reason == "refused_by_peer" and not self._heard:
                 self._refused(failure)
@@ -262,15 +266,11 @@ class TlsStream:
                 pieces = (b"".join(pieces),)  # of TLS records, each costs calls and octets
             for piece in pieces:
                 self._engine.write(piece)
+            self._owing = False
             if data := self._engine.outgoing():
                 await _send(self._sock, data)
         finally:
             self._sending.release()
-
-    async def _flush_if_free(self) -> None:
-        """Send what reading made the engine say (a KeyUpdate's answer); a sender under way will."""
-        if not self._sending.locked():
-            await self._flush()
 
     async def _flush_quietly(self) -> None:
         try:
