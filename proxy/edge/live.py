@@ -15,8 +15,7 @@ is not acceptable any more is let go:
 Each look costs one comparison for each connection; a path is judged when its time has come.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -122,41 +121,39 @@ class Live:
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await trio.lowlevel.checkpoint()
 
-    @contextmanager
     def sender(
         self,
         listener: str,
         peer: Peer,
         stream: Stream,
         idle: Callable[[], None] = lambda: None,
-    ) -> Iterator[Link]:
+    ) -> "Watched":
         """A connection of a listener, as long as it lives."""
-        with self._watched(Link("listener", listener, peer, stream, idle=idle)) as link:
-            yield link
+        return Watched(self, Link("listener", listener, peer, stream, idle=idle), judged=False)
 
-    @contextmanager
-    def receiver(self, pool: Pool, one: Reached | Outbound, attempt: "Attempt") -> Iterator[Link]:
-        """A connection to an upstream, as long as `attempt` has it. Raises Refusal."""
+    def receiver(self, pool: Pool, one: Reached | Outbound, attempt: "Attempt") -> "Watched":
+        """A connection to an upstream, as long as `attempt` has it. Entering it raises Refusal."""
         peer = Peer(certificate=one.certificate)
         link = Link("upstream", pool.name, peer, one.stream, attempt, until=one.until)
-        with self._watched(link, judged=self._gate().pools.get(pool.name) is pool):
-            if link.refusal is not None:
-                raise link.refusal
-            yield link
+        return Watched(self, link, judged=self._gate().pools.get(pool.name) is pool)
 
-    @contextmanager
-    def _watched(self, link: Link, *, judged: bool = False) -> Iterator[Link]:
-        """A reload may have come since its handshake; unless it was `judged` since, it is now."""
+    def begin(self, link: Link, *, judged: bool) -> None:
+        """A reload may have come since its handshake; unless it was `judged` since, it is now.
+
+        Raises the refusal of an upstream; a sender gets to know it with an answer.
+        """
         self._links.add(link)
-        try:
-            if not judged:
-                self._judge(link, self._gate(), datetime.now(UTC))
-            yield link
-        finally:
-            self._links.discard(link)
-            if link.refusal is not None:
-                taken = (datetime.now(UTC) - link.since).total_seconds()
-                self._metrics.let_go(link.side, link.reason, max(0.0, taken))
+        if not judged:
+            self._judge(link, self._gate(), datetime.now(UTC))
+        if link.refusal is not None and link.side == "upstream":
+            raise link.refusal
+
+    def end(self, link: Link) -> None:
+        """Nothing is to be done about it any more."""
+        self._links.discard(link)
+        if link.refusal is not None:
+            taken = (datetime.now(UTC) - link.since).total_seconds()
+            self._metrics.let_go(link.side, link.reason, max(0.0, taken))
 
     def _next(self, link: Link) -> datetime:
         """When there is something to do about a connection."""
@@ -197,6 +194,27 @@ class Live:
         if link.attempt is not None:
             link.attempt.refuse(refusal)
         link.idle()
+
+
+class Watched:
+    """One connection among the live ones, for a `with`: every transfer has one of these, and a
+    generator costs several times as much."""
+
+    __slots__ = ("_judged", "_link", "_live")
+
+    def __init__(self, live: Live, link: Link, *, judged: bool) -> None:
+        self._live, self._link, self._judged = live, link, judged
+
+    def __enter__(self) -> Link:
+        try:
+            self._live.begin(self._link, judged=self._judged)
+        except BaseException:
+            self._live.end(self._link)
+            raise
+        return self._link
+
+    def __exit__(self, *_: object) -> None:
+        self._live.end(self._link)
 
 
 def _require_acceptable(link: Link, gate: "Gate", now: datetime) -> None:
