@@ -117,9 +117,8 @@ async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
     lane = admit(transfer)
     transfer.enter(keeper.rates, keeper.metrics, head.framing.length or 0)
     client.end_within(lane.route.limits.lifetime)
-    settings = transfer.gate.loaded.settings
     sender = (transfer.listener, lane.route, transfer.rule, transfer.peer)
-    keeper.presented.sender(settings, *sender)
+    keeper.presented.sender(transfer.gate.loaded.settings, *sender)
     require_method(transfer)
     require_signature(transfer, keeper.metrics)
     earlier = await reserve(keeper, transfer)
@@ -190,12 +189,13 @@ async def forward(
 ) -> None:
     """Record the intent, then send the request: whole when it was judged whole, else as it comes.
 
-    Raises UpstreamFailure, or what the content stops refuse in mid-stream.
+    Raises UpstreamFailure, Refusal signature-expired, or what the stops refuse in mid-stream.
     """
     transfer.receiver = upstream.certificate
     route, settings = transfer.known_lane.route, transfer.gate.loaded.settings
     keeper.presented.receiver(settings, route, upstream.certificate)
     request = answers.upstream_request(transfer, upstream, held)
+    transfer.require_in_force()
     await keeper.notary.intend(transfer.intent())
     transfer.answer_head = await upload.forward(transfer, client, upstream, request, held)
     transfer.take_evidence()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from proxy.client.signer import TAG, Signer
+from proxy.client.signer import LASTS, TAG, Signer
 from proxy.wire.digests import format_sha256
 from proxy.wire.signing_key import SigningKey
 
@@ -24,7 +24,7 @@ class SigningAuth(httpx.Auth):
         key: SigningKey | Signer | str | Path | bytes,
         *,
         tag: str = TAG,
-        lasts: int = 60,
+        lasts: int = LASTS,
         components: Iterable[str] = (),
     ) -> None:
         """As `Signer`, or one of those. Raises `CredentialError` and `OSError`."""

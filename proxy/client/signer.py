@@ -22,6 +22,8 @@ from proxy.wire.signing_key import SigningKey, parse_signing_key
 
 TAG: Final = "lockgate"
 """What our signatures say they are for (RFC 9421, section 2.3)."""
+LASTS: Final = 60
+"""Seconds that a signature is good for, unless said otherwise."""
 COVERED: Final = (
     "@method",
     "@target-uri",
@@ -47,14 +49,15 @@ class Signer:
         key: SigningKey | str | Path | bytes,
         *,
         tag: str = TAG,
-        lasts: int = 60,
+        lasts: int = LASTS,
         components: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`key`: a file, or its octets: PEM, or a JWK, such as that of the client certificate.
 
-        `lasts` is how many seconds a signature is good for: the request's head has to arrive in
-        them. `components` are covered besides `COVERED`. Raises `CredentialError` and `OSError`.
+        `lasts` is how many seconds a signature is good for: the request has to arrive in them, its
+        content included. `components` are covered besides `COVERED`. Raises `CredentialError` and
+        `OSError`.
         """
         self.key = _key(key)
         self._tag, self._lasts, self._clock = tag, lasts, clock

@@ -2,13 +2,16 @@
 what becomes of its signature behind that.
 
 It comes before anything is reserved and before the content is read, so that who cannot sign uses
-up neither an id nor a place. What the signature says of the content is a Content-Digest, to which
-the stops of the content hold; its nonce goes to the table of ids with the id.
+up neither an id nor a place. Whether it has expired is asked again when the content has come: else
+who holds the rest of a request back could have it delivered at whatever time they like.
+
+What the signature says of the content is a Content-Digest, to which the stops of the content hold;
+its nonce goes to the table of ids with the id.
 """
 
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from time import time
 from typing import Final
 
 from proxy.edge.signing import Signing
@@ -35,21 +38,34 @@ _CODES: Final = {
 
 
 def require_signature(transfer: Transfer, metrics: Metrics) -> None:
-    """The request is signed as its route demands, where it does: `transfer.signature` says how.
+    """The request is signed as its route demands, where it does: `transfer.signature` says how, and
+    `transfer.require_in_force` asks later whether it still holds.
 
     Fails closed. Raises Refusal: signature-required, signature-malformed, signature-refused,
     signature-expired.
     """
-    lane, head, now = transfer.known_lane, transfer.known_head, time.time()
+    lane, head, now = transfer.known_lane, transfer.known_head, time()
     if lane.signing is None:
         return
+    skew, route = lane.signing.demands.skew, lane.route.name
     try:
-        transfer.signature = _verified(lane.signing, head, transfer.peer, now)
+        verified = _verified(lane.signing, head, transfer.peer, now)
     except SignatureFailure as failure:
-        metrics.signature(lane.route.name, failure.reason)
-        code = _CODES.get(failure.reason, "signature-refused")
-        raise Refusal(code, f"{failure.reason}: {failure.detail}") from None
-    metrics.signature(lane.route.name, "verified", now - (transfer.signature.created or now))
+        raise _refusal(failure, metrics, route) from None
+
+    def require_in_force() -> None:
+        if verified.expires is None or verified.expires + skew < time():
+            raise _refusal(SignatureFailure("expired"), metrics, route)
+
+    transfer.signature, transfer.require_in_force = verified, require_in_force
+    metrics.signature(route, "verified", now - (verified.created or now))
+
+
+def _refusal(failure: SignatureFailure, metrics: Metrics, route: str) -> Refusal:
+    """Counted, as what its sender is told."""
+    metrics.signature(route, failure.reason)
+    code = _CODES.get(failure.reason, "signature-refused")
+    return Refusal(code, f"{failure.reason}: {failure.detail}")
 
 
 def _verified(signing: Signing, head: Head, peer: Peer, now: float) -> Verified:

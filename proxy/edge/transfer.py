@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -63,6 +64,8 @@ class Transfer(Attempt):
     """Content octets sent towards the upstream: never fewer than have gone, when a send fails."""
     signature: Verified | None = None
     """The signature of the request, where the route demands one and it holds."""
+    require_in_force: Callable[[], None] = lambda: None
+    """Asks again whether that holds, when time has passed. Raises Refusal `signature-expired`."""
     claim: Claim | None = None
     """What was asked of the table of ids; None on a route that does not ask."""
     earlier: Earlier | None = None

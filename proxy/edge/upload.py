@@ -180,6 +180,7 @@ class _Pump:
                 break
             piece = flow.feed(event.data)
         last = kept + await finish(flow, event.trailers)
+        transfer.require_in_force()
         trailers = masked_trailers(transfer, event.trailers, request.keep_digest)
         if request.digest_trailer:
             trailers.append((b"content-digest", format_sha256(flow.delivered_sha256)))

@@ -73,9 +73,10 @@ async def test_with_sign_alone_it_is_the_key_of_the_certificate(
     (tmp_path / "key.pem").write_bytes(data := private_pem(make_key("p256")))
     server = Recording()
     words = (order, "--sign", "--key", tmp_path / "key.pem", "--no-receipt", "--sign-tag", "test")
-    assert await send(server.serve, tmp_path, *words) == 0
+    assert await send(server.serve, tmp_path, *words, "--sign-for", "200") == 0
     (held,) = server.verified(parse_signing_key(data).verifying, Demands(tag="test"))
     assert held.algorithm == "ecdsa-p256-sha256"
+    assert (held.expires or 0) - (held.created or 0) == 200
 
 
 async def test_an_attempt_more_has_a_nonce_of_its_own_and_the_same_id(
@@ -101,6 +102,8 @@ async def test_nothing_is_signed_unless_asked_for(order: Path, tmp_path: Path) -
     [
         (["--sign"], "--key"),
         (["--sign-tag", "x"], "--sign"),
+        (["--sign-for", "60"], "--sign"),
+        (["--sign-key", "KEY", "--sign-for", "0"], "seconds"),
         (["--sign-key", "KEY", "--no-digest"], "--no-digest"),
         (["--sign-key", "KEY", "--sign-tag", "é"], "ASCII"),
         (["--sign-key", "nowhere"], "nowhere"),

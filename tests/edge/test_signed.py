@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,9 +22,10 @@ from proxy.wire.sfv import parse_dictionary
 from proxy.wire.signing_key import SigningKey
 from tests.client.keys import KEYS
 from tests.edge.signing import COVERED, Signed, digest, jwks, key_of
-from tests.edge.stage import HOLD, Stage, route, stage
+from tests.edge.stage import HOLD, Stage, blocking, route, stage
 from tests.edge.table import Table
 from tests.scenarios.client import request
+from tests.scenarios.gateway import wait_until
 from tests.scenarios.message import Message
 from tests.scenarios.receiver import Exchange
 
@@ -521,6 +523,33 @@ async def test_a_digest_that_proves_nothing_is_none(tmp_path: Path) -> None:
 
 
 EVIL = b"4\r\nevil\r\n0\r\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "first"), [("/signed/1", 2 * HOLD), ("/streamed/1", 10), ("/streamed/1", 2 * HOLD)]
+)
+async def test_what_is_whole_when_its_signature_has_expired_never_arrives_whole(
+    tmp_path: Path, path: str, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, key = Table(), key_of()
+    async with gate(tmp_path, table, key) as on:
+        signed = Signed(key, path=path, body=BODY, fields=("Expect: 100-continue",)).sign()
+        head, sent = signed.octets.removesuffix(BODY), BODY[:first]
+        with on.connect() as client:
+            client.send(head)
+            assert (await blocking(client.reader.head)).status == 100
+            client.send(sent)
+            if path == "/streamed/1" and first > HOLD:
+                await blocking(lambda: wait_until(lambda: bool(table.intents)))
+            moment = time.time() + 60 + 30 + 1
+            monkeypatch.setattr("proxy.edge.signed.time", lambda: moment)
+            client.send(BODY[first:])
+            assert code(await blocking(client.answer)) == (403, "signature-expired")
+        assert on.receiver.received == []
+        assert results(on) == {"verified": 1, "expired": 1}
+    (outcome,) = table.outcomes
+    assert (outcome.verdict, outcome.problem) == (Verdict.REJECTED, "signature-expired")
+    assert bool(table.intents) is (path == "/streamed/1" and first > HOLD)
 
 
 @pytest.mark.parametrize("path", ["/signed/1", "/streamed/1", "/sworn/1", "/both/1"])

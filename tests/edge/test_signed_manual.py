@@ -1,6 +1,7 @@
 """docs/policy.md: what its table says of signed requests is what they are answered."""
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from proxy.settings.yaml12 import parse
 from proxy.wire.signing_key import SigningKey
 from tests.edge.signing import COVERED, Signed, jwks, key_of
-from tests.edge.stage import Stage, route, stage
+from tests.edge.stage import Stage, blocking, route, stage
 from tests.edge.table import Table
 from tests.edge.test_signed import turned
 from tests.scenarios.message import Message
@@ -63,6 +64,16 @@ class Sender:
     async def too_late(self) -> Message:
         return await self.ask(self.signed(age=60 + SKEW + 1))
 
+    async def held_back(self) -> Message:
+        signed = self.signed(fields=("Expect: 100-continue",))
+        with self.on.connect() as client, pytest.MonkeyPatch.context() as patch:
+            client.send(signed.octets.removesuffix(CONTENT))
+            assert (await blocking(client.reader.head)).status == 100
+            moment = time.time() + 60 + SKEW + 1
+            patch.setattr("proxy.edge.signed.time", lambda: moment)
+            client.send(CONTENT)
+            return await blocking(client.answer)
+
     async def too_early(self) -> Message:
         return await self.ask(self.signed(age=-SKEW - 2))
 
@@ -72,6 +83,7 @@ WHEN: dict[str, Callable[[Sender], Any]] = {
     "again": Sender.again,
     "again, after one that was sent later": Sender.later,
     "after `expires` and `skew`": Sender.too_late,
+    "with an end that is held back until after `expires` and `skew`": Sender.held_back,
     "before `created`, by more than `skew`": Sender.too_early,
 }
 
