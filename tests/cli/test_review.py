@@ -5,15 +5,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from proxy.cli.past import Body, Past
 from proxy.cli.past_judge import PASSES, REFUSED, Candidate
 from proxy.cli.review import narrowed
-from proxy.cli.review_use import uses
+from proxy.cli.review_use import Uses, uses
 from proxy.model import Certificate, Peer, Verdict
 from proxy.settings.load import Loaded, load_octets
+from proxy.settings.yaml12 import parse
 from tests.receipt.outcomes import START
 from tests.settings.example import changed, put
 
@@ -115,3 +117,45 @@ def test_what_crossed_crosses_and_what_was_refused_stays_so(
             assert after.verdict == REFUSED
         if after.verdict == PASSES:
             assert before.verdict == PASSES
+
+
+def came(number: int) -> Past:
+    return Past(
+        index=number,
+        received=START,
+        completed=START,
+        transfer_id="x",
+        verdict=Verdict.DELIVERED,
+        problem=None,
+        policy=None,
+        place=None,
+        listener="in",
+        route="orders",
+        method="POST",
+        peer=peer_of(f"spiffe://acme/{number}"),
+        unknown=frozenset(),
+        request=Body(format="json", size=1),
+        answer=None,
+    )
+
+
+def named(loaded: Loaded, found: Uses) -> Any:
+    """Whom the only entry of the narrower configuration names."""
+    data: Any = parse(narrowed(loaded, found).encode(), "x").data
+    (entry,) = data["routes"][0]["allow"]
+    return entry["spiffe"]
+
+
+@pytest.mark.parametrize(("peers", "entries"), [(64, 64), (65, 1)])
+def test_of_more_peers_than_anybody_reads_the_pattern_stays(peers: int, entries: int) -> None:
+    loaded = configuration([{"spiffe": "spiffe://acme/**"}])
+    found = uses(Candidate(loaded), map(came, range(peers)))
+    names = named(loaded, found)
+    assert len([names] if isinstance(names, str) else names) == entries
+
+
+def test_of_peers_that_were_not_all_counted_none_is_cut_off() -> None:
+    loaded = configuration([{"spiffe": "spiffe://acme/**"}])
+    found = uses(Candidate(loaded), iter([came(1)]))
+    found.get("orders", 0).more_peers = True
+    assert named(loaded, found) == "spiffe://acme/**"
