@@ -41,6 +41,8 @@ _LINES: Final = 16
 """Searched together."""
 _SMALL: Final = 4096
 """Octets of a document that is searched as a whole."""
+_LONG: Final = 512
+"""Octets of values, on average, that are searched one by one: each of them may be dense."""
 _FEW: Final = 3
 """Kinds whose every match is asked for without a look whether there is any."""
 
@@ -185,7 +187,10 @@ class Detector:
             found = suspects
             if len(found) > _FEW:
                 found &= self._gate.in_json(together, context=True)
-            located = self._gate.located(together, found) if found else []
+            if not found:
+                continue
+            long = len(together) > _LONG * len(batch)
+            located = None if long else self._gate.located(together, found)
             kinds: dict[int, set[Kind] | None] = dict.fromkeys(range(len(batch)))
             if located is not None:
                 kinds = {}
