@@ -57,6 +57,7 @@ def _forwarded(peer: Peer, gateway: str, host: bytes) -> bytes:
     )
 
 
+@lru_cache(1024)
 def _node(address: str | None) -> bytes:
     try:
         found = ipaddress.ip_address((address or "").partition("%")[0])
