@@ -22,7 +22,7 @@ def main(words: list[str] | None = None) -> int:
         print("a part, or a try, is not written into the page", file=sys.stderr)
         wanted.write = None
     told, begun = Report(), time.monotonic()
-    heading = machine.heading(_said(words), wanted.programs, ())
+    heading = machine.heading(words, wanted.programs)
     with standing(wanted.programs) as field:
         for row in rows:
             print(measure(field, row, sizes, told), flush=True)
@@ -36,15 +36,6 @@ def main(words: list[str] | None = None) -> int:
 
 def _targets(text: str) -> str:
     return text.split("### Targets")[1].split("\n### ")[0]
-
-
-def _said(words: list[str]) -> list[str]:
-    """Without what the make target adds of itself."""
-    return [
-        each
-        for at, each in enumerate(words)
-        if not {"--programs", "--write"} & {*words[at - 1 : at + 1]}
-    ]
 
 
 def _cores(field: Field) -> list[str]:

@@ -3,7 +3,6 @@
 import os
 import platform
 import shlex
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +12,7 @@ from cryptography.hazmat.backends.openssl import backend
 from loadtest.peers import PEERS
 
 
-def heading(words: list[str], programs: Path | None, missing: Iterable[str]) -> list[str]:
+def heading(words: list[str], programs: Path | None) -> list[str]:
     """Lines of Markdown. `words`: what the command was given."""
     lines = [
         f"- Date: {datetime.now(UTC):%Y-%m-%d}",
@@ -21,7 +20,7 @@ def heading(words: list[str], programs: Path | None, missing: Iterable[str]) -> 
         f"- Linux {platform.release()}, load before the run {os.getloadavg()[0]:.2f}",
         f"- Lockgate {version('lockgate')}, Python {platform.python_version()}, "
         f"{backend.openssl_version_text()}, trio {version('trio')}",
-        f"- Command: `{shlex.join(['make', 'bench', *_as_make(words)])}`",
+        f"- Command: `{command(words)}`",
     ]
     for peer in PEERS.values():
         program = peer.find(programs)
@@ -33,8 +32,15 @@ def _missing(package: str) -> str:
     return f"missing here; it comes with {package}"
 
 
-def _as_make(words: list[str]) -> list[str]:
-    return [f"BENCH={shlex.join(words)}"] if words else []
+def command(words: list[str]) -> str:
+    """The make target with what it was given, without what it adds of itself."""
+    left, given = iter(words), list[str]()
+    for word in left:
+        if word in ("--programs", "--write"):
+            next(left)
+        else:
+            given.append(word)
+    return f'make bench BENCH="{shlex.join(given)}"' if given else "make bench"
 
 
 def processor(text: str) -> str:

@@ -186,6 +186,12 @@ def test_tables_are_markdown() -> None:
     assert markdown(["a", "b"], [["1", "2"]]) == ["| a | b |", "| --- | ---: |", "| 1 | 2 |"]
 
 
+def test_the_page_says_the_command_that_was_typed() -> None:
+    target = ["--programs", "folder", "--write", "page"]
+    assert machine.command(target) == "make bench"
+    assert machine.command([*target, "--idle", "7"]) == 'make bench BENCH="--idle 7"'
+
+
 def test_processors_and_versions_are_read_from_what_they_say() -> None:
     assert machine.processor("flags\t: x\nmodel name\t: AMD EPYC\n") == "AMD EPYC"
     assert version_in("envoy  version: 9e55/1.40.0/Clean/RELEASE/BoringSSL") == "1.40.0"
