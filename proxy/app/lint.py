@@ -7,6 +7,7 @@ another, or behind one for the same places, is such a one.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice, product
 from typing import Final
 
 from proxy.app.anchors import useless
@@ -98,18 +99,24 @@ def _of_paths(
     ]
     texts = [text for _, text in rules]
     living = _living(texts, fold=policy.fold_names)
+    kept = _kept(texts, policy)
     for number, (index, text) in enumerate(rules):
-        if number in living or policy.mask[index].shadow is not shadow:
+        if number in kept or policy.mask[index].shadow is not shadow:
             continue
-        alone = [
-            other
-            for other, rule in enumerate(texts)
-            if other != number
-            and not _lives(text, rule, first=number < other, fold=policy.fold_names)
-        ]
-        by = f"mask[{rules[alone[0]][0]}] takes" if alone else "the others together take"
-        message = f"never matches: {by} all that it could, or what that is in"
-        yield loaded.problem((*path, "mask", index), message, _MASK)
+        if number in living:
+            why = "`allow_only` drops all that it could"
+        elif 0 not in _living([text], fold=policy.fold_names):
+            why = "it selects nothing"
+        else:
+            alone = [
+                rules[other][0]
+                for other, rule in enumerate(texts)
+                if other != number
+                and not _lives(text, rule, first=number < other, fold=policy.fold_names)
+            ]
+            by = f"mask[{alone[0]}] takes" if alone else "the others together take"
+            why = f"{by} all that it could, or what that is in"
+        yield loaded.problem((*path, "mask", index), f"never matches: {why}", _MASK)
 
 
 def _lives(text: str, other: str, *, first: bool, fold: bool) -> bool:
@@ -131,6 +138,44 @@ def _living(paths: Sequence[str], *, fold: bool) -> set[int]:
                 seen.add(child)
                 waiting.append(child)
     return {state.accept for state in seen}
+
+
+def _kept(paths: Sequence[str], policy: ContentPolicy) -> set[int]:
+    """Of `_living`, those that match in something that `allow_only` lets cross, or around it."""
+    if not paths or not policy.allow_only:
+        return _living(paths, fold=policy.fold_names)
+    rules, only = (Automaton(each, fold=policy.fold_names) for each in (paths, policy.allow_only))
+    begin = (rules.root, None if only.root.accept >= 0 else only.root)
+    seen: set[tuple[State, State | None]] = {begin}
+    waiting = [begin]
+    while waiting:
+        for pair in _below(*waiting.pop()):
+            if pair not in seen:
+                seen.add(pair)
+                waiting.append(pair)
+    return {state.accept for state, _ in seen}
+
+
+def _below(mask: State, only: State | None) -> Iterator[tuple[State, State | None]]:
+    """The pairs that a child can be in and is not dropped; `only` None: all of it crosses."""
+    if only is None:
+        yield from ((child, None) for child in mask.below())
+        return
+    pairs = [
+        (mask.names.get(name, mask.other), only.names.get(name, only.other))
+        for name in {*mask.names, *only.names}
+    ]
+    pairs += product(_elements(mask), _elements(only))
+    for child, way in pairs:
+        if way.accept >= 0:
+            yield child, None
+        elif way.live:
+            yield child, way
+
+
+def _elements(state: State) -> Iterator[State]:
+    """What elements of an array can be in, and members that no rule names."""
+    return islice(state.below(), len(state.names), None)
 
 
 def _of_types(

@@ -106,13 +106,27 @@ def _segment(selectors: Iterable[JSONPathSelector], descendant: bool, fold: bool
             case IndexSelector():
                 indexes.append(selector.index)
             case SliceSelector():
-                if selector.slice.step != 0:  # a step of 0 selects nothing
+                if not _empty(selector.slice):
                     slices.append(selector.slice)
             case WildcardSelector():
                 wildcard = True
             case _:
                 raise ValueError("filters and functions are not supported in masking paths")
     return Segment(descendant, wildcard, frozenset(names), tuple(indexes), tuple(slices))
+
+
+def _empty(cut: slice) -> bool:
+    """It selects nothing, however long the array is."""
+    step = 1 if cut.step is None else cut.step
+    if step == 0:
+        return True
+    first, last = (cut.start, cut.stop) if step > 0 else (cut.stop, cut.start)
+    if last is None:
+        return False
+    if step > 0 and last == 0:
+        return True
+    first = 0 if first is None and step > 0 else first
+    return first is not None and (first < 0) is (last < 0) and first >= last
 
 
 class State:

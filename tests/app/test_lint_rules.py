@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.app.lint import _living, findings
-from proxy.content.paths import UNBOUNDED, Automaton
+from proxy.app.lint import _kept, _living, findings
+from proxy.content.paths import UNBOUNDED, Automaton, parse
 from proxy.settings.load import load_octets
+from proxy.settings.schema import ContentPolicy
 from tests.settings.example import Change, loaded, put
 
 PATHS = st.lists(
@@ -97,6 +98,70 @@ def test_a_rule_that_masks_anything_is_not_warned_of(
             else:
                 state = state.names.get(step.encode(), state.other)
         assert state.accept < 0 or state.accept in living
+
+
+@pytest.mark.parametrize(
+    ("only", "texts", "dead"),
+    [
+        (["$.a"], ["$.b", "$.a", "$.a.b", "$", "$..b"], [0]),
+        (["$.a.b"], ["$.a.c", "$.a.b.c", "$.c.b", "$.a"], [0, 2]),
+        (["$.a[*].b"], ["$.a[0].c", "$.a[0].b", "$.a.x.c"], [0, 2]),
+        (["$"], ["$.a"], []),
+        (["$..b"], ["$.a", "$.b", "$.c.b"], []),
+    ],
+)
+def test_a_mask_of_what_may_not_cross_anyway_is_warned_of(
+    tmp_path: Path, only: list[str], texts: list[str], dead: list[int]
+) -> None:
+    for index, text in enumerate(texts):
+        found = never(tmp_path, paths(text) | {"allow_only": only})
+        assert found == [("mask[0]", "mask-never-matches")] * (index in dead), text
+
+
+@pytest.mark.parametrize("text", ["$[2:1]", "$.a[0:5:0]", "$[0:0]", "$[-1:-2]", "$[1:2:-1]"])
+def test_a_mask_that_selects_nothing_is_warned_of(tmp_path: Path, text: str) -> None:
+    policy = {"content": ["json"]} | paths("$.x", text)
+    found = findings(loaded(tmp_path, put("routes.0.request", policy), put("keys", {})))
+    (message,) = [each.message for each in found if each.code == "mask-never-matches"]
+    assert "it selects nothing" in message
+
+
+BOUND = st.none() | st.integers(-3, 3)
+
+
+@given(BOUND, BOUND, BOUND)
+def test_only_a_slice_that_selects_nothing_is_left_out(
+    start: int | None, stop: int | None, step: int | None
+) -> None:
+    said = ":".join("" if each is None else str(each) for each in (start, stop, step))
+    (segment,) = parse(f"$[{said}]")
+    selected = [
+        (index, length)
+        for length in range(8)
+        for index in (range(*slice(start, stop, step).indices(length)) if step != 0 else ())
+    ]
+    assert segment.slices or not selected
+
+
+@given(PATHS, PATHS, st.lists(DOCUMENTS, max_size=20))
+def test_a_rule_that_masks_what_may_cross_is_not_warned_of(
+    texts: Sequence[str], only: Sequence[str], places: list[list[str | int]]
+) -> None:
+    policy = ContentPolicy.model_validate({"content": ["json"], "allow_only": only})
+    kept = _kept(texts, policy)
+    for place in places:
+        rule, way, crosses = Automaton(texts).root, Automaton(only).root, False
+        for step in [None, *place]:
+            if isinstance(step, int):
+                rule, way = rule.element(step, UNBOUNDED), way.element(step, UNBOUNDED)
+            elif step is not None:
+                name = step.encode()
+                rule, way = rule.names.get(name, rule.other), way.names.get(name, way.other)
+            crosses = crosses or way.accept >= 0
+            if rule.accept >= 0 or not (crosses or way.live):
+                break
+        if crosses or way.live:
+            assert rule.accept < 0 or rule.accept in kept
 
 
 @pytest.mark.parametrize(
