@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from proxy.notary.storekey import STORE_KEY
 from tests.notary.disks import no_room
 
 NOW = 1_780_000_000.0
+LONG = bytes(range(100, 116))
 WINDOW = 300.0
 CONTENT = bytes(range(32))
 OTHER = bytes(32)
@@ -543,6 +544,37 @@ def test_files_are_as_open_as_they_may_be(tmp_path: Path) -> None:
 
 
 # --- the sieve -----------------------------------------------------------------------------------
+
+
+def test_a_key_of_a_long_window_outlives_those_of_shorter_ones_that_came_after_it() -> None:
+    """Of the same generation, and where many generations have been laid over one another."""
+    for short in (1, 5, 20_000):
+        sieve = Sieve(4096)
+        sieve.add(LONG, 500)
+        for number in range(short):
+            sieve.add(hashlib.sha256(b"%d" % number).digest(), 30)
+        sieve.expire(499)
+        assert sieve.may_have(LONG)
+        sieve.expire(500)
+        assert not sieve.may_have(LONG)
+
+
+def test_a_nonce_of_a_long_window_is_known_after_those_of_shorter_ones_have_passed(
+    log: Log,
+) -> None:
+    nonces = [replace(claim(n), nonce=hashlib.sha256(b"%d" % n).digest()) for n in range(3)]
+    long, *brief = (
+        replace(wish, window=window)
+        for wish, window in zip(nonces, (3600.0, 30.0, 30.0), strict=True)
+    )
+    for wish in (long, *brief):
+        log.end(wish, Verdict.DELIVERED)
+    log.now += 60.0
+    log.rotate()
+    assert refused(log, long) == "signature-replayed"
+    assert log.reserve(brief[0])[1] is None
+    log.restart()
+    assert refused(log, long) == "signature-replayed"
 
 
 def test_the_sieve_misses_nothing_that_has_not_expired_and_passes_few_others() -> None:
