@@ -24,6 +24,8 @@ from proxy.settings.address import Endpoint
 from proxy.wire.signature import SignatureFailure, has_signature, request_message, verify
 from proxy.wire.signature_travel import Fields, still_signed
 
+_WHOLE: Final = frozenset({'"@target-uri"', '"@request-target"'})
+"""Each says all of the target (RFC 9421, section 2.2): `@query` does not tell `/a?` from `/a`."""
 _CODES: Final = {
     "missing": "signature-required",
     "tag": "signature-required",
@@ -76,7 +78,10 @@ def _verified(signing: Signing, head: Head, peer: Peer, now: float) -> Verified:
             raise SignatureFailure("authority")
     message = request_message(head, signing.scheme)
     moment = datetime.fromtimestamp(now, UTC)
-    return verify(message, signing.keys(peer), signing.demanded(head), moment)
+    verified = verify(message, signing.keys(peer), signing.demanded(head), moment)
+    if head.target.endswith("?") and _WHOLE.isdisjoint(verified.components):
+        raise SignatureFailure("component-missing", "by @query an empty one and none are the same")
+    return verified
 
 
 def own_signatures(

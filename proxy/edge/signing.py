@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from proxy.errors import Refusal
 from proxy.model import Head, Peer
 from proxy.model.signed import Verified
 from proxy.policy.principals import matches
@@ -49,6 +50,13 @@ class Signing:
             own = _own_key(peer.certificate.der)
             found += [own] if own is not None else []
         return found
+
+    def require_key(self, verified: Verified, peer: Peer) -> None:
+        """This peer may sign with the key that it has signed with. Raises Refusal."""
+        known = {(key.name, key.algorithm) for key in self.keys(peer)}
+        demanded = verified.algorithm in self.demands.algorithms
+        if (verified.key, verified.algorithm) not in known or not demanded:
+            raise Refusal("signature-refused", "key-unknown: the key may not sign any more")
 
     def demanded(self, head: Head) -> Demands:
         """What the signature of this request must be."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from proxy.edge.attempt import Attempt
 from proxy.edge.budget import Share
 from proxy.edge.flow import Flow
-from proxy.edge.gate import Gate
+from proxy.edge.gate import Gate, Lane
 from proxy.edge.signing import nonce_of
 from proxy.errors import WITHDRAWN, LockgateError, Refusal, UpstreamFailure
 from proxy.model import (
@@ -87,6 +87,15 @@ class Transfer(Attempt):
     def route_in(self, gate: Gate) -> Route:
         head = self.known_head
         return gate.routes.find(self.listener, head.method, head.path)
+
+    def ask(self, lane: Lane, now: datetime) -> None:
+        """As any attempt; and the key that signed the request is still one that may.
+
+        Raises Refusal, signature-refused as well.
+        """
+        Attempt.ask(self, lane, now)
+        if self.signature is not None and lane.signing is not None:
+            lane.signing.require_key(self.signature, self.peer)
 
     def facts(self, now: datetime) -> Facts:
         head = self.known_head

@@ -2,7 +2,7 @@
 
 from proxy.settings.mistakes import Mistakes, show
 from proxy.settings.schema import Route, Settings
-from proxy.settings.signatures import CERTIFICATE
+from proxy.settings.signatures import CERTIFICATE, MOST_SKEW
 from proxy.settings.yaml12 import Path
 
 
@@ -14,6 +14,9 @@ def require_signers(settings: Settings, mistakes: Mistakes) -> None:
     for index, route in enumerate(settings.routes):
         if "signature" in route.model_fields_set or route.demands_signature:
             _require_keys(("routes", index), route, settings, mistakes)
+        if route.signature.skew > MOST_SKEW:
+            text = f"at most {MOST_SKEW}s: nonces of signatures are not remembered for longer"
+            mistakes.add(("routes", index, "signature", "skew"), text)
 
 
 def _require_keys(path: Path, route: Route, settings: Settings, mistakes: Mistakes) -> None:

@@ -8,7 +8,7 @@ from pydantic import Field
 from proxy.settings.content import ContentPolicy
 from proxy.settings.grants import Grant
 from proxy.settings.pace import Rate, Volume
-from proxy.settings.signatures import Signature
+from proxy.settings.signatures import MOST_SKEW, Signature
 from proxy.settings.values import Duration, Model, Name, Patterns, SecretRef, Size
 
 
@@ -115,7 +115,8 @@ class Route(Model):
 
     @property
     def remembers(self) -> float:
-        """Seconds that ids are remembered, and nonces: longer than any signature holds, by the
-        clocks of both sides. Signatures count in whole seconds, and are given what is begun."""
+        """Seconds that ids are remembered, and nonces: longer than any signature holds that this
+        route takes, by its signer's clock, on any route and under any configuration that follows.
+        Signatures count in whole seconds, and are given what is begun."""
         window, skew = self.replay.window, self.signature.skew
-        return math.ceil(window) + 2 * math.ceil(skew) if self.demands_signature else window
+        return math.ceil(window) + math.ceil(skew) + MOST_SKEW if self.demands_signature else window

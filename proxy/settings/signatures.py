@@ -9,6 +9,9 @@ from proxy.settings.values import COMPONENT, FIELD, TAG, Duration, Model, Name, 
 
 CERTIFICATE: Final = "certificate"
 """Among `keys`: the key of the client certificate itself."""
+MOST_SKEW: Final = 120
+"""Seconds: the greatest `skew`. By so much a nonce is remembered for longer, since another route
+may have it, or this one after a reload."""
 SignatureAlgorithm = Literal[
     "ed25519",
     "ecdsa-p256-sha256",
@@ -60,4 +63,6 @@ class Signature(Model):
         min_length=1,
         description="what this gateway is called, HOST or HOST:PORT: nothing signed for another",
     )
-    skew: Duration = Field(default=30.0, description="how much the clock of a sender may differ")
+    skew: Duration = Field(
+        default=30.0, description="how much the clock of a sender may differ: 2m at most"
+    )

@@ -49,6 +49,19 @@ def test_files_of_keys_are_followed_and_kept_like_secrets(tmp_path: Path) -> Non
     assert repr(key.verifying.public) not in repr(gate.lanes["one"].signing)
 
 
+def test_a_part_of_a_second_is_a_second_of_a_signature(tmp_path: Path) -> None:
+    (tmp_path / "a.jwks").write_text(jwks(key_of()))
+    rule = {"keys": ["a"], "skew": "1100ms"}
+    one = route("one", replay={"require": "signature", "window": "2500ms"}, signature=rule)
+    signers = {"a": {"jwks": "file:a.jwks", "peers": [HERE]}}
+    path = tmp_path / "gate.yaml"
+    path.write_text(json.dumps(config("http://127.0.0.1:1", one) | {"signers": signers}))
+    lane = prepare(load(path), Metrics()).lanes["one"]
+    assert lane.signing is not None
+    assert (lane.signing.demands.skew, lane.signing.demands.window) == (2, 3)
+    assert lane.route.remembers >= 3 + 2 * 2
+
+
 @pytest.mark.parametrize(
     ("peers", "algorithm", "told"),
     [

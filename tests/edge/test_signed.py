@@ -16,8 +16,12 @@ import orjson
 import pytest
 import trio
 
+from proxy.app.prepare import prepare
 from proxy.errors import ConfigError
 from proxy.model import Peer, Verdict
+from proxy.observe.metrics import Metrics
+from proxy.settings.load import load
+from proxy.settings.signatures import MOST_SKEW
 from proxy.wire.sfv import parse_dictionary
 from proxy.wire.signing_key import SigningKey
 from tests.client.keys import KEYS
@@ -90,7 +94,7 @@ async def test_what_is_signed_crosses_and_its_receipt_names_the_key(
     assert (verified.key, verified.algorithm) == (key.verifying.name, algorithm)
     assert outcome.claim is not None
     assert outcome.claim.nonce is not None
-    assert outcome.claim.window == 300 + 2 * 30
+    assert outcome.claim.window == 300 + 30 + 120
 
 
 @pytest.mark.parametrize("covered", [
@@ -102,6 +106,24 @@ async def test_the_target_may_be_covered_in_parts(tmp_path: Path, covered: tuple
     async with gate(tmp_path, Table(), key) as on:
         answer = await on.ask(Signed(key, path="/signed/1?a=b", covered=covered).sign().octets)
         assert answer.status == 200
+
+
+@pytest.mark.parametrize(("covered", "added"), [
+    (("@method", "@authority", "@path", "@query", *COVERED[2:]), "component-missing"),
+    (("@method", "@authority", "@request-target", *COVERED[2:]), "invalid"),
+    (COVERED, "invalid"),
+])  # fmt: skip
+async def test_an_empty_query_cannot_be_added(
+    tmp_path: Path, covered: tuple[str, ...], added: str
+) -> None:
+    table, key = Table(), key_of()
+    async with gate(tmp_path, table, key) as on:
+        signed = Signed(key, covered=covered).sign()
+        signed.path += "?"
+        await refused(on, table, signed, added)
+        if "@query" not in covered:
+            whole = Signed(key, path="/signed/1?", covered=covered).sign()
+            assert (await on.ask(whole.octets)).status == 200
 
 
 async def test_a_request_without_content_needs_no_digest(tmp_path: Path) -> None:
@@ -147,16 +169,18 @@ async def test_an_id_that_is_to_be_used_once_is_signed_wherever_a_signature_is_d
         await refused(on, table, both, "invalid")
 
 
-@pytest.mark.parametrize("path", ["/signed/1", "/both/1"])
+@pytest.mark.parametrize("path", ["/signed/1", "/both/1", "/strict/1"])
 async def test_what_is_used_up_is_remembered_for_longer_than_its_signature_can_hold(
     tmp_path: Path, path: str
 ) -> None:
+    """On whichever route it comes the next time, and whatever that says of clocks."""
     table, key = Table(), key_of()
     async with gate(tmp_path, table, key) as on:
-        early = Signed(key, path=path, age=-29, lasts=300).sign()
+        ahead, lasts = (4, 90) if path == "/strict/1" else (29, 300)
+        early = Signed(key, path=path, age=-ahead, lasts=lasts).sign()
         assert (await on.ask(early.octets)).status == 200
         (claim,) = table.asked
-        assert claim.window >= 300 + 2 * 30
+        assert claim.window >= ahead + lasts + MOST_SKEW
 
 
 async def test_other_signatures_beside_the_one_that_counts_are_left_alone(tmp_path: Path) -> None:
@@ -523,6 +547,28 @@ async def test_a_digest_that_proves_nothing_is_none(tmp_path: Path) -> None:
 
 
 EVIL = b"4\r\nevil\r\n0\r\n"
+
+
+async def test_a_key_that_is_taken_away_ends_what_it_has_signed(tmp_path: Path) -> None:
+    table, key, following = Table(), key_of(), key_of()
+    async with gate(tmp_path, table, key, following) as on:
+        before = on.keeper.gate
+        (tmp_path / "etl.jwks").write_text(jwks(following))
+        after = prepare(load(tmp_path / "gateway.yaml"), Metrics())
+        for by, crosses in ((key, False), (following, True)):
+            on.keeper.gate = before
+            signed = Signed(by, body=BODY, fields=("Expect: 100-continue",)).sign()
+            with on.connect() as client:
+                client.send(signed.octets.removesuffix(BODY))
+                assert (await blocking(client.reader.head)).status == 100
+                on.keeper.gate = after
+                await on.keeper.live.rejudge(before, after)
+                if crosses:
+                    client.send(BODY)
+                answer = await blocking(client.answer)
+                assert (answer.status == 200) is crosses
+        assert len(on.receiver.received) == 1
+    assert [each.problem for each in table.outcomes] == ["signature-refused", None]
 
 
 @pytest.mark.parametrize(

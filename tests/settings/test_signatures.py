@@ -64,6 +64,11 @@ def test_the_key_of_the_client_certificate_needs_no_signers(tmp_path: Path, dema
             "routes[0].signature.if_present[0]",
             "the name of a field in lower case, such as content-encoding",
         ),
+        (
+            [SIGNED, put("routes.0.signature", {"skew": "121s"})],
+            "routes[0].signature.skew",
+            "at most 120s: nonces of signatures are not remembered for longer",
+        ),
         ([put("routes.0.signature", {"tag": "ü"})], "routes[0].signature.tag", "a tag: printable"),
         (
             [put("signers", {"etl": ETL | {"jwks": '{"keys": []}'}})],
@@ -112,10 +117,10 @@ def test_signers_that_are_everybody_are_told(tmp_path: Path) -> None:
 
 def test_ids_are_remembered_longer_than_any_signature_holds_by_both_clocks() -> None:
     route = settings(SIGNED, put("routes.0.signature", {"skew": "45s"})).routes[0]
-    assert route.remembers == 300 + 2 * 45
-    assert settings(SWORN).routes[0].remembers == 300 + 2 * 30
+    assert route.remembers == 300 + 45 + 120
+    assert settings(SWORN).routes[0].remembers == 300 + 30 + 120
     times = put("routes.0.replay.window", "1500ms"), put("routes.0.signature", {"skew": "200ms"})
-    assert settings(SIGNED, *times).routes[0].remembers == 2 + 2 * 1  # as signatures are judged
+    assert settings(SIGNED, *times).routes[0].remembers == 2 + 1 + 120  # as signatures are judged
     assert settings(times[0]).routes[0].remembers == 1.5
 
 
