@@ -21,6 +21,7 @@ from proxy.model import Framing, Head, Peer
 from proxy.model.signed import Verified
 from proxy.observe.metrics import Metrics
 from proxy.settings.address import Endpoint
+from proxy.wire.crossing import options
 from proxy.wire.signature import SignatureFailure, has_signature, request_message, verify
 from proxy.wire.signature_travel import Fields, still_signed
 
@@ -81,6 +82,10 @@ def _verified(signing: Signing, head: Head, peer: Peer, now: float) -> Verified:
     verified = verify(message, signing.keys(peer), signing.demanded(head), moment)
     if head.target.endswith("?") and _WHOLE.isdisjoint(verified.components):
         raise SignatureFailure("component-missing", "by @query an empty one and none are the same")
+    for name in options(head.headers, b"connection"):
+        if verified.covers(name.decode("latin-1")):
+            reason = "Connection keeps a field that is covered from going on"
+            raise SignatureFailure("component-malformed", reason)
     return verified
 
 

@@ -384,6 +384,21 @@ async def test_a_field_that_counts_cannot_be_added_on_the_way(
         await refused(on, table, covered, "component-absent")
 
 
+@pytest.mark.parametrize("listed", ["X-Batch", "close, x-batch"])
+async def test_a_field_that_is_signed_cannot_be_kept_from_going_on(
+    tmp_path: Path, listed: str
+) -> None:
+    """What `Connection` lists is for us alone, and that was not signed."""
+    table, key = Table(), key_of()
+    async with gate(tmp_path, table, key) as on:
+        signed = Signed(key, path="/more/1", **BATCH).sign()
+        signed.fields = (*signed.fields, f"Connection: {listed}")
+        await refused(on, table, signed, "component-malformed")
+        signed.fields = (*signed.fields[:-1], "Connection: keep-alive, x-other")
+        assert (await on.ask(signed.octets)).status == 200
+        assert on.receiver.received[-1].value("x-batch") == "7"
+
+
 async def test_what_may_be_added_on_the_way_is_for_the_route_to_say(tmp_path: Path) -> None:
     async with gate(tmp_path, Table(), key := key_of()) as on:
         signed = Signed(key, path="/any/1").sign()
