@@ -244,3 +244,4 @@ def test_a_request_without_content_is_signed_without_a_digest(
     said = as_received(answer.request)
     verify(said, [auth.signer.key.verifying], demands, datetime.now(UTC))
     assert judged(site, answer).verdict == "delivered"
+    assert judged(site, client.head(f"/back/{stored}")).verdict == "delivered"
