@@ -27,6 +27,8 @@ from loadtest.line import Line, context_of
 from loadtest.work import Found, Work, read_work
 
 _PATIENCE: Final = 60.0
+_GROUP: Final = 16
+"""Connections that are made at once, before what counts begins."""
 
 
 class Crowd:
@@ -78,12 +80,14 @@ class Crowd:
     def ready(self, count: int) -> list[Line]:
         """So many connections, each past its first answer; what that took is forgotten."""
         lines: list[Line] = []
-        for _ in range(count):
-            line = self.open()
-            line.ask()
-            while line not in self.wait():
-                pass
-            lines.append(line)
+        while len(lines) < count:
+            group = [self.open() for _ in range(min(_GROUP, count - len(lines)))]
+            for line in group:
+                line.ask()
+            left = len(group)
+            while left:
+                left -= len(self.wait())
+            lines += group
         self.latencies.clear()
         return lines
 

@@ -7,7 +7,7 @@ from loadtest.contest import Contest
 
 PLAIN: Final = ("nginx", "HAProxy", "Envoy")
 HOLDERS: Final = ("nginx + Lua", "mitmproxy")
-_PART: Final = (("nginx + Lua", 0.25), ("mitmproxy", 0.25))
+_PART: Final = (("nginx + Lua", 0.125), ("mitmproxy", 0.125))
 """They hold the whole content, at several octets for each, and take a minute for a gibibyte."""
 
 
@@ -24,7 +24,7 @@ class Sizes:
     """Connections with one request each, a round."""
     idle: int = 5000
     """Connections that stay."""
-    growth: int = 5000
+    growth: int = 3000
     """Small requests for one point of growth."""
     points: int = 3
     """Rounds of each point of growth, and of half load."""
