@@ -1,5 +1,6 @@
 """`SigningAuth`: httpx signs each request with it, new each time."""
 
+import functools
 import hashlib
 from collections.abc import AsyncGenerator, Generator, Iterable
 from pathlib import Path
@@ -17,6 +18,9 @@ class SigningAuth(httpx.Auth):
     The content is read into memory for its digest, unless the request has a Content-Digest
     already: so give one along with what is streamed from a file (`digest_headers`). A Transfer-Id
     that the request has is kept: name one that a repetition will have, too.
+
+    Answers are asked for without a coding, which httpx would do by itself, since a receipt is about
+    the octets as they came. Who wants one says so: `headers={"Accept-Encoding": "gzip"}`.
     """
 
     def __init__(
@@ -59,6 +63,8 @@ class SigningAuth(httpx.Auth):
         digest = None
         if "content-digest" not in request.headers and _has_content(request):
             digest = hashlib.sha256(request.content).digest()
+        if request.headers.get("accept-encoding") == _codings():
+            request.headers["accept-encoding"] = "identity"
         given = request.headers.multi_items()
         for name, value in self.signer.fields(request.method, str(request.url), given, digest):
             request.headers[name] = value
@@ -73,6 +79,13 @@ def digest_headers(path: str | Path) -> dict[str, str]:
         digest = hashlib.file_digest(file, "sha256").digest()
         length = file.tell()
     return {"Content-Digest": format_sha256(digest).decode(), "Content-Length": str(length)}
+
+
+@functools.cache
+def _codings() -> str:
+    """What httpx asks for where its caller says nothing."""
+    with httpx.Client(transport=httpx.BaseTransport(), trust_env=False) as client:
+        return str(client.headers.get("accept-encoding"))
 
 
 def _has_content(request: httpx.Request) -> bool:

@@ -110,6 +110,14 @@ def test_a_task_that_runs_again_delivers_once_by_the_id_of_its_parts(
     assert [judged(site, each).duplicate for each in answers] == [False, True]
 
 
+def test_an_answer_is_asked_for_as_the_receipt_is_about_it_unless_a_coding_is_named(
+    client: httpx.Client,
+) -> None:
+    assert client.get("/files/1").request.headers["accept-encoding"] == "identity"
+    named = client.get("/files/1", headers={"Accept-Encoding": "gzip"})
+    assert named.request.headers["accept-encoding"] == "gzip"
+
+
 async def test_the_same_without_waiting(site: Site) -> None:
     auth = SigningAuth(site.folder / "certs" / "client.key")
     async with httpx.AsyncClient(
