@@ -40,7 +40,7 @@ def main(words: list[str] | None = None) -> int:
 async def _round(folder: Path, mebibytes: int) -> tuple[float, float]:
     """Nanoseconds of CPU an octet, of writing and of reading."""
     octets = mebibytes * 2**20
-    content, spill = os.urandom(BLOCK), Spill(Room(folder, octets))
+    content, spill = os.urandom(BLOCK), Spill(Room(folder, 2 * octets), "one")
     begun = time.process_time()
     for _ in range(octets // BLOCK):
         await spill.write(content)

@@ -64,7 +64,8 @@ async def converse(keeper: Keeper, client: Inbound, link: Link) -> None:
         if link.peer.expired(datetime.now(UTC)):
             break  # a connection admits nobody for longer than a handshake would
         with keeper.metrics.in_flight.track_inprogress():
-            share, attempt_id = Share(keeper.budget, keeper.room), keeper.notary.attempt_id()
+            share = Share(link.peer.name, keeper.budget, keeper.room)
+            attempt_id = keeper.notary.attempt_id()
             transfer = Transfer(link.name, link.peer, keeper.gate, attempt_id, share=share)
             await cross(keeper, client, link, transfer)
         if not client.next_cycle():

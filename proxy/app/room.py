@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from proxy.app.preparation import Preparation
-from proxy.edge.spill import Room, open_nameless
+from proxy.edge.spill import Room, nothing_taken, open_nameless
 from proxy.settings.load import Loaded
 from proxy.settings.secrets import resolve_path
 
@@ -31,7 +31,7 @@ def room(loaded: Loaded, shared: int | None = None, place: int = 0) -> Room:
 def shared_by(workers: int) -> int:
     """Memory, as a descriptor, in which so many workers say what they have taken of the room."""
     fd = os.memfd_create("lockgate-spill")
-    os.ftruncate(fd, 8 * workers)
+    os.write(fd, nothing_taken(workers))
     return fd
 
 

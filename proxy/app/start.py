@@ -118,9 +118,10 @@ def addresses(listeners: Iterable[Listener]) -> dict[str, str]:
 
 
 def held(settings: Settings, workers: int) -> int:
-    """A worker's share of `memory.held`: at least the largest document, or none could pass."""
+    """A worker's part of `memory.held`: at least such that the largest document fits into what a
+    sender may have of it, or none could pass."""
     largest = max((route.limits.document for route in settings.routes), default=0)
-    return max(largest, settings.memory.held // workers)
+    return max(-(-4 * largest // 3), settings.memory.held // workers)
 
 
 # --- operation -----------------------------------------------------------------------------------

@@ -1,11 +1,15 @@
 """How much content the whole process keeps back at once in memory, until it is judged.
 
 Each transfer is bounded by its route; many transfers at once are bounded here. Whoever comes when
-the budget is spent is told to come again, and those who are being served are not made to suffer.
+the budget is spent is told to come again, and those who are being served are not made to suffer. No
+sender has more than three quarters of it, however many transfers: the others always have the rest.
 """
+
+from collections import Counter
 
 from proxy.edge.spill import Room, Spill
 from proxy.errors import Refusal
+from proxy.settings.operation import share
 
 
 class Budget:
@@ -14,12 +18,32 @@ class Budget:
     def __init__(self, total: int) -> None:
         self.total = total
         self.taken = 0
+        self._share = share(total)
+        self._by_sender: Counter[str] = Counter()
+
+    def take(self, sender: str, octets: int) -> None:
+        """Take so many for a sender. Raises Refusal `overloaded` where they are not to be had."""
+        if self.taken + octets > self.total:
+            raise _full("too much is being held for other transfers")
+        if self._by_sender[sender] + octets > self._share:
+            raise _full("the sender's share of memory.held is taken by its transfers")
+        self.taken += octets
+        self._by_sender[sender] += octets
+
+    def give(self, sender: str, octets: int) -> None:
+        """Give so many back."""
+        self.taken -= octets
+        self._by_sender[sender] -= octets
+        if not self._by_sender[sender]:
+            del self._by_sender[sender]
 
 
 class Share:
-    """What one transfer has of the budget, and of the room on the disk where there is any."""
+    """What one transfer of a sender has of the budget, and of the room on the disk where there is
+    any."""
 
-    def __init__(self, budget: Budget, room: Room | None = None) -> None:
+    def __init__(self, sender: str, budget: Budget, room: Room | None = None) -> None:
+        self._sender = sender
         self._budget = budget
         self._room = room
         self._taken = 0
@@ -31,24 +55,27 @@ class Share:
         where there is no room at all."""
         if self.spill is None:
             if self._room is None:
-                raise Refusal("overloaded", "there is no room on the disk", retry_after=1)
-            self.spill = Spill(self._room)
+                raise _full("there is no room on the disk")
+            self.spill = Spill(self._room, self._sender)
         return self.spill
 
     def take(self, octets: int) -> None:
         """Take so many octets more. Raises Refusal `overloaded` where they are not to be had."""
-        if self._budget.taken + octets > self._budget.total:
-            raise Refusal("overloaded", "too much is being held for other transfers", retry_after=1)
-        self._budget.taken += octets
+        self._budget.take(self._sender, octets)
         self._taken += octets
 
     def keep(self, octets: int) -> None:
         """Give back what is more than so many."""
-        self._budget.taken -= max(0, self._taken - octets)
-        self._taken = min(self._taken, octets)
+        if self._taken > octets:
+            self._budget.give(self._sender, self._taken - octets)
+            self._taken = octets
 
     def release(self) -> None:
         """Give everything back."""
         self.keep(0)
         if self.spill is not None:
             self.spill.close()
+
+
+def _full(reason: str) -> Refusal:
+    return Refusal("overloaded", reason, retry_after=1)

@@ -12,12 +12,20 @@ A block that was changed, moved, swapped with another or cut short does not open
 are is in memory too: what is read is what was written, or a refusal.
 
 The disk is never waited for on the event loop. What all transfers of all workers have there is
-bounded by `spill.size`: each worker writes what it has taken into a place of its own in memory that
+bounded by `spill.size`: each worker writes what it has taken into a row of its own in memory that
 they share, and takes more only while the sum allows it. Two that take the last of it at once are
-both refused, which errs on the right side; a worker that dies leaves its place to its successor,
+both refused, which errs on the right side; a worker that dies leaves its row to its successor,
 which begins with nothing, as its files are gone too.
+
+What a sender has there is bounded by three quarters of it, in the same way:
+
+    key 16     | row of worker 0 | row of worker 1 | …
+    a row      its octets, and of these what belongs to senders: 1,024 counts, each 8 octets
+    a sender   has the count that a hash of its name says, under the key; of two whom it gives the
+               same, as it does once in 1,024, both have one share, and nobody can choose that
 """
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Final
@@ -27,6 +35,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from proxy.errors import Refusal
+from proxy.settings.operation import share
 
 BLOCK: Final = 256 * 1024
 """Octets of content in a block: what one thread seals and writes, or reads and opens, at once."""
@@ -36,33 +45,57 @@ _AT_ONCE: Final = 4
 _DISK: Final = trio.CapacityLimiter(_AT_ONCE)
 
 
+_KEY: Final = 2
+_SENDERS: Final = 1024
+_ROW: Final = 1 + _SENDERS
+"""Numbers in each."""
+
+
+def nothing_taken(workers: int) -> bytes:
+    """What is in the memory that so many workers share, at first. Has a new key."""
+    return os.urandom(8 * _KEY) + bytes(8 * _ROW * workers)
+
+
 class Room:
-    """`total` octets in `folder`, for everybody who shares `taken`, of which `place` is ours."""
+    """`total` octets in `folder`, for all who share `taken`, of which the row `place` is ours."""
 
     def __init__(
         self, folder: Path, total: int, taken: memoryview | None = None, place: int = 0
     ) -> None:
         self.folder = folder
         self.total = total
-        self._taken = taken if taken is not None else memoryview(bytearray(8)).cast("Q")
-        self._place = place
-        self._taken[place] = 0
+        numbers = memoryview(bytearray(nothing_taken(1))).cast("Q") if taken is None else taken
+        self._key, self._taken = numbers[:_KEY].tobytes(), numbers[_KEY:]
+        self._row = _ROW * place
+        self._taken[self._row : self._row + _ROW] = memoryview(bytes(8 * _ROW)).cast("Q")
 
     @property
     def taken(self) -> int:
         """Octets that this process has there."""
-        return self._taken[self._place]
+        return self._taken[self._row]
 
-    def take(self, octets: int) -> None:
-        """Take so many more. Raises Refusal `overloaded` where they are not to be had."""
-        self._taken[self._place] += octets
-        if sum(self._taken) > self.total:
-            self._taken[self._place] -= octets
-            raise _full("spill.size is taken by other transfers")
+    def count_of(self, sender: str) -> int:
+        """Which number of a row is this sender's."""
+        digest = hashlib.blake2b(sender.encode(), key=self._key, digest_size=8).digest()
+        return 1 + int.from_bytes(digest) % _SENDERS
 
-    def give(self, octets: int) -> None:
+    def take(self, count: int, octets: int) -> None:
+        """Take so many more for whose count that is. Raises Refusal `overloaded` where they are not
+        to be had."""
+        self.give(count, -octets)
+        reason = None
+        if sum(self._taken[::_ROW]) > self.total:
+            reason = "spill.size is taken by other transfers"
+        elif sum(self._taken[count::_ROW]) > share(self.total):
+            reason = "the sender's share of spill.size is taken by its transfers"
+        if reason is not None:
+            self.give(count, octets)
+            raise _full(reason)
+
+    def give(self, count: int, octets: int) -> None:
         """Give so many back."""
-        self._taken[self._place] -= octets
+        self._taken[self._row] -= octets
+        self._taken[self._row + count] -= octets
 
 
 def open_nameless(folder: Path) -> int:
@@ -72,10 +105,11 @@ def open_nameless(folder: Path) -> int:
 
 
 class Spill:
-    """The content of one transfer, in order. One task at a time."""
+    """The content of one transfer of a sender, in order. One task at a time."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, sender: str) -> None:
         self._room = room
+        self._count = room.count_of(sender)
         self._fd = -1
         self._seal = AESGCM(AESGCM.generate_key(256))
         self._blocks: list[tuple[int, int]] = []
@@ -90,7 +124,7 @@ class Spill:
 
     async def write(self, content: bytes) -> None:
         """Add content. Raises Refusal `overloaded` when there is no room, or the disk fails."""
-        self._room.take(len(content))
+        self._room.take(self._count, len(content))
         self._taken += len(content)
         try:
             await trio.to_thread.run_sync(self._write, content, limiter=_DISK)
@@ -108,7 +142,7 @@ class Spill:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             trio.lowlevel.start_thread_soon(lambda: os.close(fd), lambda done: None)
-        self._room.give(self._taken)
+        self._room.give(self._count, self._taken)
         self._taken = 0
         self._blocks.clear()
 

@@ -15,6 +15,7 @@ from proxy.settings.check_trust import require_trust
 from proxy.settings.check_zones import require_ways
 from proxy.settings.detection import require_detection, require_own_types
 from proxy.settings.mistakes import Mistakes
+from proxy.settings.operation import share
 from proxy.settings.schema import ContentPolicy, Listener, Route, Settings, Tls, Upstream
 from proxy.settings.yaml12 import Path
 
@@ -45,11 +46,16 @@ def require_coherent(settings: Settings, mistakes: Mistakes, now: datetime) -> N
     for index, route in enumerate(settings.routes):
         tunnel = settings.listeners[route.listener].protocol == "tcp"
         for name in () if tunnel else ("document", "hold"):
-            if getattr(route.limits, name) > settings.memory.held:
+            if getattr(route.limits, name) > share(settings.memory.held):
                 path = ("routes", index, "limits", name)
-                mistakes.add(path, "more than memory.held lets all transfers keep together")
-        if route.proves and route.limits.body > settings.spill.size:
-            text = "more than spill.size, and this route holds content whole until it is proven"
+                mistakes.add(
+                    path, "more than the three quarters of memory.held that one sender may have"
+                )
+        if route.proves and route.limits.body > share(settings.spill.size):
+            text = (
+                "more than the three quarters of spill.size that one sender may have, and this "
+                "route holds content whole until it is proven"
+            )
             mistakes.add(("routes", index, "limits", "body"), text)
         for earlier in settings.routes[:index]:
             if _covers(earlier, route):

@@ -7,6 +7,12 @@ from pydantic import BeforeValidator, Field
 from proxy.settings.values import Duration, Model, Poll, Size, require_user
 
 
+def share(total: int) -> int:
+    """What one sender may have of a room that all have between them: three quarters, so that
+    whoever is slow, or means harm, leaves some to the others."""
+    return total - total // 4
+
+
 class Bind(Model):
     bind: str
 
@@ -14,7 +20,8 @@ class Bind(Model):
 class Memory(Model):
     held: Size = Field(
         default=256 * 2**20,
-        description="content kept back at once, by all transfers, until it is judged",
+        description="content kept back at once, by all transfers, until it is judged; one "
+        "sender has at most three quarters",
     )
 
 
@@ -22,7 +29,11 @@ class Spill(Model):
     """Room on the disk for content that has to be held whole and is more than `limits.hold`."""
 
     folder: str = Field(default="/var/tmp", min_length=1)  # noqa: S108 (its files have no names)
-    size: Size = Field(default=4 * 2**30, description="of all transfers of all workers together")
+    size: Size = Field(
+        default=6 * 2**30,
+        description="of all transfers of all workers together; one sender has at most three "
+        "quarters",
+    )
 
 
 class TransferIds(Model):

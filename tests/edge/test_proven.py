@@ -220,16 +220,18 @@ async def test_no_connection_to_the_upstream_is_taken_before_content_holds(tmp_p
 
 
 async def test_when_the_room_is_taken_the_sender_is_told_to_come_again(tmp_path: Path) -> None:
-    body, table = content(5 * HOLD), Table()
+    body, table, others = content(5 * HOLD), Table(), ((1, ROOM // 2), (2, ROOM // 2 - HOLD))
     octets = request("/held/1", body, digested(body, "sha-256"), kind="a/b")
     async with stage(tmp_path, table, *ROUTES) as on:
         room = on.keeper.room
         assert room is not None
-        room.take(ROOM - HOLD)
+        for count, size in others:
+            room.take(count, size)
         answer = await on.ask(octets)
         assert (answer.status, answer.value("retry-after")) == (503, "1")
         assert room.taken == ROOM - HOLD
-        room.give(ROOM - HOLD)
+        for count, size in others:
+            room.give(count, size)
         assert (await on.ask(octets)).status == 200
     verdicts = [(each.verdict, each.problem) for each in table.outcomes]
     assert verdicts == [(Verdict.FAILED, "overloaded"), (Verdict.DELIVERED, None)]

@@ -13,10 +13,12 @@ async def test_what_is_shed_for_want_of_memory_is_counted_beside_its_receipt(
 ) -> None:
     table = Table()
     async with stage(tmp_path, table, route("orders", replay={"require": "off"})) as at:
-        all_of_it = Share(at.keeper.budget)
-        all_of_it.take(2**20)
+        others = [Share(name, at.keeper.budget) for name in ("one", "another")]
+        for share in others:
+            share.take(2**19)
         assert (await at.ask(request("/orders/1", b"x" * 100))).status == 503
-        all_of_it.release()
+        for share in others:
+            share.release()
         assert (await at.ask(request("/orders/1", b"x" * 100))).status == 200
     assert table.counts == {"local:overloaded": 1}
     assert [each.problem for each in table.outcomes] == ["overloaded", None]

@@ -29,7 +29,7 @@ def gateway(start_gateway: StartGateway, receiver: Receiver, parties: Path) -> G
     config["listeners"]["small"] = config["listeners"]["ingest"] | {"limits": {"connections": 2}}
     hasty = {"limits": {"idle_timeout": "300ms", "head_timeout": "300ms"}}
     config["listeners"]["hasty"] = config["listeners"]["ingest"] | hasty
-    config["memory"] = {"held": "17MiB"}
+    config["memory"] = {"held": "22MiB"}
     roomy = {"body": "1GiB", "document": "16MiB", "hold": "16MiB", "stall_timeout": "500ms"}
     config["routes"][1]["limits"] = {"stall_timeout": "500ms"}
     return start_gateway(

@@ -14,7 +14,7 @@ from tests.scenarios.conftest import StartGateway
 from tests.scenarios.forms import BOTH_FORMS
 from tests.scenarios.gateway import Config, Gateway, lockgate, wait_until
 from tests.scenarios.message import Broken
-from tests.scenarios.policy import opaque, policy, route, with_routes
+from tests.scenarios.policy import CLIENT, STRANGER, opaque, policy, route, with_routes
 from tests.scenarios.proof import Watch, receipt_of, sha256
 from tests.scenarios.receiver import Receiver
 
@@ -22,7 +22,7 @@ workers = BOTH_FORMS
 
 HOLD = 4096
 SIZE = 4 * 2**20
-"""Octets that may wait on the disk, of all transfers together."""
+"""Octets that may wait on the disk, of all transfers of one sender together."""
 SHORT = bytes(range(256)) * 4
 LONG = bytes(range(256)) * 1200
 KIND = "application/octet-stream"
@@ -40,9 +40,10 @@ def config(parties: Path, endpoint: str, folder: Path) -> Config:
         response=opaque("internal"),
         integrity={"require": "content-digest"},
         limits={"hold": HOLD, "body": SIZE},
+        allow=[CLIENT, STRANGER],
     )
     streamed = {**proven, "name": "streamed", "match": {"path": "/streamed/**"}, "streaming": True}
-    spill = {"folder": str(folder), "size": SIZE}
+    spill = {"folder": str(folder), "size": SIZE * 4 // 3}
     return with_routes(policy(parties, endpoint, spill=spill), proven, streamed)
 
 
@@ -129,6 +130,20 @@ def test_the_disk_is_bounded_for_all_workers_together(gateway: Gateway, receiver
     gateway.wait_for_metric(0, "lockgate_spilled_bytes")
     with gateway.connect() as client:
         assert client.ask(request("/proven/1", body, said(body), kind=KIND)).status == 200
+    assert receiver.received[-1].body == body
+
+
+def test_who_fills_its_share_of_the_disk_keeps_nobody_else_waiting(
+    gateway: Gateway, receiver: Receiver
+) -> None:
+    gateway.wait_for_metric(0, "lockgate_spilled_bytes")
+    body = b"z" * (SIZE // 4)
+    octets = request("/proven/1", body, said(body), kind=KIND)
+    with coming(gateway, SIZE):
+        for _ in range(6):  # with one worker or the other
+            with gateway.connect() as client, gateway.connect("stranger") as stranger:
+                assert client.ask(octets).status == 503
+                assert stranger.ask(octets).status == 200
     assert receiver.received[-1].body == body
 
 

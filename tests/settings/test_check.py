@@ -412,18 +412,21 @@ def test_nothing_may_be_larger_than_all_transfers_may_keep_together(
     tmp_path: Path, name: str
 ) -> None:
     place = f"routes.0.limits.{name}"
-    mistake = because(tmp_path, put("memory.held", "16MiB"), put(place, "17MiB"))
+    mistake = because(tmp_path, put("memory.held", "16MiB"), put(place, "13MiB"))
     assert mistake[0] == f"routes[0].limits.{name}"
-    assert "more than memory.held" in mistake[1]
-    assert not mistakes(tmp_path, changed(put("memory.held", "17MiB"), put(place, "17MiB")))
+    assert "more than the three quarters of memory.held" in mistake[1]
+    assert not mistakes(tmp_path, changed(put("memory.held", "16MiB"), put(place, "12MiB")))
 
 
 def test_what_is_held_whole_fits_the_room_for_it(tmp_path: Path) -> None:
     held = changed(put("routes.0.integrity", {"require": "content-digest"}),
-                   put("spill.size", "1MiB"), put("routes.0.limits.body", "2MiB"))  # fmt: skip
+                   put("spill.size", "4MiB"), put("routes.0.limits.body", "3073KiB"))  # fmt: skip
     ((path, message),) = mistakes(tmp_path, held)
     assert path == "routes[0].limits.body"
-    assert "more than spill.size" in message
+    assert "more than the three quarters of spill.size" in message
+    held["routes"][0]["limits"]["body"] = "3MiB"
+    assert not mistakes(tmp_path, held)
+    held["routes"][0]["limits"]["body"] = "5MiB"
     held["routes"][0]["streaming"] = True
     assert not mistakes(tmp_path, held)
 
