@@ -21,17 +21,21 @@ def main(words: list[str] | None = None) -> int:
     if wanted.write and (wanted.only or wanted.quick):
         print("a part, or a try, is not written into the page", file=sys.stderr)
         wanted.write = None
-    told, begun = Report(), time.monotonic()
+    told, begun, failed = Report(), time.monotonic(), list[str]()
     heading = machine.heading(words, wanted.programs)
     with standing(wanted.programs) as field:
         for row in rows:
-            print(measure(field, row, sizes, told), flush=True)
+            try:
+                print(measure(field, row, sizes, told), flush=True)
+            except SystemExit as failure:
+                failed.append(row)
+                print(told.failed(row, str(failure)), flush=True)
     minutes = (time.monotonic() - begun) / 60
     text = told.text([*heading, f"- It took {minutes:.0f} minutes", *_cores(field)])
     print(text.split("### Targets")[0] + "### Targets" + _targets(text))
     if wanted.write:
         report.put(wanted.write, text)
-    return 0
+    return 1 if failed else 0
 
 
 def _targets(text: str) -> str:

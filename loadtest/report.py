@@ -29,6 +29,13 @@ class Report:
         self.lines += lines
         return "\n".join(lines)
 
+    def failed(self, row: str, why: str) -> str:
+        """A row that no figure stands for, and what was wrong: the last line of it."""
+        last = why.strip().splitlines()[-1] if why.strip() else "no answer"
+        text = f"### {row}\n\nNot measured: {last[:200].replace('|', ' ')}\n"
+        self.lines += [*text.splitlines(), ""]
+        return text
+
     def contest(self, contest: Contest, count: int, told: list[Standing]) -> str:
         """A row of the table of works, and the ratios that targets ask for."""
         ours, *peers = told

@@ -138,6 +138,15 @@ def test_the_memory_of_missing_peers_is_never_guessed() -> None:
     assert "| Envoy | missing |" in Report().idle(10, {OURS: 40960.0, "Envoy": None})
 
 
+def test_a_row_with_a_wrong_answer_has_no_figure_but_says_what_was_wrong() -> None:
+    report = Report()
+    assert "Not measured: ValueError: answered 503" in report.failed(
+        "up", "x\nValueError: answered 503"
+    )
+    assert "### up" in report.text([])
+    assert report.facts == {}
+
+
 def test_targets_say_where_they_stand() -> None:
     target = next(each for each in TARGETS if each.fact == "fresh/nginx")
     for value, due in ((1.9, "goal met"), (2.5, "first step met"), (3.5, "missed")):
