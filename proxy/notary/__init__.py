@@ -22,6 +22,7 @@ resent       what came again is looked up in the whole log
 aggregates   what is only counted: shedding, in events
 ids          which Transfer-Ids are held, used up, undecided: ids_memo, ids_table, shares, sieve
 bounds       what workers may ask of it: routes, windows, shares
+steady       by which clock it forgets
 memos        what that table may not hold yet
 storekey     the key under which it keeps names and content
 index        where an entry is: rows, search, query; indexing makes a lost one anew

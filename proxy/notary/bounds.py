@@ -12,7 +12,8 @@ class Bounds:
     def __init__(self, windows: Mapping[str, float] | None = None, workers: int = 1) -> None:
         """`windows`: route -> seconds; without them there are all routes, and no bound."""
         self._windows: dict[str, float] | None = None
-        self._longest = 0.0
+        self.longest = 0.0
+        """Seconds that an id of any route is remembered; 0 where there is no bound."""
         if windows is not None:
             self.allow(windows)
         self.workers = workers
@@ -25,7 +26,7 @@ class Bounds:
         known = self._windows
         for route, window in windows.items():
             known[route] = max(window, known.get(route, 0.0))
-        self._longest = max(known.values(), default=0.0)
+        self.longest = max(known.values(), default=0.0)
 
     def require_route(self, route: str | None) -> None:
         """Raises `EvidenceError` for a route that there never was. Fails closed."""
@@ -43,4 +44,4 @@ class Bounds:
         """
         if self._windows is None:
             return claim.window
-        return min(claim.window, self._windows.get(claim.route, self._longest))
+        return min(claim.window, self._windows.get(claim.route, self.longest))

@@ -30,7 +30,8 @@ from proxy.notary.offer import sites
 from proxy.notary.reception import STOPPED, Reception
 from proxy.notary.reserve import SIZE
 from proxy.notary.rows import answered_status
-from proxy.notary.store import Clock, Store
+from proxy.notary.steady import Clock
+from proxy.notary.store import Store
 from proxy.notary.witness import Tell
 from proxy.notary.writer import OnCommit, Writer
 from proxy.receipt import keychain

@@ -7,9 +7,8 @@ and `draft` (nothing changes), `append`, `sync` (may block), `settle` (now it co
 import errno
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -30,13 +29,13 @@ from proxy.notary.publisher import JOURNAL, Publisher
 from proxy.notary.recovery import new_journal
 from proxy.notary.reserve import SIZE, Reserve
 from proxy.notary.rows import Row
+from proxy.notary.steady import Clock, Steady
 from proxy.receipt.merkle import TILE_WIDTH
 from proxy.receipt.tiles import ENTRIES, load_tile
 
 ROTATE: Final = 64 * 2**20
 """Octets beyond which a journal is long."""
 _SCRATCH: Final = ".journal"
-Clock = Callable[[], datetime]
 
 
 class Store:
@@ -55,7 +54,9 @@ class Store:
         reserve: int = SIZE,
     ) -> None:
         """Lock, recover, and begin a new journal. Raises as `Notary.open` does."""
-        self.folder, self.keys, self.disk, self.clock = folder, keys, disk, clock
+        self.folder, self.keys, self.disk = folder, keys, disk
+        bounds = Bounds() if bounds is None else bounds
+        self.clock = Steady(clock, bounds)
         self._rotate = rotate
         self.reserve = Reserve(disk, folder, reserve)
         self._scribe = Scribe(keys)
@@ -69,7 +70,7 @@ class Store:
         except OSError as error:
             raise LogFailure(f"{folder}: {error.strerror}") from None
         try:
-            self._open(capacity, bounds or Bounds(), live, previous)
+            self._open(capacity, bounds, live, previous)
         except OSError as error:
             self.release()
             raise LogFailure(f"{folder}: {error.strerror}") from None
@@ -115,8 +116,8 @@ class Store:
         os.close(self._lock)
 
     def now(self) -> float:
-        """Unix seconds."""
-        return self.clock().timestamp()
+        """Unix seconds, for what is remembered: no clock that leaps ahead makes it forget."""
+        return self.clock.sure()
 
     # --- a commit, step by step ------------------------------------------------------------------
 
@@ -228,7 +229,7 @@ class Store:
         Raises `OSError` and `LogFailure`. What the index misses it takes from the log.
         """
         edition = cut.edition(self.publisher.partials)
-        time = max(1, int(self.now()))
+        time = max(1, int(self.clock.wall().timestamp()))
         checkpoint = self.keys.checkpoint(edition.size, edition.root, time)
         self.publisher.publish(edition, checkpoint)
         if ids is not None:
