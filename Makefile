@@ -17,10 +17,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install -qq
 demo: $(STAMP)
 	@$(BIN)/lockgate demo
 
-# Each worker begins with a stretch of its own, so that the tests of a module share its gateway; a third
-# works while two wait for deadlines.
+# Each worker begins with a stretch of its own, so that the tests of a module share its gateway; two
+# work while two wait for deadlines.
 test: $(STAMP) programs
-	@$(BIN)/pytest -q -n 3 --dist worksteal -m "not large and not crash_long"
+	@$(BIN)/pytest -q -n 4 --dist worksteal -m "not large and not crash_long"
 
 # Gigabytes, tens of thousands of transfers, and all scenarios in many processes: minutes.
 test-large: $(STAMP) programs
