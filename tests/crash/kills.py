@@ -40,7 +40,7 @@ def _kill_one(site: Site, workers: int) -> None:
         wait_until(lambda: whole(site, workers), 60)
         since = site.gateway.mark()
         _kill(pid for pid, each in site.processes().items() if each == "notary")
-        site.gateway.wait_for("notary_started", since, timeout=60)
+        site.gateway.wait_for("notary_started", since)
         _kill([pid for pid, each in site.processes().items() if each == "worker"][:1])
     elif kind == "everybody":
         _kill(site.processes())

@@ -23,7 +23,7 @@ def kill_workers(site: Site, count: int) -> None:
     since = site.gateway.mark()
     for pid in [pid for pid, kind in site.processes().items() if kind == "worker"][:count]:
         os.kill(pid, signal.SIGKILL)
-    site.gateway.wait_for_count("worker_started", count, since, timeout=60)
+    site.gateway.wait_for_count("worker_started", count, since)
 
 
 @pytest.mark.crash_long

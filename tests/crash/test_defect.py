@@ -23,7 +23,7 @@ def test_a_defect_in_the_supervisor_is_logged_and_leaves_the_last_word_to_the_ot
     require_crossing(site)
     everybody = site.processes()
     os.kill(next(pid for pid, kind in everybody.items() if kind == "worker"), signal.SIGKILL)
-    assert site.gateway.process.wait(30) == 1
+    assert site.gateway.wait() == 1
     (line,) = site.gateway.logged("internal")
     assert line["error"] == "RuntimeError"
     assert line["where"][-1].startswith("family.py:")

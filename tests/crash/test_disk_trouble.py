@@ -133,7 +133,7 @@ def test_a_store_that_is_read_only_from_the_start(
     mount("-o", "remount,bind,ro", site.store)
     with pytest.raises(AssertionError):
         site.gateway.start()
-    assert site.gateway.process.wait(10) == 1
+    assert site.gateway.wait() == 1
     assert "Read-only file system" in "".join(site.gateway.other)
     site.gateway.other.clear()
     subprocess.run(["umount", site.store], check=True)

@@ -96,7 +96,7 @@ def own_gateway(start_gateway: StartGateway, receiver: Receiver, parties: Path) 
     """A gateway for one test alone, which may stop it."""
     once = route("once", replay={"require": "transfer-id", "window": "5m"})
     config = with_routes(policy(parties, receiver.endpoint), once)
-    config["shutdown"] = {"drain": "10s"}
+    config["shutdown"] = {"drain": "60s"}
     return start_gateway(config)
 
 

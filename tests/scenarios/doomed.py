@@ -9,6 +9,7 @@ from pathlib import Path
 from proxy.tls.credentials import parse_chain
 from proxy.tls.identity import printable, read_pins
 from proxy.tls.pki import BOTH, Names, issue, make_authority
+from tests.patience import PATIENCE
 from tests.pki import make_crl
 from tests.scenarios.gateway import Line
 from tests.scenarios.parties import DAY, LONG_AGO, authority_of, put
@@ -73,7 +74,7 @@ def presented(line: Line) -> dict[str, str]:
 
 def alert_of(address: tuple[str, int], context: ssl.SSLContext) -> str:
     """Shake hands and say nothing: the alert that ends it; empty for an end without one."""
-    with socket.create_connection(address, timeout=15) as plain:
+    with socket.create_connection(address, timeout=PATIENCE) as plain:
         try:
             with context.wrap_socket(plain, server_hostname="localhost") as sock:
                 return sock.recv(1).decode()

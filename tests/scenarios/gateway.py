@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from proxy.cli import main
+from tests.patience import PATIENCE
 from tests.scenarios.client import Client, client_context, parse
 from tests.scenarios.message import Message
 from tests.scenarios.warm import start
@@ -31,7 +32,7 @@ Config = dict[str, Any]
 Line = dict[str, Any]
 
 
-def lockgate(*arguments: str | Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def lockgate(*arguments: str | Path, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
     """Run another command of the program to its end: `run` as a process, others in this one."""
     words = [*map(str, arguments)]
     if words[0] == "run":
@@ -80,10 +81,11 @@ class Gateway:
         self.first = len(self.lines)
         command = [str(BIN / "lockgate"), "run", str(self.path)]
         self.process = start(command)
+        self._read_all = False
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
         try:
-            self.ready = self.wait_for("ready", since=self.first, timeout=60)
+            self.ready = self.wait_for("ready", since=self.first)
         except AssertionError:
             self.close()
             raise
@@ -99,11 +101,16 @@ class Gateway:
                         self.other.append(text)
                     self._changed.notify_all()
         with self._changed:
+            self._read_all = True
             self._changed.notify_all()
 
-    def stop(self, number: int = signal.SIGTERM, timeout: float = 60) -> int:
+    def stop(self, number: int = signal.SIGTERM, timeout: float = PATIENCE) -> int:
         """End it by a signal; its exit code."""
         self.process.send_signal(number)
+        return self.wait(timeout)
+
+    def wait(self, timeout: float = PATIENCE) -> int:
+        """Its exit code, once it has ended and all that it said is among `lines`."""
         code = self.process.wait(timeout)
         self._reading.join(timeout)
         return code
@@ -119,8 +126,8 @@ class Gateway:
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(30)
-        self._reading.join(30)
+        self.process.wait(PATIENCE)
+        self._reading.join(PATIENCE)
 
     # --- what it says ---
 
@@ -134,12 +141,13 @@ class Gateway:
         with self._changed:
             return [line for line in self.lines[since:] if _fits(line, event, fields)]
 
-    def wait_for(self, event: str, since: int = 0, timeout: float = 15, **fields: object) -> Line:
-        """The first such line, waiting for it."""
+    def wait_for(
+        self, event: str, since: int = 0, timeout: float = PATIENCE, **fields: object
+    ) -> Line:
+        """The first such line, waiting for it as long as there may be more lines."""
 
         def found() -> bool:
-            ended = not self._reading.is_alive() or self.process.poll() is not None
-            return bool(self.logged(event, since, **fields)) or ended
+            return bool(self.logged(event, since, **fields)) or self._read_all
 
         with self._changed:
             self._changed.wait_for(found, timeout)
@@ -147,18 +155,20 @@ class Gateway:
         assert lines, f"no {event} {fields} among {self.lines[-5:]} {self.other}"
         return lines[0]
 
-    def wait_for_count(self, event: str, count: int, since: int = 0, timeout: float = 30) -> None:
+    def wait_for_count(self, event: str, count: int, since: int = 0, **fields: object) -> None:
+        """Until there are so many such lines, or more."""
         with self._changed:
             enough = self._changed.wait_for(
-                lambda: len(self.logged(event, since)) >= count, timeout
+                lambda: len(self.logged(event, since, **fields)) >= count, PATIENCE
             )
-        assert enough, f"{len(self.logged(event, since))} lines of {event}, not {count}"
+        found = len(self.logged(event, since, **fields))
+        assert enough, f"{found} lines of {event} {fields}, not {count}"
 
     def admin(self, path: str, *, method: str = "GET", on: str = "admin") -> tuple[int, str]:
         """Ask the admin (or metrics) listener."""
         request = urllib.request.Request(f"http://{self.ready[on]}{path}", method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
                 return answer.status, answer.read().decode(errors="replace")
         except urllib.error.HTTPError as error:
             with error:
@@ -175,7 +185,7 @@ class Gateway:
         return sum(each.value for each in found if labels.items() <= each.labels.items())
 
     def wait_for_metric(self, wanted: float, name: str, /, **labels: str) -> None:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + PATIENCE
         while (value := self.metric(name, **labels)) != wanted:
             assert time.monotonic() < deadline, f"{name} {labels} is {value}, not {wanted}"
             time.sleep(0.05)
@@ -216,7 +226,7 @@ class Gateway:
 
     def connect(self, name: str | None = "client", listener: str = "ingest") -> Client:
         """A TLS connection with the certificate of `name`, handshake done on our side."""
-        sock = socket.create_connection(self.address(listener), timeout=15)
+        sock = socket.create_connection(self.address(listener), timeout=PATIENCE)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             return Client(
@@ -233,7 +243,7 @@ class Gateway:
         command = ["curl", "-sS", "--raw", "-D", "-", "--cacert", self.pki / "ca.pem", *identity]
         done = subprocess.run(
             [*map(str, [*command, *arguments]), self.url(path)],
-            capture_output=True, timeout=60, check=False,
+            capture_output=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode()
         return parse(done.stdout)
@@ -258,7 +268,7 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def wait_until(happened: Callable[[], bool], timeout: float = 15) -> None:
+def wait_until(happened: Callable[[], bool], timeout: float = PATIENCE) -> None:
     """Poll what has no event of its own."""
     deadline = time.monotonic() + timeout
     while not happened():

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from proxy.settings import yaml12
 from proxy.tls.keys import private_pem, public_pem
+from tests.patience import PATIENCE
 from tests.project.tree import ROOT
 from tests.scenarios.client import Client
 from tests.scenarios.gateway import Config, Gateway
@@ -57,6 +58,6 @@ def own_receipt_key(config: Config, folder: Path) -> Path:
 def by_unix(gateway: Gateway, name: str = "egress.sock") -> Client:
     """The application beside a sidecar."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.settimeout(60)
+    sock.settimeout(PATIENCE)
     sock.connect(str(gateway.folder / name))
     return Client(sock)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.accepting import accept_all
+from tests.patience import PATIENCE
 from tests.scenarios.message import Broken, Message, Reader
 
 OK = b'{"ok": true}'
@@ -72,7 +73,7 @@ class Held:
     def __call__(self, exchange: Exchange) -> None:
         exchange.read()
         self.asked.set()
-        self.go.wait(30)
+        self.go.wait(PATIENCE)
         exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
         exchange.send(b"Content-Length: %d\r\n\r\n" % len(OK) + OK)
 
@@ -129,7 +130,7 @@ class Receiver:
             self.octets += octets
             self.connections += connections
 
-    def wait(self, happened: Callable[[], bool], timeout: float = 10) -> None:
+    def wait(self, happened: Callable[[], bool], timeout: float = PATIENCE) -> None:
         """Wait until `happened()`; looked at whenever something was received or cut off."""
         with self._changed:
             assert self._changed.wait_for(happened, timeout), "the receiver waited in vain"
@@ -148,7 +149,7 @@ class Receiver:
         self._open.add(plain)
         try:
             if self._context is not None:
-                plain.settimeout(20)
+                plain.settimeout(PATIENCE)
                 sock = self._context.wrap_socket(plain, server_side=True)
                 self._open.discard(plain)
                 self._open.add(sock)

@@ -461,5 +461,5 @@ def test_while_draining_the_answer_under_way_says_close_and_nothing_behind_it_is
         answer = client.answer()
         assert (answer.body, answer.value("connection")) == (OK, "close")
         assert client.ended()
-    assert gateway.process.wait(30) == 0
+    assert gateway.wait() == 0
     assert receiver.received[-1].first.startswith("POST /orders/1 ")

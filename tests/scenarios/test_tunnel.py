@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.patience import PATIENCE
 from tests.project.tree import ROOT
 from tests.scenarios.conftest import Serve, StartGateway
 from tests.scenarios.gateway import Gateway, lockgate, wait_until
@@ -94,12 +96,12 @@ def test_a_sender_that_ends_first_hears_all_that_is_said_after(
 def test_an_upstream_that_ends_first_hears_all_that_is_said_after(
     gateway: Gateway, serve: Serve
 ) -> None:
-    heard: list[bytes] = []
+    heard: queue.Queue[bytes] = queue.Queue()
 
     def end_first(end: End) -> None:
         end.send(b"that is all")
         end.end()
-        heard.append(end.rest())
+        heard.put(end.rest())
 
     serve(end_first)
     since = gateway.mark()
@@ -108,7 +110,7 @@ def test_an_upstream_that_ends_first_hears_all_that_is_said_after(
         client.send(b"well then")
         client.end()
         assert line_of(gateway, since)["verdict"] == "delivered"
-    assert heard == [b"well then"]
+    assert heard.get(timeout=PATIENCE) == b"well then"
 
 
 def test_a_tunnel_that_ends_cleanly_has_its_receipt_by_then(gateway: Gateway) -> None:

@@ -199,7 +199,7 @@ def test_a_drain_waits_for_a_tunnel_that_ends_in_time(own: Gateway) -> None:
         echoed(client)
         client.end()
         assert client.rest() == b""
-        assert own.process.wait(30) == 0
+        assert own.wait() == 0
     (said,) = receipts(own)
     assert said["kind"] == "delivered"
 

@@ -145,7 +145,7 @@ def test_sigterm_in_mid_transfer_lets_five_uploads_of_8_mib_arrive_whole(
     before = len(receiver.received)
     uploads = half_way_at_the_drain(gateway)
     uploads.finish()
-    assert gateway.process.wait(30) == 0
+    assert gateway.wait() == 0
     uploads.require_intact(receiver, before)
     assert gateway.wait_for("stopped")["in_time"] is True
     audit(gateway)
@@ -161,7 +161,7 @@ def test_sighup_while_draining_neither_ends_nor_disturbs_what_is_under_way(
     assert gateway.admin("/healthz")[0] == 200
     assert gateway.admin("/readyz")[0] == 503
     uploads.finish()
-    assert gateway.process.wait(30) == 0
+    assert gateway.wait() == 0
     uploads.require_intact(receiver, before)
     audit(gateway)
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE
 from tests.scenarios.client import client_context
 from tests.scenarios.gateway import Config, Gateway, Line
 from tests.scenarios.policy import CLIENT, opaque, policy
@@ -29,7 +30,7 @@ class End:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        sock.settimeout(20)
+        sock.settimeout(PATIENCE)
 
     def __enter__(self) -> "End":
         return self
@@ -89,7 +90,7 @@ class End:
         """Wait, without reading, until the other side resets the connection."""
         poll = select.poll()
         poll.register(self.sock, select.POLLERR)
-        assert poll.poll(60_000), "no reset came"
+        assert poll.poll(PATIENCE * 1000), "no reset came"
 
 
 class TlsEnd(End):
@@ -196,13 +197,13 @@ class Backend:
     def settle(self) -> None:
         """Wait until every connection so far has been served to its end."""
         for thread in list(self._threads):
-            thread.join(20)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
 
     def close(self) -> None:
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
-        self._accepting.join(20)
+        self._accepting.join(PATIENCE)
         self.settle()
         assert not self.errors, self.errors
 
@@ -240,7 +241,7 @@ def dial(
     """A TLS client of a tunnel with the certificate of `name`, handshake done."""
     context = client_context(gateway.pki, name)
     context.check_hostname = sni == "localhost"
-    sock = socket.create_connection(gateway.address(listener), timeout=20)
+    sock = socket.create_connection(gateway.address(listener), timeout=PATIENCE)
     try:
         return TlsEnd(sock, context, sni)
     except BaseException:
@@ -248,7 +249,7 @@ def dial(
         raise
 
 
-def line_of(gateway: Gateway, since: int, timeout: float = 15) -> Line:
+def line_of(gateway: Gateway, since: int, timeout: float = PATIENCE) -> Line:
     """The one line of the one tunnel since."""
     found = gateway.wait_for("transfer", since, timeout)
     assert gateway.logged("transfer", since) == [found]
