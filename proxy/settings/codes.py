@@ -41,6 +41,7 @@ CODES: Final[dict[str, Code]] = {
     "entry-never-holds": _warning("a grant or denial that no peer of its listener can fit"),
     "wildcard-principal": _warning("a pattern that names everybody"),
     "grant-without-end": _error("a grant that does not end within policy.grants_expire_within"),
+    "endless-grants": _note("grants without an end, where no policy asks for one"),
     "ended": _note("a grant or denial whose end has passed"),
     "subject-only": _note("a grant by CN or OU alone, which is weaker than a name of the SAN"),
     "shadowed-route": _warning("a route that never matches: earlier ones take all of it"),

@@ -15,7 +15,7 @@ from proxy.settings.check_signatures import signers_in_use
 from proxy.settings.check_trust import names_lists
 from proxy.settings.detection import own_types_in_use
 from proxy.settings.lint_content import lint_contents
-from proxy.settings.lint_grants import lint_ends, lint_grants
+from proxy.settings.lint_grants import lint_endless, lint_ends, lint_grants
 from proxy.settings.lint_in_shadow import lint_in_shadow
 from proxy.settings.lint_shadows import lint_shadows
 from proxy.settings.lint_weak import lint_weak
@@ -162,6 +162,7 @@ _LINTS: Final[tuple[_Lint, ...]] = (
     _lint_trust,
     _lint_unused,
     lint_grants,
+    lint_endless,
     lint_shadows,
     lint_weak,
 )

@@ -42,6 +42,18 @@ def lint_ends(settings: Settings, warnings: Mistakes, now: datetime) -> None:
                     warnings.add(path, "has passed: this holds for nobody any more", code="ended")
 
 
+def lint_endless(settings: Settings, warnings: Mistakes) -> None:
+    """Note once how many entries of `allow` have no end, where no policy makes that an error."""
+    if settings.policy.grants_expire_within is not None:
+        return
+    grants = [entry for route in settings.routes for entry in route.allow]
+    endless = sum(entry.when is None or entry.when.until is None for entry in grants)
+    if endless:
+        count = "the only grant has" if len(grants) == 1 else f"{endless} of {len(grants)} grants have"
+        text = f"{count} no end: `policy.grants_expire_within` would ask for one"
+        warnings.add(("routes",), text, at_key=True, code="endless-grants")
+
+
 def _lint_entry(path: Path, entry: Principal, warnings: Mistakes) -> None:
     wide = _wide(entry)
     if wide is not None:

@@ -77,6 +77,8 @@ def written(site: Path, example: str) -> Path:
     """The example over the configuration of the page, with its comments above all."""
     comments = "".join(f"{line}\n" for line in example.splitlines() if line.startswith("#"))
     data = put_over(read(BASE), read(example))
+    for grant in [each for route in data["routes"] for each in route["allow"]]:
+        grant.setdefault("when", {"until": "2099-12-31"})
     path = site / "gate.yaml"
     path.write_text(comments + json.dumps(data, indent=1), "utf-8")
     return path

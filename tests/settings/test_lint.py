@@ -285,6 +285,37 @@ def test_a_grant_that_ends_too_late_has_the_code_of_one_without_end(tmp_path: Pa
     assert (problem.code, problem.severity) == ("grant-without-end", "error")
 
 
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ([None], "the only grant has no end"),
+        (["2999-01-01", None, None], "2 of 3 grants have no end"),
+        (["2999-01-01"], ""),
+    ],
+)
+def test_grants_without_an_end_are_told_once_where_no_policy_asks_for_ends(
+    tmp_path: Path, ends: list[str | None], said: str
+) -> None:
+    grants = [
+        {"spiffe": f"spiffe://acme/{number}"} | ({"when": {"until": end}} if end else {})
+        for number, end in enumerate(ends)
+    ]
+    found = [
+        (each.severity, each.path, each.message)
+        for each in loaded(tmp_path, put("routes.0.allow", grants)).warnings
+        if each.code == "endless-grants"
+    ]
+    told = f"{said}: `policy.grants_expire_within` would ask for one"
+    assert found == ([("note", "routes", told)] if said else [])
+
+
+def test_grants_within_the_policy_are_not_told_of_again(tmp_path: Path) -> None:
+    end = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+    grant = {"spiffe": "spiffe://acme/etl", "when": {"until": end}}
+    found = loaded(tmp_path, granted(grant), put("policy.grants_expire_within", "90d")).warnings
+    assert "endless-grants" not in [each.code for each in found]
+
+
 def test_tls_is_weak_only_where_there_is_any(tmp_path: Path) -> None:
     tls = {"minimum": "1.2", "groups": ["x25519"]}
     for place in ("listeners.in.tls", "upstreams.out.tls"):
