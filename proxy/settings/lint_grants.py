@@ -49,8 +49,9 @@ def lint_endless(settings: Settings, warnings: Mistakes) -> None:
     grants = [entry for route in settings.routes for entry in route.allow]
     endless = sum(entry.when is None or entry.when.until is None for entry in grants)
     if endless:
-        count = "the only grant has" if len(grants) == 1 else f"{endless} of {len(grants)} grants have"
-        text = f"{count} no end: `policy.grants_expire_within` would ask for one"
+        one = len(grants) == 1
+        some = "the only grant has" if one else f"{endless} of {len(grants)} grants have"
+        text = f"{some} no end: `policy.grants_expire_within` would ask for one"
         warnings.add(("routes",), text, at_key=True, code="endless-grants")
 
 
