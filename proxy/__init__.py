@@ -17,7 +17,8 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         listener                    edge/listener.py
         TLS, pins, revocation       edge/stream.py drives tls/engine.py
                                     tls/context.py, tls/verify.py, tls/revocation.py
-                                    tls/path.py, tls/profile.py, tls/constraints.py
+                                    tls/known.py, tls/path.py, tls/profile.py,
+                                    tls/constraints.py
         admit(peer)                 tls/identity.py -> model/crossing.py: Peer
 
     what the head alone decides

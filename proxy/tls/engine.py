@@ -21,14 +21,14 @@ Rules:
 import re
 from hashlib import sha256
 
-from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 
 from proxy.errors import TlsFailure
 from proxy.model import Certificate, Channel
 from proxy.tls.context import TlsContext
 from proxy.tls.failures import OPENING, translate
-from proxy.tls.identity import describe, identify
+from proxy.tls.identity import describe, described
+from proxy.tls.known import encoded
 from proxy.tls.standing import Standing
 from proxy.tls.verify import Examination, is_ip
 
@@ -93,6 +93,8 @@ class Engine:
     @property
     def presented(self) -> dict[str, str]:
         """Whose certificate the peer presented, verified or not, for the log; empty without one."""
+        if self._certificate is not None:
+            return described(self._certificate)
         leaf = self._examination.leaf
         return describe(leaf) if leaf is not None else {}
 
@@ -215,10 +217,8 @@ class Engine:
     def _require_channel(self) -> Channel:
         """RFC 9266 for the exporter. Fails closed on a group or suite that is not allowed."""
         connection = self._connection
-        group, cipher = (
-            connection.get_group_name() or "none",
-            connection.get_cipher_name() or "none",
-        )
+        group = connection.get_group_name() or "none"
+        cipher = connection.get_cipher_name() or "none"
         if group.lower() not in self._context.groups:
             raise TlsFailure("group", f"{group} was negotiated, which is not allowed")
         if cipher not in self._context.ciphers:
@@ -236,13 +236,14 @@ class Engine:
         """Fails closed when there is no verified chain, as after a resumption."""
         if self._examination.failure is not None:
             raise self._examination.failure.again()
-        if self._examination.standing is None:
+        known = self._examination.known
+        if known is None:
             raise TlsFailure("no_certificate", "the handshake examined no certificate")
-        verified = self._connection.get_verified_chain(as_cryptography=True)
-        if not verified:
-            raise TlsFailure("no_certificate", "the handshake verified no certificate")
-        leaf, *issuers = verified
-        return identify(leaf, tuple(each.public_bytes(Encoding.DER) for each in issuers))
+        verified = self._connection.get_verified_chain() or ()
+        if tuple(map(encoded, verified)) != (known.peer.der, *known.peer.chain):
+            raise TlsFailure("no_certificate", "the handshake verified another one, or none")
+        self._examination.forget()
+        return known.peer
 
     # --- states ----------------------------------------------------------------------------------
 

@@ -164,6 +164,15 @@ def describe(leaf: crypto.X509) -> dict[str, str]:
     return found
 
 
+def described(peer: Certificate) -> dict[str, str]:
+    """The same of a certificate that was verified."""
+    return {
+        "serial": f"{peer.serial:x}"[:_LONGEST_SERIAL],
+        "subject": peer.subject[:_LONGEST_SUBJECT],
+        "pin": format_pin(peer.spki_sha256),
+    }
+
+
 def _names(leaf: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """URIs, DNS names and IP addresses, in the order of the certificate."""
     names = _alternative_names(leaf)

@@ -20,6 +20,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from proxy.errors import TlsFailure
@@ -41,17 +42,25 @@ def examine_in_place(
     certificate: x509.Certificate, depth: int, at: datetime, usage: x509.ObjectIdentifier
 ) -> Member:
     """One certificate of a path by itself, at its depth (0 is the leaf). Raises `TlsFailure`."""
-    member = _authority(certificate, usage) if depth else examine(certificate, usage)
+    if depth:
+        return examine_authority(certificate.public_bytes(Encoding.DER), at, usage)
+    member = examine(certificate, usage)
     require_time(certificate, at)
-    if depth == 0:
-        require_leaf_usage(certificate, usage)
+    require_leaf_usage(certificate, usage)
+    return member
+
+
+def examine_authority(der: bytes, at: datetime, usage: x509.ObjectIdentifier) -> Member:
+    """One certificate above the leaf. Raises `TlsFailure`, `UNREADABLE`."""
+    member = _authority(der, usage)
+    require_time(member.certificate, at)
     return member
 
 
 @lru_cache(maxsize=AUTHORITIES)
-def _authority(certificate: x509.Certificate, usage: x509.ObjectIdentifier) -> Member:
+def _authority(der: bytes, usage: x509.ObjectIdentifier) -> Member:
     """The same few authorities come with every peer; those that are refused are not kept."""
-    return examine(certificate, usage, authority=True)
+    return examine(x509.load_der_x509_certificate(der), usage, authority=True)
 
 
 def require_path(path: Sequence[Member], *, depth: int = DEPTH) -> None:

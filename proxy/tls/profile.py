@@ -60,6 +60,7 @@ class Member:
     """One certificate of a path that has passed `examine`."""
 
     certificate: x509.Certificate
+    der: bytes
     signature_algorithm: bytes
     """As encoded."""
     self_issued: bool
@@ -87,7 +88,8 @@ def examine(
 def _examine(
     certificate: x509.Certificate, usage: x509.ObjectIdentifier, authority: bool
 ) -> Member:
-    fields = parts(certificate.public_bytes(Encoding.DER))
+    der = certificate.public_bytes(Encoding.DER)
+    fields = parts(der)
     _require_form(fields)
     require_key(certificate, fields.public_key)
     held = _require_extensions(fields, authority)
@@ -114,6 +116,7 @@ def _examine(
     limits = _read(held, _CONSTRAINTS, read_constraints, None)
     return Member(
         certificate=certificate,
+        der=der,
         signature_algorithm=fields.outer_algorithm,
         self_issued=self_issued,
         path_length=constraints.path_length if constraints else None,

@@ -3,9 +3,10 @@
 OpenSSL builds the path and judges it (RFC 5280: signatures, validity, constraints, purpose), then
 shows it certificate by certificate, the trust anchor first. Each is examined before its key is used
 for the next one (`proxy.tls.profile`). At the leaf the whole path is judged again
-(`proxy.tls.path`), then revocation (`proxy.tls.standing`), then who the leaf is. All is asked
-within the handshake, so that the peer gets an alert and not a silent end; which alert says little,
-and the reason stays with us.
+(`proxy.tls.path`), unless it has passed before (`proxy.tls.known`), then revocation
+(`proxy.tls.standing`), then whether the leaf is who is expected. All is asked within the handshake,
+so that the peer gets an alert and not a silent end; which alert says little, and the reason stays
+with us.
 
 Rules of the callback: it never raises (pyOpenSSL would raise it in whichever connection comes next
 on the same context), it never turns a failure into a success, and the first failure stands. One
@@ -34,10 +35,12 @@ from service_identity.hazmat import (
 )
 
 from proxy.errors import TlsFailure
+from proxy.model import Certificate
 from proxy.tls.algorithms import require_key
 from proxy.tls.der import parts
 from proxy.tls.identity import UNREADABLE, identify, printable
-from proxy.tls.path import examine_in_place, require_path
+from proxy.tls.known import Known, KnownPaths, encoded
+from proxy.tls.path import examine_authority, require_time
 from proxy.tls.profile import Member
 from proxy.tls.standing import Standing, Unrevoked
 
@@ -90,12 +93,18 @@ class Examination:
 
     server_name: str | None
     failure: TlsFailure | None = None
-    path: list[Member] = field(default_factory=list)
-    """What has passed so far, the trust anchor first."""
+    above: list[Member] = field(default_factory=list)
+    """The authorities that have passed, the trust anchor first."""
+    known: Known | None = None
+    """The path, once all of it has passed."""
     standing: Standing | None = None
-    """How long the path that has passed is good."""
+    """How long it is good."""
     leaf: crypto.X509 | None = None
     """What the peer presented, whether it passed or not; None while it has not been seen."""
+
+    def forget(self) -> None:
+        """What nobody asks for once the handshake is complete."""
+        self.above, self.known, self.leaf = [], None, None
 
 
 _ADDRESSES = (ipaddress.IPv4Address, ipaddress.IPv6Address)
@@ -107,6 +116,7 @@ def make_callback(
 ) -> Callback:
     """The callback of a context. The connection's app data must be an `Examination`."""
     usage = ExtendedKeyUsageOID.CLIENT_AUTH if server else ExtendedKeyUsageOID.SERVER_AUTH
+    paths = KnownPaths(usage)
 
     def examine(
         connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, passed: int
@@ -117,16 +127,15 @@ def make_callback(
         try:
             if not passed:
                 raise TlsFailure(reason_of(error), words_of(error))
-            if depth == 0 and certificate.get_serial_number() <= 0:  # cryptography would warn
-                raise TlsFailure("untrusted", "a serial that is not positive")
-            parsed = certificate.to_cryptography()
-            examination.path.append(examine_in_place(parsed, depth, datetime.now(UTC), usage))
-            if depth == 0:
-                path = examination.path[::-1]
-                require_path(path)
-                members = [each.certificate for each in path]
-                examination.standing = require_unrevoked(members, datetime.now(UTC))
-                require_identity(parsed, pins, examination.server_name)
+            now = datetime.now(UTC)
+            if depth:
+                examination.above.append(examine_authority(encoded(certificate), now, usage))
+            else:
+                known = paths.require(certificate, examination.above)
+                require_time(known.path[0], now)
+                examination.standing = require_unrevoked(known.path, now)
+                require_expected(known.path[0], known.peer, pins, examination.server_name)
+                examination.known = known
         except TlsFailure as failure:
             detail = f"{failure.detail}: {_describe(certificate, depth)}"
             examination.failure = TlsFailure(failure.reason, detail)
@@ -185,7 +194,16 @@ def require_identity(
     leaf: x509.Certificate, pins: frozenset[bytes] | None, server_name: str | None
 ) -> None:
     """Names, SPIFFE ID, `server_name` and pins of a leaf. Raises `TlsFailure`; fails closed."""
-    certificate = identify(leaf)
+    require_expected(leaf, identify(leaf), pins, server_name)
+
+
+def require_expected(
+    leaf: x509.Certificate,
+    certificate: Certificate,
+    pins: frozenset[bytes] | None,
+    server_name: str | None,
+) -> None:
+    """`server_name` and pins of a leaf that was identified. Raises `TlsFailure`; fails closed."""
     if server_name is not None:
         require_name(leaf, server_name)
     if pins is not None and certificate.spki_sha256 not in pins:
