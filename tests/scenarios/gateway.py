@@ -25,6 +25,7 @@ from proxy.cli import main
 from tests.patience import PATIENCE
 from tests.scenarios.client import Client, client_context, parse
 from tests.scenarios.message import Message
+from tests.scenarios.usage import cpu_seconds, peak_memory
 from tests.scenarios.warm import start
 
 BIN = Path(sys.executable).parent
@@ -72,9 +73,11 @@ class Gateway:
     # --- the process ---
 
     def write(self, config: Config) -> None:
-        """Write the configuration: JSON, one key a line, is YAML."""
+        """Write the configuration, whole for whoever watches it: JSON, one key a line, is YAML."""
         self.config = config
-        self.path.write_text(json.dumps(config, indent=1))
+        beside = self.path.with_suffix(".new")
+        beside.write_text(json.dumps(config, indent=1))
+        beside.replace(self.path)
 
     def start(self) -> None:
         """Start the process and wait until it is ready."""
@@ -209,11 +212,11 @@ class Gateway:
 
     def peak_memory(self) -> int:
         """The most that was resident in any one process, octets."""
-        return max(map(_peak_memory, self.processes()))
+        return max(map(peak_memory, self.processes()))
 
     def cpu_seconds(self) -> float:
         """User and system time of all processes so far."""
-        return sum(map(_cpu_seconds, self.processes()))
+        return sum(map(cpu_seconds, self.processes()))
 
     # --- reaching it ---
 
@@ -255,17 +258,6 @@ def _close_half_made(error: BaseException) -> None:
         left = frame.f_locals.get("self")
         if isinstance(left, ssl.SSLSocket):
             left.close()
-
-
-def _peak_memory(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(line.split()[1]) * 1024
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def wait_until(happened: Callable[[], bool], timeout: float = PATIENCE) -> None:

@@ -1,6 +1,8 @@
 """A gateway whose peers cease to be acceptable: by list, trust, pin, grant, reload or clock."""
 
 import copy
+import math
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +35,15 @@ def reload(gateway: Gateway, config: Config | None = None) -> None:
     if config is not None:
         gateway.write(config)
     assert gateway.admin("/reload", method="POST")[0] == 200
+
+
+def a_while(gateway: Gateway) -> int:
+    """Seconds in which, on a machine as busy as it is now, all can be done that has to be under way
+    before something expires: some hundred times what it takes to ask for the metrics once."""
+    began = time.monotonic()
+    for _ in range(3):
+        gateway.metric("lockgate_ready")
+    return 3 + math.ceil(30 * (time.monotonic() - began))
 
 
 def victim(folder: Path, seconds: float | None = None) -> datetime:

@@ -14,7 +14,7 @@ from securesystemslib.signer._key import SSlibKey
 from proxy.errors import ADVICE, PROBLEMS
 from proxy.receipt.agreement import require_consistent
 from proxy.receipt.statement import PREDICATE_TYPE
-from tests.scenarios.gateway import Gateway, Line, lockgate
+from tests.scenarios.gateway import Gateway, Line, lockgate, wait_until
 from tests.scenarios.message import Message
 from tests.scenarios.receiver import Receiver
 
@@ -113,9 +113,16 @@ class Watch:
 
     def counted_one(self, verdict: str, problem: str) -> None:
         """The metric went up by one, for this verdict and problem and for no other."""
-        counts = self._counts()
-        grown = {key: counts[key] - self.counted.get(key, 0) for key in counts}
-        assert {key: n for key, n in grown.items() if n} == {(verdict, problem): 1}
+        grown: dict[tuple[str, str], float] = {}
+
+        def counted() -> bool:
+            counts = self._counts()
+            more = {key: counts[key] - self.counted.get(key, 0) for key in counts}
+            grown.update({key: n for key, n in more.items() if n})
+            return bool(grown)
+
+        wait_until(counted)  # a process that is slow to answer is shown as it was
+        assert grown == {(verdict, problem): 1}
 
     def logged_one(self, transfer_id: str | None = None) -> Line:
         """The one line of the one transfer since."""

@@ -93,7 +93,7 @@ class Receiver:
         self.path = path
         self._changed = threading.Condition()
         self._open: set[socket.socket] = set()
-        self.behave: Behaviour = Exchange.answer
+        self._behave: Behaviour = Exchange.answer
         self.received: list[Message] = []
         self.broken: list[Message] = []
         """Requests that were cut off before their end."""
@@ -110,6 +110,17 @@ class Receiver:
             return f"unix:{self.path}"
         scheme = "https" if self._context else "http"
         return f"{scheme}://localhost:{self._listening.getsockname()[1]}"
+
+    @property
+    def behave(self) -> Behaviour:
+        """What is done with each request. Who waits is woken by another one."""
+        return self._behave
+
+    @behave.setter
+    def behave(self, behaviour: Behaviour) -> None:
+        with self._changed:
+            self._behave = behaviour
+            self._changed.notify_all()
 
     @property
     def open(self) -> int:
@@ -131,9 +142,19 @@ class Receiver:
             self.connections += connections
 
     def wait(self, happened: Callable[[], bool], timeout: float = PATIENCE) -> None:
-        """Wait until `happened()`; looked at whenever something was received or cut off."""
+        """Wait until `happened()`; looked at whenever something was received or cut off, and when
+        `behave` is another."""
         with self._changed:
             assert self._changed.wait_for(happened, timeout), "the receiver waited in vain"
+
+    def wait_until_broken(self, transfer_id: str) -> Message:
+        """The request of this transfer, once it has been cut off before its end."""
+
+        def found() -> list[Message]:
+            return [each for each in self.broken if each.values("transfer-id") == [transfer_id]]
+
+        self.wait(lambda: bool(found()))
+        return found()[0]
 
     def close(self) -> None:
         """Stop listening, and cut off what is open."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from proxy.errors import PROBLEMS
+from tests.patience import PATIENCE
 from tests.scenarios.client import request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway
@@ -155,7 +156,7 @@ def test_an_answer_from_an_idle_connection_is_nobodys_answer(
 
     def behave(exchange: Exchange) -> None:
         exchange.answer()
-        answered.wait(10)
+        answered.wait(PATIENCE)
         receiver.behave = Exchange.answer
         exchange.send(FORGED)
         forged.set()
@@ -164,7 +165,7 @@ def test_an_answer_from_an_idle_connection_is_nobodys_answer(
     with gateway.connect() as first, gateway.connect() as second:
         assert first.ask(request()).body == OK
         answered.set()
-        assert forged.wait(10)
+        assert forged.wait(PATIENCE)
         for client in (second, first, second):
             assert client.ask(request()).body == OK
 

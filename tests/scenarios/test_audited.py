@@ -10,7 +10,7 @@ import pytest
 from proxy.tls.keys import make_ed25519, private_pem
 from tests.scenarios.client import request
 from tests.scenarios.conftest import StartGateway
-from tests.scenarios.gateway import Gateway, lockgate
+from tests.scenarios.gateway import Gateway, lockgate, wait_until
 from tests.scenarios.policy import policy
 from tests.scenarios.proof import audit, store_of
 from tests.scenarios.receiver import Receiver
@@ -40,6 +40,7 @@ def vkeys(gateway: Gateway) -> list[str]:
 def test_a_log_is_audited_by_its_url_while_the_gateway_writes_it(gateway: Gateway) -> None:
     demand = [word for vkey in vkeys(gateway) for word in ("--vkey", vkey)]
     key = gateway.pki / "receipts.pub"
+    wait_until((store_of(gateway) / "checkpoint").exists)
     for _ in range(2):
         transfer(gateway, 3)
         url = f"http://{gateway.ready['admin']}/log"

@@ -10,6 +10,7 @@ import pytest
 
 from proxy.tls.credentials import parse_chain
 from proxy.tls.identity import format_pin, identify
+from tests.patience import PATIENCE
 from tests.project.tree import read
 from tests.scenarios.client import request
 from tests.scenarios.conftest import StartReceiver
@@ -41,7 +42,7 @@ class Shell:
             done = subprocess.run(
                 ["sh", "-c", command.replace(":8443", f":{self.port}")],
                 cwd=self.folder, env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"},
-                capture_output=True, text=True, timeout=60, check=False,
+                capture_output=True, text=True, timeout=PATIENCE, check=False,
             )  # fmt: skip
             assert done.returncode == 0, (command, done.stdout, done.stderr)
             said.append(done.stdout)

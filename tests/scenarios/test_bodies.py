@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.scenarios.client import request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway
@@ -344,7 +345,7 @@ def test_curl_shows_nothing_odd(gateway: Gateway, receiver: Receiver) -> None:
     first, second = gateway.url("/orders/1"), gateway.url("/search/1")
     command = ["curl", *common, "--json", "{}", first, "--next", *common, second]
     done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, timeout=60, check=True
+        list(map(str, command)), capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     said = done.stderr
     assert said.count("< HTTP/1.1 200 OK") == 2

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.scenarios.client import Client, begun, chunk, client_context, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway, wait_until
-from tests.scenarios.policy import policy, route, with_routes
+from tests.scenarios.policy import opaque, policy, route, with_routes
 from tests.scenarios.proof import Watch, audit, events, receipt_of, receipts
 from tests.scenarios.receiver import OK, Exchange, Receiver
 
@@ -24,21 +25,25 @@ PLENTY = b'["' + b"x" * 12_000_000 + b'"]'
 @pytest.fixture
 def gateway(start_gateway: StartGateway, receiver: Receiver, parties: Path) -> Gateway:
     config = policy(parties, receiver.endpoint)
-    narrow = {"limits": {"connections": 1, "connect_timeout": "300ms"}}
+    narrow = {"limits": {"connections": 1, "connect_timeout": "2s"}}
     config["upstreams"]["narrow"] = config["upstreams"]["warehouse"] | narrow
     config["listeners"]["small"] = config["listeners"]["ingest"] | {"limits": {"connections": 2}}
-    hasty = {"limits": {"idle_timeout": "300ms", "head_timeout": "300ms"}}
-    config["listeners"]["hasty"] = config["listeners"]["ingest"] | hasty
+    idle, late = {"limits": {"idle_timeout": "1s"}}, {"limits": {"head_timeout": "300ms"}}
+    config["listeners"]["idle"] = config["listeners"]["ingest"] | idle
+    config["listeners"]["late"] = config["listeners"]["ingest"] | late
     config["memory"] = {"held": "22MiB"}
-    roomy = {"body": "1GiB", "document": "16MiB", "hold": "16MiB", "stall_timeout": "500ms"}
-    config["routes"][1]["limits"] = {"stall_timeout": "500ms"}
+    roomy = {"body": "1GiB", "document": "16MiB", "hold": "16MiB"}
+    impatient = {"stall_timeout": "2s"}
     return start_gateway(
         with_routes(
             config,
             route("narrow", upstream="narrow"),
             route("roomy", limits=roomy),
+            route("given-up", limits=roomy | impatient),
+            route("streamed", request=opaque("internal"), limits=impatient),
             route("small", listener="small"),
-            route("hasty", listener="hasty"),
+            route("idle", listener="idle"),
+            route("late", listener="late"),
         )
     )
 
@@ -51,14 +56,13 @@ def one_process(workers: int) -> None:
 
 def deaf(exchange: Exchange) -> None:
     """Read no more, say nothing, and stay."""
-    exchange.receiver.wait(lambda: exchange.receiver.behave is not deaf, timeout=30)
+    exchange.receiver.wait(lambda: exchange.receiver.behave is not deaf)
 
 
 def test_an_upstream_that_does_not_read_is_given_up(watch: Watch, receiver: Receiver) -> None:
     receiver.behave = deaf
     with watch.gateway.connect() as client:
-        client.sock.settimeout(30)
-        answer = client.ask(request("/roomy/1", PLENTY))
+        answer = client.ask(request("/given-up/1", PLENTY))
     predicate = watch.refused(answer, "upstream-timeout", "failed", reached=True)
     assert 0 < int(predicate["content"]["delivered"]["bytes"]) < len(PLENTY)
 
@@ -67,7 +71,7 @@ def test_an_upstream_that_stops_reading_a_stream_is_given_up(
     watch: Watch, receiver: Receiver
 ) -> None:
     receiver.behave = deaf
-    head = begun("/files/1", kind="a/b")
+    head = begun("/streamed/1", kind="a/b")
     with watch.gateway.connect() as client:
         client.send(head)
         for _ in range(400):
@@ -81,7 +85,6 @@ def test_a_held_document_goes_on_in_pieces_and_arrives_whole(
     gateway: Gateway, receiver: Receiver
 ) -> None:
     with gateway.connect() as client:
-        client.sock.settimeout(30)
         answer = client.ask(request("/roomy/1", PLENTY))
     assert answer.status == 200
     assert receiver.received[-1].body == PLENTY
@@ -133,12 +136,12 @@ def test_a_listener_takes_no_more_connections_than_it_may(gateway: Gateway) -> N
 
 
 def test_an_idle_connection_ends_and_so_does_a_head_that_does_not_arrive(watch: Watch) -> None:
-    with watch.gateway.connect(listener="hasty") as client:
-        assert client.ask(request("/hasty/1")).status == 200
+    with watch.gateway.connect(listener="idle") as client:
+        assert client.ask(request("/idle/1")).status == 200
         assert client.ended()
     watch.again()
-    with watch.gateway.connect(listener="hasty") as client:
-        client.send(b"POST /hasty/1 HTTP/1.1\r\nHost: x\r\nA: b")
+    with watch.gateway.connect(listener="late") as client:
+        client.send(b"POST /late/1 HTTP/1.1\r\nHost: x\r\nA: b")
         watch.refused(client.answer(), "request-timeout", "failed")
         assert client.ended()
 
@@ -172,7 +175,7 @@ def test_a_process_without_descriptors_lives_on(gateway: Gateway) -> None:
             free = min(set(range(len(used) + 1)) - used)
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, limits[1]))
         waiting = [
-            late.enter_context(socket.create_connection(gateway.address(), timeout=15))
+            late.enter_context(socket.create_connection(gateway.address(), timeout=PATIENCE))
             for _ in range(3)
         ]
         assert gateway.wait_for("accept_failed")["listener"] == "ingest"

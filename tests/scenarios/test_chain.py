@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from proxy.receipt.header import parse_items
+from tests.patience import PATIENCE
 from tests.scenarios.client import Client, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Config, Gateway, lockgate
@@ -56,7 +57,7 @@ def test_each_hop_has_a_receipt_and_what_one_delivered_the_next_received(
     chain: tuple[Gateway, Gateway], shared_receiver: Receiver
 ) -> None:
     sidecar, gateway = chain
-    with Client(socket.create_connection(sidecar.address("egress"), timeout=15)) as client:
+    with Client(socket.create_connection(sidecar.address("egress"), timeout=PATIENCE)) as client:
         answer = client.ask(request("/orders/1", BODY))
     assert answer.status == 200
     ours = receipt_of(sidecar, answer)
@@ -74,7 +75,7 @@ def test_a_receipt_of_ours_comes_along_and_names_those_that_are_too_long_for_the
     chain: tuple[Gateway, Gateway],
 ) -> None:
     sidecar, gateway = chain
-    with Client(socket.create_connection(sidecar.address("narrow"), timeout=15)) as client:
+    with Client(socket.create_connection(sidecar.address("narrow"), timeout=PATIENCE)) as client:
         answer = client.ask(request("/orders/2", BODY))
     assert len(answer.receipts()) == 1
     assert len(parse_items(answer.value("transfer-receipt-key"))) == 1
@@ -86,7 +87,7 @@ def test_a_hop_whose_receipt_is_only_in_its_log_is_not_named(
     chain: tuple[Gateway, Gateway],
 ) -> None:
     sidecar, _ = chain
-    with Client(socket.create_connection(sidecar.address("egress"), timeout=15)) as client:
+    with Client(socket.create_connection(sidecar.address("egress"), timeout=PATIENCE)) as client:
         answer = client.ask(request("/quiet/1", b"{}"))
     assert len(answer.receipts()) == 1
     assert receipt_of(sidecar, answer)["answer"]["receipts"] is None
@@ -96,7 +97,7 @@ def test_a_receipt_that_comes_behind_the_answer_is_named_and_passed_on(
     chain: tuple[Gateway, Gateway], tmp_path: Path
 ) -> None:
     sidecar, gateway = chain
-    with Client(socket.create_connection(sidecar.address("egress"), timeout=15)) as client:
+    with Client(socket.create_connection(sidecar.address("egress"), timeout=PATIENCE)) as client:
         answer = client.ask(request("/trailing/1", b"{}"))
     assert [name for name, _ in answer.trailers].count("transfer-receipt") == 2
     theirs, _ = answer.receipts()
@@ -109,7 +110,7 @@ def test_a_receipt_that_comes_behind_the_answer_is_named_and_passed_on(
 
 def test_a_loop_is_refused(chain: tuple[Gateway, Gateway]) -> None:
     sidecar, _ = chain
-    with Client(socket.create_connection(sidecar.address("egress"), timeout=15)) as client:
+    with Client(socket.create_connection(sidecar.address("egress"), timeout=PATIENCE)) as client:
         answer = client.ask(request("/orders/3", BODY, "Via: 1.1 sidecar-a"))
     assert answer.status == 508
 
@@ -120,7 +121,7 @@ def test_the_sender_hears_that_a_gateway_further_on_had_delivered_it(
     sidecar, _ = chain
     sent = request("/once/1", b"{}", f"Transfer-Id: {uuid.uuid4()}")
     before = len(shared_receiver.received)
-    with Client(socket.create_connection(sidecar.address("egress"), timeout=15)) as client:
+    with Client(socket.create_connection(sidecar.address("egress"), timeout=PATIENCE)) as client:
         first, again = client.ask(sent), client.ask(sent)
     assert (first.status, first.values("transfer-duplicate")) == (200, [])
     assert (again.status, again.value("transfer-duplicate"), again.body) == (200, "?1", b"")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from proxy.wire.structured import format_bytes
+from tests.patience import PATIENCE
 from tests.project.tree import ROOT
 from tests.scenarios.chains import EXAMPLES, MASKED, ORDER, Chain, flags, order, verify
 from tests.scenarios.client import request
@@ -66,7 +67,7 @@ def test_the_commands_of_the_manual_work_as_printed(chain: Chain, tmp_path: Path
     socket = chain.hops[0].folder / "egress.sock"
     command = shlex.split(curl.replace("egress.sock", str(socket)))
     done = subprocess.run(
-        [*command, "-sS"], cwd=tmp_path, capture_output=True, timeout=30, check=False
+        [*command, "-sS"], cwd=tmp_path, capture_output=True, timeout=PATIENCE, check=False
     )
     assert (done.returncode, done.stdout) == (0, b'{"ok": true}')
     given = dict(zip(("sidecar", "gateway", "receiver-sidecar"), range(3), strict=True))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.scenarios.chains import MASKED, ORDER, Chain, Done, flags, start_chain, verify
 from tests.scenarios.conftest import StartGateway, StartReceiver
 from tests.scenarios.gateway import lockgate
@@ -41,7 +42,7 @@ def curl(chain: Chain, file: Path, identity: str, saved: Path) -> None:
     done = subprocess.run(
         ["curl", "-sS", "-D", saved, "--unix-socket", chain.hops[0].folder / "egress.sock",
          "-H", f"Transfer-Id: {identity}", "--json", f"@{file}", URL],
-        capture_output=True, timeout=30, check=False,
+        capture_output=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 

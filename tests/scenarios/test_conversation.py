@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.scenarios.client import TAKES_TRAILERS, Client, chunk, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway
@@ -41,7 +42,7 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
 
 
 def plain(gateway: Gateway) -> Client:
-    return Client(socket.create_connection(gateway.address("plain"), timeout=15))
+    return Client(socket.create_connection(gateway.address("plain"), timeout=PATIENCE))
 
 
 DOORS: dict[str, tuple[str, Callable[[Gateway], Client]]] = {
@@ -160,7 +161,7 @@ def test_an_early_answer_to_a_held_document_ends_the_sending_too(
 
     def deaf(exchange: Exchange) -> None:
         early(exchange)
-        exchange.receiver.wait(lambda: exchange.receiver.behave is not deaf, timeout=30)
+        exchange.receiver.wait(lambda: exchange.receiver.behave is not deaf)
 
     receiver.behave = deaf
     document = b'["' + MUCH * 2 + b'"]'
@@ -282,7 +283,7 @@ def say_no_more(client: Client) -> None:
         client.sock.settimeout(0)
         with pytest.raises(ssl.SSLWantReadError):
             client.sock.unwrap()
-        client.sock.settimeout(15)
+        client.sock.settimeout(PATIENCE)
     else:
         client.sock.shutdown(socket.SHUT_WR)
 
@@ -296,7 +297,7 @@ def test_a_sender_that_has_closed_its_half_still_gets_all_its_answers(
     with connect(gateway) as client:
         client.send(request(path, MUCH[:9000]) + request(path))
         say_no_more(client)
-        assert held.asked.wait(15)
+        assert held.asked.wait(PATIENCE)
         held.go.set()
         assert [client.answer().body for _ in range(2)] == [OK, OK]
         assert client.ended()
@@ -454,7 +455,7 @@ def test_while_draining_the_answer_under_way_says_close_and_nothing_behind_it_is
     held = receiver.behave = Held()
     with gateway.connect() as idle, gateway.connect() as client:
         client.send(request("/orders/1") + request("/orders/2"))
-        assert held.asked.wait(15)
+        assert held.asked.wait(PATIENCE)
         gateway.process.terminate()
         assert idle.ended()
         held.go.set()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.patience import PATIENCE
 from tests.scenarios.client import client_context, request
 from tests.scenarios.gateway import Gateway
 from tests.scenarios.policy import CARD, SSN
@@ -202,7 +203,7 @@ def test_the_sender_may_name_the_transfer(gateway: Gateway, receiver: Receiver) 
 
 def test_httpx_is_served_over_one_connection(gateway: Gateway, receiver: Receiver) -> None:
     context = client_context(gateway.pki, "client")
-    with httpx.Client(verify=context, base_url=gateway.url("")) as client:
+    with httpx.Client(verify=context, base_url=gateway.url(""), timeout=PATIENCE) as client:
         for n in range(5):
             answer = client.post("/orders/1", json={"n": n, "customer": {"ssn": SSN}})
             assert answer.status_code == 200

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.patience import PATIENCE
 from tests.scenarios.client import Client, request
 from tests.scenarios.conftest import StartGateway, StartReceiver
 from tests.scenarios.gateway import Gateway, lockgate
@@ -70,7 +71,7 @@ def test_a_door_answers_only_http(gateway: Gateway) -> None:
         b"\x17\x03\x01\x00\x00",
         b"GET /x\r\n\r\n",
     ):
-        with Client(socket.create_connection((host, int(port)), timeout=10)) as client:
+        with Client(socket.create_connection((host, int(port)), timeout=PATIENCE)) as client:
             assert client.ask(octets).status == 400
             assert client.ended()
 
@@ -79,7 +80,7 @@ def test_a_door_tells_who_speaks_tls_in_tls_that_it_does_not(gateway: Gateway) -
     host, _, port = gateway.ready["admin"].rpartition(":")
     address, context = (host, int(port)), ssl.create_default_context()
     with (
-        socket.create_connection(address, timeout=10) as sock,
+        socket.create_connection(address, timeout=PATIENCE) as sock,
         pytest.raises(ssl.SSLError, match="ALERT"),
     ):
         context.wrap_socket(sock, server_hostname="localhost")
@@ -146,7 +147,7 @@ def sidecar(
 
 def by_unix(gateway: Gateway) -> Client:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.settimeout(15)
+    sock.settimeout(PATIENCE)
     sock.connect(str(gateway.folder / "in.sock"))
     return Client(sock)
 
@@ -178,7 +179,7 @@ def test_a_sender_over_loopback_is_known_by_its_network_and_has_no_user(
     sidecar: tuple[Gateway, Receiver, Receiver],
 ) -> None:
     gateway, *_ = sidecar
-    with Client(socket.create_connection(gateway.address("plain"), timeout=15)) as client:
+    with Client(socket.create_connection(gateway.address("plain"), timeout=PATIENCE)) as client:
         answer = client.ask(request("/net/1"))
         assert receipt_of(gateway, answer)["sender"] == {"name": "ip:127.0.0.1"}
         assert client.ask(request("/uid/1")).status == 403

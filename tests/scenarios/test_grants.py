@@ -11,7 +11,7 @@ import pytest
 from tests.scenarios.client import Client, begun, chunk, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Config, Gateway, wait_until
-from tests.scenarios.leaving import reload
+from tests.scenarios.leaving import a_while, reload
 from tests.scenarios.policy import CARD, CLIENT, opaque, policy, route
 from tests.scenarios.proof import receipt_of
 from tests.scenarios.receiver import Receiver
@@ -54,7 +54,6 @@ def started(parties: Path, start_gateway: StartGateway, shared_receiver: Receive
 def gateway(started: Gateway, receiver: Receiver) -> Iterator[Gateway]:
     """The module's, as it was, for each test."""
     config = started.config
-    receiver.broken.clear()
     yield started
     if started.config is not config:
         reload(started, config)
@@ -105,7 +104,7 @@ def test_a_stream_that_grows_beyond_its_grant_is_broken_off(
         client.send(PIECE)
         answer = client.answer()
     assert answer.status == 403
-    receiver.wait(lambda: len(receiver.broken) == 1)
+    receiver.wait_until_broken(answer.value("transfer-id"))
     assert len(receiver.received) == delivered
     line = gateway.wait_for("transfer", since, problem="not-allowed")
     assert reason in line["reason"]
@@ -129,7 +128,7 @@ def limited(gateway: Gateway, until: datetime) -> None:
 def test_a_transfer_whose_grant_ends_meanwhile_is_cut_off_or_comes_to_its_end(
     gateway: Gateway, receiver: Receiver
 ) -> None:
-    until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4)
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=a_while(gateway))
     limited(gateway, until)
     since = gateway.mark()
     with (

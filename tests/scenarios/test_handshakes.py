@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.scenarios.client import Client, client_context, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway, lockgate
@@ -24,10 +25,9 @@ from tests.scenarios.receiver import Receiver
 def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Path) -> Gateway:
     config = policy(parties, shared_receiver.endpoint)
     usual = config["listeners"]["ingest"]
-    usual["limits"] = {"handshake_timeout": "1s"}
     pins = {"pins": [pin(parties, "stranger")]}
     config["listeners"]["pinned"] = usual | {"tls": pins}
-    config["listeners"]["busy"] = usual | {"limits": {"handshakes": 32}}
+    config["listeners"]["busy"] = usual | {"limits": {"handshakes": 32, "handshake_timeout": "2m"}}
     config["listeners"]["older"] = usual | {"tls": {"minimum": "1.2"}}
     return start_gateway(config)
 
@@ -43,7 +43,7 @@ def sent_nothing(watch: Watch) -> Iterator[None]:
 def greet(gateway: Gateway, context: ssl.SSLContext, listener: str = "ingest") -> None:
     """Shake hands and ask, as TLS 1.3 clients learn of a refusal only with the first answer."""
     with (
-        socket.create_connection(gateway.address(listener), timeout=10) as plain,
+        socket.create_connection(gateway.address(listener), timeout=PATIENCE) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as sock,
     ):
         sock.sendall(request())
@@ -90,7 +90,7 @@ def test_tls_1_2(gateway: Gateway) -> None:
 def test_tls_1_2_where_the_policy_admits_it(gateway: Gateway) -> None:
     context = client_context(gateway.pki, "client")
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    plain = socket.create_connection(gateway.address("older"), timeout=10)
+    plain = socket.create_connection(gateway.address("older"), timeout=PATIENCE)
     with Client(context.wrap_socket(plain, server_hostname="localhost")) as client:
         assert client.ask(request()).status == 404  # no route of that listener, but admitted
 
@@ -107,7 +107,7 @@ def test_the_pinned_peer_is_admitted(gateway: Gateway) -> None:
 )
 def test_a_peer_that_does_not_speak_tls(gateway: Gateway, octets: bytes, reason: str) -> None:
     since = gateway.mark()
-    with socket.create_connection(gateway.address(), timeout=10) as sock:
+    with socket.create_connection(gateway.address(), timeout=PATIENCE) as sock:
         sock.sendall(octets)
         sock.shutdown(socket.SHUT_WR)
         while sock.recv(65536):
@@ -118,7 +118,7 @@ def test_a_peer_that_does_not_speak_tls(gateway: Gateway, octets: bytes, reason:
 @pytest.mark.usefixtures("sent_nothing")
 def test_a_peer_that_leaves_in_the_middle(gateway: Gateway) -> None:
     since = gateway.mark()
-    with socket.create_connection(gateway.address(), timeout=10) as sock:
+    with socket.create_connection(gateway.address(), timeout=PATIENCE) as sock:
         sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc")
     assert gateway.wait_for("handshake_refused", since)["reason"] == "closed"
 
@@ -132,7 +132,7 @@ def test_half_handshakes_that_keep_coming_hold_up_no_real_client(gateway: Gatewa
         for number in range(200):
             if done.wait(0 if number < 64 else 0.05):
                 return
-            sock = peers.enter_context(socket.create_connection(address, timeout=30))
+            sock = peers.enter_context(socket.create_connection(address, timeout=PATIENCE))
             sock.sendall(b"\x16\x03\x01\x02\x00\x01")
 
     with ExitStack() as peers:
@@ -146,7 +146,7 @@ def test_half_handshakes_that_keep_coming_hold_up_no_real_client(gateway: Gatewa
             waits.append(time.monotonic() - started)
         done.set()
         flooding.join()
-    assert max(waits) < 6, waits
+    assert max(waits) < 30, "they did not wait until the others' time was over"
 
 
 def test_all_who_were_refused_are_one_entry_of_the_log(own_gateway: Gateway, parties: Path) -> None:

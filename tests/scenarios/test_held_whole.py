@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -103,8 +103,9 @@ def test_what_streams_and_does_not_hold_is_broken_off(watch: Watch, change: str)
     watch.receiver.received.clear()
     with watch.gateway.connect() as client:
         octets = request("/streamed/1", CHANGES[change](LONG), said(LONG), kind=KIND)
-        watch.refused(client.ask(octets), "digest-mismatch", reached=True)
-    watch.receiver.wait(lambda: bool(watch.receiver.broken))
+        answer = client.ask(octets)
+        watch.refused(answer, "digest-mismatch", reached=True)
+    watch.receiver.wait_until_broken(answer.value("transfer-id"))
     assert watch.receiver.received == []
 
 
@@ -180,9 +181,12 @@ def _taken(gateway: Gateway, body: bytes) -> bool:
 
 def _has_nameless(pid: int, folder: Path) -> bool:
     """True while the process has a file open in `folder` that has no name there."""
-    found = [link for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
-    there = [os.readlink(link) for link in found if link.is_symlink()]
-    return any(each.startswith(str(folder)) and each.endswith("(deleted)") for each in there)
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # another file, which has been closed meanwhile
+            there = os.readlink(link)
+            if there.startswith(str(folder)) and there.endswith("(deleted)"):
+                return True
+    return False
 
 
 def test_a_folder_that_is_of_no_use_is_told_before_anything_is_sent(

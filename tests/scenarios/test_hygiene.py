@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from proxy.tls.credentials import Credentials
+from tests.patience import PATIENCE
 from tests.scenarios.client import request
 from tests.scenarios.conftest import StartGateway, StartReceiver
 from tests.scenarios.gateway import Config, Gateway, lockgate
@@ -82,6 +83,7 @@ def test_a_careless_peer_is_reported_once_and_refused_where_that_is_configured(
         with gateway.connect(name) as client:
             assert client.ask(request()).status == 200
     gateway.wait_for_metric(before + 3, "lockgate_careless_keys_total", **labels)
+    gateway.wait_for("careless_key", 0, PATIENCE, **labels)
     lines = gateway.logged("careless_key", 0, **labels)
     assert 1 <= len(lines) <= len(gateway.carriers)
     reload(gateway, refusing(gateway, kind))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.scenarios.client import chunk, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.forms import BOTH_FORMS
@@ -171,7 +172,7 @@ def test_a_sender_that_did_not_wait_learns_how_it_ended(
         exchange.read()
         exchange.send(b"HTTP/1.1 202 Said\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(body))
         held.asked.set()
-        held.go.wait(30)
+        held.go.wait(PATIENCE)
         exchange.reset()
 
     receiver.behave = behave
@@ -300,7 +301,7 @@ def test_an_id_in_flight_is_refused_for_now(watch: Watch, receiver: Receiver) ->
     mine = new_id()
     with watch.gateway.connect() as client:
         client.send(named(mine))
-        assert held.asked.wait(10)
+        assert held.asked.wait(PATIENCE)
         watch.octets = receiver.octets
         answer = ask(watch.gateway, named(mine))
         watch.refused(answer, "in-flight")
@@ -317,7 +318,7 @@ def test_a_storm_of_one_id_is_one_delivery(gateway: Gateway, receiver: Receiver)
     together = threading.Barrier(24)
 
     def one() -> None:
-        together.wait(30)
+        together.wait(PATIENCE)
         while True:  # a connection that was answered before its content had come may end
             with gateway.connect() as client:
                 answer = client.ask(sent)
@@ -330,7 +331,7 @@ def test_a_storm_of_one_id_is_one_delivery(gateway: Gateway, receiver: Receiver)
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
     assert len(receiver.received) == before + 1
     assert [answer.status for answer in answers] == [200] * 24
     assert sum(is_duplicate(answer) for answer in answers) == 23

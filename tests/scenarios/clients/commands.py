@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE
 from tests.scenarios.clients.senders import Ask, Place, answer, program
 from tests.scenarios.message import Fields, Message
 
@@ -17,7 +18,7 @@ REQUEST = Path(__file__).with_name("ask.mjs")
 def _run(
     command: list[str | Path], ok: tuple[int, ...] = (0,)
 ) -> "subprocess.CompletedProcess[bytes]":
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
     assert done.returncode in ok, f"{command}: {done.returncode}\n{done.stderr.decode()}"
     return done
 
@@ -76,7 +77,7 @@ def send_by_wget(place: Place, ask: Ask, times: int) -> list[Message]:
     out = place.folder / "out"
     command: list[str | Path] = [
         program("wget"), "--no-config", "--no-verbose", "--server-response", "--tries=1",
-        "--timeout=30", "--content-on-error", "--no-hsts", "--secure-protocol=TLSv1_3",
+        f"--timeout={PATIENCE:.0f}", "--content-on-error", "--no-hsts", "--secure-protocol=TLSv1_3",
         f"--certificate={place.certificate}", f"--private-key={place.key}",
         f"--ca-certificate={place.trust}", f"--method={ask.method}", "-O", out,
     ]  # fmt: skip
@@ -99,8 +100,8 @@ def send_by_ab(place: Place, ask: Ask, times: int) -> list[Message]:
     both = place.folder / "both.pem"
     both.write_bytes(place.certificate.read_bytes() + place.key.read_bytes())
     command: list[str | Path] = [
-        program("ab"), "-q", "-k", "-l", "-v", "4", "-n", str(times), "-c", "1", "-s", "30",
-        "-f", "TLS1.3", "-E", both,
+        program("ab"), "-q", "-k", "-l", "-v", "4", "-n", str(times), "-c", "1",
+        "-s", f"{PATIENCE:.0f}", "-f", "TLS1.3", "-E", both,
     ]  # fmt: skip
     if ask.body is not None:
         command += ["-p", _body_file(place, ask), "-T", ask.kind]

@@ -11,12 +11,12 @@ import aiohttp
 import httpx
 import requests
 
+from tests.patience import PATIENCE
 from tests.scenarios.client import client_context
 from tests.scenarios.clients.senders import Ask, Place, answer
 from tests.scenarios.message import Message
 
 _PIECE = 100_000
-_PATIENCE = 30
 
 
 def _pieces(body: bytes) -> Iterator[bytes]:
@@ -33,7 +33,7 @@ def _tls(place: Place) -> ssl.SSLContext:
 def send_by_http_client(place: Place, ask: Ask, times: int) -> list[Message]:
     at = urlsplit(place.url)
     connection = http.client.HTTPSConnection(
-        at.hostname or "", at.port, timeout=_PATIENCE, context=_tls(place)
+        at.hostname or "", at.port, timeout=PATIENCE, context=_tls(place)
     )
     answers = []
     for _ in range(times):
@@ -54,7 +54,7 @@ def send_by_requests(place: Place, ask: Ask, times: int) -> list[Message]:
         for _ in range(times):
             body = _pieces(ask.body or b"") if ask.chunked else ask.body
             with session.request(
-                ask.method, place.url + ask.path, data=body, headers=ask.fields, timeout=_PATIENCE
+                ask.method, place.url + ask.path, data=body, headers=ask.fields, timeout=PATIENCE
             ) as got:
                 fields = list(got.raw.headers.items())
                 answers.append(answer(got.status_code, fields, got.content))
@@ -63,7 +63,7 @@ def send_by_requests(place: Place, ask: Ask, times: int) -> list[Message]:
 
 def send_by_httpx(place: Place, ask: Ask, times: int) -> list[Message]:
     answers = []
-    with httpx.Client(verify=_tls(place), trust_env=False, timeout=_PATIENCE) as client:
+    with httpx.Client(verify=_tls(place), trust_env=False, timeout=PATIENCE) as client:
         for _ in range(times):
             body = _pieces(ask.body or b"") if ask.chunked else ask.body
             got = client.request(ask.method, place.url + ask.path, content=body, headers=ask.fields)
@@ -79,7 +79,7 @@ def send_by_aiohttp(place: Place, ask: Ask, times: int) -> list[Message]:
     async def session() -> list[Message]:
         answers = []
         connector = aiohttp.TCPConnector(ssl=_tls(place))
-        patience = aiohttp.ClientTimeout(_PATIENCE)
+        patience = aiohttp.ClientTimeout(PATIENCE)
         async with aiohttp.ClientSession(connector=connector, timeout=patience) as client:
             for _ in range(times):
                 async with client.request(

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.patience import PATIENCE
 from tests.scenarios.clients.senders import program
 from tests.scenarios.gateway import wait_until
+from tests.scenarios.servers import free_port
 
 _NGINX = """
 daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
@@ -53,7 +55,7 @@ class Nginx:
 @contextmanager
 def nginx(folder: Path, pki: Path, idle: str) -> Iterator[Nginx]:
     (folder / "nginx").mkdir()
-    found = Nginx(folder, _free_port(), _free_port())
+    found = Nginx(folder, free_port(), free_port())
     config = folder / "nginx.conf"
     config.write_text(
         _NGINX.format(folder=folder, pki=pki, port=found.port, hasty=found.hasty, idle=idle)
@@ -65,7 +67,7 @@ def nginx(folder: Path, pki: Path, idle: str) -> Iterator[Nginx]:
 @contextmanager
 def uvicorn(folder: Path, pki: Path, keep_alive: int) -> Iterator[int]:
     """Port of an ASGI server with the application beside this file; `keep_alive` in seconds."""
-    port = _free_port()
+    port = free_port()
     command = [
         sys.executable, "-m", "uvicorn", "tests.scenarios.clients.application:application",
         "--host", "127.0.0.1", "--port", str(port), "--timeout-keep-alive", str(keep_alive),
@@ -79,7 +81,7 @@ def uvicorn(folder: Path, pki: Path, keep_alive: int) -> Iterator[int]:
 @contextmanager
 def node(folder: Path, pki: Path) -> Iterator[int]:
     """Port of a server of Node's own, from the script beside this file."""
-    port = _free_port()
+    port = free_port()
     script = Path(__file__).with_name("site.mjs")
     with _running([program("node"), str(script), str(port), str(pki)], folder / "node.out", port):
         yield port
@@ -93,7 +95,7 @@ def _running(command: list[str], log: Path, port: int) -> Iterator[None]:
     def listens() -> bool:
         assert process.poll() is None, log.read_text()
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
         except OSError:
             return False
         return True
@@ -103,10 +105,4 @@ def _running(command: list[str], log: Path, port: int) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(30)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port: int = door.getsockname()[1]
-        return port
+        process.wait(PATIENCE)

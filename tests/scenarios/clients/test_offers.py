@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.scenarios.client import Client, parse, request
 from tests.scenarios.clients.senders import JSON, program
 from tests.scenarios.conftest import StartGateway
@@ -37,7 +38,7 @@ def url(gateway: Gateway, path: str) -> str:
 
 
 def without_tls(gateway: Gateway) -> Client:
-    return Client(socket.create_connection(gateway.address(), timeout=15))
+    return Client(socket.create_connection(gateway.address(), timeout=PATIENCE))
 
 
 def require_no_offer(came: Message) -> None:
@@ -52,7 +53,7 @@ def test_curl_that_offers_http_2_gets_its_answers_over_one_connection_of_http_1_
     command += ["-H", f"Content-Type: {JSON}"]
     done = subprocess.run(
         [*command, url(gateway, "/orders/1"), url(gateway, "/orders/2")],
-        capture_output=True, timeout=60, check=True,
+        capture_output=True, timeout=PATIENCE, check=True,
     )  # fmt: skip
     said = done.stderr.lower()
     assert b"> upgrade: h2c\r\n> http2-settings: " in said, "curl has to offer it"
