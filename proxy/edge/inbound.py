@@ -1,19 +1,15 @@
-"""HTTP with a sender: events in, answers out, each wait with its own bound.
-
-What has come already is taken without one: a clock that is set for nothing costs as much as the
-parse of a small head.
-"""
+"""HTTP with a sender: events in, answers out, each wait with its own bound."""
 
 import math
 
 import trio
 
 from proxy.edge.mistaken import HANDSHAKE, UnexpectedTls
-from proxy.edge.stream import Disconnected, PlainStream, Stream
+from proxy.edge.stream import Disconnected, PlainStream, Stalled, Stream
 from proxy.errors import Refusal
 from proxy.model import Framing, Head, Headers
 from proxy.settings.schema import ListenerLimits
-from proxy.wire.events import Closed, Data, EndOfMessage, NeedData, RequestHead
+from proxy.wire.events import Data, EndOfMessage, NeedData, RequestHead, ServerEvent
 from proxy.wire.server import ServerConnection
 
 
@@ -79,8 +75,7 @@ class Inbound:
         self._used = True
         event = self._http.next_event()
         if isinstance(event, NeedData):
-            with trio.move_on_after(self._limits.head_timeout):
-                event = await self._next()
+            event = await self._next(trio.current_time() + self._limits.head_timeout)
         if isinstance(event, RequestHead):
             return event.head
         if isinstance(event, NeedData):
@@ -98,8 +93,7 @@ class Inbound:
         """
         event = self._http.next_event()
         if isinstance(event, NeedData):
-            with trio.move_on_at(min(trio.current_time() + timeout, self._end)):
-                event = await self._next()
+            event = await self._next(min(trio.current_time() + timeout, self._end))
         if isinstance(event, (Data, EndOfMessage)):
             return event
         if not isinstance(event, NeedData):
@@ -118,16 +112,19 @@ class Inbound:
         except Refusal:
             pass  # what cannot be read past ends the connection anyway
 
-    async def _next(self) -> RequestHead | Data | EndOfMessage | Closed:
+    async def _next(self, deadline: float) -> ServerEvent:
+        """What comes next; NeedData where it has not come by then."""
         while True:
+            try:
+                data = await self.stream.receive(deadline=deadline)
+            except Disconnected:
+                data = b""  # in the middle of a message the grammar knows what an end means
+            except Stalled:
+                return NeedData()
+            self._http.receive(data)
             event = self._http.next_event()
             if not isinstance(event, NeedData):
                 return event
-            try:
-                data = await self.stream.receive()
-            except Disconnected:
-                data = b""  # in the middle of a message the grammar knows what an end means
-            self._http.receive(data)
 
     async def send_continue(self) -> None:
         """Let a sender that asked first send its content (RFC 9110, section 10.1.1)."""
@@ -177,11 +174,12 @@ class Inbound:
         if self._torn:
             raise Disconnected("what was sent before did not go out whole")
         self._torn = True
-        with trio.move_on_at(min(trio.current_time() + self._limits.idle_timeout, self._end)):
-            await self.stream.send(pieces)
-            self._torn = False
-            return
-        raise Disconnected("the sender does not read its answer")
+        deadline = min(trio.current_time() + self._limits.idle_timeout, self._end)
+        try:
+            await self.stream.send(pieces, deadline)
+        except Stalled:
+            raise Disconnected("the sender does not read its answer") from None
+        self._torn = False
 
     def require_close(self) -> None:
         """Make this answer the last on the connection."""

@@ -6,6 +6,7 @@ be quiet: an upstream that has closed, or spoken out of turn, is not asked a sec
 has a connection of its own, which is never lent again.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ import trio
 from proxy.edge.dial import Dialler, Reached
 from proxy.edge.hygiene import Examine
 from proxy.edge.places import Places
-from proxy.edge.stream import Disconnected
+from proxy.edge.stream import Disconnected, Stalled
 from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import AnswerHead, Framing, Headers, Peer
 from proxy.observe.log import Log
@@ -45,6 +46,8 @@ class Outbound:
         self.idle_since = 0.0
         self.sender = ""
         """Who has it now."""
+        self.stall = math.inf
+        """Seconds that it may take nothing of what is sent."""
         self._http = ClientConnection(max_head)
         self._seen: ClientEvent | None = None
 
@@ -76,9 +79,11 @@ class Outbound:
 
     async def _send(self, pieces: list[bytes]) -> None:
         try:
-            await self.stream.send(pieces)
+            await self.stream.send(pieces, trio.current_time() + self.stall)
         except Disconnected as error:
             raise UpstreamFailure("upstream-closed", str(error)) from None
+        except Stalled:
+            raise UpstreamFailure("upstream-timeout", "the upstream does not read") from None
 
     async def head(self) -> AnswerHead:
         """The head of the final answer; interim ones are passed over. Raises UpstreamFailure."""
@@ -87,9 +92,11 @@ class Outbound:
             if isinstance(event, AnswerHead):
                 return event
 
-    async def any_head(self) -> AnswerHead | Informational:
+    async def any_head(self, deadline: float = math.inf) -> AnswerHead | Informational:
         """The head of the final answer, or an interim one before it. Raises UpstreamFailure."""
-        event = await self._next()
+        event = self._here()
+        if isinstance(event, NeedData):
+            event = await self._next(deadline, "no answer in time")
         if isinstance(event, ResponseHead):
             return event.head
         if isinstance(event, Informational):
@@ -105,21 +112,23 @@ class Outbound:
         """The next piece of the answer, or its end; `timeout` in seconds without any octet."""
         event = self._here()
         if isinstance(event, NeedData):
-            with trio.move_on_after(timeout):
-                event = await self._next()
+            event = await self._next(trio.current_time() + timeout, "the answer stalled")
         if isinstance(event, (Data, EndOfMessage)):
             return event
-        if isinstance(event, NeedData):
-            raise UpstreamFailure("upstream-timeout", "the answer stalled")
         raise UpstreamFailure("upstream-closed", "the connection ended inside the answer")
 
-    async def _next(self) -> ClientEvent:
-        while isinstance(event := self._here(), NeedData):
+    async def _next(self, deadline: float, late: str) -> ClientEvent:
+        """What comes next, and has not come yet. Raises UpstreamFailure."""
+        while True:
             try:
-                self._http.receive(await self.stream.receive())
+                self._http.receive(await self.stream.receive(deadline=deadline))
             except Disconnected as error:
                 raise UpstreamFailure("upstream-closed", str(error)) from None
-        return event
+            except Stalled:
+                raise UpstreamFailure("upstream-timeout", late) from None
+            event = self._http.next_event()
+            if not isinstance(event, NeedData):
+                return event
 
     def _here(self) -> ClientEvent:
         """What has come already; NeedData where that is nothing."""

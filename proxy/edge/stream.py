@@ -5,39 +5,31 @@ one lock, because records are numbered: two of them in the wrong order end the c
 handshake still flushes its alert, so that the peer learns that (not why) it was refused.
 """
 
-import os
-import select
-import socket
-import struct
+import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import trio
 
-from proxy.errors import LockgateError, TlsFailure
+from proxy.edge.octets import RECEIVE_SIZE, Disconnected, Octets, Stalled, within
+from proxy.errors import TlsFailure
 from proxy.tls.engine import RECORD, Engine
 
-RECEIVE_SIZE = 256 * 1024
-"""Octets asked of the kernel at once: half of it costs a tenth more, in turns and in calls."""
+__all__ = ["RECEIVE_SIZE", "Disconnected", "PlainStream", "Stalled", "Stream", "TlsStream"]
 
 _PARTING = 1.0
 """Seconds that a peer which speaks the wrong protocol has to read that it does."""
-_RESET = struct.pack("ii", 1, 0)
-
-
-class Disconnected(LockgateError):
-    """The peer is gone, or sent what is not TLS: nothing more can be sent or received."""
 
 
 class Stream(Protocol):
-    """An ordered stream of octets."""
+    """An ordered stream of octets. A `deadline` is on trio's clock."""
 
-    async def receive(self, size: int = RECEIVE_SIZE) -> bytes:
+    async def receive(self, size: int = RECEIVE_SIZE, deadline: float = math.inf) -> bytes:
         """Some octets, about `size` at most; b"" when the peer has ended cleanly, which may be
-        its side alone. Raises Disconnected."""
+        its side alone. Raises Disconnected, Stalled."""
 
-    async def send(self, pieces: Sequence[bytes]) -> None:
-        """Send all of them in order. Raises Disconnected."""
+    async def send(self, pieces: Sequence[bytes], deadline: float = math.inf) -> None:
+        """Send all of them in order. Raises Disconnected, Stalled."""
 
     async def end(self) -> None:
         """End our side cleanly, and ours alone: what the peer sends can be received all the same.
@@ -66,90 +58,39 @@ class Stream(Protocol):
         """What is under it, for questions of addresses and options."""
 
 
-def _abort(sock: trio.socket.SocketType) -> None:
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-    except OSError:
-        pass  # not a TCP socket, or gone already
-    sock.close()
-
-
-def _quiet(sock: trio.socket.SocketType) -> bool:
-    if sock.fileno() < 0:
-        return False
-    poll = select.poll()
-    poll.register(sock.fileno(), select.POLLIN | select.POLLRDHUP)
-    return not poll.poll(0)
-
-
-async def _receive(sock: trio.socket.SocketType, size: int = RECEIVE_SIZE) -> bytes:
-    try:
-        return await sock.recv(size)
-    except (OSError, trio.ClosedResourceError) as error:
-        raise Disconnected(type(error).__name__) from None
-
-
-async def _send(sock: trio.socket.SocketType, data: bytes) -> None:
-    """Gives no turn to others when the kernel takes all at once: whoever goes on receives first."""
-    try:
-        try:
-            sent = os.write(sock.fileno(), data)
-        except BlockingIOError:
-            sent = 0
-        with memoryview(data) as rest:
-            while sent < len(data):
-                sent += await sock.send(rest[sent:])
-    except (OSError, trio.ClosedResourceError) as error:
-        raise Disconnected(type(error).__name__) from None
-
-
-async def _linger(sock: trio.socket.SocketType, seconds: float) -> None:
-    try:
-        sock.shutdown(socket.SHUT_WR)
-        with trio.move_on_after(seconds):
-            while await sock.recv(RECEIVE_SIZE):
-                pass
-    except (OSError, trio.ClosedResourceError):
-        pass
-    sock.close()
-
-
 class PlainStream:
     """A socket as it is: unix sockets and loopback only."""
 
     def __init__(self, sock: trio.socket.SocketType) -> None:
-        self._sock = sock
+        self._octets = Octets(sock)
 
     @property
     def socket(self) -> trio.socket.SocketType:
-        return self._sock
+        return self._octets.sock
 
-    async def receive(self, size: int = RECEIVE_SIZE) -> bytes:
-        return await _receive(self._sock, size)
+    async def receive(self, size: int = RECEIVE_SIZE, deadline: float = math.inf) -> bytes:
+        return await self._octets.receive(size, deadline)
 
-    async def send(self, pieces: Sequence[bytes]) -> None:
+    async def send(self, pieces: Sequence[bytes], deadline: float = math.inf) -> None:
         if data := b"".join(pieces):
-            await _send(self._sock, data)
+            await self._octets.send(data, deadline)
 
     async def end(self) -> None:
         await trio.lowlevel.checkpoint()  # before, so that who is told that it went is told so
-        try:
-            self._sock.shutdown(socket.SHUT_WR)
-        except (OSError, trio.ClosedResourceError) as error:
-            raise Disconnected(type(error).__name__) from None
+        self._octets.end()
 
     async def close(self) -> None:
-        self._sock.close()
+        self._octets.sock.close()
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def linger(self, seconds: float) -> None:
-        await _linger(self._sock, seconds)
+        await self._octets.linger(seconds)
 
     def abort(self) -> None:
-        _abort(self._sock)
+        self._octets.abort()
 
     def quiet(self) -> bool:
-        return _quiet(self._sock)
+        return self._octets.quiet()
 
 
 class TlsStream:
@@ -163,7 +104,7 @@ class TlsStream:
     ) -> None:
         """`refused` is told when a server refuses us after our side of the handshake was complete,
         as in TLS 1.3 it does (RFC 8446, 4.4.2.4)."""
-        self._sock = sock
+        self._octets = Octets(sock)
         self._engine = engine
         self._refused = refused
         self._heard = False
@@ -174,11 +115,11 @@ class TlsStream:
 
     @property
     def socket(self) -> trio.socket.SocketType:
-        return self._sock
+        return self._octets.sock
 
     async def first_octets(self) -> None:
         """Wait until the peer has said anything at all. Raises Disconnected."""
-        self._engine.receive(await _receive(self._sock))
+        self._engine.receive(await self._octets.receive())
 
     async def handshake(self) -> None:
         """Complete the handshake and every check of the peer.
@@ -188,7 +129,7 @@ class TlsStream:
         try:
             while not self._engine.handshake():
                 await self._flush()
-                self._engine.receive(await _receive(self._sock))
+                self._engine.receive(await self._octets.receive())
             await self._flush()
         except TlsFailure:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
@@ -197,16 +138,16 @@ class TlsStream:
 
     async def answer_plainly(self, answer: bytes) -> None:
         """Tell a peer that speaks no TLS so, in its own protocol, and end. Raises Disconnected."""
-        await _send(self._sock, answer)
-        await _linger(self._sock, _PARTING)
+        await self._octets.send(answer)
+        await self._octets.linger(_PARTING)
 
-    async def receive(self, size: int = RECEIVE_SIZE) -> bytes:
+    async def receive(self, size: int = RECEIVE_SIZE, deadline: float = math.inf) -> bytes:
         try:
             data = self._engine.read(size)
             while data is None:
                 if self._owing and not self._sending.locked():  # a sender under way sends that too
-                    await self._flush()
-                self._engine.receive(await _receive(self._sock, size))
+                    await self._flush(deadline=deadline)
+                self._engine.receive(await self._octets.receive(size, deadline))
                 self._owing = True
                 data = self._engine.read(size)
         except TlsFailure as failure:
@@ -216,9 +157,9 @@ class TlsStream:
         self._heard = True
         return data
 
-    async def send(self, pieces: Sequence[bytes]) -> None:
+    async def send(self, pieces: Sequence[bytes], deadline: float = math.inf) -> None:
         try:
-            await self._flush(pieces)
+            await self._flush(pieces, deadline)
         except TlsFailure as failure:
             raise Disconnected(f"{failure.reason}: {failure.detail}") from None
 
@@ -231,11 +172,11 @@ class TlsStream:
 
     async def close(self) -> None:
         await self._say_goodbye()
-        self._sock.close()
+        self._octets.sock.close()
 
     async def linger(self, seconds: float) -> None:
         await self._say_goodbye()
-        await _linger(self._sock, seconds)
+        await self._octets.linger(seconds)
 
     async def _say_goodbye(self) -> None:
         try:
@@ -246,31 +187,38 @@ class TlsStream:
             await self._flush_quietly()
 
     def abort(self) -> None:
-        _abort(self._sock)
+        self._octets.abort()
 
     def quiet(self) -> bool:
         """A close_notify may have come with the last answer, and the socket waits for ours."""
         try:
-            return self._engine.read(1) is None and _quiet(self._sock)
+            return self._engine.read(1) is None and self._octets.quiet()
         except TlsFailure:
             return False
 
-    async def _flush(self, pieces: Sequence[bytes] = ()) -> None:
-        """Send these, and whatever else the engine has to say. Raises TlsFailure, Disconnected."""
-        try:
-            self._sending.acquire_nowait()
-        except trio.WouldBlock:
-            await self._sending.acquire()
+    async def _flush(self, pieces: Sequence[bytes] = (), deadline: float = math.inf) -> None:
+        """Send these, and whatever else the engine has to say.
+
+        The lock is taken only where a part has to wait: what goes at once leaves nobody a gap.
+        Raises TlsFailure, Disconnected, Stalled.
+        """
+        if self._sending.locked():
+            await within(deadline, self._sending.acquire)
         try:
             if pieces and sum(map(len, pieces)) <= RECORD:
                 pieces = (b"".join(pieces),)  # of TLS records, each costs calls and octets
             for piece in pieces:
                 self._engine.write(piece)
             self._owing = False
-            if data := self._engine.outgoing():
-                await _send(self._sock, data)
+            data = self._engine.outgoing()
+            sent = self._octets.push(data) if data else 0
+            if sent < len(data):
+                if not self._sending.locked():
+                    self._sending.acquire_nowait()
+                await self._octets.send(memoryview(data)[sent:], deadline)
         finally:
-            self._sending.release()
+            if self._sending.locked():  # by us: nobody else had a turn without it
+                self._sending.release()
 
     async def _flush_quietly(self) -> None:
         try:

@@ -14,7 +14,7 @@ Rules
 - Interim answers go on to the sender as they come.
 """
 
-from collections.abc import Awaitable
+import math
 
 import trio
 
@@ -44,6 +44,7 @@ async def forward(
 
     Raises what the content stops refuse, Refusal when the sender fails, UpstreamFailure.
     """
+    upstream.stall = transfer.known_request.stall
     if held.whole and held.spill is None and len(held.data) <= _PIECE:
         return await _forward_small(transfer, client, upstream, request, held.data)
     answer: AnswerHead | None = None
@@ -85,23 +86,26 @@ async def _forward_small(
     head = (request.method, request.target, request.headers)
     transfer.forwarded = len(data)
     try:
-        sending = upstream.send_whole(*head, data, request.framing, request.trailers)
-        await _in_time(transfer.known_request.stall, sending)
+        await upstream.send_whole(*head, data, request.framing, request.trailers)
     except UpstreamFailure as failure:
         return await _last_words(transfer, client, upstream, failure)
     transfer.sent_whole = True
-    with trio.move_on_after(transfer.known_lane.pool.answer_timeout):
-        return await _answer_head(transfer, client, upstream)
-    raise UpstreamFailure("upstream-timeout", "no answer in time")
+    patience = transfer.known_lane.pool.answer_timeout
+    return await _answer_head(transfer, client, upstream, trio.current_time() + patience)
 
 
-async def _answer_head(transfer: Transfer, client: Inbound, upstream: Outbound) -> AnswerHead:
+async def _answer_head(
+    transfer: Transfer, client: Inbound, upstream: Outbound, deadline: float = math.inf
+) -> AnswerHead:
     """The head of the final answer. Interim ones before it are for the sender, all of them: none
-    was asked for by us, since no expectation is passed on (RFC 9110, section 15.2)."""
+    was asked for by us, since no expectation is passed on (RFC 9110, section 15.2).
+
+    Raises UpstreamFailure.
+    """
     gate, policy = transfer.gate, transfer.known_lane.route.response
     unseen = policy.content == ["opaque"]
     while True:
-        event = await upstream.any_head()
+        event = await upstream.any_head(deadline)
         if isinstance(event, AnswerHead):
             return event
         name = gate.loaded.settings.name
@@ -134,14 +138,14 @@ class _Pump:
         request = self._request
         head = (request.method, request.target, request.headers, request.framing)
         with self._sending:
-            await _in_time(self._stall, self._upstream.send_head(*head))
+            await self._upstream.send_head(*head)
             if held.whole:
                 last, trailers = await self._pieces(held), request.trailers
             else:
                 last, trailers = await self._stream(held.data)
             self._transfer.forwarded += len(last)
             self._ending = True
-            await _in_time(self._stall, self._upstream.send_end(last, trailers))
+            await self._upstream.send_end(last, trailers)
             self._transfer.sent_whole = True
 
     async def _pieces(self, held: Held) -> bytes:
@@ -188,25 +192,18 @@ class _Pump:
 
     async def _send(self, piece: bytes) -> None:
         self._transfer.forwarded += len(piece)
-        await _in_time(self._stall, self._upstream.send_data(piece))
-
-
-async def _in_time(stall: float, sending: Awaitable[None]) -> None:
-    with trio.move_on_after(stall):
-        await sending
-        return
-    raise UpstreamFailure("upstream-timeout", "the upstream does not read")
+        await self._upstream.send_data(piece)
 
 
 async def _last_words(
     transfer: Transfer, client: Inbound, upstream: Outbound, failure: UpstreamFailure
 ) -> AnswerHead:
     """An upstream that closed on us may have answered first; otherwise `failure` stands."""
-    with trio.move_on_after(_LAST_WORDS):
-        try:
-            return await _answer_head(transfer, client, upstream)
-        except UpstreamFailure:
-            pass
+    try:
+        deadline = trio.current_time() + _LAST_WORDS
+        return await _answer_head(transfer, client, upstream, deadline)
+    except UpstreamFailure:
+        pass
     try:
         raise failure
     finally:

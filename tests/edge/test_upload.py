@@ -1,5 +1,6 @@
 """What happens when both sides speak at once: instants that no socket can be made to hit."""
 
+import math
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
@@ -38,15 +39,15 @@ class Slow:
         self.heard = trio.Event()
         """Something came after that."""
 
-    async def send(self, pieces: Iterable[bytes]) -> None:
+    async def send(self, pieces: Iterable[bytes], deadline: float = math.inf) -> None:
         data = b"".join(pieces)
         if self._octets in data:
             self.begun.set()
             await self._may()
-        await self._stream.send([data])
+        await self._stream.send([data], deadline)
 
-    async def receive(self, size: int = RECEIVE_SIZE) -> bytes:
-        data = await self._stream.receive(size)
+    async def receive(self, size: int = RECEIVE_SIZE, deadline: float = math.inf) -> bytes:
+        data = await self._stream.receive(size, deadline)
         if self.begun.is_set():
             self.heard.set()
         return data
