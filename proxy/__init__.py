@@ -27,8 +27,8 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         route                       policy/paths.py, policy/routes.py, policy/tree.py
         allow(peer, route)          policy/authorize.py, policy/entries.py, policy/principals.py
                                     policy/window.py, policy/shadow.py
-        signature                   wire/signature.py, wire/signature_base.py, wire/jwk.py
-        signature                   edge/signed.py, edge/signing.py, wire/signature.py, wire/jwk.py
+        signature                   edge/signed.py, edge/signing.py, wire/signature.py,
+                                    wire/signature_base.py, wire/jwk.py
         rate, volume                edge/purse.py, edge/rates.py, policy/bucket.py
                                     app/rates.py keeps what was taken
         replay                      edge/repeat.py asks the notary's table: notary/ids.py
@@ -43,8 +43,9 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
                                     content/jsonscan.py, content/plainscan.py
                                     content/table.py, content/dialect.py, content/grid.py
                                     content/form.py, content/text.py
-        mask                        content/rules.py, content/paths.py, content/tables.py,
-                                    content/masker.py, content/jsontaken.py, content/jsonsplice.py,
+        mask                        content/rules.py, content/paths.py, content/segments.py,
+                                    content/tables.py, content/masker.py,
+                                    content/jsontaken.py, content/jsonsplice.py,
                                     content/mask.py, content/values.py, content/actions.py,
                                     content/generalize.py, content/tokens.py, content/jsontokens.py,
                                     content/blake2b.py, content/octets.py, content/cipher.py

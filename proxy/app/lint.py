@@ -7,7 +7,6 @@ another, or behind one for the same places, is such a one.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import islice, product
 from typing import Final
 
 from proxy.app.anchors import useless
@@ -17,7 +16,7 @@ from proxy.app.references import public_references
 from proxy.app.signers import shared_secrets
 from proxy.content.kinds import Kind, Likelihood
 from proxy.content.own import own_kinds
-from proxy.content.paths import Automaton, State
+from proxy.content.paths import Automaton, State, together
 from proxy.content.registry import KINDS
 from proxy.content.watch import members
 from proxy.errors import Problem
@@ -161,21 +160,16 @@ def _below(mask: State, only: State | None) -> Iterator[tuple[State, State | Non
     if only is None:
         yield from ((child, None) for child in mask.below())
         return
-    pairs = [
+    pairs: list[tuple[State, ...]] = [
         (mask.names.get(name, mask.other), only.names.get(name, only.other))
         for name in {*mask.names, *only.names}
     ]
-    pairs += product(_elements(mask), _elements(only))
+    pairs += [(mask.other, only.other), *together(mask, only)]
     for child, way in pairs:
         if way.accept >= 0:
             yield child, None
         elif way.live:
             yield child, way
-
-
-def _elements(state: State) -> Iterator[State]:
-    """What elements of an array can be in, and members that no rule names."""
-    return islice(state.below(), len(state.names), None)
 
 
 def _of_types(

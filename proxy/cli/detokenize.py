@@ -11,8 +11,8 @@ from proxy.cli.mask_files import failed, named_route, opened, written
 from proxy.cli.mask_format import judge_kind
 from proxy.cli.wording import count, texts
 from proxy.content.inspector import Inspector
-from proxy.content.paths import normal, parse
 from proxy.content.reveal import Lock, Safe
+from proxy.content.segments import normal, parse
 from proxy.errors import Refusal
 from proxy.settings.load import load
 from proxy.settings.schema import ContentPolicy

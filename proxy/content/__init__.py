@@ -23,7 +23,8 @@
     tables      an automaton as flat arrays, for jsonscan
     plainscan   what jsonscan does, by validate and scan, with nothing compiled
     validate    is it JSON, exactly, and not too deep
-    paths       RFC 9535 paths -> an automaton over keys and indexes
+    segments    RFC 9535 paths, parsed
+    paths       and made one automaton over keys and indexes
     rows        the elements of a long array, in runs of one state
     scan        the automaton over the octets of a document -> spans
     values      what an action sees and makes, whatever the format

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from proxy.content.names import folded
-from proxy.content.paths import Segment, parse
+from proxy.content.segments import Segment, parse
 
 UNTOUCHED: Final = -1
 WITHHELD: Final = -2

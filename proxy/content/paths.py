@@ -7,28 +7,17 @@ key or an index leads to another state. A descendant segment keeps its item whil
     $..email      ({(0,0)}) --email--> accept 0      --any other--> ({(0,0)})
 
 A state that accepts ends the walk there: what is below it goes with it. When several rules match a
-node the first one in the file wins. Filters and functions need values, and are refused.
+node the first one in the file wins.
 """
 
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import count, product
 
-import jsonpath_rfc9535
-from jsonpath_rfc9535.segments import JSONPathRecursiveDescentSegment
-from jsonpath_rfc9535.selectors import (
-    IndexSelector,
-    JSONPathSelector,
-    NameSelector,
-    SliceSelector,
-    WildcardSelector,
-)
-
-from proxy.content.names import folded
-from proxy.content.rows import Run, runs, unrolled
+from proxy.content.rows import Run, runs, spots, unrolled
+from proxy.content.segments import parse
 from proxy.content.validate import STRING
 
 MAX_STATES = 1024
@@ -41,92 +30,6 @@ NESTED = rb'[\[{](?:[^"\[\]{}]++|' + STRING + b"|" + _FLAT + rb")*+[\]}]"
 """A container that holds flat containers at most. Fails on deeper ones, without backtracking."""
 
 Item = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One segment: which children it selects, and whether of every descendant."""
-
-    descendant: bool
-    wildcard: bool
-    names: frozenset[str]
-    indexes: tuple[int, ...]
-    slices: tuple[slice, ...]
-
-    def selects(self, index: int, length: int) -> bool:
-        """Whether element `index` of an array of `length` is selected (RFC 9535, 2.3.3-2.3.4)."""
-        return (
-            self.wildcard
-            or any(index == n or index - length == n for n in self.indexes)
-            or any(index in range(*cut.indices(length)) for cut in self.slices)
-        )
-
-    @property
-    def positional(self) -> bool:
-        return bool(self.indexes or self.slices) and not self.wildcard
-
-    @property
-    def places(self) -> str:
-        """A name for which elements are selected; "" for none or all."""
-        return f"{self.indexes}{self.slices}" if self.positional else ""
-
-    @property
-    def from_the_end(self) -> bool:
-        """Whether the length of the array matters."""
-        bounds = [bound for cut in self.slices for bound in (cut.start, cut.stop, cut.step)]
-        return any(n < 0 for n in self.indexes) or any(n is not None and n < 0 for n in bounds)
-
-
-def parse(path: str, *, fold: bool = False) -> tuple[Segment, ...]:
-    """Parse one path; `fold` folds the names in it (see names).
-
-    Raises ValueError for what is not RFC 9535, and for filters.
-    """
-    try:
-        query = jsonpath_rfc9535.compile(path)
-    except (jsonpath_rfc9535.JSONPathError, RecursionError) as error:
-        raise ValueError(f"not a JSONPath (RFC 9535): {error}") from None
-    return tuple(
-        _segment(segment.selectors, isinstance(segment, JSONPathRecursiveDescentSegment), fold)
-        for segment in query.segments
-    )
-
-
-def normal(path: str) -> str:
-    """The one way to write a valid path: `$.a["b"]` is `$['a']['b']`."""
-    return str(jsonpath_rfc9535.compile(path))
-
-
-def _segment(selectors: Iterable[JSONPathSelector], descendant: bool, fold: bool) -> Segment:
-    names, indexes, slices, wildcard = set(), [], [], False
-    for selector in selectors:
-        match selector:
-            case NameSelector():
-                names.add(folded(selector.name) if fold else selector.name)
-            case IndexSelector():
-                indexes.append(selector.index)
-            case SliceSelector():
-                if not _empty(selector.slice):
-                    slices.append(selector.slice)
-            case WildcardSelector():
-                wildcard = True
-            case _:
-                raise ValueError("filters and functions are not supported in masking paths")
-    return Segment(descendant, wildcard, frozenset(names), tuple(indexes), tuple(slices))
-
-
-def _empty(cut: slice) -> bool:
-    """It selects nothing, however long the array is."""
-    step = 1 if cut.step is None else cut.step
-    if step == 0:
-        return True
-    first, last = (cut.start, cut.stop) if step > 0 else (cut.stop, cut.start)
-    if last is None:
-        return False
-    if step > 0 and last == 0:
-        return True
-    first = 0 if first is None and step > 0 else first
-    return first is not None and (first < 0) is (last < 0) and first >= last
 
 
 class State:
@@ -175,10 +78,7 @@ class State:
         """The states of all elements in order; does not look at each of a long row."""
         row = self._rows.get(length)
         if row is None:
-            segments = [segment for _, _, segment in self._steps]
-            indexes = [n for segment in segments for n in segment.indexes]
-            slices = [cut for segment in segments for cut in segment.slices]
-            row = runs(indexes, slices, length, lambda n: self.element(n, length))
+            row = runs(*self.positions, length, lambda n: self.element(n, length))
             if row is None:
                 return (self.element(n, length) for n in count())
             if len(self._rows) < ROWS_MAXIMUM:
@@ -188,11 +88,23 @@ class State:
     def below(self) -> Iterator["State"]:
         """Every state that a child can be in, whatever is sent."""
         yield from self.names.values()
+        yield self.other
+        yield from (state for (state,) in together(self))
+
+    def chosen(self) -> Iterator["State"]:
+        """What elements lead to, as if each index and slice selected for itself."""
         segments = [segment for _, _, segment in self._steps]
         places = sorted({segment.places for segment in segments if segment.positional})
         for chosen in product((False, True), repeat=len(places)):
             selected = dict(zip(places, chosen, strict=True))
             yield self._to(selected.get(s.places, s.wildcard) for s in segments)
+
+    @property
+    def positions(self) -> tuple[list[int], list[slice]]:
+        """The indexes and slices by which elements are selected here."""
+        segments = [segment for _, _, segment in self._steps if segment.positional]
+        indexes = [n for segment in segments for n in segment.indexes]
+        return indexes, [cut for segment in segments for cut in segment.slices]
 
     def _to(self, matched: Iterable[bool]) -> "State":
         items = set()
@@ -227,6 +139,21 @@ class State:
             return re.compile(_WS + b",?+" + stop)
         passed = _WS + _SCALAR + _WS + rb"(?:,|(?=\]))"
         return re.compile(_WS + b",?+(?:" + passed + b")*+" + stop)
+
+
+def together(*states: State) -> Iterable[tuple[State, ...]]:
+    """What one element of an array can lead to from each of these, at once.
+
+    Of very many indexes and slices, all that each could select for itself: more than can be.
+    """
+    positions = [state.positions for state in states]
+    indexes = {n for each, _ in positions for n in each}
+    places = spots(indexes, [cut for _, each in positions for cut in each])
+    if places is None:
+        return product(*(state.chosen() for state in states))
+    return dict.fromkeys(
+        tuple([state.element(index, length) for state in states]) for index, length in places
+    )
 
 
 class Automaton:

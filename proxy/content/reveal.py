@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from proxy.content.actions import Keys
 from proxy.content.cipher import Cipher, Sealed
-from proxy.content.paths import normal
 from proxy.content.rules import Rules, compile_rules
+from proxy.content.segments import normal
 from proxy.content.values import Masked, Replace, Scalar
 from proxy.errors import Refusal
 from proxy.settings.schema import Action, ContentPolicy, Limits, MaskRule

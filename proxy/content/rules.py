@@ -22,8 +22,9 @@ from proxy.content.names import folded
 from proxy.content.native import NATIVE, Native
 from proxy.content.only import OnlyInspector
 from proxy.content.own import own_kinds
-from proxy.content.paths import Automaton, State, normal, parse
+from proxy.content.paths import Automaton, State
 from proxy.content.registry import KINDS
+from proxy.content.segments import normal, parse
 from proxy.content.shadow import (
     Shadow,
     ShadowInspector,

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.content.paths import Automaton, State
+from proxy.content.rows import spots
 from proxy.content.scan import find
 from tests.content.policies import compiled, masked
 from tests.content.spelling import documents, paths
@@ -88,7 +89,7 @@ def test_paths_that_would_need_too_many_states_are_refused() -> None:
     with pytest.raises(ValueError, match="states"):
         Automaton(["$..a" + ".*" * 24, "$..b" + ".*" * 24])
     with pytest.raises(ValueError, match="states"):
-        Automaton(["$..[0]" + "[1]" * 24])
+        Automaton(["$..[0]" + "[0:2]" * 24])
 
 
 @given(documents(), paths)
@@ -125,6 +126,22 @@ def test_a_row_of_elements_has_the_states_of_each_of_them(rules: list[str], leng
     state = Automaton(rules).root
     expected = [state.element(n, length) for n in range(length)]
     assert list(islice(state.each(length), length)) == expected
+
+
+BOUNDS = st.none() | st.integers(-6, 6)
+STEPS = st.sampled_from([None, 1, 2, 3, -1, -2, -3])
+SELECTORS = st.integers(-6, 6).map(str) | st.tuples(BOUNDS, BOUNDS, STEPS).map(
+    lambda cut: ":".join("" if each is None else str(each) for each in cut)
+)
+
+
+@given(st.lists(SELECTORS.map(lambda selector: f"$[{selector}].a"), min_size=1, max_size=3))
+def test_the_states_below_one_are_those_that_elements_can_be_in(rules: list[str]) -> None:
+    root = Automaton(rules).root
+    rows = ((n, length) for length in range(40) for n in range(length))
+    below, expected = set(root.below()), {root.other, *(root.element(*place) for place in rows)}
+    assert below >= expected
+    assert below == expected or spots(*root.positions) is None
 
 
 @pytest.mark.parametrize("path", ["$[0]", "$[-1]", "$[1:]", "$[::2]", "$[5:-3:3]", "$[-2::-3]"])
