@@ -23,7 +23,8 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
 
     what the head alone decides
         HTTP head                   edge/inbound.py drives wire/server.py
-                                    wire/grammar.py before h11, wire/inbound.py
+                                    wire/inbound.py, wire/grammar.py, wire/lines.py
+                                    wire/judge.py: h11 agrees on what is not plain
         route                       policy/paths.py, policy/routes.py, policy/tree.py
         allow(peer, route)          policy/authorize.py, policy/entries.py, policy/principals.py
                                     policy/window.py, policy/shadow.py
@@ -61,6 +62,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         upstream TLS, pins          edge/outbound.py, edge/dial.py, tls/engine.py again
         intent, before any octet    notary/desk.py, notary/intents.py
         encode                      wire/headers.py, wire/identity.py, wire/client.py
+                                    wire/outbound.py
         forward                     edge/upload.py
         answer                      edge/relay.py, edge/answers.py; then the content stops again
 

@@ -34,7 +34,7 @@ from proxy.wire.evidence import (
     key_field,
     receipt_field,
 )
-from proxy.wire.outbound import spelt
+from proxy.wire.lines import spelt
 
 Fields = list[tuple[bytes, bytes]]
 _UNSIGNED = frozenset(["signature-required", "signature-malformed", "signature-refused"])

@@ -14,7 +14,7 @@ from proxy.content.rules import Rules
 from proxy.edge.transfer import Transfer
 from proxy.model import AnswerHead, Head, Headers
 from proxy.wire.crossing import crossing_trailers
-from proxy.wire.grammar import plain
+from proxy.wire.names import plain
 
 _SIGNATURES: Final = frozenset([b"signature", b"signature-input"])
 _WITH_A_TARGET: Final = frozenset([b"referer", b"content-location"])

@@ -109,7 +109,7 @@ class Peer:
 # --- HTTP ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Framing:
     """How the end of a body is known: `length` octets, or chunked, or (answers only) by close."""
 
@@ -121,7 +121,17 @@ class Framing:
         return self.length == 0
 
 
-@dataclass(frozen=True, slots=True)
+_Index = dict[bytes, tuple[bytes, ...]]
+
+
+def _index_of(headers: Headers) -> _Index:
+    index: _Index = {}
+    for name, said in headers:
+        index[name] = (*index[name], said) if name in index else (said,)
+    return index
+
+
+@value(frozen=True, slots=True)
 class Head:
     """A request head that has passed the grammar. `path` is in normal form, still encoded."""
 
@@ -134,13 +144,18 @@ class Head:
     http_version: str = "1.1"
     expect_continue: bool = False
     keep_alive: bool = True
+    _index: _Index | None = field(default=None, init=False, repr=False, compare=False)
 
     def values(self, name: bytes) -> tuple[bytes, ...]:
         """Every value of the field `name` (lower case), in order."""
-        return tuple([value for key, value in self.headers if key == name])
+        index = self._index
+        if index is None:
+            index = _index_of(self.headers)
+            object.__setattr__(self, "_index", index)
+        return index.get(name, ())
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class AnswerHead:
     """An upstream's final answer head that has passed the grammar."""
 
@@ -150,10 +165,15 @@ class AnswerHead:
     framing: Framing
     http_version: str = "1.1"
     keep_alive: bool = True
+    _index: _Index | None = field(default=None, init=False, repr=False, compare=False)
 
     def values(self, name: bytes) -> tuple[bytes, ...]:
         """Every value of the field `name` (lower case), in order."""
-        return tuple([value for key, value in self.headers if key == name])
+        index = self._index
+        if index is None:
+            index = _index_of(self.headers)
+            object.__setattr__(self, "_index", index)
+        return index.get(name, ())
 
 
 # --- content -------------------------------------------------------------------------------------

@@ -1,9 +1,11 @@
 """HTTP/1.1 without sockets: what may be said, who said it, and how it is passed on.
 
 events      what a connection reports
-grammar     the strict grammar of heads and trailers, before h11
+grammar     the strict grammar of heads and trailers, and the one parse of them
+lines       their lines, read and written         names      what field names mean in any spelling
+judge       h11, which has to agree on heads that are not plain, and on trailers
 framing     where a body ends: by length, chunked, until close
-inbound     octets in; the grammar and h11 must agree on them     outbound   octets out
+inbound     octets in                             outbound   octets out
 server      a client's connection        client   a connection to an upstream
 crossing    the fields that cross and those that do not
 headers     the fields of a message on the other side; problems

@@ -7,32 +7,35 @@ An `UpstreamFailure` from `next_event` is final. Octets that nobody asked for ma
 unusable: they could be taken for the answer to the next request.
 """
 
-import h11
+import re
 
-from proxy.errors import UpstreamFailure
+from proxy.errors import LockgateError, UpstreamFailure
 from proxy.model import Framing, Headers
-from proxy.wire.events import ClientEvent, Closed, Informational, NeedData, ResponseHead
-from proxy.wire.grammar import Ungrammatical, answer_head
+from proxy.wire.events import CLOSED, NEED_DATA, ClientEvent, Informational, ResponseHead
+from proxy.wire.grammar import CHUNKED, answer_head
 from proxy.wire.inbound import Inbound, Incomplete
-from proxy.wire.outbound import Fields, framed, send, spelt
+from proxy.wire.lines import Fields, Ungrammatical, written
+from proxy.wire.outbound import Outbound, framing_lines
 
 MAX_INTERIM = 16
 """Interim answers to one request; more are refused."""
 _WITHOUT_CONTENT = frozenset(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE"])
+_LINE = re.compile("[!-~]+ [!-~]+ HTTP/1.1")
 
 
 class ClientConnection:
     """The protocol of one upstream connection. `max_head`: octets of a head or trailer section."""
 
     def __init__(self, max_head: int) -> None:
-        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=max_head)
-        self._inbound = Inbound(self._h11, max_head)
+        self._inbound = Inbound(max_head)
+        self._outbound = Outbound()
         self._method: str | None = None
         self._failed: tuple[str, str] | None = None
         """Code and reason. Not the exception, which would hold the frames that hold us."""
         self._answered = False
+        self._kept = True
+        """False once the upstream will close behind its answer."""
         self._interim = 0
-        self._chunked = False
 
     # --- what goes ---
 
@@ -45,23 +48,28 @@ class ClientConnection:
             raise self._fail("upstream-malformed", "the upstream spoke before it was asked")
         if self._inbound.eof:
             raise self._fail("upstream-closed", "the upstream closed before it was asked")
+        line = f"{method} {target} HTTP/1.1"
+        names = [name for name, _ in headers]
+        if _LINE.fullmatch(line) is None or names.count(b"host") != 1:
+            raise LockgateError("a request without Host, or whose first line is none")
+        if framing.length is None:
+            framing = CHUNKED
         told = not framing.empty or method not in _WITHOUT_CONTENT
-        fields = framed(headers, framing if told else None)
-        if any(name == b"te" for name, _ in headers):
-            fields.append((b"Connection", b"TE"))  # RFC 9110, section 10.1.4: it goes no further
-        made = send(self._h11, h11.Request, method=method, target=target, headers=fields)
+        last = framing_lines(framing) if told else []
+        if b"te" in names:
+            last.append(b"Connection: TE")  # RFC 9110, section 10.1.4: it goes no further
+        sent = written(line.encode("ascii"), headers, last)
+        self._outbound.begin(framing)
         self._method = method
-        self._chunked = framing.length is None
-        return b"".join(made)
+        return sent
 
     def send_data(self, data: bytes) -> list[bytes]:
         """Pieces to write in order, `data` itself among them; none when it is empty."""
-        return send(self._h11, h11.Data, data=data) if data else []
+        return self._outbound.data(data)
 
     def send_end(self, trailers: Headers = ()) -> bytes:
         """The end of the request. Trailers are left out where the framing cannot carry them."""
-        fields = [(spelt(name), value) for name, value in trailers] if self._chunked else []
-        return b"".join(send(self._h11, h11.EndOfMessage, headers=fields))
+        return self._outbound.end(trailers)
 
     # --- what comes ---
 
@@ -90,29 +98,28 @@ class ClientConnection:
         raise self._fail(*why)
 
     def _next_event(self) -> ClientEvent:
-        if self._method is None or self._inbound.over:
-            return Closed() if self._inbound.eof else NeedData()
+        inbound = self._inbound
+        if self._method is None or inbound.over:
+            return CLOSED if inbound.eof else NEED_DATA
         if self._answered:
-            return self._inbound.next_body()
-        raw = self._inbound.take_head(b"H")
+            return inbound.next_body()
+        raw = inbound.take_head(b"H")
         if raw is None:
-            if self._inbound.eof:
+            if inbound.eof:
                 raise Incomplete
-            return NeedData()
+            return NEED_DATA
         return self._head(raw, self._method)
 
     def _head(self, raw: bytes, method: str) -> ClientEvent:
         head = answer_head(raw, method)
-        if head.status == 101:
-            raise Ungrammatical("the upstream switched protocols unasked")
         if head.status < 200:
             self._interim += 1
             if self._interim > MAX_INTERIM:
                 raise Ungrammatical(f"more than {MAX_INTERIM} interim answers")
-            self._inbound.begin(raw, head)
             return Informational(head.status, head.headers)
-        self._inbound.begin(raw, head)
+        self._inbound.begin(head.framing)
         self._answered = True
+        self._kept = head.keep_alive and (head.framing.chunked or head.framing.length is not None)
         return ResponseHead(head)
 
     def _fail(self, code: str, reason: str) -> UpstreamFailure:
@@ -127,17 +134,14 @@ class ClientConnection:
         quiet = not len(self._inbound) and not self._inbound.eof and self._failed is None
         if self._method is None:
             return quiet
-        # h11 is never DONE, but MUST_CLOSE, after HTTP/1.0, Connection: close or until-close.
-        done = self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE
-        return quiet and done
+        return quiet and self._kept and self._inbound.complete and self._outbound.ended
 
     def next_cycle(self) -> bool:
         """Make ready for the next request; False when this connection must be closed."""
         if not self.reusable:
             return False
-        if self._method is not None:
-            self._h11.start_next_cycle()
-            self._inbound.cycle()
+        self._inbound.cycle()
+        self._outbound.cycle()
         self._method = None
         self._answered = False
         self._interim = 0

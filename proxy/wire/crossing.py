@@ -16,9 +16,8 @@ import re
 
 from proxy.errors import Refusal
 from proxy.model import Headers
-from proxy.wire.grammar import is_essential, plain
-
-Fields = list[tuple[bytes, bytes]]
+from proxy.wire.lines import Fields
+from proxy.wire.names import is_essential, plain
 
 _ONE_CONNECTION = frozenset(
     b"connection content-length expect http2-settings keep-alive te trailer transfer-encoding "

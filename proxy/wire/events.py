@@ -1,25 +1,26 @@
 """What a connection reports: frozen values, one at a time, to whoever drives it."""
 
-from dataclasses import dataclass
+from typing import Final
 
 from proxy.model import AnswerHead, Head, Headers
+from proxy.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RequestHead:
     """A request begins (server side)."""
 
     head: Head
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ResponseHead:
     """The final answer begins (client side)."""
 
     head: AnswerHead
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Informational:
     """An interim answer, 100 or 102 to 199 (client side); the final one is still to come."""
 
@@ -27,29 +28,33 @@ class Informational:
     headers: Headers
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Data:
     """Some octets of the content, never none."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class EndOfMessage:
     """The message is complete, exactly as its framing said."""
 
     trailers: Headers = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NeedData:
     """Nothing can be said before `receive` brings more."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Closed:
     """The peer sends no more, and did not stop inside a message."""
 
+
+END: Final = EndOfMessage()
+NEED_DATA: Final = NeedData()
+CLOSED: Final = Closed()
 
 ServerEvent = RequestHead | Data | EndOfMessage | NeedData | Closed
 ClientEvent = ResponseHead | Informational | Data | EndOfMessage | NeedData | Closed

@@ -18,7 +18,7 @@ Rules
 from dataclasses import dataclass
 
 from proxy.model import Headers
-from proxy.wire.crossing import Fields
+from proxy.wire.lines import Fields
 from proxy.wire.structured import NotStructured, format_bytes, format_list, parse_list
 
 MAX_LINE = 8 * 1024

@@ -1,8 +1,9 @@
 r"""Where a body ends: by length, chunked, or at the peer's close.
 
-Each kind looks at raw octets and says how many of them it understands completely (`Scan.end`),
-which of those are content (`Scan.spans`, offsets counted from the first octet looked at), and, once
-the message is over, its trailers. Nothing is kept between calls but a counter and a state.
+Each kind is given octets and an index, and says what content it finds from there on and how far it
+has understood them completely; once the message is over it has its `trailers`. Nothing is kept
+between calls but counters and a state. Content by length or until close is handed on as it came,
+uncopied where it is all that came; that of chunks is copied once, out of its framing.
 
 Chunked framing is RFC 9112 section 7.1 without its freedoms: a size is 1 to 16 hexadecimal digits
 and then CRLF, with no sign, space or extension; content is followed by exactly CRLF. Every chunk
@@ -15,95 +16,121 @@ costs about as much as a kilobyte of content does, so chunks that are many and s
 """
 
 import re
-from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from proxy.model import Headers
-from proxy.wire.grammar import TooLarge, Ungrammatical, trailers
+from proxy.model import Framing, Headers
+from proxy.wire.grammar import trailers
+from proxy.wire.lines import STRAY, TooLarge, Ungrammatical
 
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})\r\n")
 _PART_OF_SIZE = re.compile(rb"(?:[0-9A-Fa-f]{1,16}\r?)?")
-STRAY = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-"""What no head or trailer section holds anywhere: a lone CR or LF, a control."""
 
 FREE_CHUNKS: Final = 1024
 """Chunks of one message that may be of any size; more of them need `MIN_CHUNK` on average."""
 MIN_CHUNK: Final = 16
 """Octets. A chunk of a line or a record is longer."""
 
-
-@dataclass(slots=True)
-class Scan:
-    """What one look at the octets found."""
-
-    end: int
-    spans: list[tuple[int, int]] = field(default_factory=list)
-    trailers: Headers | None = None
-    """None while the message goes on."""
+_SIZE, _CONTENT, _AFTER, _TRAILERS = range(4)
+"""What is expected next in a chunked body: a size, its content, the CRLF behind that, trailers."""
 
 
 class Body(Protocol):
-    def scan(self, data: bytes | bytearray, start: int) -> Scan:
-        """Look at `data` from `start`. Raises `Ungrammatical`."""
+    trailers: Headers | None
+    """None while the message goes on."""
+
+    def read(self, data: bytes, start: int) -> tuple[bytes, int]:
+        """Content in `data` from `start` on, and the index behind what has been understood.
+
+        Raises `Ungrammatical`, `TooLarge`.
+        """
+
+
+def body_of(framing: Framing, max_trailers: int) -> Body:
+    """The body that follows a head; `max_trailers` bounds its trailer section, in octets."""
+    if framing.chunked:
+        return Chunked(max_trailers)
+    return UntilClose() if framing.length is None else Fixed(framing.length)
 
 
 class Fixed:
-    """A body of `length` octets."""
+    """A body of `length` octets, at least one."""
 
-    __slots__ = ("_remaining",)
+    __slots__ = ("_remaining", "trailers")
 
     def __init__(self, length: int) -> None:
         self._remaining = length
+        self.trailers: Headers | None = None
 
-    def scan(self, data: bytes | bytearray, start: int) -> Scan:
-        size = min(self._remaining, len(data) - start)
-        self._remaining -= size
-        spans = [(0, size)] if size else []
-        return Scan(size, spans, None if self._remaining else ())
+    def read(self, data: bytes, start: int) -> tuple[bytes, int]:
+        end = min(start + self._remaining, len(data))
+        self._remaining -= end - start
+        if not self._remaining:
+            self.trailers = ()
+        return data[start:end], end
 
 
 class UntilClose:
     """An answer's body that ends when the upstream closes; whoever drives it sees that."""
 
-    __slots__ = ()
+    __slots__ = ("trailers",)
 
-    def scan(self, data: bytes | bytearray, start: int) -> Scan:
-        size = len(data) - start
-        return Scan(size, [(0, size)] if size else [])
+    def __init__(self) -> None:
+        self.trailers: Headers | None = None
+
+    def read(self, data: bytes, start: int) -> tuple[bytes, int]:
+        return data[start:], len(data)
 
 
 class Chunked:
     """A chunked body. `max_trailers` bounds its trailer section, in octets."""
 
-    __slots__ = ("_chunks", "_max_trailers", "_remaining", "_searched", "_size_of_all", "_state")
+    __slots__ = (
+        "_chunks",
+        "_max_trailers",
+        "_remaining",
+        "_searched",
+        "_size_of_all",
+        "_state",
+        "trailers",
+    )
 
     def __init__(self, max_trailers: int) -> None:
+        self.trailers: Headers | None = None
         self._max_trailers = max_trailers
-        self._state = self._size
+        self._state = _SIZE
         self._chunks = self._size_of_all = 0
         self._remaining = 0
         self._searched = 0
 
-    def scan(self, data: bytes | bytearray, start: int) -> Scan:
-        found = Scan(start)
-        while found.trailers is None and self._state(data, found):
-            pass
-        found.end -= start
-        found.spans = [(first - start, last - start) for first, last in found.spans]
-        return found
+    def read(self, data: bytes, start: int) -> tuple[bytes, int]:
+        spans: list[tuple[int, int]] = []
+        at = start
+        while self.trailers is None:
+            if self._state == _SIZE:
+                end = self._read_size(data, at)
+            elif self._state == _CONTENT:
+                end = self._read_content(data, at)
+                spans += [(at, end)] if end > at else []
+            elif self._state == _AFTER:
+                end = self._read_after(data, at)
+            else:
+                end = self._read_trailers(data, at)
+            if end == at:
+                break
+            at = end
+        return _joined(data, spans), at
 
-    def _size(self, data: bytes | bytearray, found: Scan) -> bool:
-        line = _SIZE.match(data, found.end)
+    def _read_size(self, data: bytes, at: int) -> int:
+        line = _SIZE_LINE.match(data, at)
         if line is None:
-            if _PART_OF_SIZE.fullmatch(data, found.end) is None:
+            if _PART_OF_SIZE.fullmatch(data, at) is None:
                 raise Ungrammatical("a chunk size is not 1 to 16 hexadecimal digits and CRLF")
-            return False
-        found.end = line.end()
+            return at
         self._remaining = int(line[1], 16)
         if self._remaining:
             self._require_worthwhile(self._remaining)
-        self._state = self._content if self._remaining else self._trailers
-        return True
+        self._state = _CONTENT if self._remaining else _TRAILERS
+        return line.end()
 
     def _require_worthwhile(self, size: int) -> None:
         """A size that is only claimed gains nothing: its content comes before the next chunk."""
@@ -112,40 +139,42 @@ class Chunked:
         if self._chunks > FREE_CHUNKS and self._size_of_all < MIN_CHUNK * self._chunks:
             raise Ungrammatical("chunks too small")
 
-    def _content(self, data: bytes | bytearray, found: Scan) -> bool:
-        size = min(self._remaining, len(data) - found.end)
-        if size:
-            found.spans.append((found.end, found.end + size))
-            found.end += size
-            self._remaining -= size
-        if self._remaining:
-            return False
-        self._state = self._after_content
-        return True
+    def _read_content(self, data: bytes, at: int) -> int:
+        end = min(at + self._remaining, len(data))
+        self._remaining -= end - at
+        if not self._remaining:
+            self._state = _AFTER
+        return end
 
-    def _after_content(self, data: bytes | bytearray, found: Scan) -> bool:
-        seen = bytes(data[found.end : found.end + 2])
+    def _read_after(self, data: bytes, at: int) -> int:
+        seen = data[at : at + 2]
         if not b"\r\n".startswith(seen):
             raise Ungrammatical("a chunk is not followed by CRLF")
         if len(seen) < 2:
-            return False
-        found.end += 2
-        self._state = self._size
-        return True
+            return at
+        self._state = _SIZE
+        return at + 2
 
-    def _trailers(self, data: bytes | bytearray, found: Scan) -> bool:
-        start = found.end
-        limit = start + self._max_trailers
-        end = start + 2
-        if data[start:end] != b"\r\n":
-            at = data.find(b"\r\n\r\n", start + self._searched, limit)
-            end = at + 4 if at >= 0 else 0
-        if end:
-            found.trailers = trailers(bytes(data[start:end]))
-            found.end = end
-        elif STRAY.search(data, start + self._searched, limit):
+    def _read_trailers(self, data: bytes, at: int) -> int:
+        if data.startswith(b"\r\n", at):
+            self.trailers = ()
+            return at + 2
+        limit = at + self._max_trailers
+        found = data.find(b"\r\n\r\n", at + self._searched, limit)
+        if found >= 0:
+            self.trailers = trailers(data[at : found + 4])
+            return found + 4
+        if STRAY.search(data, at + self._searched, limit):
             raise Ungrammatical("a control, or a line that does not end in CRLF, in the trailers")
-        elif len(data) >= limit:
+        if len(data) >= limit:
             raise TooLarge("the trailer section is too large")
-        self._searched = max(0, len(data) - start - 3)
-        return False
+        self._searched = max(0, len(data) - at - 3)
+        return at
+
+
+def _joined(data: bytes, spans: list[tuple[int, int]]) -> bytes:
+    if len(spans) == 1:
+        first, last = spans[0]
+        return data[first:last]
+    with memoryview(data) as view:
+        return b"".join([view[first:last] for first, last in spans])

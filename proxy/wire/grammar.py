@@ -1,4 +1,4 @@
-r"""The strict grammar of HTTP/1.1 heads and trailers, over the raw octets, before h11.
+r"""The strict grammar of HTTP/1.1 heads and trailers: the one parse of them.
 
 Two parsers that read one message differently are how requests are smuggled, so what two parsers
 could disagree about is not accepted at all. The rules, over RFC 9110 and RFC 9112:
@@ -22,46 +22,51 @@ could disagree about is not accepted at all. The rules, over RFC 9110 and RFC 91
     Content-Length: 2\r\n
     \r\n                                 the head ends here and is `raw` below
 
-Whatever passes is accepted by h11 too, with equal method, target, fields and framing: a property
-test says so, and `inbound` demands it of every message.
+Whatever passes is accepted by h11 too, with equal method, target, fields and framing: property
+tests prove it. Almost every head is plain: HTTP/1.1, no name twice, and nothing about its framing
+or its connection but a length and whether it is kept. Any other, and every trailer section that
+holds fields, is shown to h11 as well while the gate runs (`judge`), and refused unless h11 agrees.
 """
 
 import ipaddress
 import re
+from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 from proxy.errors import Refusal
 from proxy.model import AnswerHead, Framing, Head, Headers
+from proxy.wire import judge
+from proxy.wire.lines import TOKEN, Ungrammatical, fields_of, lines_of
+from proxy.wire.names import is_essential, plain
 
-MAX_FIELDS: Final = 100
+NO_CONTENT: Final = Framing(length=0)
+CHUNKED: Final = Framing(chunked=True)
+UNTIL_CLOSE: Final = Framing()
 
-_TCHAR = rb"!#$%&'*+.^_`|~0-9A-Za-z-"
-_FIELD = re.compile(rb"([" + _TCHAR + rb"]++):([\t\x20-\x7e\x80-\xff]*+)\r\n")
-_FIELDS = re.compile(rb"(?:[" + _TCHAR + rb"]++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+")
 _UNRESERVED = rb"A-Za-z0-9._~!$&'()*+,;=:@/%-"
 _REQUEST_LINE = re.compile(
     rb"([A-Z]+(?:-[A-Z]+)*) "
     rb"((/[" + _UNRESERVED + rb"]*+)(?:\?([" + _UNRESERVED + rb"?\[\]]*+))?) "
-    rb"HTTP/(1\.[01])\r\n"
+    rb"HTTP/(1\.[01])"
 )
-_STATUS_LINE = re.compile(rb"HTTP/(1\.[01]) ([1-5][0-9]{2}) ([\t\x20-\x7e\x80-\xff]*+)\r\n")
+_STATUS_LINE = re.compile(rb"HTTP/(1\.[01]) ([1-5][0-9]{2}) ([\t\x20-\x7e\x80-\xff]*+)")
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 _HOST = re.compile(
     rb"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,252}|\[([0-9A-Fa-f:.]{2,45})\])(?::([0-9]{1,5}))?"
 )
-_TOKEN = re.compile(rb"[" + _TCHAR + rb"]++")
 _LISTS = frozenset(b"connection expect te trailer upgrade".split())
+_NOT_PLAIN = frozenset(b"expect te trailer transfer-encoding upgrade".split())
+_PLAIN_OPTIONS: Final[dict[bytes | None, tuple[bytes, ...]]] = {
+    None: (),
+    b"keep-alive": (b"keep-alive",),
+    b"Keep-Alive": (b"keep-alive",),
+    b"close": (b"close",),
+}
+"""Connection as most peers write it -> its options."""
 MAX_EMPTY: Final = 16
 """Empty members of one list, over all its lines (RFC 9110 section 5.6.1.2: a reasonable number)."""
 
-ESSENTIAL: Final = frozenset(
-    b"age authorization cache-control client-cert client-cert-chain cookie data-sensitivity date "
-    b"expect expires forwarded host location max-forwards pragma range retry-after set-cookie "
-    b"trailer transfer-encoding transfer-id vary via www-authenticate".split()
-)
-"""Fields that Connection may not nominate and trailers may not hold; `content-*` counts as well."""
-_ODD = b"!#$%&'*+.^_`|~"
-_AS_DASH = bytes.maketrans(_ODD, b"-" * len(_ODD))
 _ONLY_ONCE = frozenset(b"authorization content-range content-type".split())
 _NOT_IN_TRAILERS = frozenset(
     b"authentication-info connection http2-settings keep-alive te upgrade".split()
@@ -69,18 +74,6 @@ _NOT_IN_TRAILERS = frozenset(
 _MAY_TRAIL = frozenset(b"client-cert client-cert-chain content-digest forwarded".split())
 """Of the essential fields: one is verified, the others, and x-forwarded-*, are claims about who
 asks. Those end here (`crossing`), in a trailer as in a head."""
-
-
-class Ungrammatical(Exception):
-    """The peer wrote what the grammar does not admit. Says which rule, never what was written."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class TooLarge(Ungrammatical):
-    """A head or trailer section is longer, or has more fields, than is kept."""
 
 
 def request_head(raw: bytes) -> Head:
@@ -92,29 +85,31 @@ def request_head(raw: bytes) -> Head:
     """
     if raw.startswith(b"CONNECT "):
         raise Refusal("upgrade-refused", "the method is CONNECT")
-    line = _REQUEST_LINE.match(raw)
+    lines = lines_of(raw)
+    line = _REQUEST_LINE.fullmatch(lines[0]) if lines else None
     if line is None:
         raise Ungrammatical("the request line is not METHOD /target HTTP/1.x")
     method, target, path, query, version = line.groups()
-    headers = _with_plain_coding(_fields(raw, line.end(), len(raw) - 2))
-    names = _require_unique(headers)
-    _require_host(names)
-    lists = _lists(headers, names)
-    options = _connection_options(lists)
-    framing = _framing(names, version)
-    if version == b"1.1" and any(map(_is_websocket, lists.get(b"upgrade", ()))):
+    modern = version == b"1.1"
+    found = _Fields(lines, modern)
+    _require_host(found.names.get(b"host"))
+    framing = found.framing or NO_CONTENT
+    if modern and any(map(_is_websocket, found.lists.get(b"upgrade", ()))):
         raise Refusal("upgrade-refused", "the request asks for a WebSocket")
-    return Head(
+    head = Head(
         method=method.decode("ascii"),
         target=target.decode("ascii"),
         path=path.decode("ascii"),
         query=None if query is None else query.decode("ascii"),
-        headers=headers,
-        framing=framing or Framing(length=0),
-        http_version=version.decode("ascii"),
-        expect_continue=_expects_continue(lists, version) and framing not in (None, Framing(0)),
-        keep_alive=version == b"1.1" and b"close" not in options,
+        headers=found.headers,
+        framing=framing,
+        http_version="1.1" if modern else "1.0",
+        expect_continue=modern and _expects_continue(found.lists) and not framing.empty,
+        keep_alive=found.keep_alive,
     )
+    if not found.plain:
+        judge.require_request(raw, head)
+    return head
 
 
 def answer_head(raw: bytes, method: str) -> AnswerHead:
@@ -123,54 +118,75 @@ def answer_head(raw: bytes, method: str) -> AnswerHead:
     `framing` says what follows on the wire: nothing after HEAD, 1xx, 204 and 304, whatever the
     fields say (RFC 9112 section 6.3). Raises `Ungrammatical`.
     """
-    line = _STATUS_LINE.match(raw)
+    lines = lines_of(raw)
+    line = _STATUS_LINE.fullmatch(lines[0]) if lines else None
     if line is None:
         raise Ungrammatical("the status line is not HTTP/1.x STATUS REASON")
-    version, status, reason = line[1], int(line[2]), line[3]
-    headers = _with_plain_coding(_fields(raw, line.end(), len(raw) - 2))
-    names = _require_unique(headers)
-    options = _connection_options(_lists(headers, names))
-    framing = _framing(names, version) or Framing()
+    modern, status = line[1] == b"1.1", int(line[2])
+    found = _Fields(lines, modern)
+    framing = found.framing or UNTIL_CLOSE
+    if status == 101:
+        raise Ungrammatical("the upstream switched protocols unasked")
     if status < 200 or status == 204:
-        if framing not in (Framing(), Framing(length=0)):
+        if found.framing is not None and not found.framing.empty:
             raise Ungrammatical("a 1xx or 204 answer announces content")
-        framing = Framing(length=0)
+        framing = NO_CONTENT
     elif status == 304 or method == "HEAD":
-        framing = Framing(length=0)
-    return AnswerHead(
+        framing = NO_CONTENT
+    head = AnswerHead(
         status=status,
-        reason=reason,
-        headers=headers,
+        reason=line[3],
+        headers=found.headers,
         framing=framing,
-        http_version=version.decode("ascii"),
-        keep_alive=version == b"1.1" and b"close" not in options,
+        http_version="1.1" if modern else "1.0",
+        keep_alive=found.keep_alive,
     )
+    if not found.plain:
+        judge.require_answer(raw, head, method)
+    return head
 
 
 def trailers(raw: bytes) -> Headers:
     """Parse a whole trailer section, its blank line included. Names count in every spelling
     (`plain`). Raises `Ungrammatical`."""
-    fields = _fields(raw, 0, len(raw) - 2)
+    fields = fields_of(lines_of(raw))
     for written, _ in fields:
         name = plain(written)
         if name in _NOT_IN_TRAILERS or (is_essential(name) and not _may_trail(name)):
             raise Ungrammatical("a trailer field that only a head may hold")
+    if fields:
+        judge.require_trailers(raw, fields)
     return fields
+
+
+class _Fields:
+    """The fields of a head, and what they say of its framing and of the connection.
+
+    `lines` are those of the head, the first of them included. Raises `Ungrammatical`.
+    """
+
+    __slots__ = ("framing", "headers", "keep_alive", "lists", "names", "plain")
+
+    def __init__(self, lines: list[bytes], modern: bool) -> None:
+        self.headers = fields_of(lines[1:])
+        self.names = names = dict(self.headers)
+        self.lists: dict[bytes, list[bytes]] = {}
+        options: Collection[bytes] | None = _PLAIN_OPTIONS.get(names.get(b"connection"))
+        single = len(names) == len(self.headers)
+        self.plain = modern and single and options is not None and _NOT_PLAIN.isdisjoint(names)
+        """Nobody reads these differently: h11 need not be asked."""
+        if not self.plain:
+            _require_unique(self.headers)
+            self.headers = _with_plain_coding(self.headers)
+            self.names = names = dict(self.headers)
+            self.lists = _lists(self.headers, names)
+            options = _connection_options(self.lists)
+        self.keep_alive = modern and b"close" not in (options or ())
+        self.framing = _framing(names, modern)
 
 
 def _may_trail(name: bytes) -> bool:
     return name in _MAY_TRAIL or name.startswith(b"x-forwarded-")
-
-
-def _fields(raw: bytes, start: int, end: int) -> Headers:
-    matched = _FIELDS.match(raw, start, end)
-    if matched is None or matched.end() != end:
-        good = raw.count(b"\r\n", start, matched.end() if matched else start)
-        raise Ungrammatical(f"field line {good + 1} is not `name: value`")
-    found = _FIELD.findall(raw, start, end)
-    if len(found) > MAX_FIELDS:
-        raise TooLarge(f"more than {MAX_FIELDS} fields")
-    return tuple((name.lower(), value.strip(b" \t")) for name, value in found)
 
 
 def _with_plain_coding(headers: Headers) -> Headers:
@@ -181,42 +197,27 @@ def _with_plain_coding(headers: Headers) -> Headers:
     return tuple((name, value.lower() if name == coding else value) for name, value in headers)
 
 
-def plain(name: bytes) -> bytes:
-    """A lower-case field name as an application may see it that reads fields from its environment:
-    there "_", "." and other signs cannot be told from "-" (RFC 3875 section 4.1.18)."""
-    return name.translate(_AS_DASH)
+def _require_unique(headers: Headers) -> None:
+    once = _ONLY_ONCE | {b"host", b"content-length", b"transfer-encoding"}
+    seen: set[bytes] = set()
+    for name, _ in headers:
+        if name in once and name in seen:
+            raise Ungrammatical("a field that may come once came twice")
+        seen.add(name)
 
 
-def is_essential(name: bytes) -> bool:
-    """True for a field that everybody on the way is meant to read as the sender wrote it."""
-    return name in ESSENTIAL or name.startswith((b"content-", b"proxy-", b"if-", b"x-forwarded-"))
-
-
-def _require_unique(headers: Headers) -> dict[bytes, bytes]:
-    """Field name -> its (last) value; refuses what may come once and came twice."""
-    names = dict(headers)
-    if len(names) < len(headers):
-        once = _ONLY_ONCE | {b"host", b"content-length", b"transfer-encoding"}
-        seen: set[bytes] = set()
-        for name, _ in headers:
-            if name in once and name in seen:
-                raise Ungrammatical("a field that may come once came twice")
-            seen.add(name)
-    return names
-
-
-def _framing(names: dict[bytes, bytes], version: bytes) -> Framing | None:
+def _framing(names: dict[bytes, bytes], modern: bool) -> Framing | None:
     """How the fields frame the body; None when no field does (RFC 9112 section 6)."""
     length = names.get(b"content-length")
     coding = names.get(b"transfer-encoding")
     if coding is not None:
         if length is not None:
             raise Ungrammatical("both Content-Length and Transfer-Encoding")
-        if version != b"1.1":
+        if not modern:
             raise Ungrammatical("Transfer-Encoding on HTTP/1.0")
         if coding != b"chunked":
             raise Ungrammatical("Transfer-Encoding is not exactly chunked")
-        return Framing(chunked=True)
+        return CHUNKED
     if length is None:
         return None
     if _LENGTH.fullmatch(length) is None:
@@ -224,13 +225,12 @@ def _framing(names: dict[bytes, bytes], version: bytes) -> Framing | None:
     return Framing(length=int(length))
 
 
-def _require_host(names: dict[bytes, bytes]) -> None:
-    host = names.get(b"host")
-    if host is None:
-        raise Ungrammatical("no Host")
-    matched = _HOST.fullmatch(host)
+@lru_cache(256)
+def _require_host(host: bytes | None) -> None:
+    """Kept, since it is the same in every request of a sender."""
+    matched = _HOST.fullmatch(host) if host is not None else None
     if matched is None or int(matched[2] or 0) > 65535:
-        raise Ungrammatical("Host is not a name or an address with an optional port")
+        raise Ungrammatical("Host is not one name or address with an optional port")
     if matched[1] is not None:
         try:
             ipaddress.IPv6Address(matched[1].decode("ascii"))
@@ -256,16 +256,16 @@ def _is_websocket(protocol: bytes) -> bool:
 
 def _connection_options(lists: dict[bytes, list[bytes]]) -> list[bytes]:
     options = lists.get(b"connection", [])
-    if not all(map(_TOKEN.fullmatch, options)):
+    if not all(map(TOKEN.fullmatch, options)):
         raise Ungrammatical("Connection is not a list of tokens")
     if any(map(is_essential, options)):
         raise Ungrammatical("Connection nominates a field that is meant for everybody")
     return options
 
 
-def _expects_continue(lists: dict[bytes, list[bytes]], version: bytes) -> bool:
-    """HTTP/1.0 expectations are ignored, unknown ones refused (RFC 9110 section 10.1.1)."""
+def _expects_continue(lists: dict[bytes, list[bytes]]) -> bool:
+    """Unknown expectations are refused (RFC 9110 section 10.1.1)."""
     expected = lists.get(b"expect", [])
-    if expected and version == b"1.1" and expected != [b"100-continue"]:
+    if expected and expected != [b"100-continue"]:
         raise Ungrammatical("Expect is not exactly 100-continue")
-    return bool(expected) and version == b"1.1"
+    return bool(expected)

@@ -9,9 +9,10 @@ import orjson
 
 from proxy.errors import Refusal
 from proxy.model import AnswerHead, Head, Headers, Peer
-from proxy.wire.crossing import Fields, crossing, options
+from proxy.wire.crossing import crossing, options
 from proxy.wire.digests import format_sha256
 from proxy.wire.identity import identity_fields
+from proxy.wire.lines import Fields
 
 _UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TRACEPARENT = re.compile(

@@ -11,31 +11,35 @@ sending would have to be read past. Call `receive` only when `next_event` said `
 
 from http import HTTPStatus
 
-import h11
-
 from proxy.errors import Refusal
 from proxy.model import Framing, Head, Headers
-from proxy.wire.events import Closed, NeedData, RequestHead, ServerEvent
-from proxy.wire.grammar import TooLarge, Ungrammatical, request_head
+from proxy.wire.events import CLOSED, NEED_DATA, NeedData, RequestHead, ServerEvent
+from proxy.wire.grammar import CHUNKED, NO_CONTENT, UNTIL_CLOSE, request_head
 from proxy.wire.inbound import Inbound, Incomplete
-from proxy.wire.outbound import Fields, framed, send, spelt
+from proxy.wire.lines import Fields, TooLarge, Ungrammatical, written
+from proxy.wire.outbound import Outbound, framing_lines
 
 _FIRST = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
+_LINES = {
+    status.value: b"HTTP/1.1 %d %s" % (status.value, status.phrase.encode("ascii"))
+    for status in HTTPStatus
+}
 
 
 class ServerConnection:
     """The protocol of one client connection. `max_head`: octets of a head or trailer section."""
 
     def __init__(self, max_head: int) -> None:
-        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=max_head)
-        self._inbound = Inbound(self._h11, max_head)
+        self._inbound = Inbound(max_head)
+        self._outbound = Outbound()
         self._max_head = max_head
         self._head: Head | None = None
         self._refused: tuple[str, str] | None = None
         """Code and reason. Not the exception, which would hold the frames that hold us."""
         self._closing = False
         self._bodiless = False
+        self._expecting = False
+        """The peer waits for 100 Continue before it sends its content."""
         self.can_send_trailers = False
         """After `send_head`: whether this answer can carry trailers at all."""
 
@@ -65,21 +69,24 @@ class ServerConnection:
         raise self._refuse(*why)
 
     def _next_event(self) -> ServerEvent:
+        inbound = self._inbound
         if self._head is not None:
-            event = self._inbound.next_body()
-            over = isinstance(event, NeedData) and self._inbound.complete
-            return Closed() if over and self._inbound.eof else event
-        raw = self._inbound.take_head(_FIRST)
+            event = inbound.next_body()
+            if not isinstance(event, NeedData):
+                self._expecting = False
+                return event
+            return CLOSED if inbound.eof and inbound.complete else event
+        raw = inbound.take_head(_FIRST)
         if raw is not None:
-            head = request_head(raw)
-            self._inbound.begin(raw, head)
-            self._head = head
+            head = self._head = request_head(raw)
+            inbound.begin(head.framing)
+            self._expecting = head.expect_continue
             return RequestHead(head)
-        if not self._inbound.eof:
-            return NeedData()
-        if len(self._inbound):
+        if not inbound.eof:
+            return NEED_DATA
+        if len(inbound):
             raise Incomplete
-        return Closed()
+        return CLOSED
 
     def _refuse(self, code: str, reason: str) -> Refusal:
         self._closing = True
@@ -90,22 +97,15 @@ class ServerConnection:
 
     def send_continue(self) -> bytes:
         """100 Continue; nothing when the peer does not, or no longer, wait for it."""
-        if not self._h11.they_are_waiting_for_100_continue:
-            return b""
-        made = send(
-            self._h11, h11.InformationalResponse, status_code=100, headers=[], reason=b"Continue"
-        )
-        return b"".join(made)
+        return self.send_interim(100, []) if self._expecting else b""
 
     def send_interim(self, status: int, headers: Fields) -> bytes:
         """An interim answer, 1xx; nothing to HTTP/1.0, which knows none (RFC 9110, 15.2)."""
         if self._head is None or self._head.http_version != "1.1":
             return b""
-        fields = framed(headers, None)
-        reason = _REASONS.get(status, b"")
-        kind = h11.InformationalResponse
-        made = send(self._h11, kind, status_code=status, headers=fields, reason=reason)
-        return b"".join(made)
+        self._outbound.require_before_head()
+        self._expecting = False
+        return written(_status_line(status), headers, [])
 
     def send_head(self, status: int, headers: Fields, framing: Framing) -> bytes:
         """The head of the final answer.
@@ -117,26 +117,27 @@ class ServerConnection:
         head = self._head
         if not self._inbound.complete:
             self._closing = True
+        if framing.length is None:
+            modern = head is not None and head.http_version == "1.1"
+            framing = CHUNKED if modern else UNTIL_CLOSE
+        self._expecting = False
         self._bodiless = status in (204, 304) or (head is not None and head.method == "HEAD")
+        self.can_send_trailers = framing.chunked and not self._bodiless
         told = not self._bodiless or (status != 204 and bool(framing.length))
-        fields = framed(headers, framing if told else None)
+        last = framing_lines(framing) if told else []
         if self.will_close:
-            fields.append((b"Connection", b"close"))
-        modern = head is not None and head.http_version == "1.1"
-        self.can_send_trailers = framing.length is None and not self._bodiless and modern
-        reason = _REASONS.get(status, b"")
-        made = send(self._h11, h11.Response, status_code=status, headers=fields, reason=reason)
-        return b"".join(made)
+            last.append(b"Connection: close")
+        sent = written(_status_line(status), headers, last)
+        self._outbound.begin(NO_CONTENT if self._bodiless else framing)
+        return sent
 
     def send_data(self, data: bytes) -> list[bytes]:
         """Pieces to write in order, `data` itself among them; none when no content may follow."""
-        return send(self._h11, h11.Data, data=data) if data and not self._bodiless else []
+        return [] if self._bodiless else self._outbound.data(data)
 
     def send_end(self, trailers: Headers = ()) -> bytes:
         """The end of the answer. Trailers are left out where the framing cannot carry them."""
-        fields = [(spelt(name), value) for name, value in trailers]
-        fields = fields if self.can_send_trailers else []
-        return b"".join(send(self._h11, h11.EndOfMessage, headers=fields))
+        return self._outbound.end(trailers)
 
     # --- how it goes on ---
 
@@ -157,10 +158,14 @@ class ServerConnection:
 
     def next_cycle(self) -> bool:
         """Go on to the next request, once this answer has ended; False when it must close."""
-        if self.will_close or not self._inbound.complete or self._h11.our_state is not h11.DONE:
+        if self.will_close or not self._inbound.complete or not self._outbound.ended:
             return False
-        self._h11.start_next_cycle()
         self._inbound.cycle()
+        self._outbound.cycle()
         self._head = None
         self._bodiless = self.can_send_trailers = False
         return True
+
+
+def _status_line(status: int) -> bytes:
+    return _LINES.get(status) or b"HTTP/1.1 %d " % status

@@ -12,6 +12,7 @@ from proxy.errors import PROBLEMS, Refusal
 from proxy.model import Framing, Headers
 from proxy.wire import grammar
 from proxy.wire.events import EndOfMessage, Event, NeedData, RequestHead, ResponseHead
+from proxy.wire.lines import Ungrammatical
 from proxy.wire.server import ServerConnection
 from tests.wire.feeding import (
     MAX_HEAD,
@@ -231,7 +232,7 @@ def test_any_octets_at_all_parse_or_are_refused(data: bytes) -> None:
     for parse in (grammar.request_head, grammar.trailers, lambda raw: grammar.answer_head(raw, "")):
         try:
             parse(data)
-        except (grammar.Ungrammatical, Refusal):
+        except (Ungrammatical, Refusal):
             continue
 
 

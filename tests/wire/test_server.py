@@ -314,7 +314,7 @@ def test_an_answer_against_its_framing_raises_and_quotes_nothing() -> None:
     with pytest.raises(LockgateError) as caught:
         server.send_data(b"s3cr3t")
     assert "s3cr3t" not in str(caught.value)
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
 
 
 def test_an_answer_that_is_too_short_cannot_be_ended() -> None:
