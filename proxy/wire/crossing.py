@@ -16,7 +16,7 @@ import re
 
 from proxy.errors import Refusal
 from proxy.model import Headers
-from proxy.wire.lines import Fields
+from proxy.wire.lines import Fields, remember
 from proxy.wire.names import is_essential, plain
 
 _ONE_CONNECTION = frozenset(
@@ -57,23 +57,27 @@ _FRAMES_PREFIXES = (b"if-", b"transfer-")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]{1,256}")
 _READS = frozenset(["GET", "HEAD"])
 _BEFORE_CONTENT = _ONLY_STANDARD - {b"etag"}
+_STAYS, _OF_THIS_CONTENT, _CROSSES = range(3)
+_kinds: dict[bytes, int] = {}
+"""A name -> what becomes of its field: it stays, crosses with the very content, or crosses."""
 
 
 def crossing(headers: Headers, keep_digest: bool, *, head: Headers | None = None) -> Fields:
     """The fields that cross, in order and as written; with `keep_digest` False, none that could be
     a digest of content or a validator of it. `head` has the Connection, where `headers` has none.
     """
-    nominated = set(options(headers if head is None else head, b"connection"))
+    least = _OF_THIS_CONTENT if keep_digest else _CROSSES
     found: Fields = []
-    for name, value in headers:
-        known = plain(name)
-        if name in nominated or known in nominated or _stays(known):
-            continue
-        if known != name and _means_something(known):
-            continue
-        if keep_digest or not _is_of_content(known):
-            found.append((name, value))
-    return found
+    for pair in headers:
+        kind = _kinds.get(pair[0])
+        if kind is None:
+            kind = _kind_of(pair[0])
+        if kind >= least:
+            found.append(pair)
+    nominated = options(headers if head is None else head, b"connection")
+    if not nominated:
+        return found
+    return [pair for pair in found if not {pair[0], plain(pair[0])}.intersection(nominated)]
 
 
 def crossing_trailers(head: Headers, trailers: Headers, keep_digest: bool) -> Fields:
@@ -95,7 +99,7 @@ def announced_trailers(head: Headers, keep_digest: bool) -> list[bytes]:
 def options(headers: Headers, wanted: bytes) -> list[bytes]:
     """The members of a list of names, in lower case: of Connection, TE or Trailer."""
     values = [value for name, value in headers if name == wanted]
-    return [option.strip(b" \t").lower() for value in values for option in value.split(b",")]
+    return values and [option.strip(b" \t").lower() for value in values for option in value.split(b",")]
 
 
 def without_conditions(fields: Fields, method: str, *, hides: bool) -> Fields:
@@ -130,6 +134,14 @@ def _is_condition(name: bytes, value: bytes) -> bool:
     known = plain(name)
     vendor = known.endswith((b"-if-match", b"-if-none-match"))
     return (known in _CONDITIONS or vendor) and value != b"*"
+
+
+def _kind_of(name: bytes) -> int:
+    """What becomes of a field of this name, and is remembered of it."""
+    known = plain(name)
+    if _stays(known) or (known != name and _means_something(known)):
+        return remember(_kinds, name, _STAYS)
+    return remember(_kinds, name, _OF_THIS_CONTENT if _is_of_content(known) else _CROSSES)
 
 
 def _stays(known: bytes) -> bool:

@@ -4,6 +4,7 @@ Which of the peer's fields cross is decided in `crossing`.
 """
 
 import re
+from functools import lru_cache
 
 import orjson
 
@@ -66,7 +67,8 @@ def forward_request(
     Raises `Refusal`: loop, head-too-large.
     """
     via = head.values(b"via")
-    _require_no_loop(via, gateway)
+    if via:
+        _require_no_loop(via, gateway)
     host = b"".join(head.values(b"host"))
     kept = [pair for pair in crossing(head.headers, keep_digest) if pair[0] != b"host"]
     if head.method == "OPTIONS":
@@ -79,7 +81,7 @@ def forward_request(
         fields.append((b"te", b"trailers"))
     if label is not None:
         fields.append((b"data-sensitivity", label.encode("ascii")))
-    if content_digest is not None and all(name != b"content-digest" for name, _ in kept):
+    if content_digest is not None and not (keep_digest and head.values(b"content-digest")):
         fields.append((b"content-digest", format_sha256(content_digest)))
     return fields
 
@@ -174,10 +176,13 @@ def _without_ours(fields: Fields) -> Fields:
 
 def takes_trailers(head: Head) -> bool:
     """The sender takes trailers and knows that it tells nobody but us (RFC 9110, 10.1.4)."""
+    if not head.values(b"te"):
+        return False
     nominated = b"te" in options(head.headers, b"connection")
     return nominated and b"trailers" in options(head.headers, b"te")
 
 
+@lru_cache(16)
 def _via(version: str, gateway: str) -> bytes:
     return f"{version} {gateway}".encode("ascii")
 
