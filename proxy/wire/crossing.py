@@ -99,7 +99,9 @@ def announced_trailers(head: Headers, keep_digest: bool) -> list[bytes]:
 def options(headers: Headers, wanted: bytes) -> list[bytes]:
     """The members of a list of names, in lower case: of Connection, TE or Trailer."""
     values = [value for name, value in headers if name == wanted]
-    return values and [option.strip(b" \t").lower() for value in values for option in value.split(b",")]
+    return values and [
+        option.strip(b" \t").lower() for value in values for option in value.split(b",")
+    ]
 
 
 def without_conditions(fields: Fields, method: str, *, hides: bool) -> Fields:
