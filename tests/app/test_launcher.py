@@ -19,6 +19,7 @@ from proxy.app.child import Child
 from proxy.app.control import EndedError
 from proxy.app.process import Process
 from proxy.app.spawn import Launcher
+from tests.patience import PATIENCE
 from tests.scenarios.gateway import wait_until
 
 _SET_CHILD_SUBREAPER = 36
@@ -103,7 +104,7 @@ async def test_a_child_is_its_own_kind_ours_and_ends_with_its_line(kind: str) ->
         child = await launcher.spawn(kind, "1", ())
         wait_until(lambda: named(child))
         assert state(child.pid)["PPid"] == str(os.getpid())
-        assert await child.end(30)
+        assert await child.end(PATIENCE)
         assert child.process.returncode == 0
         assert not is_there(child.pid)
 
@@ -114,7 +115,7 @@ async def test_a_child_answers_when_the_launcher_has_ended() -> None:
         first = pid_of(launcher)
     assert not is_there(first)
     assert await child.ask("metrics")
-    assert await child.end(30)
+    assert await child.end(PATIENCE)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -130,7 +131,7 @@ async def test_a_child_holds_the_end_of_its_line_and_nothing_of_the_launcher(kin
         for pid in (pid_of(launcher), os.getpid(), *(each.pid for each in others)):
             assert not sockets(held) & sockets(descriptors(pid))
         for each in [*others, child]:
-            assert await each.end(30)
+            assert await each.end(PATIENCE)
 
 
 async def test_a_launcher_is_one_thread_with_its_line() -> None:
@@ -139,7 +140,7 @@ async def test_a_launcher_is_one_thread_with_its_line() -> None:
         found = state(pid_of(launcher))
         assert (found["Name"], found["Threads"]) == ("lockgate-launch", "1")
         assert len(descriptors(pid_of(launcher))) == 3 + 1
-        assert await child.end(30)
+        assert await child.end(PATIENCE)
 
 
 async def test_nobody_has_a_variable_that_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +152,7 @@ async def test_nobody_has_a_variable_that_is_hidden(monkeypatch: pytest.MonkeyPa
             found = environment(pid)
             assert "HARMLESS=shown" in found
             assert "RECEIPT_KEY" not in found
-        assert await child.end(30)
+        assert await child.end(PATIENCE)
 
 
 @ROOT
@@ -166,7 +167,7 @@ async def test_a_child_is_its_user_alone_and_cannot_reach_the_launcher(kind: str
         assert (found["Groups"], int(found["CapPrm"], 16), int(found["CapEff"], 16)) == ("", 0, 0)
         for pid in (pid_of(launcher), child.pid):
             assert not can_read_memory(65531, pid), "not even its own user can"
-        assert await child.end(30)
+        assert await child.end(PATIENCE)
 
 
 async def test_a_death_is_told_with_its_signal_to_all_who_wait() -> None:
@@ -210,7 +211,7 @@ async def test_children_live_on_when_the_launcher_is_killed_and_another_gives_mo
     child.process.kill()
     assert await child.process.wait() == -signal.SIGKILL
     child.close()
-    assert await other.end(30)
+    assert await other.end(PATIENCE)
 
 
 async def test_a_launcher_that_is_stopped_keeps_nobody_waiting_for_ever(
@@ -222,7 +223,7 @@ async def test_a_launcher_that_is_stopped_keeps_nobody_waiting_for_ever(
         monkeypatch.setattr(spawn, "_IMPORTING", 0.1)
         with pytest.raises(EndedError, match="worker 2 cannot be started"):
             await launcher.spawn("worker", "2", ())
-        assert await child.end(30)
+        assert await child.end(PATIENCE)
 
 
 async def test_a_spawn_that_is_cancelled_leaves_nobody_behind() -> None:
@@ -231,7 +232,7 @@ async def test_a_spawn_that_is_cancelled_leaves_nobody_behind() -> None:
             scope.cancel()
             await launcher.spawn("worker", "1", ())
         child = await launcher.spawn("worker", "2", ())
-        assert await child.end(30)
+        assert await child.end(PATIENCE)
 
 
 async def test_a_fork_that_is_cancelled_waits_for_no_launcher_and_leaves_nobody_behind() -> None:
@@ -239,13 +240,13 @@ async def test_a_fork_that_is_cancelled_waits_for_no_launcher_and_leaves_nobody_
     async with Launcher([], brood) as launcher:
         child = await launcher.spawn("worker", "1", ())
         os.kill(pid_of(launcher), signal.SIGSTOP)
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(launcher.spawn, "worker", "2", ())
                 await trio.testing.wait_all_tasks_blocked()
                 nursery.cancel_scope.cancel()
-        assert await child.end(30)
-    with trio.fail_after(30):
+        assert await child.end(PATIENCE)
+    with trio.fail_after(PATIENCE):
         await brood.end_strays(30)
     assert not brood._strays()
 
@@ -255,9 +256,9 @@ async def test_a_launcher_without_a_supervisor_ends() -> None:
         child = await launcher.spawn("worker", "1", ())
         assert launcher._process is not None
         launcher._line.shutdown(socket.SHUT_RDWR)
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE):
             assert await launcher._process.wait() == 0
-        assert await child.end(30)
+        assert await child.end(PATIENCE)
 
 
 def test_nobody_outlives_a_supervisor_that_is_killed() -> None:

@@ -12,6 +12,7 @@ from proxy.notary.server import Hall
 from tests.notary.links import MemoryLog, statement
 from tests.notary.places import by_clock, settled
 from tests.notary.wires import HELLO, concluding
+from tests.patience import PATIENCE
 
 
 class Log(MemoryLog):
@@ -38,7 +39,7 @@ async def begun(house: trio.Nursery, log: Log, *live: str) -> NotaryProcess:
 async def test_a_channel_that_outlives_its_worker_keeps_nobody_waiting() -> None:
     log, said = Log(), [statement() for _ in range(3)]
     ours, theirs = socket.socketpair()
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as house:
             process = await begun(house, log, "1")
             await process.answer({"do": "serve", "name": "1", "number": 0}, [theirs.detach()])
@@ -57,7 +58,7 @@ async def test_a_channel_that_outlives_its_worker_keeps_nobody_waiting() -> None
 async def test_a_death_that_is_told_twice_closes_nothing_before_the_channel_has_ended() -> None:
     log, said = Log(at_once=False), [statement() for _ in range(3)]
     ours, theirs = socket.socketpair()
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as house:
             process = await begun(house, log, "1")
             await process.answer({"do": "serve", "name": "1", "number": 0}, [theirs.detach()])

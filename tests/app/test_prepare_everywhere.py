@@ -16,6 +16,7 @@ from proxy.app.launch import prepare_everywhere
 from proxy.app.line import answer_all
 from proxy.app.process import Process
 from proxy.errors import ConfigError, Problem
+from tests.patience import PATIENCE
 
 REFUSED = ConfigError([Problem("lockgate.yaml", 7, 3, "receipts.store", "no")])
 
@@ -72,7 +73,7 @@ async def test_what_every_worker_refuses_is_refused() -> None:
 async def test_a_lone_worker_that_refuses_what_another_takes_is_replaced() -> None:
     async with worker(takes=True) as one, worker(takes=False) as other:
         assert await prepare_everywhere([one, other], {}) is None
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             assert await other.process.wait() == -signal.SIGKILL
         assert one.process.returncode is None
 

@@ -9,6 +9,7 @@ import trio
 
 from proxy.app.inotify import Inotify, steps
 from proxy.app.watch import look, pipes, settled
+from tests.patience import PATIENCE
 
 
 def write(path: Path, text: str) -> None:
@@ -55,7 +56,7 @@ async def test_each_change_on_the_way_to_a_file_is_told(path: Path, change: str)
     try:
         inotify.arm([path])
         CHANGES[change](path)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             await inotify.changed()
     finally:
         inotify.close()
@@ -70,11 +71,11 @@ async def test_a_file_that_comes_to_be_is_told_though_its_folder_was_not_there(
         for made in (path.parents[1], path.parent):
             inotify.arm([path])
             made.mkdir()
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE):
                 await inotify.changed()
         inotify.arm([path])
         write(path, "there")
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             await inotify.changed()
     finally:
         inotify.close()
@@ -142,6 +143,6 @@ async def test_files_are_taken_when_they_are_left_alone(path: Path) -> None:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(keep_writing)
-        found = await settled([path], {}, 0.2)
+        found = await settled([path], {}, 1)
     assert done.is_set()
     assert found == await look([path], {})

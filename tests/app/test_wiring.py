@@ -3,15 +3,15 @@
 import os
 import socket
 
-import pytest
 import trio
 
-from proxy.app import wiring
 from proxy.app.child import Child
 from proxy.app.control import Control
 from proxy.app.process import Process
 from proxy.app.wiring import Wiring
 from proxy.observe.log import Log
+from tests.notary.places import by_clock
+from tests.patience import PATIENCE
 
 
 def _control(sock: socket.socket) -> Control:
@@ -42,25 +42,27 @@ class Notary:
         self._line.close()
 
 
-async def test_a_death_that_is_not_answered_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "_ANSWER", 0.05)
-    found, notary = Wiring(Log("json")), Notary()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(notary.run)
-        async with found.lock:
-            await found.appoint(notary.child, 0, [])
-        notary.well = False
-        found.gone("1")
-        await found.tell()
-        assert (notary.gone, found.size) == (["1"], 0)
-        notary.well = True
-        found.gone("2")
-        await found.tell()
-        assert (notary.gone, found.size) == (["1", "1", "2"], 7)
-        await found.tell()
-        assert notary.gone == ["1", "1", "2"], "what was answered is not told again"
-        nursery.cancel_scope.cancel()
-    await notary.end()
+def test_a_death_that_is_not_answered_is_told_again() -> None:
+    async def test() -> None:
+        found, notary = Wiring(Log("json")), Notary()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(notary.run)
+            async with found.lock:
+                await found.appoint(notary.child, 0, [])
+            notary.well = False
+            found.gone("1")
+            await found.tell()
+            assert (notary.gone, found.size) == (["1"], 0)
+            notary.well = True
+            found.gone("2")
+            await found.tell()
+            assert (notary.gone, found.size) == (["1", "1", "2"], 7)
+            await found.tell()
+            assert notary.gone == ["1", "1", "2"], "what was answered is not told again"
+            nursery.cancel_scope.cancel()
+        await notary.end()
+
+    by_clock(test)
 
 
 async def test_who_sees_a_death_does_not_wait_for_the_notary_to_be_told() -> None:
@@ -73,7 +75,7 @@ async def test_who_sees_a_death_does_not_wait_for_the_notary_to_be_told() -> Non
             found.gone("1")
             await found.appoint(notary.child, 0, [])
         nursery.start_soon(notary.run)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             while notary.gone != ["1"]:
                 await trio.lowlevel.checkpoint()
         nursery.cancel_scope.cancel()

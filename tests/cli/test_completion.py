@@ -12,6 +12,7 @@ from proxy.cli import MODULES
 from proxy.cli.wording import lockgate
 from tests.cli.terminal import written
 from tests.cli.test_help import ALL
+from tests.patience import PATIENCE
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -106,7 +107,7 @@ def test_the_tab_key_completes_in_an_interactive_shell(
         os.close(theirs)
         os.write(terminal, typed.encode())
         seen = written(terminal)
-        process.wait(30)
+        process.wait(PATIENCE)
     assert b"ran:receive:" in seen, seen
     assert b"ran:receipts verify --receipt-key:" in seen, seen
 

@@ -22,6 +22,7 @@ from proxy.cli.demo.site import NotAsTold, Ran, Site
 from proxy.cli.demo.stage import Stage
 from proxy.errors import Refusal
 from proxy.settings.load import load
+from tests.patience import PATIENCE
 from tests.pki import write
 
 DEMO = [sys.executable, "-c", "import sys; from proxy.cli import main; sys.exit(main())", "demo"]
@@ -223,7 +224,7 @@ def test_ended_in_the_middle_it_leaves_no_process(tmp_path: Path, number: signal
                 break
         assert len(processes(tmp_path)) >= 3
         process.send_signal(number)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + number
     assert processes(tmp_path) == []
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from proxy.cli.wording import lockgate
+from tests.patience import PATIENCE
 from tests.project.tree import ROOT
 
 PORTS = (8443, 9443, 9090)
@@ -59,18 +60,18 @@ def test_the_first_transfer_works_as_printed(tmp_path: Path) -> None:
     try:
         for command in (certs, check):
             with shell(command, tmp_path) as process:
-                assert process.wait(30) == 0
+                assert process.wait(PATIENCE) == 0
         for command in (run, receive):
             processes.append(shell(f"exec {command}", tmp_path))
             require_ready(processes[-1])
         for command in (echo, send):
             with shell(command, tmp_path) as process:
-                out, _ = process.communicate(timeout=30)
+                out, _ = process.communicate(timeout=PATIENCE)
             assert process.returncode == 0, out
     finally:
         for process in processes:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=PATIENCE)
     (arrived,) = (tmp_path / "inbox").iterdir()
     assert b"tok:k1:" in arrived.read_bytes()
     assert (tmp_path / "order.json.receipt.json").is_file()

@@ -31,6 +31,7 @@ from proxy.settings.schema import ListenerLimits, ListenerTls
 from proxy.tls.context import server_context
 from proxy.wire.digests import format_sha256
 from proxy.wire.events import Data
+from tests.patience import PATIENCE
 from tests.pki import pki, write
 
 ID = "0b5e1f0c-5f0e-4a55-9d8c-5d2f6a3c1e77"
@@ -79,7 +80,7 @@ async def post(
 async def read(connection: Outbound) -> tuple[int, bytes]:
     head = await connection.head()
     body = b""
-    while isinstance(event := await connection.body(5), Data):
+    while isinstance(event := await connection.body(PATIENCE), Data):
         body += event.data
     return head.status, body
 
@@ -287,7 +288,7 @@ def test_the_process_says_where_it_listens_and_ends_with_0(
         assert process.stdout is not None
         ready = orjson.loads(process.stdout.readline())
         process.send_signal(number)
-        code = process.wait(20)
+        code = process.wait(PATIENCE)
     assert ready["event"] == "ready"
     assert int(ready["bind"].rpartition(":")[2]) > 0
     assert code == 0

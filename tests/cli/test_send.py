@@ -17,6 +17,7 @@ from proxy.cli.receipts_files import read_public_key
 from proxy.cli.wording import lockgate
 from proxy.receipt import dsse
 from tests.cli.gateway import gateway
+from tests.patience import PATIENCE
 
 ORDER = b'{"customer": {"ssn": "x", "email": "a@b.example"}, "n": 1.10}\n'
 PIN = "sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -308,7 +309,7 @@ def test_ended_by_ctrl_c_it_exits_130_and_says_that_it_was_broken_off(tmp_path: 
             with peer:
                 peer.recv(1)
                 process.send_signal(signal.SIGINT)
-                out, _ = process.communicate(timeout=30)
+                out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert out.startswith(b"broken off before all of it was sent\n")
     assert b"call again: the same id goes with the same file" in out

@@ -13,6 +13,7 @@ import pytest
 from proxy.cli.demo.site import Site
 from proxy.cli.wording import lockgate
 from tests.cli.gateway import ONCE, gateway
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -301,13 +302,13 @@ def test_a_signal_ends_it_with_the_list_of_what_did_not_arrive(
         words = [*lockgate(), "send", url, str(outbox), "--parallel", "1"]
         with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
             peer, _ = server.accept()
-            peer.settimeout(30)
+            peer.settimeout(PATIENCE)
             with peer:
                 seen = b""
                 while not seen.endswith(b"\r\n\r\na"):
                     seen += peer.recv(65536)
                 process.send_signal(number)
-                out, _ = process.communicate(timeout=30)
+                out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + number
     lines = out.decode().splitlines()
     assert lines[0].startswith("0 of 3 files delivered; ")

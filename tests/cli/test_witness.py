@@ -15,6 +15,7 @@ from proxy.notary.client import Client
 from proxy.receipt import note
 from proxy.receipt.vkey import ED25519_COSIGNATURE, MLDSA44_COSIGNATURE, parse_vkey
 from proxy.receipt.witnessing import MAX_OFFER
+from tests.patience import PATIENCE
 from tests.receipt.test_merkle import ROOTS
 from tests.receipt.witnesses import ED, MLDSA, ORIGIN, head
 from tests.witness.test_watched import offer
@@ -112,7 +113,7 @@ class Process:
         )
         assert self.running.stderr is not None
         self.ready = json.loads(self.running.stderr.readline())
-        self.client = Client(f"http://{self.ready['witness']}", timeout=10, most=MAX_OFFER)
+        self.client = Client(f"http://{self.ready['witness']}", timeout=PATIENCE, most=MAX_OFFER)
 
     def ask(self, data: bytes) -> tuple[int, str, bytes]:
         return self.client.ask("POST", "/add-checkpoint", data)
@@ -120,7 +121,7 @@ class Process:
     def end(self, number: int) -> int:
         self.client.close()
         self.running.send_signal(number)
-        self.out, self.err = self.running.communicate(timeout=30)
+        self.out, self.err = self.running.communicate(timeout=PATIENCE)
         return self.running.returncode
 
 

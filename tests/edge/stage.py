@@ -21,6 +21,7 @@ from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.settings.load import load
 from tests.edge.table import Table
+from tests.patience import PATIENCE
 from tests.scenarios.client import Client
 from tests.scenarios.message import Message
 from tests.scenarios.receiver import Receiver
@@ -83,7 +84,7 @@ class Stage:
     def connect(self, peer: Peer = LOCAL) -> Client:
         """A sender's end of a connection that is being served."""
         ours, theirs = socket.socketpair()
-        theirs.settimeout(15)
+        theirs.settimeout(PATIENCE)
         self.connections.start_soon(self._serve, trio.socket.from_stdlib_socket(ours), peer)
         return Client(theirs)
 

@@ -8,6 +8,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from proxy.edge.crowd import Crowd, Sources, source_of
 from proxy.errors import TlsFailure
+from tests.patience import PATIENCE
 
 
 async def stay(crowd: Crowd, ended: list[str], name: str) -> None:
@@ -55,7 +56,7 @@ async def test_a_place_that_is_left_is_taken_without_pushing() -> None:
     crowd = Crowd(1, chance=1000)
     async with AsyncExitStack() as inside:
         await inside.enter_async_context(crowd.place())
-    with trio.fail_after(1):
+    with trio.fail_after(PATIENCE):
         async with crowd.place():
             pass
 

@@ -11,10 +11,11 @@ from proxy.errors import UpstreamFailure
 from proxy.observe.metrics import Metrics
 from proxy.settings.schema import Upstream
 from proxy.tls.engine import Engine
+from tests.patience import PATIENCE
 from tests.tls.pump import client_side, server_side
 
 
-def dialler(port: int, timeout: str = "10s") -> Dialler:
+def dialler(port: int, timeout: str = "60s") -> Dialler:
     """Of an upstream of whom nobody is who it should be."""
     settings = Upstream.model_validate(
         {
@@ -34,7 +35,7 @@ async def refused(one: Dialler, code: str) -> None:
 
 async def test_an_upstream_that_is_not_the_expected_peer_gets_close_notify() -> None:
     engine = Engine(server_side())
-    with socket.create_server(("127.0.0.1", 0)) as server, trio.fail_after(10):
+    with socket.create_server(("127.0.0.1", 0)) as server, trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             one = dialler(server.getsockname()[1])
             nursery.start_soon(refused, one, "upstream-identity")
@@ -51,9 +52,9 @@ async def test_an_upstream_that_is_not_the_expected_peer_gets_close_notify() -> 
 
 async def test_an_upstream_that_does_not_answer_in_time_gets_an_alert() -> None:
     said = b""
-    with socket.create_server(("127.0.0.1", 0)) as server, trio.fail_after(10):
+    with socket.create_server(("127.0.0.1", 0)) as server, trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
-            one = dialler(server.getsockname()[1], "50ms")
+            one = dialler(server.getsockname()[1], "500ms")
             nursery.start_soon(refused, one, "upstream-unreachable")
             listening = trio.socket.from_stdlib_socket(server.dup())
             sock, _ = await listening.accept()

@@ -21,6 +21,7 @@ from proxy.observe.metrics import Metrics
 from proxy.settings.schema import ListenerLimits, ListenerTls
 from proxy.tls.context import TlsContext, server_context
 from proxy.tls.engine import Engine
+from tests.patience import PATIENCE
 from tests.pki import pki
 from tests.tls.pump import client_side
 
@@ -59,7 +60,7 @@ async def listening(
     )
     async with trio.open_nursery() as connections:
         connections.start_soon(listener.run, connections, serve)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             yield address
             await turned.all.wait()
         connections.cancel_scope.cancel()

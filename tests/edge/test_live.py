@@ -18,6 +18,7 @@ from proxy.tls.credentials import parse_chain
 from proxy.tls.identity import identify
 from tests.edge.stage import OPAQUE, Stage, blocking, route, stage
 from tests.edge.table import Table
+from tests.patience import PATIENCE
 from tests.pki import pki
 from tests.scenarios.client import Client, begun, chunk
 from tests.scenarios.gateway import wait_until
@@ -73,7 +74,7 @@ def test_a_connection_is_reset_in_time_though_the_log_does_not_answer(
             with await uploading(place) as client:
                 live, now = place.keeper.live, datetime.now(UTC)
                 await withdraw(place)
-                with trio.fail_after(10):
+                with trio.fail_after(PATIENCE):
                     await table.told.wait()
                 live.look(now + timedelta(seconds=within * 0.78))
                 assert client.sock.send(chunk(b"x")), "the log has four fifths of the time"

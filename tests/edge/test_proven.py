@@ -24,6 +24,7 @@ from proxy.edge.spill import BLOCK
 from proxy.model import Verdict
 from tests.edge.stage import HOLD, ROOM, Stage, blocking, route, stage
 from tests.edge.table import Table
+from tests.patience import PATIENCE
 from tests.scenarios.client import Client, chunk, request
 from tests.scenarios.message import Broken
 from tests.scenarios.receiver import Exchange
@@ -192,7 +193,7 @@ async def one_run(folder: Path, those: list[Sending]) -> None:
 
 
 async def settled(on: Stage, table: Table) -> None:
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE):
         while not table.outcomes or on.keeper.clients:
             await trio.lowlevel.checkpoint()
 
@@ -292,7 +293,7 @@ async def test_a_chunked_stream_is_broken_off_at_its_end_when_its_digest_does_no
         with on.connect() as client:
             head = request("/streamed/1", [], digested(body + b"x", "sha-256"), kind="a/b")
             client.send(head[:-5] + chunk(body))
-            assert await blocking(lambda: begun.wait(15))
+            assert await blocking(lambda: begun.wait(PATIENCE))
             answer = await blocking(lambda: client.ask(b"0\r\n\r\n"))
             assert answer.status == 400
         await blocking(lambda: on.receiver.wait(lambda: bool(on.receiver.broken)))

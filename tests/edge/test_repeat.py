@@ -15,6 +15,7 @@ from proxy.model import Claim, Earlier, Peer, Verdict
 from proxy.receipt.header import parse_items
 from tests.edge.stage import HOLD, LOCAL, Stage, blocking, route, stage
 from tests.edge.table import Table
+from tests.patience import PATIENCE
 from tests.scenarios.client import chunk, request
 from tests.scenarios.message import Message
 from tests.scenarios.receiver import Exchange, Held
@@ -212,14 +213,14 @@ async def test_a_sender_that_left_too_early_gets_the_answer_it_did_not_wait_for(
             exchange.send(b"HTTP/1.1 202 Said\r\nTransfer-Encoding: chunked\r\n\r\n")
             exchange.send(chunk(b"x" * (HOLD + 1)))
             held.asked.set()
-            held.go.wait(15)
+            held.go.wait(PATIENCE)
             exchange.reset()
 
         on.receiver.behave = behave
         sent = request("/once/1", b"{}", *named(new_id()))
         with on.connect() as client:
             client.send(sent)
-            await blocking(lambda: held.asked.wait(15))
+            await blocking(lambda: held.asked.wait(PATIENCE))
             await blocking(client.reader.head)
         on.connections.cancel_scope.cancel()
     held.go.set()
@@ -448,7 +449,7 @@ async def test_whoever_is_told_to_wait_holds_nothing(tmp_path: Path) -> None:
         on.receiver.behave = held
         with on.connect() as client:
             client.send(request("/once/1", b"{}", *named(mine)))
-            await blocking(lambda: held.asked.wait(15))
+            await blocking(lambda: held.asked.wait(PATIENCE))
             answer = await on.ask(request("/once/1", b"{}", *named(mine)))
             assert code(answer) == (409, "in-flight")
             assert answer.value("retry-after") == "1"

@@ -28,6 +28,7 @@ from proxy.settings.load import load
 from proxy.tunnelling import carry
 from tests.edge.stage import OPAQUE, config
 from tests.edge.table import Table
+from tests.patience import PATIENCE
 
 SENDER = Peer(address="127.0.0.1")
 IDLE, LIFETIME = 1000, 10_000
@@ -134,7 +135,7 @@ def pair() -> tuple[trio.socket.SocketType, trio.socket.SocketType]:
 
 @asynccontextmanager
 async def line(
-    folder: Path, table: Table | None = None, patience: float = 20
+    folder: Path, table: Table | None = None, patience: float = PATIENCE
 ) -> AsyncIterator[Line]:
     table = table or Table()
     async with keeping(folder, table) as (keeper, server), trio.open_nursery() as nursery:

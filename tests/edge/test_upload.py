@@ -14,6 +14,7 @@ from proxy.journey import serve
 from proxy.model import Verdict
 from tests.edge.stage import HOLD, LOCAL, Stage, blocking, route, stage
 from tests.edge.table import Table
+from tests.patience import PATIENCE
 from tests.scenarios.client import Client, chunk, request
 from tests.scenarios.message import Broken
 from tests.scenarios.receiver import Exchange
@@ -75,7 +76,7 @@ class Slow:
 def pair() -> tuple[Client, trio.socket.SocketType]:
     """A sender's end, and ours."""
     ours, theirs = socket.socketpair()
-    theirs.settimeout(15)
+    theirs.settimeout(PATIENCE)
     return Client(theirs), trio.socket.from_stdlib_socket(ours)
 
 

@@ -22,6 +22,7 @@ from proxy.journey import serve
 from proxy.model import Verdict
 from tests.edge.stage import HOLD, LOCAL, Stage, blocking, route, stage
 from tests.edge.table import Table
+from tests.patience import PATIENCE
 from tests.scenarios.client import Client, chunk, request
 from tests.scenarios.message import Broken, Message
 from tests.scenarios.receiver import Exchange
@@ -149,7 +150,7 @@ async def one_run(folder: Path, those: list[Sender], plan: list[Script]) -> None
     async with stage(folder, table, *ROUTES) as on:
         on.receiver.behave = in_turn(plan)
         told: list[Message] = []
-        with trio.fail_after(60):
+        with trio.fail_after(2 * PATIENCE):
             async with trio.open_nursery() as nursery:
                 for each in those:
                     nursery.start_soon(converse, on, each, told)
@@ -173,7 +174,7 @@ def in_turn(plan: list[Script]) -> Callable[[Exchange], None]:
 async def converse(on: Stage, sender: Sender, told: list[Message]) -> None:
     """One connection, until both of its ends are done with it."""
     ours, theirs = socket.socketpair()
-    theirs.settimeout(30)
+    theirs.settimeout(PATIENCE)
 
     async def served() -> None:
         with trio.socket.from_stdlib_socket(ours) as sock:

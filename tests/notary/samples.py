@@ -23,6 +23,7 @@ from proxy.receipt.reading import Summary, summarise
 from proxy.receipt.statement import submission
 from proxy.receipt.vkey import ed25519_vkey, mldsa44_vkey
 from tests.notary.disks import LooseDisk
+from tests.patience import PATIENCE
 from tests.receipt.outcomes import CERTIFICATE as CERTIFICATE
 from tests.receipt.outcomes import CLOCK as CLOCK
 from tests.receipt.outcomes import ORIGIN as ORIGIN
@@ -84,7 +85,7 @@ async def crash_copy(notary: Notary, store: Path, copy: Path) -> None:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let the notary work until the condition holds; it does so by itself."""
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE):
         while not condition():
             await trio.lowlevel.checkpoint()
 

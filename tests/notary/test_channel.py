@@ -14,6 +14,7 @@ from proxy.notary.intents import FOLDER, IntentFile, read_intents
 from tests.notary.disks import DyingDisk, LooseDisk
 from tests.notary.links import channel, claim_of
 from tests.notary.samples import audited, intent_of, open_notary, outcome, statements
+from tests.patience import PATIENCE
 
 NAMES = ("a", "b")
 
@@ -127,7 +128,7 @@ def check(house: House) -> None:
 async def test_the_notary_dies_again_and_again(tmp_path: Path, round_: int) -> None:
     house, calm = await _house(tmp_path), trio.Event()
     house.workers = {name: Worker(tmp_path, name) for name in NAMES}
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             for worker in house.workers.values():
                 nursery.start_soon(worker.run, 15)
@@ -159,7 +160,7 @@ async def test_a_worker_dies_and_the_other_goes_on(tmp_path: Path, round_: int) 
     house.workers = {name: Worker(tmp_path, name) for name in NAMES}
     dead, other = house.workers.values()
     notary, hall = open_notary(tmp_path, live=NAMES), Hall(NAMES)
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             await nursery.start(notary.run)
             async with trio.open_nursery() as nursery_of_workers:

@@ -9,6 +9,7 @@ import trio
 from proxy.errors import EvidenceError
 from proxy.notary.disk import Disk
 from proxy.notary.keys import Keys
+from proxy.notary.offer import TIMEOUT
 from proxy.notary.publisher import Publisher
 from proxy.notary.watched import Watched
 from proxy.receipt import note
@@ -91,7 +92,7 @@ async def test_a_witness_that_hangs_delays_no_receipt_no_publication_and_no_end(
     store = tmp_path / "log"
     silent = await trio.open_tcp_listeners(0, host="127.0.0.1")
     url = f"http://127.0.0.1:{silent[0].socket.getsockname()[1]}"
-    with trio.fail_after(5):
+    with trio.fail_after(TIMEOUT - 1):
         async with running(store, policy=policy(north=url)) as notary:
             for size in (1, 2, 3):
                 await deliver(notary)

@@ -17,6 +17,7 @@ from proxy.notary.disk import Disk
 from proxy.notary.intents import SLOT, IntentFile, decode, encode, read_intents
 from tests.notary.disks import FailingDisk
 from tests.notary.samples import START, intent_of, outcome
+from tests.patience import PATIENCE
 
 INTENT = replace(
     intent_of(outcome()), claim=Claim("spiffe://example/etl/orders", "orders", "an id", 300.0)
@@ -146,7 +147,7 @@ class StuckDisk(FailingDisk):
         if self.hold:
             self.hold = False
             self.begun.set()
-            self.go.wait(10)
+            self.go.wait(PATIENCE)
             raise OSError(errno.EIO, "the disk fails on purpose")
 
 
@@ -164,7 +165,7 @@ def test_what_was_written_before_a_sync_that_failed_is_lost_with_it(tmp_path: Pa
 
     first = threading.Thread(target=write)
     first.start()
-    assert disk.begun.wait(10)
+    assert disk.begun.wait(PATIENCE)
     second = threading.Thread(target=write)
     second.start()
     disk.go.set()
@@ -182,7 +183,7 @@ def test_who_waits_for_the_disk_together_shares_a_sync(tmp_path: Path) -> None:
 
         def sync(self, fd: int) -> None:
             Slow.syncs += 1
-            Slow.gate.acquire(timeout=10)
+            Slow.gate.acquire(timeout=PATIENCE)
 
     Slow.gate.release()
     intents = opened(tmp_path, sync=True, disk=Slow())

@@ -21,6 +21,7 @@ from tests.notary.links import (
     key_of,
     statement,
 )
+from tests.patience import PATIENCE
 
 
 class Storm:
@@ -122,7 +123,7 @@ class Storm:
 @pytest.mark.parametrize("round_", range(6))
 async def test_whenever_the_notary_dies_every_attempt_has_one_statement(round_: int) -> None:
     storm = Storm()
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE):
         await storm.run()
     written = [entry.attempt_id for entry in storm.durable.log]
     assert len(written) == len(set(written)), "none has two"

@@ -16,6 +16,7 @@ from proxy.notary.resent import Resent
 from proxy.notary.store import Store
 from tests.notary.links import statement
 from tests.notary.samples import until
+from tests.patience import PATIENCE
 
 
 class SlowStore:
@@ -24,7 +25,7 @@ class SlowStore:
 
     def find(self, *_: Any) -> dict[bytes, int]:
         self.looking.set()
-        assert self.go_on.wait(10)
+        assert self.go_on.wait(PATIENCE)
         return {}
 
 
@@ -33,7 +34,7 @@ async def test_who_is_told_that_the_notary_stops_is_told_nothing_else() -> None:
     resent = Resent(
         cast(Store, store), Health(), lambda found, on_done, since: submitted.append(found)
     )
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(resent.run)
             for _ in range(3):

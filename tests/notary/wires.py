@@ -12,6 +12,7 @@ from proxy.notary import messages, submissions
 from proxy.notary.frames import Decoder, Frame, Kind, encode
 from proxy.notary.server import Hall, serve_link
 from tests.notary.links import MemoryLog, channel
+from tests.patience import PATIENCE
 
 HELLO = encode(Kind.HELLO)
 
@@ -31,7 +32,7 @@ class Wire:
 
     async def hear(self) -> Frame:
         """The next frame."""
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             while not self._heard:
                 data = await self.sock.receive_some(65_536)
                 assert data, "the channel has ended"
@@ -50,7 +51,7 @@ class Wire:
         return await self.outcome()
 
     async def outcome(self) -> Exception | None:
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE):
             await self.ended.wait()
         return self.reason
 

@@ -5,6 +5,7 @@ import os
 import threading
 
 from proxy.observe.log import Log
+from tests.patience import PATIENCE
 
 
 def test_a_collector_that_stalls_stops_nobody_and_what_was_dropped_is_counted() -> None:
@@ -24,12 +25,13 @@ def test_a_collector_that_stalls_stops_nobody_and_what_was_dropped_is_counted() 
         while log.waiting:
             pass  # the collector is at work
         log.info("last")
-        log.close()
+        log.close(PATIENCE)
     collector.join()
-    dropped = [line["count"] for line in collected if line["event"] == "log_lines_dropped"]
+    dropped = [int(str(line["count"])) for line in collected if "dropped" in str(line["event"])]
     numbers = [line["number"] for line in collected if line["event"] == "event"]
     assert numbers == sorted(numbers)  # type: ignore[type-var]
-    assert dropped == [30_000 - len(numbers)]
+    assert dropped
+    assert sum(dropped) == 30_000 - len(numbers)
     assert collected[-1]["event"] == "last"
 
 
@@ -39,6 +41,6 @@ def test_what_waits_is_written_before_the_end() -> None:
         log = Log("json", stream)
         log.info("one")
         log.info("two", nothing=None)
-        log.close()
+        log.close(PATIENCE)
     with os.fdopen(reading) as lines:
         assert [list(json.loads(line)) for line in lines] == [["time", "level", "event"]] * 2

@@ -1,5 +1,6 @@
 """What a log does with its witnesses: offers, keeps cosignatures, and waits for nobody."""
 
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from proxy.receipt import note
 from proxy.receipt.merkle import leaf_hash
 from proxy.receipt.policy import Policy, parse_policy
 from proxy.receipt.tiles import Loader
+from tests.patience import PATIENCE
 from tests.receipt.test_merkle import ROOTS, stored
 from tests.receipt.witnesses import (
     ED,
@@ -65,7 +67,7 @@ class Log:
         self.witnesses.published(note.render(found.text, by_log(found)))
 
     async def until(self, done: Callable[[], object]) -> None:
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE):
             while not done():
                 await self._news.wait()
 
@@ -315,7 +317,7 @@ async def test_a_dead_witness_delays_no_other_once_it_is_known(tmp_path: Path) -
     port = with_backlog[0].socket.getsockname()[1]
     async with serving(north) as url:
         policy = f"{line('north', url)}\n{line('east', f'http://127.0.0.1:{port}')}\n"
-        async with offering(policy + "quorum north", timeout=0.3) as log:
+        async with offering(policy + "quorum north", timeout=2) as log:
             log.publish(7)
             await log.until(lambda: log.kept and ("east", "unreachable", 7) in log.told)
             for size in range(8, 30):
@@ -336,7 +338,7 @@ async def test_no_round_waits_for_a_witness_that_failed_before(tmp_path: Path) -
         said = next(answers, None)
         if said is None:
             asked.set()
-            go.wait(60)
+            go.wait(PATIENCE)
         return said or (500, TEXT, b"")
 
     with saying(answer) as slow:
@@ -345,7 +347,7 @@ async def test_no_round_waits_for_a_witness_that_failed_before(tmp_path: Path) -
             async with offering(policy, timeout=60) as log:
                 log.publish(7)
                 await log.until_kept(7)
-                assert await trio.to_thread.run_sync(asked.wait, 10)
+                assert await trio.to_thread.run_sync(asked.wait, PATIENCE)
                 for size in range(8, 12):
                     log.publish(size)
                     await log.until_kept(size)
@@ -355,13 +357,13 @@ async def test_no_round_waits_for_a_witness_that_failed_before(tmp_path: Path) -
 
 
 async def test_where_nobody_listens_the_log_goes_on() -> None:
-    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    port = listeners[0].socket.getsockname()[1]
-    await listeners[0].aclose()
-    async with offering(line("north", f"http://127.0.0.1:{port}") + "\nquorum north") as log:
-        log.publish(300)
-        await log.until(lambda: len(log.told) > 2)
-        assert {result for _, result, _ in log.told} == {"unreachable"}
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        async with offering(line("north", url) + "\nquorum north") as log:
+            log.publish(300)
+            await log.until(lambda: len(log.told) > 2)
+            assert {result for _, result, _ in log.told} == {"unreachable"}
 
 
 async def test_a_tile_that_cannot_be_read_is_our_own_failure(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from proxy.receipt import note
 from proxy.receipt.consistency import consistency
 from proxy.receipt.note import Checkpoint
 from proxy.receipt.witnessing import MAX_OFFER, Offer, render_offer
+from tests.patience import PATIENCE
 from tests.receipt.test_merkle import ROOTS, read
 from tests.receipt.witnesses import ORIGIN, VKEYS, by_log, head
 from tests.witness.serving import serving
@@ -24,7 +25,7 @@ Answer = tuple[int, str, bytes]
 async def asking(folder: Path, **changes: object) -> AsyncIterator["Asker"]:
     found = watched(folder, **changes)
     async with serving(found) as url:
-        asker = Asker(Client(url, timeout=5, most=MAX_OFFER))
+        asker = Asker(Client(url, timeout=PATIENCE, most=MAX_OFFER))
         yield asker
         asker.client.close()
     found.close()
@@ -134,7 +135,7 @@ async def test_of_offers_that_come_together_one_is_cosigned_and_never_a_fork(
     async with serving(found) as url, trio.open_nursery() as nursery:
 
         async def press(root: bytes) -> None:
-            client = Client(url, timeout=5, most=MAX_OFFER)
+            client = Client(url, timeout=PATIENCE, most=MAX_OFFER)
             data = offer(0, 7, root)
             status, _, _ = await trio.to_thread.run_sync(
                 client.ask, "POST", "/add-checkpoint", data
@@ -155,7 +156,7 @@ async def test_a_silent_peer_takes_no_place_from_others(tmp_path: Path) -> None:
         port = int(url.rpartition(":")[2])
         silent = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(5)]
         await silent[0].send_all(b"POST /add-checkpoint HTTP/1.1\r\nHost: x\r\nContent-Le")
-        client = Client(url, timeout=5, most=MAX_OFFER)
+        client = Client(url, timeout=PATIENCE, most=MAX_OFFER)
         status, _, _ = await trio.to_thread.run_sync(
             client.ask, "POST", "/add-checkpoint", offer(0, 7)
         )
