@@ -4,6 +4,7 @@ import argparse
 import base64
 import re
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from proxy.settings.values import PIN
 from proxy.tls.credentials import parse_chain
 from proxy.tls.identity import identify
 
+_CHANGES = 2000
+"""Of a clock, after which nobody looks for an end: years, where hours are given."""
 _FORMATS = ("json", "ndjson", "csv", "tsv", "form", "text", "opaque", "none")
 
 
@@ -101,7 +104,6 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         granted = _decide(settings, listener, peer, now, arguments, answer)
         answer.allowed, answer.rule = True, granted.rule
-        answer.until = granted.until if granted.until != FOREVER else None
         answer.depends_on += _open(granted, answer.entries)
         answer.demands += next(
             demands(route) for route in raw(loaded)["routes"] if route["name"] == answer.route
@@ -152,9 +154,29 @@ def _decide(
         else:
             stops.require(granted, arguments.method)
             answer.demands = tuple(stops.left())
+        answer.until = _end(grants, granted)
         return granted
     finally:
         answer.would = sorted(facts.would)
+
+
+def _end(grants: Grants, granted: Granted) -> datetime | None:
+    """When, by its clock, it is no longer granted by this entry; None where no end is in sight.
+
+    What changes at a bound of some hours or at midnight may well be followed by the same.
+    """
+    rule = granted.rule
+    for _ in range(_CHANGES):
+        until = granted.until
+        if until == FOREVER:
+            return None
+        try:
+            granted = grants.judge(replace(granted.facts, now=until, would=set()))
+        except Refusal:
+            return until
+        if granted.rule != rule:
+            return until
+    return None
 
 
 def _open(granted: Granted, entries: list[Looked]) -> list[str]:

@@ -72,6 +72,35 @@ def test_what_is_known_of_the_content_is_judged(
 
 
 @pytest.mark.parametrize(
+    ("when", "until"),
+    [
+        ({"hours": "22:00-06:00"}, "2026-11-24T06:00:00+00:00"),
+        ({"days": "mon-wed"}, "2026-11-26T00:00:00+00:00"),
+        ({"days": "mon-wed", "until": "2026-11-24T12:00"}, "2026-11-24T12:00:00+00:00"),
+        ({"hours": ["20:00-24:00", "00:00-01:00"]}, "2026-11-24T01:00:00+00:00"),
+        ({"hours": "00:00-24:00"}, None),
+        ({"until": "2027-11-24"}, "2027-11-24T00:00:00+00:00"),
+    ],
+)
+def test_until_is_when_it_ends_and_not_when_a_clock_is_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], when: dict[str, Any], until: str | None
+) -> None:
+    data = changed(put("routes.0.allow.0.when", when))
+    at = ["--at", "2026-11-23T23:00Z"]
+    code, answer = told(tmp_path, data, *ASKED, *at, capsys=capsys)
+    assert (code, answer["until"]) == (0, until)
+
+
+def test_until_is_no_later_than_a_denial_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed = {"when": {"days": "wed", "hours": "02:00-03:00"}}
+    data = changed(put("routes.0.deny", [closed]))
+    code, answer = told(tmp_path, data, *ASKED, "--at", "2026-11-23T23:00Z", capsys=capsys)
+    assert (code, answer["until"]) == (0, "2026-11-25T02:00:00+00:00")
+
+
+@pytest.mark.parametrize(
     ("words", "code"),
     [
         ([*PEER, "--method", "GET", "--path", "/orders/1"], "no-route"),
