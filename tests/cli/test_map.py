@@ -119,6 +119,8 @@ def test_every_way_is_in_the_chart_and_every_rule_in_the_tables(
     chart, page = (drawn(tmp_path, config, form) for form in (".mmd", ".html"))
     assert chart.startswith("flowchart LR\n")
     assert len(re.findall(r"r\d+ (?:==>|-\.->)\|", chart)) == len(settings.routes)
+    keys = [settings.receipts.key, settings.receipts.log_key]
+    assert all(len(re.findall(f': {re.escape(key)}(?:<br>|")', chart)) == 1 for key in keys)
     for route in settings.routes:
         assert f"<td>{route.name}<br>" in page
         for rule in (*route.request.mask, *route.response.mask):
@@ -140,6 +142,9 @@ def test_keys_are_shown_at_the_process_that_has_them_and_nowhere_else(tmp_path: 
         ("log key", "file:l"),
     }
     assert supervisor.held == ()
+    chart = drawn(tmp_path, write(tmp_path, changed()), ".mmd")
+    assert '[("Notary<br>receipt key: file:r<br>log key: file:l")]' in chart
+    assert '<br>TLS key: file:c.key<br>masking key pseudonym k1: file:p.key")]' in chart
 
 
 def test_one_process_and_two_users_are_told(tmp_path: Path) -> None:

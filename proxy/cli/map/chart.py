@@ -1,4 +1,4 @@
-"""The map as Mermaid, for pages and code hosts that draw it: who, where, which labels, no keys.
+"""The map as Mermaid, for pages and code hosts that draw it: who, where, which labels and keys.
 
 Names of nodes are numbered by us. Of texts only letters, digits and a few signs stand as they are,
 all others as Mermaid's own character codes (`#35;`), so that none is read as syntax or as HTML.
@@ -41,6 +41,11 @@ def _body(facts: Facts) -> Iterator[str]:
         yield f"    {doors[door.name]}([{_text(door.name, door.bind)}])"
     for way in facts.ways:
         yield f"    r{way.number}[{_text(f'{way.number} {way.name}', way.match)}]"
+    for number, process in enumerate(facts.processes):
+        held = (
+            f"{each.what}: {each.reference}" for each in process.held if each.secret is not False
+        )
+        yield f"    p{number}[({_text(process.name, *held)})]"
     yield "  end"
     for number, door in enumerate(facts.doors):
         yield f"  s{number} {_arrow(door.crypt)}|{_text(door.crypt.text)}| {doors[door.name]}"
