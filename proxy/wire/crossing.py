@@ -113,7 +113,7 @@ def without_conditions(fields: Fields, method: str, *, hides: bool) -> Fields:
     route `hides` a part of the content it may demand existence (`*`) and is refused anything else.
     Raises `Refusal` ("condition-refused").
     """
-    kept = [pair for pair in fields if not _is_condition(*pair)]
+    kept = [pair for pair in fields if b"if" not in pair[0] or not _is_condition(*pair)]
     if method in _READS:
         return kept
     if hides and len(kept) < len(fields):

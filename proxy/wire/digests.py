@@ -126,6 +126,8 @@ class ContentDigest:
 
     def add_trailers(self, trailers: Headers) -> None:
         """Add what the trailers declare. Raises `Refusal`: digest-malformed, digest-mismatch."""
+        if not trailers:
+            return
         for field, known in self._declared.items():
             values = tuple(value for name, value in trailers if name == field)
             for name, digest in parse_content_digest(values).items():

@@ -96,6 +96,7 @@ def request_head(raw: bytes) -> Head:
     framing = found.framing or NO_CONTENT
     if modern and any(map(_is_websocket, found.lists.get(b"upgrade", ()))):
         raise Refusal("upgrade-refused", "the request asks for a WebSocket")
+    expects = modern and bool(found.lists) and _expects_continue(found.lists)
     head = Head(
         method=method.decode("ascii"),
         target=target.decode("ascii"),
@@ -104,7 +105,7 @@ def request_head(raw: bytes) -> Head:
         headers=found.headers,
         framing=framing,
         http_version="1.1" if modern else "1.0",
-        expect_continue=modern and _expects_continue(found.lists) and not framing.empty,
+        expect_continue=expects and not framing.empty,
         keep_alive=found.keep_alive,
     )
     if not found.plain:

@@ -29,8 +29,6 @@ def identity_fields(
     fields = [(b"forwarded", _forwarded(peer, gateway, host))]
     if peer.certificate is not None:
         fields += _certificate_fields(peer.certificate, own_uri)
-        if sum(len(value) for _, value in fields) > MAX_CERTIFICATES:
-            raise Refusal("head-too-large", "the peer's certificates are too large to be sent on")
     return fields
 
 
@@ -43,6 +41,8 @@ def _certificate_fields(
     if certificate.chain:
         fields.append((b"client-cert-chain", format_list(certificate.chain)))
     fields.append((b"x-forwarded-client-cert", _xfcc(certificate, own_uri)))
+    if sum(len(value) for _, value in fields) > MAX_CERTIFICATES:
+        raise Refusal("head-too-large", "the peer's certificates are too large to be sent on")
     return tuple(fields)
 
 

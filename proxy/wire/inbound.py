@@ -55,7 +55,7 @@ class Inbound:
         at = data.find(b"\r\n\r\n", start + self._searched, limit)
         if at >= 0:
             self._searched = 0
-            self._consume(at + 4)
+            self._start = at + 4
             return data[start : at + 4]
         if STRAY.search(data, start + self._searched, limit):
             raise Ungrammatical("a control, or a line that does not end in CRLF, in the head")
@@ -77,7 +77,9 @@ class Inbound:
             return NEED_DATA
         if not self.complete and self._body is not None:
             piece, end = self._body.read(self._data, self._start)
-            self._consume(end)
+            self._start = end
+            if end == len(self._data):
+                self._data, self._start = b"", 0  # not to keep what has gone on
             self.complete = self._body.trailers is not None
             if piece:
                 return Data(piece)
@@ -95,9 +97,5 @@ class Inbound:
         """Forget the message that is complete."""
         self._body = None
         self.complete = self.over = False
-
-    def _consume(self, end: int) -> None:
-        if end == len(self._data):
-            self._data, self._start = b"", 0
-        else:
-            self._start = end
+        if self._start == len(self._data):
+            self._data, self._start = b"", 0  # not to keep a head between requests
