@@ -45,6 +45,8 @@ from proxy.settings.secrets import resolve_path
 _SNAPSHOT_EVERY: Final = 5.0
 _ANSWER: Final = 2.0
 """Seconds in which a child that is well says how it is."""
+_PAUSE: Final = 0.01
+"""Seconds between two looks at who is ready, while not all are."""
 _REASON: Final = 300
 _DYING: Final = 2.0
 """Seconds for those to die who were killed at the very last."""
@@ -127,9 +129,20 @@ class Supervisor:
     async def _announce(self) -> None:
         family, loaded = self._family, self._family.prepared.loaded
         await family.note(start.event(loaded, self._count, family.receipt_key))
+        await self._until_answered()
         if not self._draining.is_set():
             doors = start.addresses(self._doors)
             start.announce(self.log, loaded, family.sockets.addresses, doors)
+
+    async def _until_answered(self) -> None:
+        """Until every worker has heard from the notary, for before that it refuses all; or until a
+        drain begins."""
+        while not self._draining.is_set():
+            answers = await ask_all(self._family.children, "status", _ANSWER)
+            found = [_trouble(answer) for each, answer in answers.items() if each.kind == "worker"]
+            if all(each is None or each.code != "notary-away" for each in found):
+                return
+            await trio.sleep(_PAUSE)
 
     def _drain(self) -> None:
         seconds = self._family.prepared.loaded.settings.shutdown.drain

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -11,6 +12,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from tests.patience import PATIENCE
 
 USER = "nobody"
 """Whom PostgreSQL runs as where root runs the tests: root it refuses to be."""
@@ -25,13 +28,16 @@ def find(program: str) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A port of loopback that nobody has, below those that the kernel gives to whoever asks for
+    any: so nobody else takes it before the server does."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as sock:
+            if sock.connect_ex(("127.0.0.1", port)):
+                return port
 
 
-def run(*command: str | Path, timeout: float = 60) -> str:
+def run(*command: str | Path, timeout: float = PATIENCE) -> str:
     """What a command printed; it must succeed."""
     done = subprocess.run(
         [*map(str, command)], capture_output=True, text=True, timeout=timeout, check=False
@@ -47,7 +53,7 @@ def running(command: Sequence[str | Path], up: Sequence[str | Path]) -> Iterator
         [*map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while subprocess.run([*map(str, up)], capture_output=True, check=False).returncode != 0:
             assert server.poll() is None, f"{command[0]} ended by itself"
             assert time.monotonic() < deadline, f"{command[0]} does not come up"
@@ -55,7 +61,7 @@ def running(command: Sequence[str | Path], up: Sequence[str | Path]) -> Iterator
         yield
     finally:
         server.send_signal(signal.SIGINT)
-        server.wait(30)
+        server.wait(PATIENCE)
 
 
 @contextlib.contextmanager

@@ -3,11 +3,13 @@
 import os
 import signal
 import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from proxy.receipt.header import parse_items
+from tests.patience import PATIENCE
 from tests.scenarios.client import TAKES_TRAILERS, Client, chunk, parse, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Config, Gateway, wait_until
@@ -180,22 +182,23 @@ def test_an_answer_does_not_end_before_its_receipt_is_durable(
 ) -> None:
     """The log is stopped when the request has come: a held answer waits whole, a streamed one with
     its last octets, and both end when the log goes on."""
-    notary = gateway.log_writer
+    notary, answered = gateway.log_writer, threading.Event()
 
     def behave(exchange: Exchange) -> None:
-        exchange.read()
         os.kill(notary, signal.SIGSTOP)
         answer_with(body, sized=sized)(exchange)
+        answered.set()
 
     receiver.behave = behave
     with gateway.connect() as client:
         client.send(request(path, b"", "Connection: close"))
-        receiver.wait(lambda: receiver.received[-1].first.startswith(f"POST {path} "))
         try:
-            before = until_quiet(client.sock, 0.4)
+            assert answered.wait(PATIENCE)
+            before = client.sock.recv(1) if body != FITS else b""
+            before += until_quiet(client.sock, 0.4)
         finally:
             os.kill(notary, signal.SIGCONT)
-        after = until_quiet(client.sock, 15)
+        after = until_quiet(client.sock, PATIENCE)
     assert bool(before) == (body != FITS)
     assert before.count(b"x") < len(body)
     answer = parse(before + after)
@@ -254,12 +257,12 @@ def test_a_process_that_the_kernel_names_can_read_its_receipts_and_an_address_ha
     gateway: Gateway,
 ) -> None:
     door = socket.socket(socket.AF_UNIX)
-    door.settimeout(15)
+    door.settimeout(PATIENCE)
     door.connect(str(gateway.folder / "door.sock"))
     with Client(door) as client:
         answer = client.ask(request("/local/1", b""))
         assert client.ask(request(path_of(answer), None, method="GET")).body == answer.receipt()[0]
-    with Client(socket.create_connection(gateway.address("plain"), timeout=15)) as client:
+    with Client(socket.create_connection(gateway.address("plain"), timeout=PATIENCE)) as client:
         answer = client.ask(request("/near/1", b""))
         assert receipt_of(gateway, answer)["kind"] == "delivered"
         assert answer.values("link") == []

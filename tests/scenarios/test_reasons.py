@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from proxy.errors import TLS_FAILURES
+from tests.patience import PATIENCE
 from tests.scenarios.client import client_context, parse, request
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.doomed import alert_of, make_doomed, of_whom, presented, reset
@@ -150,7 +151,7 @@ def gateway(
 ) -> Gateway:
     config = policy(doomed, shared_receiver.endpoint)
     limits = {"handshake_timeout": "400ms"}
-    usual = config["listeners"]["ingest"]
+    usual = config["listeners"]["ingest"] | {"limits": {"handshake_timeout": "60s"}}
     special: dict[str, dict[str, object]] = {
         "fresh": {"crl": f"file:{doomed / 'fresh.crl'}"},
         "stale": {"crl": f"file:{doomed / 'stale.crl'}"},
@@ -169,7 +170,7 @@ def gateway(
     def add(name: str, endpoint: str, **changes: object) -> None:
         config["upstreams"][name] = config["upstreams"]["warehouse"] | {
             "endpoints": [endpoint],
-            "limits": {"connect_timeout": "500ms" if name == "timeout" else "10s"},
+            "limits": {"connect_timeout": "500ms" if name == "timeout" else "60s"},
             **changes,
         }
         config["routes"].append(route(name, upstream=name))
@@ -289,20 +290,24 @@ def test_a_client_that_does_not_trust_us(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize(
-    ("octets", "end", "reason"),
+    ("octets", "end", "reason", "listener"),
     [
-        (b"", until_the_end, "timeout"),
-        (b"\x16\x03\x01\x02\x00\x01", until_the_end, "timeout"),
-        (b"\x80 no TLS" * 20, until_the_end, "garbage"),
-        (b"\x16\x03\x01\x02\x00\x01", socket.socket.close, "closed"),
-        (client_hello([X25519]), resets, "reset"),
+        (b"", until_the_end, "timeout", "hasty"),
+        (b"\x16\x03\x01\x02\x00\x01", until_the_end, "timeout", "hasty"),
+        (b"\x80 no TLS" * 20, until_the_end, "garbage", "ingest"),
+        (b"\x16\x03\x01\x02\x00\x01", socket.socket.close, "closed", "ingest"),
+        (client_hello([X25519]), resets, "reset", "ingest"),
     ],
 )
 def test_a_client_that_does_not_shake_hands(
-    gateway: Gateway, octets: bytes, end: Callable[[socket.socket], None], reason: str
+    gateway: Gateway,
+    octets: bytes,
+    end: Callable[[socket.socket], None],
+    reason: str,
+    listener: str,
 ) -> None:
-    counted = Counted(gateway, "listener", "hasty")
-    with socket.create_connection(gateway.address("hasty"), timeout=15) as sock:
+    counted = Counted(gateway, "listener", listener)
+    with socket.create_connection(gateway.address(listener), timeout=PATIENCE) as sock:
         sock.sendall(octets)
         end(sock)
         assert presented(counted.once(reason)) == {}
@@ -316,7 +321,7 @@ def test_plain_http_on_a_tls_port_is_answered_with_400_in_plain_text(
     gateway: Gateway, method: str
 ) -> None:
     counted = Counted(gateway, "listener", "ingest")
-    with socket.create_connection(gateway.address(), timeout=15) as sock:
+    with socket.create_connection(gateway.address(), timeout=PATIENCE) as sock:
         sock.sendall(request("/orders/1", method=method))
         said = b"".join(iter(lambda: sock.recv(65536), b""))
     answer = parse(said)

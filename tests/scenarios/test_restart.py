@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.scenarios.client import begun, chunk, request
 from tests.scenarios.forms import BOTH_FORMS
 from tests.scenarios.gateway import Gateway, wait_until
@@ -29,7 +30,7 @@ def test_a_crash_in_mid_transfer_leaves_one_undecided_verdict_for_each(
     head = begun("/files/1", f"Transfer-Id: {ids[1]}", kind="a/b")
     with gateway.connect() as first, gateway.connect() as second, gateway.connect() as third:
         first.send(request("/once/1", b"{}", f"Transfer-Id: {ids[0]}"))
-        assert held.asked.wait(10)
+        assert held.asked.wait(PATIENCE)
         second.send(head + chunk(b"x" * 100000))
         third.send(begun("/orders/1", f"Transfer-Id: {ids[2]}"))
         gateway.wait_for_metric(3, "lockgate_transfers_in_flight")

@@ -260,9 +260,15 @@ def test_a_file_that_only_a_broken_configuration_names_heals_it_when_it_comes(
     gateway.wait_for_count("reloaded", 2, since)
 
 
+def all_noted(gateway: Gateway) -> int:
+    """How many reloads there were, once all of them are in the log of receipts: a moment later."""
+    made = len(gateway.logged("reloaded", gateway.first))
+    wait_until(lambda: len(events(gateway, "reload")) == made)
+    return made
+
+
 def test_the_same_octets_written_anew_are_no_change(gateway: Gateway, mount: Mount) -> None:
-    made, since = len(gateway.logged("reloaded", gateway.first)), gateway.mark()
-    wait_until(lambda: len(events(gateway, "reload")) == made)  # each is written a moment later
+    made, since = all_noted(gateway), gateway.mark()
     mount.swap({})
     gateway.path.write_bytes(gateway.path.read_bytes())
     os.utime(gateway.path)
@@ -276,10 +282,9 @@ def test_the_same_octets_written_anew_are_no_change(gateway: Gateway, mount: Mou
 def test_the_log_of_receipts_says_which_credentials_came_into_force(
     gateway: Gateway, mount: Mount, parties: Path
 ) -> None:
-    since, made = gateway.mark(), len(events(gateway, "reload"))
+    before = all_noted(gateway)
     mount.swap(pair(parties, "renewed-gateway"))
-    gateway.wait_for("reloaded", since)
-    wait_until(lambda: len(events(gateway, "reload")) > made)
+    wait_until(lambda: len(events(gateway, "reload")) > before)
     last = events(gateway, "reload")[-1]["details"]
     assert last["from"] == last["to"] == gateway.ready["config_sha256"]
     assert last["credentials"]["from"] != last["credentials"]["to"]

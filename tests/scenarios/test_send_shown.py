@@ -9,6 +9,7 @@ from pathlib import Path
 
 from proxy.cli.wording import lockgate
 from tests.cli.terminal import written
+from tests.patience import PATIENCE
 from tests.scenarios.conftest import StartReceiver
 from tests.scenarios.receiver import Exchange
 
@@ -33,12 +34,12 @@ def test_several_files_are_on_their_way_at_the_same_time(
 
     def answer_three_together(exchange: Exchange) -> None:
         exchange.read()
-        together.wait(20)
+        together.wait(PATIENCE)
         exchange.send(b"HTTP/1.1 204 No Content\r\n\r\n")
 
     receiver.behave = answer_three_together
     command = words(tmp_path / "its.sock", outbox, "--parallel", "3", "--retries", "0")
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(receiver.received) == 6
 
@@ -53,6 +54,7 @@ def test_a_terminal_shows_how_much_is_sent_at_which_rate_and_the_time_that_remai
         for _ in range(4 * MIB // 65536 - 1):
             if not seen_it.wait(0.1):
                 exchange.sock.recv(65536)
+        seen_it.wait(PATIENCE)
         exchange.reset()
 
     receiver.behave = read_a_little_at_a_time_until_it_was_seen
@@ -69,4 +71,4 @@ def test_a_terminal_shows_how_much_is_sent_at_which_rate_and_the_time_that_remai
             seen += os.read(terminal, 65536)
         seen_it.set()
         written(terminal)
-        process.wait(30)
+        process.wait(PATIENCE)

@@ -5,6 +5,7 @@ import os
 import queue
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -137,10 +138,11 @@ def broken_by(gateway: Gateway, since: int) -> tuple[str, str]:
 def test_a_sender_that_leaves_without_an_end_is_a_reset_for_the_upstream(
     gateway: Gateway, backend: Backend, serve: Serve, way: str
 ) -> None:
-    cut: list[bool] = []
+    heard, cut = threading.Event(), list[bool]()
 
     def notice(end: End) -> None:
         end.exactly(10)
+        heard.set()
         end.require_broken()
         cut.append(True)
 
@@ -148,7 +150,7 @@ def test_a_sender_that_leaves_without_an_end_is_a_reset_for_the_upstream(
     since = gateway.mark()
     client = dial(gateway)
     client.send(b"half of it")
-    backend.ends.get(timeout=15)
+    assert heard.wait(PATIENCE)
     getattr(client, way)()
     assert broken_by(gateway, since) == ("failed", "request-incomplete")
     backend.settle()

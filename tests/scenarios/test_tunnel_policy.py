@@ -54,22 +54,25 @@ def misnamed(start_receiver: StartReceiver) -> str:
 
 
 @pytest.fixture(scope="module")
-def gateway(parties: Path, start_gateway: StartGateway, backend: Backend, misnamed: str) -> Gateway:
+def nobody() -> Iterator[str]:
+    """An address that is taken, so that nobody else comes there, and at which nobody listens."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield f"tcp://127.0.0.1:{sock.getsockname()[1]}"
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    parties: Path, start_gateway: StartGateway, backend: Backend, misnamed: str, nobody: str
+) -> Gateway:
     config = tunnels(parties, backend.endpoint, *policies())
-    config["upstreams"]["elsewhere"] = {"zone": "warehouse", "endpoints": [f"tcp://{nobody()}"]}
+    config["upstreams"]["elsewhere"] = {"zone": "warehouse", "endpoints": [nobody]}
     config["upstreams"]["misnamed"] = {
         "zone": "warehouse",
         "endpoints": [misnamed],
         "server_name": "receiver.lockgate.example",
     }
     return start_gateway(config)
-
-
-def nobody() -> str:
-    """An address at which nobody listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{sock.getsockname()[1]}"
 
 
 @pytest.fixture

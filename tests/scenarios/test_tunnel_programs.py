@@ -43,6 +43,8 @@ class Line:
         for each, since in zip((self.sidecar, self.gateway), marks, strict=True):
             each.wait_for_metric(0, "lockgate_tunnels")
             each.wait_for_metric(0, "lockgate_transfers_in_flight")
+            ended = round(each.metric("lockgate_transfers_total", route=route))
+            each.wait_for_count("transfer", ended, route=route)  # each is read a moment later
             lines = each.logged("transfer", since, route=route)
             assert {line["verdict"] for line in lines} == {"delivered"}
             counts.append(len(lines))

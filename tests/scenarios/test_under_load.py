@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -253,13 +254,20 @@ def test_what_is_broken_on_reload_keeps_the_last_good(
 
 
 class Backend:
-    """One address, at which there is a receiver or nobody."""
+    """One address, at which there is a receiver or nobody, and never somebody else."""
 
     def __init__(self, parties: Path) -> None:
         self._parties = parties
-        self._running = Receiver(server_context(parties))
+        self._kept = socket.socket()
+        self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._kept.bind(("127.0.0.1", 0))
+        self._port = self._kept.getsockname()[1]
+        self.back()
         self.endpoint = self._running.endpoint
-        self._port = int(self.endpoint.rpartition(":")[2])
+
+    def close(self) -> None:
+        self.down()
+        self._kept.close()
 
     def down(self) -> None:
         self._running.close()
@@ -275,7 +283,7 @@ class Backend:
 def backend(parties: Path) -> Iterator[Backend]:
     made = Backend(parties)
     yield made
-    made.down()
+    made.close()
 
 
 def test_a_backend_that_is_down_resets_and_is_back_costs_what_came_meanwhile_and_nothing_else(

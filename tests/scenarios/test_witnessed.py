@@ -139,8 +139,9 @@ def test_a_witness_that_dies_delays_nothing_and_is_asked_again_when_it_lives(
     transfer(gateway)
     size = size_of(store(gateway) / CHECKPOINT)
     assert witness.remembers < size
+    witnessed = size_of(store(gateway) / WITNESSED)
     witness.start()
-    assert witness.remembers == size_of(store(gateway) / WITNESSED)
+    assert witness.remembers == witnessed
     wait_for_witnessed(gateway, size)
     gateway.wait_for_metric(
         size_of(store(gateway) / WITNESSED), "lockgate_witness_cosigned_entries", witness="b"
