@@ -52,8 +52,15 @@ def alone() -> Iterator[None]:
 
 def children() -> set[str]:
     """Ours, dead ones that nobody has waited for among them."""
-    tasks = Path("/proc/self/task").glob("*/children")
-    return {child for task in tasks for child in task.read_text().split()}
+    return {child for task in Path("/proc/self/task").iterdir() for child in children_of(task)}
+
+
+def children_of(task: Path) -> list[str]:
+    """Those that this thread has started; a thread may end while we look."""
+    try:
+        return (task / "children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def state(pid: int) -> dict[str, str]:

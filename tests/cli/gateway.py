@@ -33,12 +33,14 @@ ONCE = """
 
 
 @contextmanager
-def gateway(folder: Path, routes: str = "") -> Iterator[Site]:
-    """The site with both of them running, and a receipt key that is not theirs."""
+def gateway(folder: Path, routes: str = "", port: int = 0) -> Iterator[Site]:
+    """The site with both of them running, and a receipt key that is not theirs. `port` is where the
+    gateway listens, any by default."""
     site = Site(folder)
     write(folder / "certs")
     (folder / "certs" / "other.pub").write_bytes(public_pem(make_ed25519()))
     with site.guarded():
         site.start_receiver()
-        site.start_gateway(config(site.receiver, ROUTES + FILES + routes))
+        said = config(site.receiver, ROUTES + FILES + routes)
+        site.start_gateway(said.replace("127.0.0.1:0", f"127.0.0.1:{port}", 1))
         yield site

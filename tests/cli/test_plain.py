@@ -13,6 +13,7 @@ from proxy.cli import MODULES
 from proxy.cli.wording import lockgate
 from tests.cli.terminal import written
 from tests.cli.test_help import ALL
+from tests.patience import PATIENCE
 from tests.pki import write
 from tests.project.tree import ROOT
 
@@ -35,7 +36,7 @@ def from_terminal(command: list[str], folder: Path, **environment: str) -> bytes
     ) as process:
         os.close(theirs)
         seen = written(terminal)
-        process.wait(60)
+        process.wait(PATIENCE)
     return seen
 
 

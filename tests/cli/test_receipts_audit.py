@@ -26,6 +26,7 @@ from proxy.receipt.audit import audit
 from proxy.receipt.marks import Demand
 from proxy.receipt.vkey import ed25519_cosignature_vkey
 from tests.cli.terminal import written
+from tests.patience import PATIENCE
 from tests.receipt.logs import (
     KEYS,
     NEXT_KEY,
@@ -239,7 +240,7 @@ def test_on_a_terminal_there_is_a_bar_unless_no_color_asks_for_plain_text(
     )
     os.close(theirs)
     seen = written(terminal)
-    out, _ = ran.communicate(timeout=60)
+    out, _ = ran.communicate(timeout=PATIENCE)
     assert ran.returncode == 0
     assert b"600 entries" in out
     assert (b"auditing" in seen) is colour
@@ -263,9 +264,9 @@ def test_processes_find_what_one_finds(tmp_path: Path) -> None:
 def test_a_server_that_does_not_answer_leaves_the_log_unchecked_and_not_found_wrong(
     website: str, store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
-    assert main(words(store, log=f"http://127.0.0.1:{port}")) == 2
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        assert main(words(store, log=f"http://127.0.0.1:{nobody.getsockname()[1]}")) == 2
     assert "Connection refused" in capsys.readouterr().err
     assert main(words(store, log=f"{website}/nothing")) == 1, "it answers: there is no log"
     (store / "tile/entries/001").write_bytes(b"")

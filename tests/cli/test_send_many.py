@@ -14,6 +14,7 @@ from proxy.cli.demo.site import Site
 from proxy.cli.wording import lockgate
 from tests.cli.gateway import ONCE, gateway
 from tests.patience import PATIENCE
+from tests.scenarios.servers import free_port
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +267,6 @@ def test_a_gateway_that_is_restarted_in_the_middle_costs_no_file(
 ) -> None:
     contents = fill(outbox, 200)
     settings = (own_site.folder / "gateway.yaml").read_text()
-    fixed = settings.replace('bind: "127.0.0.1:0", zone', f'bind: "{own_site.gateway}", zone')
     with subprocess.Popen(
         [*command(own_site, outbox, "--retries", "30"), "--json"], stdout=subprocess.PIPE
     ) as process:
@@ -274,7 +274,7 @@ def test_a_gateway_that_is_restarted_in_the_middle_costs_no_file(
         for _ in range(20):
             process.stdout.readline()
         assert own_site.stop("gateway") == 0
-        own_site.start_gateway(fixed)
+        own_site.start_gateway(settings)
         said = process.stdout.read()
     assert process.returncode == 0, said
     assert arrived(own_site) == sorted(contents)
@@ -284,7 +284,7 @@ def test_a_gateway_that_is_restarted_in_the_middle_costs_no_file(
 
 @pytest.fixture
 def own_site(tmp_path: Path) -> Iterator[Site]:
-    with gateway(tmp_path / "own", ONCE) as running:
+    with gateway(tmp_path / "own", ONCE, free_port()) as running:
         yield running
 
 
@@ -327,7 +327,7 @@ def test_a_server_that_is_not_there_is_not_asked_for_every_file(outbox: Path) ->
         nobody.bind(("127.0.0.1", 0))  # and does not listen
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/x"
         words = [*lockgate(), "send", url, str(outbox), "--parallel", "2", "--retries", "1"]
-        ran = subprocess.run(words, capture_output=True, check=False, timeout=60)
+        ran = subprocess.run(words, capture_output=True, check=False, timeout=PATIENCE)
     assert ran.returncode == 1
     lines = ran.stdout.decode().splitlines()
     assert lines[0].startswith("0 of 30 files delivered; ")

@@ -22,13 +22,13 @@ def kill(site: Site, times: int) -> None:
     for _ in range(times):
         if site.chance.random() < 0.8:
             wanted = site.ledger.acknowledged + site.chance.randrange(20)
-            wait_until(lambda wanted=wanted: site.ledger.acknowledged >= wanted, 30)  # type: ignore[misc]
+            wait_until(lambda wanted=wanted: site.ledger.acknowledged >= wanted)  # type: ignore[misc]
         time.sleep(site.chance.uniform(0, 0.1))  # the instant is what these tests are about
         if workers == 1:
             _restart(site)
         else:
             _kill_one(site, workers)
-    wait_until(lambda: whole(site, workers) and site.ready, 60)
+    wait_until(lambda: whole(site, workers) and site.ready)
 
 
 def _kill_one(site: Site, workers: int) -> None:
@@ -37,7 +37,7 @@ def _kill_one(site: Site, workers: int) -> None:
     if kind == "supervisor":
         _restart(site)
     elif kind == "one after the other":
-        wait_until(lambda: whole(site, workers), 60)
+        wait_until(lambda: whole(site, workers))
         since = site.gateway.mark()
         _kill(pid for pid, each in site.processes().items() if each == "notary")
         site.gateway.wait_for("notary_started", since)
@@ -49,7 +49,7 @@ def _kill_one(site: Site, workers: int) -> None:
         found = [pid for pid, each in site.processes().items() if each == kind]
         _kill(site.chance.sample(found, min(1, len(found))))
         if site.chance.random() < 0.8:
-            wait_until(lambda: whole(site, workers), 60)
+            wait_until(lambda: whole(site, workers))
 
 
 def _restart(site: Site) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.crash.load import ROUTES, Receiving, Sender, connector
 from tests.crash.records import Ledger, Route
+from tests.patience import PATIENCE
 from tests.scenarios.gateway import Config, Gateway
 from tests.scenarios.policy import opaque, policy, route
 from tests.scenarios.receiver import Receiver, server_context
@@ -71,6 +72,14 @@ class Checkpoints(threading.Thread):
             self.look()
 
 
+def _children_of(task: Path) -> list[int]:
+    """Those that this thread has started; a thread may end while we look."""
+    try:
+        return list(map(int, (task / "children").read_text().split()))
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 class Site:
     """Receiver, gateway and senders. `close` it; `finish` ends it in peace first."""
 
@@ -112,8 +121,8 @@ class Site:
     def children(self) -> dict[int, str]:
         """The supervisor's, whoever they are, by what they are called."""
         found = {}
-        for task in Path(f"/proc/{self.gateway.process.pid}/task").glob("*/children"):
-            for child in map(int, task.read_text().split()):
+        for task in Path(f"/proc/{self.gateway.process.pid}/task").glob("*"):
+            for child in _children_of(task):
                 try:
                     found[child] = Path(f"/proc/{child}/comm").read_text().strip()
                 except (FileNotFoundError, ProcessLookupError):
@@ -143,7 +152,7 @@ class Site:
         for sender in self.senders:
             sender.halt.set()
         for sender in self.senders:
-            sender.join(60)
+            sender.join(PATIENCE)
             assert not sender.is_alive(), "a sender got stuck"
             if sender.failure is not None:
                 raise sender.failure

@@ -40,7 +40,7 @@ def test_successors_get_their_channels_when_the_notary_goes_on(
         kill_workers(site, dead)
     finally:
         os.kill(notary, signal.SIGCONT)
-    wait_until(lambda: site.ready, 60)
+    wait_until(lambda: site.ready)
     require_crossing(site)
     assert site.process("notary") == notary
     site.finish()
@@ -70,7 +70,7 @@ def test_what_workers_said_last_to_a_notary_that_stood_still_is_in_the_log(
         os.kill(notary, signal.SIGCONT)
     for client in clients:
         client.sock.close()
-    wait_until(lambda: site.ready, 60)
+    wait_until(lambda: site.ready)
     site.finish()
     kinds = Counter(
         each["predicate"]["kind"] for each in map(log.statement, log.entries(site.store))

@@ -17,6 +17,7 @@ from tests.crash.load import connector
 from tests.crash.mutant import hang
 from tests.crash.site import Site
 from tests.scenarios.client import request
+from tests.scenarios.family import states_of
 from tests.scenarios.gateway import wait_until
 
 Mount = Callable[..., None]
@@ -54,7 +55,15 @@ def require_refused(site: Site) -> None:
 def require_crossing(site: Site) -> None:
     """Transfers are acknowledged again."""
     before = site.ledger.acknowledged
-    wait_until(lambda: site.ledger.acknowledged > before + 20, 60)
+    wait_until(lambda: site.ledger.acknowledged > before + 20)
+
+
+def all_refuse(site: Site) -> bool:
+    """It is not ready; and no worker is, once a notary that speaks has told them why."""
+    if site.ready:
+        return False
+    states = states_of(site.gateway)
+    return ("notary", "not ready") not in states or ("worker", "ready") not in states
 
 
 def endure(site: Site, trouble: Callable[[], None], mend: Callable[[], None]) -> None:
@@ -62,13 +71,13 @@ def endure(site: Site, trouble: Callable[[], None], mend: Callable[[], None]) ->
     site.load()
     require_crossing(site)
     trouble()
-    wait_until(lambda: not site.ready, 30)
+    wait_until(lambda: all_refuse(site))
     for _ in range(3):
         require_refused(site)
     assert site.gateway.process.poll() is None
     assert not site.ready
     mend()
-    wait_until(lambda: site.ready, 30)
+    wait_until(lambda: site.ready)
     require_crossing(site)
     site.finish()
     judged = Judgement(site)
@@ -168,10 +177,10 @@ def test_a_notary_that_is_left_alone_with_a_failing_disk_lets_go_of_the_log(
     pid = site.process("notary")
     _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (1000, most))
-    wait_until(lambda: not site.ready, 30)
+    wait_until(lambda: not site.ready)
     site.gateway.stop(signal.SIGKILL)
     site.gateway.start()
-    wait_until(lambda: not Path(f"/proc/{pid}").exists(), 30)
+    wait_until(lambda: not Path(f"/proc/{pid}").exists())
     require_crossing(site)
     site.finish()
     judged = Judgement(site)

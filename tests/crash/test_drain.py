@@ -110,7 +110,7 @@ def test_a_disk_that_hangs_is_not_waited_for(
     slow = hang(tmp_path, monkeypatch)
     site = loaded(start_site(workers=workers, seed=25, drain="1s", patience="300ms"))
     slow.touch()
-    wait_until(lambda: not site.ready, 30)
+    wait_until(lambda: not site.ready)
     assert site.gateway.stop(timeout=SOON) == 1
     assert len(site.gateway.logged("ended_by_force")) == (workers == 1)
     slow.unlink()

@@ -11,6 +11,7 @@ from tests.crash.conftest import StartSite
 from tests.crash.mutant import mutate
 from tests.crash.site import Site
 from tests.scenarios.client import request
+from tests.scenarios.family import wait_until_whole
 from tests.scenarios.gateway import wait_until
 
 HANDED = "*listening, written, shared, rates = fds\n"
@@ -61,8 +62,8 @@ def test_what_a_worker_has_left_behind_does_not_outlive_it(site: Site, behind: P
     site.gateway.wait_for_count("worker_started", 2, since)
     wait_until(lambda: not set(before) & set(left(behind)))
     assert len(behind.read_text().split()) == 4
-    assert site.gateway.logged("stray_ended")
-    wait_until(lambda: site.ready)
+    site.gateway.wait_for("stray_ended", since)
+    wait_until_whole(site.gateway)
     with site.gateway.connect() as client:
         assert client.ask(request("/free/1", b"{}", "Try: afterwards")).status == 200
     assert site.gateway.stop() == 0

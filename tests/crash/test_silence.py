@@ -16,6 +16,7 @@ from tests.crash.mutant import hang
 from tests.crash.site import Site
 from tests.crash.test_disk_trouble import require_refused
 from tests.scenarios.client import request
+from tests.scenarios.family import wait_until_whole
 from tests.scenarios.gateway import wait_until
 
 PATIENCE = "500ms"
@@ -79,7 +80,7 @@ def test_every_sender_is_answered_and_every_attempt_has_one_verdict(hush: Hush) 
         assert answer.status == 503, name
         assert b"urn:lockgate:problem:log-unavailable" in answer.body
         assert answer.values("transfer-receipt") == []
-    wait_until(lambda: site.ready, 30)
+    wait_until_whole(site.gateway, site.gateway.config["workers"])
     with site.gateway.connect() as client:
         assert client.ask(request("/free/1", b"{}", "Try: afterwards")).status == 200
     for client in clients.values():

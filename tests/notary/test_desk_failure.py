@@ -236,7 +236,7 @@ async def test_a_notary_whose_disk_fails_is_owed_what_crossed_and_recovers(tmp_p
         assert not ready(desk)
         assert read_intents(path) == [intent_of(found)]
         disk.heal()
-        with trio.fail_after(5):
+        with trio.fail_after(60):
             while desk.waiting or not ready(desk):
                 await trio.lowlevel.checkpoint()
         assert read_intents(path) == []

@@ -1,4 +1,4 @@
-"""A gateway of several processes, of which some have died: when it is whole again."""
+"""A gateway of several processes, of which some may have died: who is there, and how they are."""
 
 import json
 from collections import Counter
@@ -6,20 +6,19 @@ from collections import Counter
 from tests.scenarios.gateway import Gateway, wait_until
 
 
+def states_of(gateway: Gateway) -> "Counter[tuple[str, str]]":
+    """(kind, state) of each process, as /status has them."""
+    shown = json.loads(gateway.admin("/status")[1])["processes"]
+    return Counter((each["kind"], each["state"]) for each in shown)
+
+
 def wait_until_whole(gateway: Gateway, workers: int = 2) -> None:
-    """Until everybody is there and each worker has heard from the notary.
+    """Until everybody is there and takes transfers.
 
     The lines `worker_started` and `notary_started` come a moment before that, in which a worker
-    still refuses everything.
+    that has not heard from the notary still refuses everything; and readiness is that of one.
     """
-    everybody = {"supervisor": 1, "notary": 1, "worker": workers}
-
-    def whole() -> bool:
-        shown = json.loads(gateway.admin("/status")[1])["processes"]
-        states = {each["state"] for each in shown}
-        return Counter(each["kind"] for each in shown) == everybody and states <= _WELL
-
-    wait_until(whole)
-
-
-_WELL = {"running", "ready"}
+    everybody = {("supervisor", "running"): 1, ("notary", "ready"): 1, ("worker", "ready"): workers}
+    if workers == 1:
+        everybody = {("all", "running"): 1}
+    wait_until(lambda: gateway.admin("/readyz")[0] == 200 and states_of(gateway) == everybody)
