@@ -31,7 +31,7 @@ def servers(
         folder = tmp_path_factory.mktemp("servers")
         web = stack.enter_context(nginx(folder, parties, idle="3ms"))
         ports = {"nginx": web.port, "hasty-nginx": web.hasty}
-        ports["asgi"] = stack.enter_context(uvicorn(folder, parties, keep_alive=5))
+        ports["asgi"] = stack.enter_context(uvicorn(folder, parties, keep_alive=120))
         ports["hasty-asgi"] = stack.enter_context(uvicorn(folder, parties, keep_alive=0))
         yield web, ports
 
