@@ -70,7 +70,7 @@ def gateway(
             route("nowhere", upstream="nowhere"),
             route("second", upstream="second"),
             route("plain", upstream="plain"),
-            route("hasty", upstream="hasty"),
+            route("hasty", upstream="hasty", limits={"stall_timeout": "400ms"}),
             route("stream", response=opaque("internal"), limits={"hold": 1024, "record": 512}),
         )
     )
