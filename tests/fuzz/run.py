@@ -41,14 +41,6 @@ class Fuzzed(Gateway):
         self.twice: list[str] = []
         super().__init__(folder, pki, config)
 
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        with self.process.stderr as stream:
-            for text in stream:
-                self._take(text)
-        with self._changed:
-            self._changed.notify_all()
-
     def _take(self, text: str) -> None:
         with self._changed:
             try:

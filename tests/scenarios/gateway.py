@@ -97,14 +97,17 @@ class Gateway:
         assert self.process.stderr is not None
         with self.process.stderr as stream:
             for text in stream:
-                with self._changed:
-                    try:
-                        self.lines.append(json.loads(text))
-                    except ValueError:
-                        self.other.append(text)
-                    self._changed.notify_all()
+                self._take(text)
         with self._changed:
             self._read_all = True
+            self._changed.notify_all()
+
+    def _take(self, text: str) -> None:
+        with self._changed:
+            try:
+                self.lines.append(json.loads(text))
+            except ValueError:
+                self.other.append(text)
             self._changed.notify_all()
 
     def stop(self, number: int = signal.SIGTERM, timeout: float = PATIENCE) -> int:
