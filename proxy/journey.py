@@ -19,7 +19,6 @@ import trio
 
 from proxy.edge import answers, receipts, relay, upload
 from proxy.edge.bodies import answer_flow, request_flow, require_method
-from proxy.edge.budget import Share
 from proxy.edge.conclusion import record
 from proxy.edge.gate import Keeper, Lane
 from proxy.edge.inbound import Inbound
@@ -30,7 +29,7 @@ from proxy.edge.outbound import Outbound
 from proxy.edge.repeat import read_again
 from proxy.edge.signed import require_signature
 from proxy.edge.stream import Disconnected, Stream
-from proxy.edge.transfer import Transfer
+from proxy.edge.transfer import Transfer, begun
 from proxy.errors import LogFailure, Refusal, TlsFailure
 from proxy.model import Earlier, Peer, Receipt
 from proxy.policy.paths import require_normal
@@ -64,10 +63,7 @@ async def converse(keeper: Keeper, client: Inbound, link: Link) -> None:
         if link.peer.expired(datetime.now(UTC)):
             break  # a connection admits nobody for longer than a handshake would
         with keeper.metrics.in_flight.track_inprogress():
-            share = Share(link.peer.name, keeper.budget, keeper.room)
-            attempt_id = keeper.notary.attempt_id()
-            transfer = Transfer(link.name, link.peer, keeper.gate, attempt_id, share=share)
-            await cross(keeper, client, link, transfer)
+            await cross(keeper, client, link, begun(keeper, link.name, link.peer))
         if not client.next_cycle():
             await client.stream.linger(LINGER)
             return
@@ -95,7 +91,7 @@ async def cross(keeper: Keeper, client: Inbound, link: Link, transfer: Transfer)
         if not transfer.concluded:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + LAST_RITES):
                 await cut_off(keeper, transfer)
-        transfer.share.release()
+        transfer.release()
         link.attempt = None
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from proxy.edge.attempt import Attempt
 from proxy.edge.budget import Share
 from proxy.edge.flow import Flow
-from proxy.edge.gate import Gate, Lane
+from proxy.edge.gate import Gate, Keeper, Lane
 from proxy.edge.signing import nonce_of
 from proxy.errors import WITHDRAWN, LockgateError, Refusal, UpstreamFailure
 from proxy.model import (
@@ -23,6 +23,7 @@ from proxy.model import (
     Head,
     Headers,
     Outcome,
+    Peer,
     Verdict,
 )
 from proxy.model.signed import Verified
@@ -83,6 +84,12 @@ class Transfer(Attempt):
     """Receipts of the gateways behind us, and their keys, as far as the answer has brought them."""
     answer_whole: bool = False
     """The upstream's answer came to its end."""
+
+    def release(self) -> None:
+        """It is over. Its flows ask it, so it lets go of them: a circle would wait for the garbage
+        collector, with all that they have read."""
+        self.share.release()
+        self.request = self.answer = None
 
     def route_in(self, gate: Gate) -> Route:
         head = self.known_head
@@ -233,3 +240,10 @@ class Transfer(Attempt):
 
     def _keyed(self, data: bytes) -> bytes:
         return hmac.digest(self.key, data, "sha256")
+
+
+def begun(keeper: Keeper, listener: str, peer: Peer) -> Transfer:
+    """One more, of which nothing is known but who sends it. Whoever begins it keeps it no longer
+    than it goes on: most connections wait, and what is over costs each of them tens of KiB."""
+    share = Share(peer.name, keeper.budget, keeper.room)
+    return Transfer(listener, peer, keeper.gate, keeper.notary.attempt_id(), share=share)

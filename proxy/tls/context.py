@@ -38,6 +38,8 @@ _OPTIONS = (
 )  # fmt: skip
 _OLDER = [name for name in CIPHERS if not name.startswith("TLS_")]
 _REVOCATION = Revocation()
+_MODE = SSL.MODE_RELEASE_BUFFERS
+"""Who is idle keeps no room for a record of each way, which is 34 KiB."""
 _VERIFY = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
 
 
@@ -134,6 +136,7 @@ def _context(
 ) -> TlsContext:
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_options(_OPTIONS)
+    context.set_mode(_MODE)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(os.urandom(32))
     _set_protocol(context, tls)

@@ -1,4 +1,4 @@
-"""What a transfer that failed held is freed when it ends, and not when the collector comes by.
+"""What a transfer held is freed when it ends, and not when the collector comes by.
 
 An exception that is kept holds the frames through which it went, and these hold connections and
 buffers. In a cycle they stay until Python looks for cycles, which it does the more seldom the more
@@ -11,16 +11,19 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
+from proxy.edge.flow import Flow
 from proxy.edge.inbound import Inbound
 from proxy.edge.outbound import Outbound
+from proxy.edge.transfer import Transfer
 from proxy.errors import LockgateError
 from tests.edge.stage import HOLD, blocking, route, stage
 from tests.edge.table import Table
 from tests.scenarios.client import Client, begun, chunk, request
 from tests.scenarios.receiver import Exchange
 
-OURS = (LockgateError, Inbound, Outbound)
+OURS = (LockgateError, Inbound, Outbound, Transfer, Flow)
 
 
 def cut_off(client: Client) -> None:
@@ -51,7 +54,7 @@ def nonsense(exchange: Exchange) -> None:
 
 @pytest.mark.parametrize("behave", [Exchange.answer, Exchange.reset, nonsense])
 @pytest.mark.parametrize("come", [cut_off, malformed, no_request, whole])
-async def test_nothing_of_a_failed_transfer_waits_for_the_collector(
+async def test_nothing_of_a_transfer_waits_for_the_collector(
     tmp_path: Path, come: Callable[[Client], None], behave: Callable[[Exchange], None]
 ) -> None:
     async with stage(tmp_path, Table(), route("free", replay={"require": "off"})) as on:
@@ -71,3 +74,12 @@ async def test_nothing_of_a_failed_transfer_waits_for_the_collector(
             gc.garbage.clear()
             gc.enable()
         assert waiting == []
+
+
+async def test_a_connection_that_waits_keeps_nothing_of_its_last_transfer(tmp_path: Path) -> None:
+    async with stage(tmp_path, Table(), route("free", replay={"require": "off"})) as on:
+        with on.connect() as client:
+            await blocking(lambda: whole(client))
+            await trio.testing.wait_all_tasks_blocked()
+            assert len(on.keeper.clients) == 1
+            assert [each for each in gc.get_objects() if isinstance(each, (Transfer, Flow))] == []
