@@ -139,7 +139,7 @@ async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
 def admit(transfer: Transfer) -> Lane:
     """What the head alone decides: path, route, grant, and the id where one is demanded."""
     head, gate = transfer.known_head, transfer.gate
-    transfer.id = transfer_id(head) or transfer.id
+    transfer.be_called(transfer_id(head))
     require_normal(head.path)
     route = transfer.route_in(gate)
     lane = transfer.lane = gate.lanes[route.name]
@@ -215,7 +215,8 @@ async def answer(keeper: Keeper, client: Inbound, transfer: Transfer, upstream: 
     if not held.whole:
         held = await relay.stream(transfer, client, upstream, held)
     transfer.answer_whole = True
-    transfer.take_evidence(held.trailers)
+    if held.trailers:
+        transfer.take_evidence(held.trailers)
     trailers = answers.trailers(transfer, reply, held)
     receipt = await conclude(keeper, transfer, reply.status, None)
     proof = answers.receipt_fields(transfer, receipt, reply.place, transfer.behind)

@@ -237,6 +237,8 @@ def _lane(
         signing=signing_of(settings, route, known),
         sender_zone=settings.listeners[route.listener].zone,
         receiver_zone=settings.upstreams[route.upstream].zone,
+        answers_unseen=route.response.content == ["opaque"],
+        answers_hide=route.response.hides,
     )
 
 

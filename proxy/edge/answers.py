@@ -7,8 +7,7 @@ streamed, sized     nothing can follow the content: a Link in the head leads to 
 """
 
 import time
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Literal
@@ -24,6 +23,7 @@ from proxy.edge.signing import accept_signature
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal
 from proxy.model import AnswerHead, Earlier, Framing, Headers, Receipt
+from proxy.model.value import value
 from proxy.wire import headers as wire
 from proxy.wire.crossing import announced_trailers, crossing_trailers, without_conditions
 from proxy.wire.evidence import (
@@ -38,10 +38,12 @@ from proxy.wire.lines import spelt
 
 Fields = list[tuple[bytes, bytes]]
 _UNSIGNED = frozenset(["signature-required", "signature-malformed", "signature-refused"])
+_NOT_ASKED = frozenset([b"accept-encoding", b"range", b"if-range"])
+"""For what is looked into: it has to come whole, in codings that we know."""
 Place = Literal["header", "trailer", "link", "log"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Reply:
     """The head of the answer that goes to the sender, without what the receipt adds."""
 
@@ -60,11 +62,10 @@ def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Requ
 
     Raises Refusal: loop, head-too-large, condition-refused.
     """
-    flow, gate = transfer.known_request, transfer.gate
+    flow, gate, lane = transfer.known_request, transfer.gate, transfer.known_lane
     head = transfer.masked_head or transfer.known_head
     unseen, whole = flow.format == "opaque", held.whole
-    changed = whole and flow.changed
-    keep_digest = not changed and (unseen or whole)
+    keep_digest = not flow.changed if whole else unseen
     ours = whole and not head.framing.empty and not (keep_digest and head.values(b"content-digest"))
     fields = wire.forward_request(
         head,
@@ -77,12 +78,11 @@ def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Requ
         keep_digest=keep_digest,
         own_uri=gate.own_uri,
     )
-    response = transfer.known_lane.route.response
-    if response.content != ["opaque"]:
-        fields = without_conditions(fields, head.method, hides=response.hides)
-        refused = (b"accept-encoding", b"range", b"if-range")
-        fields = [field for field in fields if field[0] not in refused]
-        accepted = accepted_codings(head.values(b"accept-encoding"), response.codings)
+    if not lane.answers_unseen:
+        fields = without_conditions(fields, head.method, hides=lane.answers_hide)
+        fields = [field for field in fields if field[0] not in _NOT_ASKED]
+        codings = lane.route.response.codings
+        accepted = accepted_codings(head.values(b"accept-encoding"), codings)
         fields.append((b"accept-encoding", accepted))
     digest_trailer = not whole and not unseen
     trailers = masked_trailers(transfer, held.trailers, keep_digest)
@@ -104,7 +104,7 @@ def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Requ
 
 def reply(transfer: Transfer, held: Held) -> Reply:
     """The head of an upstream's answer as it goes on."""
-    head, flow, route = masked_answer(transfer), transfer.known_answer, transfer.known_lane.route
+    head, flow, lane = masked_answer(transfer), transfer.known_answer, transfer.known_lane
     unchanged = flow.format == "opaque" or (held.whole and not flow.changed)
     keep_digest = unchanged and not _hides(transfer)
     fields = wire.forward_answer(
@@ -116,9 +116,9 @@ def reply(transfer: Transfer, held: Held) -> Reply:
     )
     if not head.values(b"date"):
         fields.append(_date())
-    if route.response.content != ["opaque"]:
+    if not lane.answers_unseen:
         fields = [pair for pair in fields if pair[0] != b"accept-ranges"]
-    place = _place(route.receipt, held, transfer)
+    place = _place(lane.route.receipt, held, transfer)
     trailing = crossing_trailers(head.headers, held.trailers, keep_digest)
     behind = place == "trailer" or (trailing and _takes_trailers(transfer))
     framing = Framing(chunked=True) if behind else _framing(transfer, held, unchanged)
@@ -128,7 +128,10 @@ def reply(transfer: Transfer, held: Held) -> Reply:
     if framing.chunked and _takes_trailers(transfer):
         names = announced_trailers(head.headers, keep_digest)
         names = [name for name, _ in trailing] if held.whole else names
-    wants = _wanted(transfer, {name for name, _ in fields}.union(names))
+    wants = wanted(transfer) if transfer.answer_has_body else {}
+    if wants:
+        said = {name for name, _ in fields}.union(names)
+        wants = {field: name for field, name in wants.items() if field not in said}
     if held.whole:
         fields += [(field, flow.delivered_digest(name)) for field, name in wants.items()]
         wants = {}
@@ -142,22 +145,17 @@ def _framing(transfer: Transfer, held: Held, unchanged: bool) -> Framing:
     """How an answer is framed behind which nothing follows."""
     head = transfer.known_answer_head
     if not transfer.answer_has_body:
-        unseen = transfer.known_lane.route.response.content == ["opaque"]
+        unseen = transfer.known_lane.answers_unseen
         return _spoken_of(head) if unseen else Framing(length=0)
     if held.whole:
         return Framing(length=len(held.data))
     return head.framing if unchanged else Framing(chunked=True)
 
 
-def _wanted(transfer: Transfer, said: Collection[bytes]) -> dict[bytes, str]:
-    """The digests that the sender wants of the content, and that nobody has said already."""
-    if not transfer.answer_has_body:
-        return {}
-    return {field: name for field, name in wanted(transfer).items() if field not in said}
-
-
 def trailers(transfer: Transfer, reply: Reply, held: Held) -> Fields:
     """The trailers of an upstream's answer as they go on, without what the receipt adds."""
+    if not held.trailers and not reply.digests:
+        return []
     head, fields = transfer.known_answer_head, transfer.known_lane.answer.head
     kept = crossing_trailers(head.headers, held.trailers, reply.keep_digest)
     kept = masked_fields(fields, kept, transfer.masked_answer)
@@ -167,8 +165,7 @@ def trailers(transfer: Transfer, reply: Reply, held: Held) -> Fields:
 
 def _announce(names: list[bytes]) -> Fields:
     """Trailer, where there is anything to announce (RFC 9110, section 6.6.2)."""
-    found = dict.fromkeys(map(spelt, names))
-    return [(b"trailer", b", ".join(found))] if found else []
+    return [(b"trailer", b", ".join(dict.fromkeys(map(spelt, names))))] if names else []
 
 
 def _takes_trailers(transfer: Transfer) -> bool:
@@ -180,9 +177,8 @@ def _takes_trailers(transfer: Transfer) -> bool:
 def _hides(transfer: Transfer) -> bool:
     """True when what the answer says of its resource may be said of what the sender must not see:
     an answer without content, or an error, has the validators of content that no stop has seen."""
-    policy = transfer.known_lane.route.response
-    unseen = not transfer.answer_has_body and policy.content != ["opaque"]
-    return unseen or policy.hides
+    lane = transfer.known_lane
+    return lane.answers_hide or not (lane.answers_unseen or transfer.answer_has_body)
 
 
 def _place(wanted: str, held: Held, transfer: Transfer) -> Place:

@@ -32,7 +32,6 @@ class Attempt(ABC):
     gate: Gate
     """The configuration in force when its head was whole: it is judged by that to its end."""
     attempt_id: bytes
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
     received_at: datetime = field(default_factory=_now)
     started: float = field(default_factory=time.monotonic)
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
@@ -51,6 +50,8 @@ class Attempt(ABC):
     refusal: Refusal | None = None
     """Why it was ended before its end; None when it was not."""
     concluded: bool = False
+    _id: str = ""
+    """That of the transfer, once it is known."""
 
     @abstractmethod
     def route_in(self, gate: Gate) -> Route:
@@ -150,3 +151,14 @@ class Attempt(ABC):
             started=self.received_at,
             claim=self.held,
         )
+
+    @property
+    def id(self) -> str:
+        """Of the transfer: the sender's, or one of our own where it names none."""
+        if not self._id:
+            self._id = str(uuid.uuid4())
+        return self._id
+
+    def be_called(self, transfer_id: str | None) -> None:
+        """Take what the sender calls it, if anything."""
+        self._id = transfer_id or self._id

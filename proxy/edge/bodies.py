@@ -55,6 +55,7 @@ def request_flow(transfer: Transfer) -> Flow:
     checked = integrity is not None or route.proves
     labels = request_labels(transfer)
     return Flow(
+        kind,
         lane.request.open(kind, codings, labels.above),
         limit=limits.body,
         hold=_hold(kind, head.framing.length, limits.hold, checked=checked),
@@ -82,6 +83,7 @@ def answer_flow(transfer: Transfer) -> Flow:
             raise Refusal("content-not-allowed", "a part of a document cannot be checked")
         labels = answer_labels(transfer)
         return Flow(
+            kind,
             lane.answer.open(kind, codings, labels.above),
             limit=limits.body,
             hold=limits.hold,
@@ -114,6 +116,7 @@ def _empty_flow(
     """Of a message without content: there is nothing to label or to clear, and nothing to check
     but what is said of it all the same."""
     return Flow(
+        "opaque",
         rules.open("opaque"),
         limit=0,
         hold=0,

@@ -11,15 +11,15 @@ Where an id is used up by delivery, what came is digested plainly too, for the t
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from proxy.content.inspector import Inspector
 from proxy.errors import LockgateError, Refusal
 from proxy.model import Content, Digest, Headers, Report
+from proxy.model.value import value
 from proxy.wire.digests import DIGESTS, ContentDigest, format_digest
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Labels:
     """The label of a body with content (see labels)."""
 
@@ -45,6 +45,7 @@ class Flow:
 
     def __init__(
         self,
+        kind: str,
         inspector: Inspector,
         *,
         limit: int,
@@ -71,12 +72,12 @@ class Flow:
         """Nothing of it goes on before all of it has come and holds, however much that is."""
         self.stall = stall
         """Seconds that the peer may let pass without an octet."""
-        self._report = inspector.report()
+        self._report: Report | None = None
         """As of the last octets that it gave; what it refuses on is in a later one."""
-        self.format = self._report.format
+        self.format = kind
         self._integrity = integrity
         self._digest_required = digest_required
-        opaque = self.format == "opaque"
+        opaque = kind == "opaque"
         self._received = None if opaque or key is None else hmac.new(key, digestmod="sha256")
         self._delivered = hashlib.sha256()
         self._sha512 = hashlib.sha512() if sha512 else None
@@ -161,13 +162,13 @@ class Flow:
     @property
     def changed(self) -> bool:
         """True when any octet that goes on differs from what came."""
-        return self._report.changed
+        return self._report is not None and self._report.changed
 
     def _deliver(self, data: bytes) -> bytes:
         if not data and not self._judged:
             return data
-        self._report = self._inspector.report()
-        raised = self._report.label
+        self._report = report = self._inspector.report()
+        raised = report.label
         if raised != self._raised and self._labels:
             self._raised = raised
             self.label = self._labels.require(raised)
@@ -223,7 +224,7 @@ class Flow:
         return Content(received, delivered, report, self.label)
 
     def _so_far(self) -> Report:
-        return self._report if self._judged else self._inspector.report()
+        return self._report if self._judged and self._report else self._inspector.report()
 
     def _keyed(self) -> bytes | None:
         return self._received.digest() if self._received is not None else None

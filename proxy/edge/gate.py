@@ -61,6 +61,10 @@ class Lane:
     """What its requests must be signed with; None where they need not be."""
     sender_zone: str
     receiver_zone: str
+    answers_unseen: bool
+    """Answers are opaque, all of them: no stop looks into one."""
+    answers_hide: bool
+    """A part of an answer's content may be kept from the sender."""
 
 
 @dataclass(frozen=True, slots=True)

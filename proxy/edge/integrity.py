@@ -23,7 +23,6 @@ from proxy.wire.digests import (
 _SAFE = frozenset(["GET", "HEAD"])
 _OF_DIGESTS = frozenset(["digest-required", "digest-malformed", "digest-mismatch"])
 _WANTS = {CONTENT: b"want-content-digest", REPRESENTATION: b"want-repr-digest"}
-_WISHES = frozenset(_WANTS.values())
 
 
 def request_integrity(head: Head, *, required: bool, signed: bool = False) -> ContentDigest | None:
@@ -50,12 +49,13 @@ def answer_integrity(transfer: Transfer) -> ContentDigest | None:
 
 def wanted(transfer: Transfer) -> dict[bytes, str]:
     """Field -> algorithm, of what the sender wants to be told of the answer's content."""
-    head = transfer.known_head
-    if not any(name in _WISHES for name, _ in head.headers):
-        return {}
-    fields = DIGESTS if _is_whole(transfer) else (CONTENT,)
-    found = {field: preferred(head.values(_WANTS[field])) for field in fields}
-    return {field: name for field, name in found.items() if name is not None}
+    found, head = {}, transfer.known_head
+    for field, want in _WANTS.items():
+        values = head.values(want)
+        name = preferred(values) if values else None
+        if name is not None and (field == CONTENT or _is_whole(transfer)):
+            found[field] = name
+    return found
 
 
 def of_problem(transfer: Transfer, code: str, body: bytes) -> list[tuple[bytes, bytes]]:
@@ -74,9 +74,12 @@ def of_problem(transfer: Transfer, code: str, body: bytes) -> list[tuple[bytes, 
 
 
 def _integrity(head: Head | AnswerHead, *, whole: bool, required: bool) -> ContentDigest | None:
-    declared = parse_content_digest(head.values(CONTENT))
-    of_whole = parse_content_digest(head.values(REPRESENTATION)) if whole else None
+    content, representation = head.values(CONTENT), head.values(REPRESENTATION)
     late = head.framing.chunked and (required or _announced(head))
+    if not (content or representation or late):
+        return None
+    declared = parse_content_digest(content)
+    of_whole = parse_content_digest(representation) if whole else None
     if not (declared or late or (of_whole and not required)):
         return None
     return ContentDigest(declared, of_whole, trailers=late)

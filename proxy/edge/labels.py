@@ -27,8 +27,9 @@ def request_labels(transfer: Transfer) -> Labels:
         transfer.known_granted.learn(label=label)
         return label
 
-    label = require(None)
-    raises = lane.request.raises
+    label, raises = require(None), lane.request.raises
+    if not raises:
+        return Labels(label, label, require)
     above = gate.scale.above(zone) & raises
     above |= {each for each in raises - above if transfer.known_granted.refuses(each)}
     return _labels(gate, policy, lane.request, require, label, above)
@@ -43,8 +44,10 @@ def answer_labels(transfer: Transfer) -> Labels:
     def require(raised: str | None) -> str:
         return gate.scale.require_cleared(policy.label, named, raised, zone, "answer-refused")
 
-    above = gate.scale.above(zone) & lane.answer.raises
-    return _labels(gate, policy, lane.answer, require, require(None), above)
+    label, raises = require(None), lane.answer.raises
+    if not raises:
+        return Labels(label, label, require)
+    return _labels(gate, policy, lane.answer, require, label, gate.scale.above(zone) & raises)
 
 
 def _named(head: Head | AnswerHead, policy: ContentPolicy) -> tuple[bytes, ...]:

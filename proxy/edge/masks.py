@@ -25,8 +25,9 @@ def masked_request(transfer: Transfer) -> Head:
 
     Raises Refusal ("unparseable") for a query that cannot be read.
     """
-    head, masks = transfer.known_head, transfer.known_lane.request.head
-    _note(transfer.known_lane.request, head.headers, transfer.shadow_request, head.query)
+    head, rules = transfer.known_head, transfer.known_lane.request
+    _note(rules, head.headers, transfer.shadow_request, head.query)
+    masks = rules.head
     if not masks:
         return head
     counts = transfer.masked_request
@@ -41,16 +42,20 @@ def masked_request(transfer: Transfer) -> Head:
 
 def masked_answer(transfer: Transfer) -> AnswerHead:
     """The answer's head as it goes on; what was masked is counted in the transfer."""
-    head, masks = transfer.known_answer_head, transfer.known_lane.answer.head
-    _note(transfer.known_lane.answer, head.headers, transfer.shadow_answer)
-    masked = masked_fields(masks, head.headers, transfer.masked_answer)
-    return replace(head, headers=tuple(masked)) if masks else head
+    head, rules = transfer.known_answer_head, transfer.known_lane.answer
+    _note(rules, head.headers, transfer.shadow_answer)
+    if not rules.head:
+        return head
+    masked = masked_fields(rules.head, head.headers, transfer.masked_answer)
+    return replace(head, headers=tuple(masked))
 
 
 def masked_trailers(
     transfer: Transfer, trailers: Headers, keep_digest: bool
 ) -> list[tuple[bytes, bytes]]:
     """The trailers of the request that cross, masked."""
+    if not trailers:
+        return []
     kept = crossing_trailers(transfer.known_head.headers, trailers, keep_digest)
     _note(transfer.known_lane.request, kept, transfer.shadow_request)
     return masked_fields(transfer.known_lane.request.head, kept, transfer.masked_request)

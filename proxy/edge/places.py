@@ -49,5 +49,5 @@ class Places:
 
     def _forget(self, holder: str, share: trio.Semaphore) -> None:
         """As many shares are kept as there are holders that have or want a place."""
-        if share.value == self._share and not share.statistics().tasks_waiting:
+        if share.value == self._share:  # so nobody waits for one
             self._shares.pop(holder, None)

@@ -71,7 +71,10 @@ class Purse:
     def _pay(self, granted: Granted, key: str, size: int, *, only_ask: bool = False) -> None:
         """The route is asked before an entry pays, and pays after it: who is refused by either has
         paid neither, unless others of the same peer came in between."""
-        if only_ask or _pace(key, granted.allow[0]) is not None:
+        metered = getattr(granted.allow[0], key) is not None
+        if not metered and getattr(self._limits, key) is None:
+            return
+        if only_ask or metered:
             self._route_pays(key, size, only_ask=True)
         while short := self._short(key, granted.allow[0], size, only_ask=only_ask):
             entry = granted.allow[0]
@@ -86,7 +89,7 @@ class Purse:
 
     def _short(self, key: str, whose: Limits | Entry, size: int, *, only_ask: bool) -> float:
         """Seconds until it can be paid: 0 when it is, or would be."""
-        pace = _pace(key, whose)
+        pace: Pace | None = getattr(whose, key)
         if pace is None:
             return 0.0
         mark = self._mark(key, whose)
@@ -108,7 +111,7 @@ class Purse:
 
     def _spent(self, rule: str, key: str, whose: Limits | Entry, short: float) -> Refusal:
         self._metrics.limited.labels(self._route, rule, key).inc()
-        told = f"{key} {_pace(key, whose)} of {rule} of route {self._route}"
+        told = f"{key} {getattr(whose, key)} of {rule} of route {self._route}"
         if short == math.inf:
             code = "content-too-large" if rule == _ROUTE else "not-allowed"
             return Refusal(code, f"more than {told} ever lets pass at once")
@@ -120,7 +123,3 @@ class Purse:
         if whose.volume is None or self._announced > whose.volume.burst:
             return 0.0
         return self._table.take(self._mark("volume", whose), whose.volume, 0, self._announced)
-
-
-def _pace(key: str, whose: Limits | Entry) -> Pace | None:
-    return whose.rate if key == "rate" else whose.volume

@@ -9,8 +9,6 @@
 Back-pressure is the sockets': no piece is read before the one before it has been sent.
 """
 
-from dataclasses import dataclass
-
 import trio
 
 from proxy.edge.budget import Share
@@ -21,6 +19,7 @@ from proxy.edge.spill import BLOCK, Spill
 from proxy.edge.transfer import Transfer
 from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import Framing, Headers
+from proxy.model.value import value
 from proxy.wire.events import Data
 
 _LONG = 256 * 1024
@@ -30,7 +29,7 @@ _JUDGE = trio.CapacityLimiter(1)
 times the memory, and would leave no thread to the log."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Held:
     """What is ready to go on, and whether that is all of it."""
 
@@ -41,7 +40,7 @@ class Held:
     """What goes before `data`, where it is on the disk."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Request:
     """What goes to the upstream beside the content. `digest_trailer`: a streamed body's digest
     follows it; `keep_digest`: what the sender says of the content holds there too."""

@@ -22,7 +22,7 @@ from proxy.model.signed import Verified
 from proxy.observe.metrics import Metrics
 from proxy.settings.address import Endpoint
 from proxy.wire.crossing import options
-from proxy.wire.signature import SignatureFailure, has_signature, request_message, verify
+from proxy.wire.signature import INPUT, SIGNATURE, SignatureFailure, request_message, verify
 from proxy.wire.signature_travel import Fields, still_signed
 
 _WHOLE: Final = frozenset({'"@target-uri"', '"@request-target"'})
@@ -96,8 +96,8 @@ def own_signatures(
 
     `head` has the method and the target with which it goes.
     """
-    if not has_signature(fields):
-        return fields
+    if not (head.values(SIGNATURE) or head.values(INPUT)):
+        return fields  # nor have they one, then
     came = request_message(transfer.known_head, "https" if transfer.peer.channel else "http")
     length = [] if framing.length is None else [(b"content-length", b"%d" % framing.length)]
     goes = replace(

@@ -230,7 +230,7 @@ class Transfer(Attempt):
         if self.request is not None:
             content = self.request.content(crossed=self.sent_whole, sent=self.forwarded)
         told = content.told("request", self.masked_request, self.shadow_request)
-        return told.noting(self.would)
+        return told.noting(self.would) if self.would else told
 
     def _answer_content(self) -> Content | None:
         if self.answer is None:

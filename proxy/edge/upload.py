@@ -102,15 +102,13 @@ async def _answer_head(
 
     Raises UpstreamFailure.
     """
-    gate, policy = transfer.gate, transfer.known_lane.route.response
-    unseen = policy.content == ["opaque"]
     while True:
         event = await upstream.any_head(deadline)
         if isinstance(event, AnswerHead):
             return event
-        name = gate.loaded.settings.name
-        fields = forward_interim(event.headers, gateway=name, keep_digest=unseen)
-        fields = masked_fields(transfer.known_lane.answer.head, fields, transfer.masked_answer)
+        lane, name = transfer.known_lane, transfer.gate.loaded.settings.name
+        fields = forward_interim(event.headers, gateway=name, keep_digest=lane.answers_unseen)
+        fields = masked_fields(lane.answer.head, fields, transfer.masked_answer)
         await client.send_interim(event.status, fields)
 
 

@@ -5,9 +5,14 @@ unknown how sensitive it is. A finding may raise a label; nothing lowers one.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final
 
 from proxy.errors import Refusal
 from proxy.settings.schema import Settings
+
+_KNOWN: Final = 256
+"""Ways to label content of which the effective label is remembered: peers say few."""
 
 
 class Scale:
@@ -21,6 +26,7 @@ class Scale:
             name: frozenset(self.labels[self._rank.get(clearance, -1) + 1 :])
             for name, clearance in self._clearances.items()
         }
+        self._effective = lru_cache(_KNOWN)(self._found)
 
     @property
     def highest(self) -> str:
@@ -34,7 +40,7 @@ class Scale:
         `label` is the route's; `named` is every value of the header that `label_from` names, none
         where it names none; `raised` is what a finding raised it to.
         """
-        return self._effective(label, named, raised)[0]
+        return self._effective(label, tuple(named), raised)[0]
 
     def above(self, zone: str) -> frozenset[str]:
         """The labels that may not go into a zone: all of them where it is not known."""
@@ -57,7 +63,7 @@ class Scale:
         `code` is `above-clearance` for requests and `answer-refused` for answers. The reason says
         where the label came from, and repeats no word of the header.
         """
-        effective, why = self._effective(label, named, raised)
+        effective, why = self._effective(label, tuple(named), raised)
         clearance = self._clearances.get(zone)
         if clearance not in self._rank:
             raise Refusal(code, f"zone {zone} has no clearance")
@@ -67,8 +73,8 @@ class Scale:
             )
         return effective
 
-    def _effective(
-        self, label: str | None, named: Sequence[bytes], raised: str | None
+    def _found(
+        self, label: str | None, named: tuple[bytes, ...], raised: str | None
     ) -> tuple[str, str]:
         given = [(label, "by the route"), (raised, "by a finding")]
         given += [(value.decode("latin-1"), "by the header") for value in named[:1]]
