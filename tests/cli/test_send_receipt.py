@@ -33,6 +33,7 @@ from proxy.settings.schema import ListenerLimits
 from proxy.tls.keys import public_pem
 from proxy.wire.events import Data
 from proxy.wire.evidence import Evidence, evidence_fields, key_field, receipt_field
+from tests.patience import PATIENCE
 from tests.receipt.honest import of, whole
 from tests.receipt.outcomes import outcome
 from tests.receipt.test_chain import passed, subject, torn
@@ -258,7 +259,7 @@ class Server:
         client = Inbound(stream, ListenerLimits())
         while await client.wait():
             head = await client.head()
-            while isinstance(await client.body(5), Data):
+            while isinstance(await client.body(PATIENCE), Data):
                 pass
             if head.method == "POST":
                 self.transfer_id = head.values(b"transfer-id")[0].decode()

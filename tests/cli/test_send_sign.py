@@ -18,6 +18,7 @@ from proxy.wire.signature import Demands, has_signature, request_message, verify
 from proxy.wire.signing_key import parse_signing_key
 from tests.cli.test_send_receipt import send
 from tests.client.keys import KEYS
+from tests.patience import PATIENCE
 
 DEMANDS = Demands(
     ("@method", "@target-uri", "content-digest", "content-type", "transfer-id"),
@@ -37,7 +38,7 @@ class Recording:
         client = Inbound(stream, ListenerLimits())
         while await client.wait():
             self.heads.append(await client.head())
-            while isinstance(await client.body(5), Data):
+            while isinstance(await client.body(PATIENCE), Data):
                 pass
             status = 503 if len(self.heads) <= self._refused else 201
             await client.send_whole(status, [], b"")

@@ -18,6 +18,7 @@ from proxy.tls.known import KnownPaths
 from proxy.tls.offline import CLIENT, SERVER
 from proxy.tls.pki import Authority, issue, make_authority
 from proxy.tls.profile import Member, examine
+from tests.patience import PATIENCE
 from tests.pki import make_crl, pki
 from tests.tls.crls import crl
 from tests.tls.makers import HOUR, of_whom, ours, without_extended_usage
@@ -43,20 +44,20 @@ def test_who_comes_again_is_the_same_to_the_octet() -> None:
 def until_refused(server: TlsContext, client: TlsContext) -> str | None:
     """Why a peer that is accepted at first is refused after a while."""
     assert reasons(server, client) == (None, None)
-    give_up = datetime.now(UTC) + 10 * SECOND
+    give_up = datetime.now(UTC) + PATIENCE * SECOND
     while (reason := reasons(server, client)[0]) is None:
         assert datetime.now(UTC) < give_up
     return reason
 
 
 def test_a_known_peer_whose_certificate_has_expired_since_is_refused() -> None:
-    brief = ours(not_before=datetime.now(UTC) - HOUR, lifetime=HOUR + 2 * SECOND)
+    brief = ours(not_before=datetime.now(UTC) - HOUR, lifetime=HOUR + 3 * SECOND)
     assert until_refused(server_side(), client_side(brief)) == "expired"
 
 
 def test_a_known_peer_whose_list_is_not_fresh_any_more_is_refused() -> None:
     now = datetime.now(UTC).replace(microsecond=0)
-    server = server_side(crl=crl(ROOT, issued=now - HOUR, until=now + 2 * SECOND))
+    server = server_side(crl=crl(ROOT, issued=now - HOUR, until=now + 3 * SECOND))
     assert until_refused(server, client_side()) == "revocation_unknown"
 
 
