@@ -1,6 +1,7 @@
 """`lockgate review`: who may send what where, what of it is used, and how little is enough."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from proxy.cli import past_log, review_show
@@ -26,13 +27,17 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
             "audit.",
             "lockgate review config/gateway.yaml --receipts var/receipts --since 90d",
             "lockgate review config/gateway.yaml --receipts https://gateway.example/log \\\n"
-            "    --output narrower.yaml",
+            "    --output config/narrower.yaml",
         ),
     )
     review.add_argument("config", type=Path, metavar="CONFIG")
     past_log.add_arguments(review, required=True)
     review.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="write CONFIG with the narrower grants"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write CONFIG with the narrower grants; what it names is relative to its folder",
     )
     review.add_argument("--json", action="store_true", help="as one JSON object")
     review.set_defaults(run=run, unusable=2)
@@ -48,6 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
     lines, text = review_show.grants(loaded, found), narrowed(loaded, found)
     if arguments.output is not None:
         _write(arguments.output, text)
+        if arguments.output.resolve().parent != loaded.path.resolve().parent:
+            place = f"beside {arguments.config}: what it names is relative to its folder"
+            sys.stderr.write(f"{arguments.output} is to stand {place}\n")
     show = review_show.write_json if arguments.json else review_show.write_text
     show(lines, found, text)
     return 0

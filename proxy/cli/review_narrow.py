@@ -4,7 +4,7 @@
     methods    those that came
     content    the formats that came
     label      the highest that came
-    size       twice the largest, and up to a power of two
+    size       twice the largest, and up to a power of two; 1 KiB at least
 
 A key is written only where it takes something away. `when` and everything else stays as it is: when
 somebody will come next, no log tells. An entry that nothing has used goes.

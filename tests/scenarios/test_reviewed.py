@@ -60,12 +60,12 @@ def test_each_grant_is_told_with_its_use(past: Past) -> None:
     assert orders["first"] < orders["last"]
 
 
-def test_the_narrower_policy_is_what_was_used_and_is_accepted(past: Past, tmp_path: Path) -> None:
-    told = review(past, past.folder / "gateway.yaml", "-o", tmp_path / "narrower.yaml")
-    text = (tmp_path / "narrower.yaml").read_text()
-    assert text == told["narrower"]
-    assert lockgate("check", "--no-credentials", tmp_path / "narrower.yaml").returncode == 0
-    allow = {route.name: route.allow for route in load(tmp_path / "narrower.yaml").settings.routes}
+def test_the_narrower_policy_is_what_was_used_and_is_accepted(past: Past) -> None:
+    written = past.folder / "as-used.yaml"
+    told = review(past, past.folder / "gateway.yaml", "-o", written)
+    assert written.read_text() == told["narrower"]
+    assert lockgate("check", written).returncode == 0
+    allow = {route.name: route.allow for route in load(written).settings.routes}
     [orders] = allow["orders"]
     assert orders.spiffe == [CLIENT["spiffe"], STRANGER["spiffe"]]
     assert (orders.methods, orders.content, orders.label) == (["GET", "POST"], None, None)
@@ -160,6 +160,15 @@ def test_the_words_say_who_may_send_what_where_and_what_ends(past: Past) -> None
     assert lines[-1] == (
         "6 grants by 10 transfers: 3 never used, 3 wider than used, 1 ended, 4 without an end"
     )
+
+
+def test_where_the_narrower_policy_would_not_find_its_files_it_says_so(
+    past: Past, tmp_path: Path
+) -> None:
+    path, written = past.folder / "gateway.yaml", tmp_path / "narrower.yaml"
+    done = lockgate("review", path, "--receipts", past.store, "-o", written)
+    assert done.returncode == 0
+    assert f"{written} is to stand beside {path}" in done.stderr
 
 
 def test_no_file_is_written_over(past: Past) -> None:
