@@ -4,8 +4,8 @@ events      what a connection reports
 grammar     the strict grammar of heads and trailers, and the one parse of them
 lines       their lines, read and written         names      what field names mean in any spelling
 judge       h11, which has to agree on heads that are not plain, and on trailers
-framing     where a body ends: by length, chunked, until close
-inbound     octets in                             outbound   octets out
+framing     where a body ends: chunked, until close
+inbound     octets in, and bodies by length       outbound   octets out
 server      a client's connection        client   a connection to an upstream
 crossing    the fields that cross and those that do not
 headers     the fields of a message on the other side; problems

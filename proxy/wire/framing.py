@@ -1,9 +1,9 @@
-r"""Where a body ends: by length, chunked, or at the peer's close.
+r"""Where a body ends that has no length: chunked, or at the peer's close.
 
 Each kind is given octets and an index, and says what content it finds from there on and how far it
 has understood them completely; once the message is over it has its `trailers`. Nothing is kept
-between calls but counters and a state. Content by length or until close is handed on as it came,
-uncopied where it is all that came; that of chunks is copied once, out of its framing.
+between calls but counters and a state. Content until close is handed on as it came; that of chunks
+is copied once, out of its framing.
 
 Chunked framing is RFC 9112 section 7.1 without its freedoms: a size is 1 to 16 hexadecimal digits
 and then CRLF, with no sign, space or extension; content is followed by exactly CRLF. Every chunk
@@ -18,7 +18,7 @@ costs about as much as a kilobyte of content does, so chunks that are many and s
 import re
 from typing import Final, Protocol
 
-from proxy.model import Framing, Headers
+from proxy.model import Headers
 from proxy.wire.grammar import trailers
 from proxy.wire.lines import STRAY, TooLarge, Ungrammatical
 
@@ -43,30 +43,6 @@ class Body(Protocol):
 
         Raises `Ungrammatical`, `TooLarge`.
         """
-
-
-def body_of(framing: Framing, max_trailers: int) -> Body:
-    """The body that follows a head; `max_trailers` bounds its trailer section, in octets."""
-    if framing.chunked:
-        return Chunked(max_trailers)
-    return UntilClose() if framing.length is None else Fixed(framing.length)
-
-
-class Fixed:
-    """A body of `length` octets, at least one."""
-
-    __slots__ = ("_remaining", "trailers")
-
-    def __init__(self, length: int) -> None:
-        self._remaining = length
-        self.trailers: Headers | None = None
-
-    def read(self, data: bytes, start: int) -> tuple[bytes, int]:
-        end = min(start + self._remaining, len(data))
-        self._remaining -= end - start
-        if not self._remaining:
-            self.trailers = ()
-        return data[start:end], end
 
 
 class UntilClose:

@@ -44,11 +44,11 @@ NO_CONTENT: Final = Framing(length=0)
 CHUNKED: Final = Framing(chunked=True)
 UNTIL_CLOSE: Final = Framing()
 
-_UNRESERVED = rb"A-Za-z0-9._~!$&'()*+,;=:@/%-"
+_UNRESERVED = r"A-Za-z0-9._~!$&'()*+,;=:@/%-"
 _REQUEST_LINE = re.compile(
-    rb"([A-Z]+(?:-[A-Z]+)*) "
-    rb"((/[" + _UNRESERVED + rb"]*+)(?:\?([" + _UNRESERVED + rb"?\[\]]*+))?) "
-    rb"HTTP/(1\.[01])"
+    r"([A-Z]+(?:-[A-Z]+)*) "
+    r"((/[" + _UNRESERVED + r"]*+)(?:\?([" + _UNRESERVED + r"?\[\]]*+))?) "
+    r"HTTP/(1\.[01])"
 )
 _STATUS_LINE = re.compile(rb"HTTP/(1\.[01]) ([1-5][0-9]{2}) ([\t\x20-\x7e\x80-\xff]*+)")
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
@@ -86,11 +86,11 @@ def request_head(raw: bytes) -> Head:
     if raw.startswith(b"CONNECT "):
         raise Refusal("upgrade-refused", "the method is CONNECT")
     lines = lines_of(raw)
-    line = _REQUEST_LINE.fullmatch(lines[0]) if lines else None
+    line = _REQUEST_LINE.fullmatch(lines[0].decode("latin-1")) if lines else None
     if line is None:
         raise Ungrammatical("the request line is not METHOD /target HTTP/1.x")
     method, target, path, query, version = line.groups()
-    modern = version == b"1.1"
+    modern = version == "1.1"
     found = _Fields(lines, modern)
     _require_host(found.names.get(b"host"))
     framing = found.framing or NO_CONTENT
@@ -98,13 +98,13 @@ def request_head(raw: bytes) -> Head:
         raise Refusal("upgrade-refused", "the request asks for a WebSocket")
     expects = modern and bool(found.lists) and _expects_continue(found.lists)
     head = Head(
-        method=method.decode("ascii"),
-        target=target.decode("ascii"),
-        path=path.decode("ascii"),
-        query=None if query is None else query.decode("ascii"),
+        method=method,
+        target=target,
+        path=path,
+        query=query,
         headers=found.headers,
         framing=framing,
-        http_version="1.1" if modern else "1.0",
+        http_version=version,
         expect_continue=expects and not framing.empty,
         keep_alive=found.keep_alive,
     )

@@ -70,7 +70,8 @@ def forward_request(
     if via:
         _require_no_loop(via, gateway)
     host = b"".join(head.values(b"host"))
-    kept = [pair for pair in crossing(head.headers, keep_digest) if pair[0] != b"host"]
+    kept = crossing(head.headers, keep_digest)
+    kept.remove((b"host", host))
     if head.method == "OPTIONS":
         kept = [_forwarded_once(*pair) for pair in kept]
     fields = [(b"host", upstream_host.encode("ascii")), *kept]

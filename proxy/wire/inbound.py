@@ -6,7 +6,7 @@ brought, and while a message is complete and not yet answered, one `receive` mor
 
 from proxy.model import Framing
 from proxy.wire.events import END, NEED_DATA, Data, EndOfMessage, NeedData
-from proxy.wire.framing import Body, UntilClose, body_of
+from proxy.wire.framing import Body, Chunked, UntilClose
 from proxy.wire.lines import STRAY, TooLarge, Ungrammatical
 
 
@@ -19,14 +19,27 @@ class Incomplete(Exception):
 class Inbound:
     """The receiving half of a connection."""
 
-    __slots__ = ("_body", "_data", "_max_head", "_searched", "_start", "complete", "eof", "over")
+    __slots__ = (
+        "_body",
+        "_data",
+        "_left",
+        "_max_head",
+        "_searched",
+        "_start",
+        "complete",
+        "eof",
+        "over",
+    )
 
     def __init__(self, max_head: int) -> None:
         self._max_head = max_head
         self._data = b""
         self._start = 0
         self._searched = 0
+        self._left = 0
+        """Octets of a body by length that are still to come."""
         self._body: Body | None = None
+        """A body of any other framing."""
         self.eof = False
         self.complete = False
         """True when a message has begun and all of it has been understood."""
@@ -66,21 +79,17 @@ class Inbound:
 
     def begin(self, framing: Framing) -> None:
         """Await the body behind the head that has been taken."""
-        if framing.length == 0:
-            self.complete = True
-        else:
-            self._body = body_of(framing, self._max_head)
+        if framing.length is None:
+            self._body = Chunked(self._max_head) if framing.chunked else UntilClose()
+        self._left = framing.length or 0
+        self.complete = framing.length == 0
 
     def next_body(self) -> Data | EndOfMessage | NeedData:
         """The next piece of the body that has begun, or its end; after that only `NeedData`."""
         if self.over:
             return NEED_DATA
-        if not self.complete and self._body is not None:
-            piece, end = self._body.read(self._data, self._start)
-            self._start = end
-            if end == len(self._data):
-                self._data, self._start = b"", 0  # not to keep what has gone on
-            self.complete = self._body.trailers is not None
+        if not self.complete:
+            piece = self._read()
             if piece:
                 return Data(piece)
             if not self.complete:
@@ -92,6 +101,21 @@ class Inbound:
         self.over = True
         trailers = self._body.trailers if self._body is not None else None
         return EndOfMessage(trailers) if trailers else END
+
+    def _read(self) -> bytes:
+        """Content that has come: as it came where that is all there is, uncopied."""
+        if self._body is not None:
+            piece, end = self._body.read(self._data, self._start)
+            self.complete = self._body.trailers is not None
+        else:
+            end = min(self._start + self._left, len(self._data))
+            piece = self._data[self._start : end]
+            self._left -= len(piece)
+            self.complete = not self._left
+        self._start = end
+        if end == len(self._data):
+            self._data, self._start = b"", 0  # not to keep what has gone on
+        return piece
 
     def cycle(self) -> None:
         """Forget the message that is complete."""

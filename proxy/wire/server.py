@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 from proxy.errors import Refusal
 from proxy.model import Framing, Head, Headers
-from proxy.wire.events import CLOSED, NEED_DATA, NeedData, RequestHead, ServerEvent
+from proxy.wire.events import CLOSED, NEED_DATA, RequestHead, ServerEvent
 from proxy.wire.grammar import CHUNKED, NO_CONTENT, UNTIL_CLOSE, request_head
 from proxy.wire.inbound import Inbound, Incomplete
 from proxy.wire.lines import Fields, TooLarge, Ungrammatical, written
@@ -57,7 +57,7 @@ class ServerConnection:
         if self._refused is not None:
             raise Refusal(*self._refused)
         try:
-            return self._next_event()
+            return self._next_head() if self._head is None else self._next_body()
         except TooLarge as error:
             why = ("head-too-large", error.reason)
         except Ungrammatical as error:
@@ -68,14 +68,8 @@ class ServerConnection:
             why = (error.code, error.reason)
         raise self._refuse(*why)
 
-    def _next_event(self) -> ServerEvent:
+    def _next_head(self) -> ServerEvent:
         inbound = self._inbound
-        if self._head is not None:
-            event = inbound.next_body()
-            if not isinstance(event, NeedData):
-                self._expecting = False
-                return event
-            return CLOSED if inbound.eof and inbound.complete else event
         raw = inbound.take_head(_FIRST)
         if raw is not None:
             head = self._head = request_head(raw)
@@ -87,6 +81,13 @@ class ServerConnection:
         if len(inbound):
             raise Incomplete
         return CLOSED
+
+    def _next_body(self) -> ServerEvent:
+        event = self._inbound.next_body()
+        if event is NEED_DATA:
+            return CLOSED if self._inbound.eof and self._inbound.complete else event
+        self._expecting = False
+        return event
 
     def _refuse(self, code: str, reason: str) -> Refusal:
         self._closing = True
