@@ -153,7 +153,7 @@ programs:
 # A half-made environment has no stamp, so the next call begins again. The package is found by its
 # path: the finder that setuptools would write instead costs each start of a program as much again
 # as Python itself.
-COMPILED := setup.py $(foreach part,lex scan splice,$(addprefix proxy/content/json$(part),.py .pxd))
+COMPILED := setup.py $(foreach each,$(wildcard proxy/content/*.pxd),$(each) $(each:.pxd=.py))
 $(STAMP): requirements-dev.lock pyproject.toml $(COMPILED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Lockgate needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }

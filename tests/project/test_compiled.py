@@ -1,5 +1,6 @@
 """What is compiled is optional, and whoever runs it can see which of both it is."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -9,7 +10,33 @@ from pathlib import Path
 import pytest
 
 from proxy.content.native import NATIVE
-from tests.project.tree import ROOT
+from tests.project.tree import ROOT, read
+
+
+def compiled() -> set[str]:
+    """Every source that setup.py compiles."""
+    (modules,) = [
+        ast.literal_eval(node.value)
+        for node in ast.parse(read("setup.py")).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "MODULES"
+    ]
+    parts = {part for each in modules.values() for part in each}
+    return {f"proxy/content/{part}{suffix}" for part in parts for suffix in (".py", ".pxd")}
+
+
+def test_a_source_that_is_edited_is_compiled_anew_by_make(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    stamp = ".venv/.installed"
+    for name in (*compiled(), "setup.py", "pyproject.toml", "requirements-dev.lock", stamp):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+    def up_to_date(*edited: str) -> bool:
+        command = ["make", "-q", *(f"--what-if={name}" for name in edited), stamp]
+        return subprocess.run(command, cwd=tmp_path, check=False).returncode == 0
+
+    assert up_to_date()
+    assert [name for name in sorted(compiled()) if up_to_date(name)] == []
 
 
 def test_without_a_compiler_all_else_is_built(tmp_path: Path) -> None:
