@@ -75,6 +75,11 @@ def test_every_requirement_of_a_lock_is_pinned_with_a_hash(name: str) -> None:
         assert "--hash=sha256:" in entry, entry
 
 
+def test_every_python_gets_the_one_version_that_is_tested() -> None:
+    locked = re.findall(r"^([a-z0-9-]+)==", read("requirements.lock"), re.M)
+    assert len(locked) == len(set(locked))
+
+
 def test_the_lock_of_the_image_holds_every_dependency() -> None:
     locked = re.findall(r"^([a-z0-9-]+)==", read("requirements.lock"), re.M)
     for dependency in pyproject()["project"]["dependencies"]:
