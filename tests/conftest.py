@@ -1,6 +1,7 @@
 """What every test shares: async tests run under trio, and the corpora are found."""
 
 import functools
+import gc
 import inspect
 import os
 from collections.abc import Generator
@@ -18,6 +19,17 @@ settings.register_profile(
     "fuzz", deadline=None, max_examples=5000, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("LOCKGATE_HYPOTHESIS", "ci"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Have nobody look for garbage among all the tests, now or later: they stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,6 +1,7 @@
 """What is found, what becomes of it, and that the gate lets every finding through."""
 
 import base64
+import functools
 import json
 import threading
 from pathlib import Path
@@ -206,9 +207,9 @@ def test_an_abandoned_body_is_refused_wherever_its_judging_is() -> None:
     late = Findings()
     late.abandoned = True
     with pytest.raises(Refusal):
-        DETECTOR.examine(rb'["\u0061"]', EMAIL, (), late, "it")
+        detector().examine(rb'["\u0061"]', EMAIL, (), late, "it")
     with pytest.raises(Refusal):
-        DETECTOR.judge(b"a@b.example", (), "$", EMAIL, late, "it")
+        detector().judge(b"a@b.example", (), "$", EMAIL, late, "it")
     opaque = rules.open("opaque")
     opaque.abandon()
     assert opaque.feed(b"x") == b"x"
@@ -366,10 +367,13 @@ def test_what_masking_has_put_in_place_is_no_finding() -> None:
 
 # --- the gate ----------------------------------------------------------------------------------
 
-DETECTOR = Detector(
-    watches([DetectRule(type=kind, action="redact") for kind in KINDS], (), KINDS, "top"),
-    Likelihood.LIKELY,
-)
+
+@functools.cache
+def detector() -> Detector:
+    """Of every kind. Compiled where it is used, since every process of tests imports this."""
+    rules = [DetectRule(type=kind, action="redact") for kind in KINDS]
+    return Detector(watches(rules, (), KINDS, "top"), Likelihood.LIKELY)
+
 
 EMAIL = frozenset(KINDS["email"])
 
@@ -420,7 +424,7 @@ def test_the_gate_lets_through_whatever_the_exact_patterns_find(
 ) -> None:
     value, text = document
     kinds = judged(value)
-    suspects = DETECTOR.suspects(text.encode())
+    suspects = detector().suspects(text.encode())
     assert kinds <= {kind.name for kind in suspects}
     output, report = sent(compiled({}, EVERYTHING), "json", [text.encode()])
     assert kinds <= set(report.findings)
@@ -437,7 +441,9 @@ def test_threads_scan_at_the_same_time() -> None:
     data = b'["4111111111111111"]' + b" " * 100_000
     results: list[frozenset[Kind]] = []
     threads = [
-        threading.Thread(target=lambda: results.extend(DETECTOR.suspects(data) for _ in range(50)))
+        threading.Thread(
+            target=lambda: results.extend(detector().suspects(data) for _ in range(50))
+        )
         for _ in range(4)
     ]
     for thread in threads:

@@ -1,5 +1,6 @@
 """Every type of finding: what it finds, what it does not, what its gate lets by, what it costs."""
 
+import functools
 import json
 
 import pytest
@@ -113,15 +114,19 @@ texts |= st.tuples(texts, st.integers(0, 60), st.sampled_from("0aA -.=")).map(
 texts |= texts.map(lambda text: text.translate(WIDE).replace("-", "\u2011").replace(" ", "\u00a0"))
 
 
-GATE = Gate(ROWS, Likelihood.VERY_UNLIKELY)  # at which none asks for a context word
+@functools.cache
+def gate() -> Gate:
+    """At a likelihood at which none asks for a context word. Compiled where it is used, since every
+    process of tests imports this."""
+    return Gate(ROWS, Likelihood.VERY_UNLIKELY)
 
 
 @given(documents(texts))
 def test_the_gate_of_a_row_opens_wherever_the_row_finds(document: tuple[str, str]) -> None:
     text, spelt = document
     wanted = {kind for kind in ROWS if finds(kind, text)}
-    assert wanted <= GATE.in_text(text.encode())
-    assert wanted <= GATE.in_json(spelt.encode())
+    assert wanted <= gate().in_text(text.encode())
+    assert wanted <= gate().in_json(spelt.encode())
     octets = text.encode()
     assert all(kind.needed in (fold(octets) if kind.folds else octets) for kind in wanted)
 
@@ -130,8 +135,8 @@ def test_the_gate_of_a_row_opens_wherever_the_row_finds(document: tuple[str, str
 def test_the_gate_opens_for_every_sample(name: str) -> None:
     for text in SAMPLES[name].found:
         wanted = {kind for kind in KINDS[name] if finds(kind, text)}
-        assert wanted <= GATE.in_text(f"see: {text}.".encode())
-        assert wanted <= GATE.in_json(json.dumps({"a": [text]}).encode())
+        assert wanted <= gate().in_text(f"see: {text}.".encode())
+        assert wanted <= gate().in_json(json.dumps({"a": [text]}).encode())
 
 
 NUMERIC = [
@@ -156,7 +161,7 @@ def test_the_gate_of_a_row_opens_for_any_spelling_of_a_number(
     assert digits_of(literal.encode()) in (digits.encode(), b"")
     if digits_of(literal.encode()):
         for document in ("[%s]", '{"a": %s}', "%s", "-%s"):
-            assert kind in GATE.in_json((document % literal).encode())
+            assert kind in gate().in_json((document % literal).encode())
 
 
 # --- cost ----------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Where something may be is told for many records at once, and nothing is lost by that."""
 
+import functools
 import json
 from collections import Counter
 
@@ -11,17 +12,16 @@ from proxy.content.fold import fold
 from proxy.content.gate import Gate
 from proxy.content.kinds import Kind, Likelihood
 from proxy.content.registry import KINDS
+from proxy.content.rules import Rules
 from tests.content.policies import EVERYTHING, compiled, sent
 from tests.content.samples import NUMBERS
 from tests.content.samples_secret import SECRETS
 
 ROWS = [kind for rows in KINDS.values() for kind in rows]
-GATES = {kind: Gate((kind,), Likelihood.LIKELY) for kind in ROWS}
 WORDS = sorted({word for kind in ROWS for word in kind.context})
 TEXTS = [text for each in (NUMBERS | SECRETS).values() for text in (*each.found, *each.near)]
 ODD = ["3 de octubre,\u00a0de 1980", "1A\u2010B234C5", "AB\u2010C1234", "123\u2011456\uff17"]
 WIDE = str.maketrans({"-": "\u2010", " ": "\u00a0", "4": "\uff14"})
-RULES = compiled((), EVERYTHING)
 
 samples = st.sampled_from([*TEXTS, *ODD])
 texts = samples | samples.map(lambda text: text.translate(WIDE))
@@ -35,6 +35,19 @@ values |= st.none() | st.lists(values, max_size=3) | st.dictionaries(keys, value
 records = st.dictionaries(keys, values, max_size=4)
 
 
+# Compiled where they are used, since every process of tests imports this.
+
+
+@functools.cache
+def gate_of(kind: Kind) -> Gate:
+    return Gate((kind,), Likelihood.LIKELY)
+
+
+@functools.cache
+def rules() -> Rules:
+    return compiled((), EVERYTHING)
+
+
 @pytest.mark.parametrize("kind", ROWS, ids=lambda kind: f"{kind.name}-{kind.alone.name}")
 @given(text=texts, ascii_only=st.booleans())
 def test_a_gate_lets_by_whatever_its_kind_finds(kind: Kind, text: str, ascii_only: bool) -> None:
@@ -42,7 +55,7 @@ def test_a_gate_lets_by_whatever_its_kind_finds(kind: Kind, text: str, ascii_onl
     if not list(kind.find(plain)):
         return
     written = json.dumps([text], ensure_ascii=ascii_only).encode()
-    gate = GATES[kind]
+    gate = gate_of(kind)
     assert gate.in_text(text.encode(), context=True) == {kind}
     assert gate.in_json(written, context=True) == {kind}
     assert gate.in_value(text.encode(), lambda: [kind]) == [kind]
@@ -57,8 +70,8 @@ def test_a_block_of_records_is_judged_as_each_of_them_alone(
         json.dumps(record, ensure_ascii=ascii_only, separators=("," + space, space + ":")).encode()
         for record in listed
     ]
-    alone = [sent(RULES, "json", [line]) for line in lines]
-    output, report = sent(RULES, "ndjson", [b"".join(line + b"\n" for line in lines)])
+    alone = [sent(rules(), "json", [line]) for line in lines]
+    output, report = sent(rules(), "ndjson", [b"".join(line + b"\n" for line in lines)])
     assert output == b"".join(out + b"\n" for out, _ in alone)
     assert report.findings == sum((Counter(each.findings) for _, each in alone), Counter())
 
@@ -68,8 +81,8 @@ def test_something_in_the_last_of_very_many_values_is_found(kind: str) -> None:
     found = NUMBERS[kind].found[0]
     word = min(KINDS[kind][0].context, default="id")
     dense = [123456789] * 4000 + ["1980-02-29 12-34-56"] * 500
-    _, report = sent(RULES, "json", [json.dumps({"x": dense, word: found}).encode()])
+    _, report = sent(rules(), "json", [json.dumps({"x": dense, word: found}).encode()])
     assert report.findings[kind] >= 1
     block = b"".join(b'{"n":%d,"at":"2026-11-23"}\n' % n for n in range(3000))
     last = json.dumps({word: found}).encode() + b"\n"
-    assert kind in sent(RULES, "ndjson", [block + last])[1].findings
+    assert kind in sent(rules(), "ndjson", [block + last])[1].findings
