@@ -37,12 +37,21 @@ def lockgate(*arguments: str | Path, timeout: float = PATIENCE) -> subprocess.Co
     """Run another command of the program to its end: `run` as a process, others in this one."""
     words = [*map(str, arguments)]
     if words[0] == "run":
-        command = [str(BIN / "lockgate"), *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        return _run([str(BIN / "lockgate"), *words], timeout)
     out, err = _Output(), _Output()
     with redirect_stdout(out), redirect_stderr(err):
         code = main(words)
     return subprocess.CompletedProcess(words, code, out.read_all(), err.read_all())
+
+
+def _run(words: list[str], timeout: float) -> subprocess.CompletedProcess[str]:
+    with start(words) as process:
+        try:
+            _, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(words, process.returncode, "", err)
 
 
 class _Output(io.TextIOWrapper):

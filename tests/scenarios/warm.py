@@ -13,8 +13,8 @@ It goes on in `proxy.cli.main`, where an executed one begins.
     stem    .                                                          and now it is ours
 
 A child is the stem's for a moment only: it is forked twice, as `proxy.app.launcher` does it. That
-a program can be started by its name is for the tests that execute it: of commands, of what keeps
-it from starting, of the demo, and wherever a test has changed the environment, which is the stem's.
+a program can be started by its name is for the tests that execute it: of commands, of the README,
+of the demo, and wherever a test has changed the environment, which is the stem's.
 """
 
 import atexit
