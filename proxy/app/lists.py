@@ -12,6 +12,7 @@ import trio
 
 from proxy.edge.gate import Gate
 from proxy.model import ListInForce
+from proxy.model.beat import next_beat
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 
@@ -32,7 +33,7 @@ class ListWatch:
         """Until cancelled."""
         while True:
             self.look(datetime.now(UTC))
-            await trio.sleep(_EVERY)
+            await trio.sleep_until(next_beat(trio.current_time(), _EVERY))
 
     def look(self, now: datetime) -> None:
         gate = self._gate()

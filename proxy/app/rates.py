@@ -21,6 +21,7 @@ import trio
 
 from proxy.edge.rates import ROW, Header, Table, memory, moved
 from proxy.errors import ConfigError, LockgateError, Refusal
+from proxy.model.beat import next_beat
 from proxy.notary.disk import Disk
 from proxy.observe.log import Log
 from proxy.settings.load import Loaded
@@ -53,7 +54,7 @@ class Rates:
     async def run(self) -> None:
         """Write what changes, until cancelled."""
         while True:
-            await trio.sleep(_EVERY)
+            await trio.sleep_until(next_beat(trio.current_time(), _EVERY))
             if self.table.used:
                 await trio.to_thread.run_sync(self.write)
 

@@ -1,6 +1,6 @@
 """Tells operators when the log takes nothing, why, and when it does again: one line a change.
 
-It looks every half second, so what is over sooner may go without a line. What was refused meanwhile
+It looks every second, so what is over sooner may go without a line. What was refused meanwhile
 is in the log of receipts all the same.
 """
 
@@ -10,9 +10,10 @@ from typing import Final
 import trio
 
 from proxy.model import Trouble
+from proxy.model.beat import next_beat
 from proxy.observe.log import Log
 
-_EVERY: Final = 0.5
+_EVERY: Final = 1.0
 _OTHERS: Final = ("draining", "stopping", "no-worker")
 """No troubles of the log, and told otherwise."""
 
@@ -28,7 +29,7 @@ class Vigil:
         """Until cancelled."""
         while True:
             self.saw(await self._find())
-            await trio.sleep(_EVERY)
+            await trio.sleep_until(next_beat(trio.current_time(), _EVERY))
 
     def saw(self, trouble: Trouble | None) -> None:
         """That is what is wrong now, if anything."""

@@ -132,7 +132,7 @@ class Flow:
         Raises Refusal: digest-mismatch, digest-malformed, digest-required.
         """
         if self._integrity is None:
-            if any(name in DIGESTS for name, _ in trailers):
+            if trailers and any(name in DIGESTS for name, _ in trailers):
                 raise Refusal("digest-malformed", "a trailer with a digest was not announced")
             return
         self._integrity.add_trailers(trailers)
@@ -217,10 +217,9 @@ class Flow:
             received = Digest(self.received_size, hmac_sha256=self._keyed())
             return Content(received, Digest(sent) if sent else None, report, self.label)
         delivered = Digest(self.delivered_size, sha256=self.delivered_sha256)
+        received = delivered  # the very same octets
         if report is not None and report.changed:
             received = Digest(self.received_size, hmac_sha256=self._keyed())
-        else:
-            received = Digest(self.received_size, sha256=self.delivered_sha256)
         return Content(received, delivered, report, self.label)
 
     def _so_far(self) -> Report:

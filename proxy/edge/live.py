@@ -27,6 +27,7 @@ from proxy.edge.outbound import Outbound, Pool
 from proxy.edge.stream import Stream
 from proxy.errors import Refusal, TlsFailure
 from proxy.model import FOREVER, Peer
+from proxy.model.beat import next_beat
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 from proxy.policy.entries import Facts
@@ -95,7 +96,9 @@ class Live:
             now = datetime.now(UTC)
             self.look(now)
             soon = min((self._next(link) for link in self._links), default=FOREVER)
-            with trio.move_on_after(min(_EVERY, max(0.01, (soon - now).total_seconds()))):
+            clock = trio.current_time()
+            sooner = clock + max(0.01, (soon - now).total_seconds())
+            with trio.move_on_at(min(next_beat(clock, _EVERY), sooner)):
                 await self._changed.wait()
                 self._changed = trio.Event()
 

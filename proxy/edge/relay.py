@@ -100,9 +100,11 @@ async def hold(client: Inbound, flow: Flow, share: Share) -> Held:
 async def look(transfer: Transfer, upstream: Outbound) -> None:
     """Whether an answer that states no length has content at all: one that has none is judged like
     one that says so. Raises UpstreamFailure as `gather`."""
-    if transfer.answer_has_body and transfer.known_answer_head.framing.length is None:
-        stall = transfer.known_lane.route.limits.stall_timeout
-        transfer.answer_empty = await upstream.is_empty(stall)
+    head = transfer.known_answer_head
+    empty = transfer.known_head.method == "HEAD" or head.status in (204, 304) or head.framing.empty
+    if not empty and head.framing.length is None:
+        empty = await upstream.is_empty(transfer.known_lane.route.limits.stall_timeout)
+    transfer.answer_has_body = not empty
 
 
 async def gather(upstream: Outbound, flow: Flow) -> Held:

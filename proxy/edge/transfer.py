@@ -75,8 +75,8 @@ class Transfer(Attempt):
     """The end of the request went to the upstream."""
 
     answer_head: AnswerHead | None = None
-    answer_empty: bool = False
-    """It stated no length, and ended with its head."""
+    answer_has_body: bool = True
+    """False for what never has content (RFC 9110, 6.4.1), and for an empty one: `relay.look`."""
     answer: Flow | None = None
     answered: int = 0
     """Content octets of the answer that went to the sender."""
@@ -147,13 +147,6 @@ class Transfer(Attempt):
     def take_evidence(self, trailers: Headers = ()) -> None:
         """Read the receipts that came with the answer, in its head or behind it."""
         self.behind = upstream_evidence((*self.known_answer_head.headers, *trailers))
-
-    @property
-    def answer_has_body(self) -> bool:
-        """False for what never has content (RFC 9110, 6.4.1), and for an empty one."""
-        head = self.known_answer_head
-        bodiless = head.status in (204, 304) or self.known_head.method == "HEAD"
-        return not bodiless and not head.framing.empty and not self.answer_empty
 
     @property
     def held(self) -> Claim | None:

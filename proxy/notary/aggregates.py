@@ -9,6 +9,7 @@ import trio
 
 from proxy.errors import LogFailure
 from proxy.model import Event, Missed
+from proxy.model.beat import next_beat
 from proxy.notary.health import Health
 from proxy.notary.link import Waiting
 from proxy.notary.shedding import Missing, Shedding, missed_event
@@ -68,5 +69,5 @@ class Aggregates:
 
 async def _every(seconds: float, tell: Callable[[], object]) -> None:
     while True:
-        await trio.sleep(seconds)
+        await trio.sleep_until(next_beat(trio.current_time(), seconds))
         tell()

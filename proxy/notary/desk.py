@@ -31,6 +31,7 @@ import trio
 
 from proxy.errors import TROUBLES, EvidenceError, LogFailure, Refusal
 from proxy.model import Claim, Earlier, Intent, Outcome, Receipt, Submission, Trouble, named_trouble
+from proxy.model.beat import next_beat
 from proxy.notary.attempts import AttemptIds
 from proxy.notary.intents import IntentFile
 from proxy.notary.link import Link, Waiting
@@ -206,13 +207,14 @@ class Desk:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._end_waiting)
             while True:
-                await trio.sleep(_SOON)
+                await trio.sleep_until(next_beat(trio.current_time(), _SOON))
                 if self.ready:
                     await self._hand_on()
 
     async def _end_waiting(self) -> None:
         while True:
-            await trio.sleep(min(_SOON, self._patience / 4))
+            every = min(_SOON, self._patience / 4)
+            await trio.sleep_until(next_beat(trio.current_time(), every))
             now = trio.current_time()
             for waiting, (since, patience) in self._unacknowledged.items():
                 if now - since < self._patience:

@@ -4,6 +4,7 @@ from typing import Final
 
 import trio
 
+from proxy.model.beat import next_beat
 from proxy.notary.store import Store
 
 _PAUSE: Final = 1.0
@@ -18,7 +19,7 @@ async def keep_level(store: Store) -> None:
     while True:
         while _lags(store) and await trio.to_thread.run_sync(_further, store):
             pass
-        await trio.sleep(_PAUSE)
+        await trio.sleep_until(next_beat(trio.current_time(), _PAUSE))
 
 
 def _lags(store: Store) -> bool:

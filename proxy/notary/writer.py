@@ -30,6 +30,7 @@ import trio
 
 from proxy.errors import EvidenceError, LogFailure
 from proxy.model import named_trouble
+from proxy.model.beat import next_beat
 from proxy.notary.drafts import Batch, Pending
 from proxy.notary.health import Health, trouble_with
 from proxy.notary.indexing import keep_level
@@ -235,7 +236,8 @@ class Writer:
         while True:
             await self.publish()
             failed = self.health.failing is not None
-            await trio.sleep(min(self._every, _RETRY_MOST) if failed else self._every)
+            every = min(self._every, _RETRY_MOST) if failed else self._every
+            await trio.sleep_until(next_beat(trio.current_time(), every))
 
     async def publish(self) -> None:
         """Write tiles and checkpoint, if there is anything new. Failure shows in `health`."""
