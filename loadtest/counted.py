@@ -3,8 +3,10 @@
 Each SIGUSR1 begins a count, or ends it; then the file that `LOCKGATE_COUNTS` names has it, as JSON.
 The main thread and those that wait for the disk are counted: calls of Python functions (a coroutine
 that goes on is one), of functions in C, and those of them that are calls of the system, by name.
+Objects that are left in cycles are too: they stay until Python has looked at everything else.
 """
 
+import gc
 import io
 import json
 import os
@@ -55,13 +57,16 @@ class Tally:
     def toggle(self, *_: object) -> None:
         """For signal.signal, so in the main thread."""
         sys.setprofile(None)
-        told, self._on = dict(self._counts), not self._on
+        told, self._on = {**self._counts, "cyclic": gc.collect()}, not self._on
         self._counts.clear()
         part = self._file.with_suffix(".part")
         part.write_text(json.dumps(told))
         part.replace(self._file)
         if self._on:
+            gc.disable()  # what it finds would be missing at the end
             sys.setprofile(self.see)
+        else:
+            gc.enable()
 
 
 if __name__ == "__main__":

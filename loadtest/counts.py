@@ -29,7 +29,7 @@ BUDGET: Final = Path(__file__).parent / "budget.json"
 SLACK: Final = 0.03
 """The part by which a count may be above its budget: a wake-up more in each of some requests."""
 _ONCE: Final = 0.5
-"""The same of calls of the system: one more in each request is over it."""
+"""The same of calls of the system, and of cycles: one more in each request is over it."""
 _ODD: Final = 2.0
 """Of those that depend on how octets come in pieces, and of all together."""
 ROOM: Final = 0.2
@@ -127,7 +127,7 @@ def slack(name: str, most: float) -> float:
     """How much above its budget a count may be."""
     if name in ("system", "system recv", "system poll", "system modify"):
         return _ODD
-    return _ONCE if name.startswith("system ") else most * SLACK
+    return _ONCE if name == "cyclic" or name.startswith("system ") else most * SLACK
 
 
 def version() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.counted import system_call
+from loadtest.counted import Tally, system_call
 from loadtest.counts import BUDGET, Counts, least, over, slack, version
 from proxy.content.native import Native
 from tests.project.tree import bench
@@ -57,6 +57,20 @@ def test_a_call_of_the_system_that_no_budget_has_is_above_it() -> None:
     budget = {"plain": {"python": 1000.0}}
     (line,) = over({"plain": {"python": 1000.0, "system fsync": 1.0}}, budget)
     assert line == "plain: system fsync: 1 of a request, and its budget is 0"
+
+
+def test_what_a_request_leaves_in_cycles_is_above_every_budget(tmp_path: Path) -> None:
+    tally = Tally(tmp_path / "counts")
+    tally.toggle()
+    ring: list[object] = []
+    ring.append(ring)
+    del ring
+    tally.toggle()
+    found = json.loads((tmp_path / "counts").read_text())["cyclic"]
+    assert found >= 1
+    for counts in kept()[1].values():
+        (line,) = over({"plain": counts | {"cyclic": found}}, {"plain": counts})
+        assert line.startswith(f"plain: cyclic: {found} ")
 
 
 def test_what_depends_on_how_octets_arrive_may_vary_by_two() -> None:
