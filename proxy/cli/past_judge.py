@@ -11,7 +11,7 @@ as long as it still takes the method, and what was in force then does not say ot
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from proxy.cli.past import Body, Past
@@ -26,7 +26,7 @@ from proxy.policy.clearance import Scale
 from proxy.policy.entries import NOTHING, Facts
 from proxy.policy.paths import require_normal, split
 from proxy.policy.routes import Routes
-from proxy.policy.weigh import weigh
+from proxy.policy.weigh import Weighed, weigh
 from proxy.settings.load import Loaded
 from proxy.settings.schema import ContentPolicy, Route, Settings
 
@@ -88,8 +88,7 @@ class Candidate:
             route, sure = self._route(past, was)
             name, assumed = route.name, () if sure else ("path",)
             facts = self._facts(past, route)
-            known = proven(past, was, route)
-            weighed = weigh(self._grants[route.name], facts, past.unknown, known)
+            weighed = self._weighed(past, route, facts, proven(past, was, route))
             if weighed.admits is False:
                 return Judged(REFUSED, route.name, "not-allowed", weighed.reason, assumed=assumed)
             lacking: tuple[str, ...] = ()
@@ -168,6 +167,21 @@ class Candidate:
             facts.size = body.size
             facts.label = NOTHING if body.empty else self._label(route, body)
         return facts
+
+    def _weighed(
+        self, past: Past, route: Route, facts: Facts, known: Mapping[str, bool]
+    ) -> Weighed:
+        """By the entries. One that admitted it and fell may have ended by then, or given less."""
+        grants = self._grants[route.name]
+        weighed = weigh(grants, facts, past.unknown, known)
+        if past.problem != "not-allowed" or past.place is None or weighed.admits is False:
+            return weighed
+        if route.on_expiry == "cut":
+            weighed = weigh(grants, replace(facts, now=past.completed), past.unknown, known)
+        standing = [each for n, each in enumerate(route.allow) if f"allow[{n}]" in weighed.rules]
+        if any(each.volume and each.volume.burst < (facts.size or 0) for each in standing):
+            return replace(weighed, admits=None, keys=(*weighed.keys, "volume"))
+        return weighed
 
     # --- what --------------------------------------------------------------------------------
 

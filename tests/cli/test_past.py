@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,39 @@ def test_what_fell_by_its_size_was_admitted_by_nothing(tmp_path: Path) -> None:
     was = candidate(tmp_path, small)
     now = Candidate(loaded(tmp_path, *asked(), small), {found.policy or "": was.settings})
     assert change(found, now.judge(found)) is None
+
+
+@pytest.mark.parametrize(
+    ("until", "on_expiry", "kind"),
+    [("20:00", "cut", None), ("20:00", "finish", PASSES), ("22:00", "cut", PASSES)],
+)
+def test_what_outlived_its_grant_is_cut_again_where_it_would_be(
+    tmp_path: Path, until: str, on_expiry: str, kind: str | None
+) -> None:
+    begun = told(refusal("not-allowed", rule="allow[0]"))
+    day = begun.received.date()
+    found = replace(
+        begun,
+        received=datetime(day.year, day.month, day.day, 19, tzinfo=UTC),
+        completed=datetime(day.year, day.month, day.day, 21, tzinfo=UTC),
+    )
+    grant = {"spiffe": "spiffe://example/**", "when": {"until": f"{day}T{until}"}}
+    grants = put("routes.0.allow", [grant]), put("routes.0.on_expiry", on_expiry)
+    now = candidate(tmp_path, *grants)
+    seen = change(found, now.judge(found))
+    assert (seen and seen.kind) == kind
+
+
+@pytest.mark.parametrize(("volume", "keys"), [("1kB/day", ("volume",)), ("2kB/day", ())])
+def test_what_was_refused_may_have_been_more_than_a_volume_gives(
+    tmp_path: Path, volume: str, keys: tuple[str, ...]
+) -> None:
+    found = told(refusal("not-allowed", rule="allow[0]", content_length=1001))
+    grant = {"spiffe": "spiffe://example/**", "volume": volume}
+    now = candidate(tmp_path, put("routes.0.allow", [grant]))
+    seen = change(found, now.judge(found))
+    assert seen is not None
+    assert (seen.kind, seen.keys) == (UNSURE if keys else PASSES, keys)
 
 
 def test_entries_before_the_one_that_admitted_it_did_not_hold(tmp_path: Path) -> None:
