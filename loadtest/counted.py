@@ -21,9 +21,15 @@ from types import FrameType, ModuleType
 from typing import Any, Final
 
 from proxy.cli import main
+from proxy.notary.aio import Aio
 
 _LIBRARY: Final = {"getpid", "fspath", "urandom", "getcwd", "sched_getaffinity"}
 """Functions of `os` that are no work, or none of the system's."""
+_BOUND: Final = {
+    Aio.fdatasync.__code__: "system fdatasync",
+    Aio.end.__code__: "system io_getevents",
+}
+"""Those that are called by ctypes, of which a profile says nothing."""
 _OBJECTS: Final = (socket.socket, select.epoll, io.FileIO)
 
 
@@ -43,12 +49,14 @@ class Tally:
         self._on = False
         self._counts: Counter[str] = Counter()
 
-    def see(self, _frame: FrameType, event: str, what: Any) -> None:
+    def see(self, frame: FrameType, event: str, what: Any) -> None:
         """For sys.setprofile."""
         if not self._on:
             return
         if event == "call":
             self._counts["python"] += 1
+            if frame.f_code in _BOUND:
+                self._counts[_BOUND[frame.f_code]] += 1
         elif event == "c_call":
             self._counts["c"] += 1
             if system_call(what):

@@ -2,6 +2,7 @@
 
 what the log is made of
 disk         what is asked of the file system
+aio, syncs   a sync without a thread
 keys         what is signed with
 journal      records, the torn tail, damage
 book         sequences, attempts, the time of the last entry; a draft of the next ones

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from proxy.notary.aio import Aio
+
 FILE_MODE: Final = 0o640
 FOLDER_MODE: Final = 0o750
 
@@ -32,6 +34,14 @@ class Disk:
     def sync(self, fd: int) -> None:
         """Returns when everything appended so far survives a crash of the machine."""
         os.fdatasync(fd)
+
+    def begin_sync(self, aio: Aio, fd: int) -> bool:
+        """Have the kernel do the same. False where it does not take that: then `sync` in a thread."""
+        try:
+            aio.fdatasync(fd)
+        except OSError:
+            return False
+        return True
 
     def create(self, path: Path, scratch: Path, parts: Iterable[bytes]) -> int:
         """Put a new file in place of `path` in one step; it stays open for appending."""

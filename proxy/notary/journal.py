@@ -149,7 +149,7 @@ class Journal:
         """Put a new journal in place of what is at `path`, in one step. Raises `OSError`."""
         data = encode(items)
         self._disk = disk
-        self._fd = disk.create(path, scratch, [data])
+        self.fd = disk.create(path, scratch, [data])
         self.initial = self.length = self._settled = len(data)
         try:
             disk.sync_folder(path.parent)
@@ -160,7 +160,7 @@ class Journal:
     def append(self, items: Iterable[Item]) -> None:
         """Add records; they are not durable yet. After an `OSError` the journal is spoilt."""
         data = encode(items, self._settled)
-        self._disk.append(self._fd, data)
+        self._disk.append(self.fd, data)
         self.length += len(data)
 
     def sync(self) -> None:
@@ -168,14 +168,18 @@ class Journal:
 
         May run in a thread while the journal is appended to, or replaced and closed.
         """
-        length, fd = self.length, os.dup(self._fd)
+        length, fd = self.length, os.dup(self.fd)
         try:
             self._disk.sync(fd)
         finally:
             os.close(fd)
+        self.settle(length)
+
+    def settle(self, length: int) -> None:
+        """Up to there all is durable."""
         self._settled = max(self._settled, length)
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1

@@ -12,8 +12,8 @@ Rules
   the process dies first, recovery takes what reads, and closes the rest as `indeterminate`.
 - A full disk is no such failure yet: the reserve is given up, the new journal and what is queued
   go where it was, and nothing new is forwarded until there is a reserve again.
-- Appends run on the event loop; syncs, publications and new journals run in a thread, one hop for a
-  whole batch. Nobody else touches the journal while the commit loop waits for one.
+- Appends run on the event loop, publications and new journals in a thread; a batch is synced by the
+  kernel alone, see `syncs.py`. Nobody else touches the journal while the commit loop waits for it.
 - With `durability: write` the sync comes before a publication instead of with every batch: a crash
   of the machine may lose the receipts since the last checkpoint, but never what one covers.
 """
@@ -35,6 +35,7 @@ from proxy.notary.drafts import Batch, Pending
 from proxy.notary.health import Health, trouble_with
 from proxy.notary.indexing import keep_level
 from proxy.notary.store import Store
+from proxy.notary.syncs import Syncs
 
 _BATCH: Final = 256
 _SLICE: Final = 32  # statements drafted before others get their turn
@@ -66,6 +67,7 @@ class Writer:
         self._queue: deque[Pending] = deque()
         self._work = trio.Event()
         self._publishing = trio.Lock()
+        self._syncs = Syncs(store.disk)
 
     @property
     def queued(self) -> int:
@@ -114,6 +116,7 @@ class Writer:
             pass
         await self.publish()
         self.stopped.set()
+        self._syncs.close()
         self.store.release()
         for pending in self._queue:
             pending.tell(LogFailure("the notary has stopped"))
@@ -194,7 +197,7 @@ class Writer:
             started = time.perf_counter()
             self.store.append(batch)
             if self._sync_batches:
-                await trio.to_thread.run_sync(self.store.journal.sync)
+                await self._syncs.sync(self.store.journal)
         except OSError as error:
             failure = self._spoilt(error)
             if self.store.reserve.spend(error):  # there is room for these, and for no others

@@ -1,8 +1,8 @@
 """What the notary asks of the operating system, done and written down in order.
 
 While `recording` lasts, the functions of `os` that change files are ours, for whatever is below the
-recorder's root (`pathlib` calls them too, and `vfs.py` adds what SQLite does). All is really done,
-so that it can be read back; only the syncs are left out, since nobody cuts the power of this
+recorder's root (`pathlib` calls them too, and `vfs.py` adds what SQLite does), and so are the syncs
+that the kernel is asked for. All is really done, so that it can be read back; only the syncs are left out, since nobody cuts the power of this
 machine. So this is a fake of the kernel and not of our own code: what is not synced there is lost.
 """
 
@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from proxy.notary.aio import Aio
 
 FOLDER: Literal["folder"] = "folder"
 File = int
@@ -73,6 +75,8 @@ class Recorder:
         self._lock = threading.RLock()
         self._numbers = {os.stat(root / name).st_ino: file for name, file in (files or {}).items()}
         """Inode number -> our number of the latest file that had it."""
+        self._begun: tuple[File, int] = 0, 0
+        """What the kernel syncs: one at a time."""
         self._os = {name: getattr(os, name) for name in (*_ours, *_names)}
 
     @contextmanager
@@ -80,9 +84,14 @@ class Recorder:
         """Stand between this process and its file system."""
         for name in self._os:
             setattr(os, name, getattr(self, f"_{name}"))
+        ours, begun = {"fdatasync": self._begin, "end": self._end}, dict(vars(Aio))
+        for name, each in ours.items():
+            setattr(Aio, name, lambda aio, *words, each=each: each(aio, *words))
         try:
             yield
         finally:
+            for name in ours:
+                setattr(Aio, name, begun[name])
             for name, original in self._os.items():
                 setattr(os, name, original)
 
@@ -170,6 +179,18 @@ class Recorder:
             return
         threading.Event().wait(0.0002)  # others go on meanwhile, as beside a real disk
         self.note(Sync(file, since))
+
+    def _begin(self, aio: Aio, fd: int) -> None:
+        """The kernel is asked for a sync."""
+        file = self._file(fd)
+        assert file is not None
+        self._begun = file, self.place
+        os.eventfd_write(aio.done, 1)
+
+    def _end(self, aio: Aio) -> None:
+        """It says that this has ended."""
+        os.eventfd_read(aio.done)
+        self.note(Sync(*self._begun))
 
     def _fsync(self, fd: int) -> None:
         target = os.readlink(f"/proc/self/fd/{fd}")

@@ -1,0 +1,118 @@
+"""A sync by the kernel alone, and by a thread where the kernel does not take it."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+import trio
+
+from proxy.notary import journal
+from proxy.notary.aio import Aio
+from proxy.notary.disk import Disk
+from proxy.notary.syncs import Syncs
+
+SNAPSHOT = [(journal.SNAPSHOT, b"{}")]
+MORE = [(journal.ENTRY, b"more")]
+
+
+class Watched(Disk):
+    """Knows who synced."""
+
+    def __init__(self) -> None:
+        self.by_thread = 0
+        self.by_kernel = 0
+
+    def sync(self, fd: int) -> None:
+        self.by_thread += 1
+        super().sync(fd)
+
+    def begin_sync(self, aio: Aio, fd: int) -> bool:
+        begun = super().begin_sync(aio, fd)
+        self.by_kernel += begun
+        return begun
+
+
+class Refused(Watched):
+    """On a kernel that does not take it."""
+
+    def begin_sync(self, aio: Aio, fd: int) -> bool:
+        return False
+
+
+async def synced(disk: Watched, folder: Path) -> bool:
+    """Sync an append, and say whether the next append tells that all before it is durable."""
+    kept = journal.Journal(disk, folder / "journal", folder / ".journal", SNAPSHOT)
+    disk.by_thread = 0
+    syncs = Syncs(disk)
+    for _ in range(3):
+        kept.append(MORE)
+        await syncs.sync(kept)
+    length = kept.length
+    kept.append(MORE)
+    syncs.close()
+    kept.close()
+    return length.to_bytes(8) in (folder / "journal").read_bytes()
+
+
+async def test_the_kernel_syncs_without_a_thread(tmp_path: Path) -> None:
+    disk = Watched()
+    assert await synced(disk, tmp_path)
+    assert (disk.by_kernel, disk.by_thread) == (3, 0)
+
+
+async def test_a_thread_syncs_where_the_kernel_takes_nothing(tmp_path: Path) -> None:
+    disk = Refused()
+    assert await synced(disk, tmp_path)
+    assert disk.by_thread == 3
+
+
+async def test_a_thread_syncs_on_a_machine_whose_calls_are_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = os.uname_result(("Linux", "here", "6", "1", "pdp11"))
+    monkeypatch.setattr(os, "uname", lambda: unknown)
+    disk = Watched()
+    assert await synced(disk, tmp_path)
+    assert (disk.by_kernel, disk.by_thread) == (0, 3)
+
+
+async def test_what_the_kernel_does_not_sync_is_an_error_and_not_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failed(Aio):
+        def end(self) -> None:
+            super().end()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("proxy.notary.syncs.Aio", Failed)
+    kept = journal.Journal(Disk(), tmp_path / "journal", tmp_path / ".journal", SNAPSHOT)
+    syncs = Syncs(Disk())
+    kept.append(MORE)
+    length = kept.length
+    with pytest.raises(OSError, match="Input/output"):
+        await syncs.sync(kept)
+    kept.append(MORE)
+    assert length.to_bytes(8) not in (tmp_path / "journal").read_bytes()
+    syncs.close()
+    kept.close()
+
+
+async def test_the_kernel_tells_of_one_operation_after_the_other(tmp_path: Path) -> None:
+    aio = Aio()
+    try:
+        for name in ("a", "b"):
+            with (tmp_path / name).open("wb", buffering=0) as file:
+                file.write(b"x")
+                aio.fdatasync(file.fileno())
+                await trio.lowlevel.wait_readable(aio.done)
+                aio.end()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            aio.fdatasync(-1)
+        reader, writer = os.pipe()
+        with pytest.raises(OSError, match="Invalid argument"):
+            aio.fdatasync(writer)
+        os.close(reader)
+        os.close(writer)
+    finally:
+        aio.close()
