@@ -1,8 +1,8 @@
 """fdatasync without a thread: the kernel does it and tells when (Linux's io_submit(2)).
 
-Asked for `IOCB_CMD_FDSYNC` (Linux 4.18 and later) the kernel calls what fdatasync calls, in a worker
-of its own, and then counts up an eventfd, which an event loop waits for as for a socket. What it
-says is what fdatasync would have said of that file.
+Asked for `IOCB_CMD_FDSYNC` (Linux 4.18 and later) the kernel calls what fdatasync calls, in a
+worker of its own, and then counts up an eventfd, which an event loop waits for as for a socket.
+What it says is what fdatasync would have said of that file.
 
 Bound here by ctypes, four calls and two structures, as the C library has no names for them:
 

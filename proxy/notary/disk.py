@@ -36,7 +36,7 @@ class Disk:
         os.fdatasync(fd)
 
     def begin_sync(self, aio: Aio, fd: int) -> bool:
-        """Have the kernel do the same. False where it does not take that: then `sync` in a thread."""
+        """Have the kernel do the same by itself. False where it does not: call `sync` then."""
         try:
             aio.fdatasync(fd)
         except OSError:

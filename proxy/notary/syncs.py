@@ -1,8 +1,8 @@
 """The syncs of the journal: by the kernel alone where it can, else by a thread.
 
-A thread for each batch costs more than the signatures in it, and who comes back from the disk has to
-wait for the interpreter for as long as the event loop has it, which is milliseconds. Nothing counts
-as durable before one of the two has returned.
+A thread for each batch costs more than the signatures in it, and who comes back from the disk has
+to wait for the interpreter for as long as the event loop has it, which is milliseconds. Nothing
+counts as durable before one of the two has returned.
 """
 
 import trio

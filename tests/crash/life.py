@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from proxy.app import privileges
 from proxy.model import Claim, Intent, Outcome, Receipt, Verdict
-from proxy.notary.desk import Desk
 from proxy.notary.aio import Aio
+from proxy.notary.desk import Desk
 from proxy.notary.disk import Disk
 from proxy.notary.intents import IntentFile
 from proxy.notary.keys import Keys

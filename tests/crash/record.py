@@ -2,8 +2,9 @@
 
 While `recording` lasts, the functions of `os` that change files are ours, for whatever is below the
 recorder's root (`pathlib` calls them too, and `vfs.py` adds what SQLite does), and so are the syncs
-that the kernel is asked for. All is really done, so that it can be read back; only the syncs are left out, since nobody cuts the power of this
-machine. So this is a fake of the kernel and not of our own code: what is not synced there is lost.
+that the kernel is asked for. All is really done, so that it can be read back; only the syncs are
+left out, since nobody cuts the power of this machine. So this is a fake of the kernel and not of
+our own code: what is not synced there is lost.
 """
 
 import os
