@@ -21,6 +21,7 @@ from proxy.policy.authorize import Granted, Grants
 from proxy.policy.entries import Facts, Looked
 from proxy.policy.paths import require_normal, split
 from proxy.policy.routes import Routes
+from proxy.settings.address import parse_bind
 from proxy.settings.load import load
 from proxy.settings.schema import Settings
 from proxy.settings.times import parse_moment
@@ -105,11 +106,15 @@ def run(arguments: argparse.Namespace) -> int:
         granted = _decide(settings, listener, peer, now, arguments, answer)
         answer.allowed, answer.rule = True, granted.rule
         answer.depends_on += _open(granted, answer.entries)
+        if any(_hangs_on_address(each, "deny") for each in answer.entries):
+            answer.depends_on.append("networks")
         answer.demands += next(
             demands(route) for route in raw(loaded)["routes"] if route["name"] == answer.route
         )
     except Refusal as refusal:
         answer.code, answer.reason = refusal.code, refusal.reason
+        if refusal.code == "not-allowed" and _lacks_address(answer.entries):
+            answer.reason += ", as far as is known without --address"
     if arguments.json:
         sys.stdout.write(orjson.dumps(told(answer), option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
@@ -143,6 +148,8 @@ def _decide(
     grants, said = Grants(route, settings.sensitivity), Said.of(arguments)
     stops = None if route.match.path is None else Stops(settings, route, said)
     answer.entries = list(grants.trace(facts if stops is None else stops.facts(facts)))
+    if arguments.address is None and not parse_bind(settings.listeners[listener].bind).is_unix:
+        answer.entries = [_from_somewhere(each) for each in answer.entries]
     if route.trust is not None:
         answer.depends_on.append("trust of the route")
     metered = [key for key in ("rate", "volume") if getattr(route.limits, key) is not None]
@@ -177,6 +184,29 @@ def _end(grants: Grants, granted: Granted) -> datetime | None:
         if granted.rule != rule:
             return until
     return None
+
+
+def _from_somewhere(looked: Looked) -> Looked:
+    """Whoever connects has an address; where it was not said, nobody knows whether it is among
+    `networks`."""
+    keys = tuple((key, None if key == "networks" else held) for key, held in looked.keys)
+    held = [held for _, held in keys]
+    return looked._replace(
+        holds=False if False in held else None if None in held else True, keys=keys
+    )
+
+
+def _lacks_address(entries: list[Looked]) -> bool:
+    """With one it might be allowed: nothing denies it, and an entry of `allow` hangs on that."""
+    denies = [each for each in entries if each.rule.startswith("deny") and not each.shadow]
+    hangs = any(_hangs_on_address(each, "allow") for each in entries)
+    return hangs and not any(each.holds for each in denies)
+
+
+def _hangs_on_address(looked: Looked, kind: str) -> bool:
+    """An address might make this entry, of `allow` or `deny`, decide."""
+    mine = looked.rule.startswith(kind) and not looked.shadow
+    return mine and looked.holds is None and ("networks", None) in looked.keys
 
 
 def _open(granted: Granted, entries: list[Looked]) -> list[str]:

@@ -91,6 +91,45 @@ def test_until_is_when_it_ends_and_not_when_a_clock_is_looked_at(
     assert (code, answer["until"]) == (0, until)
 
 
+@pytest.mark.parametrize(
+    ("allow", "deny", "code", "said"),
+    [
+        ({"networks": "10.0.0.0/8"}, {}, 1, "as far as is known without --address"),
+        ({}, {"networks": "192.0.2.0/24"}, 0, "if it holds by networks"),
+    ],
+)
+def test_where_it_hangs_on_an_address_that_was_not_said_it_says_so(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    allow: dict[str, Any],
+    deny: dict[str, Any],
+    code: int,
+    said: str,
+) -> None:
+    data = changed(
+        put("routes.0.allow", [{"spiffe": "spiffe://acme/etl/a"} | allow]),
+        put("routes.0.deny", [deny] if deny else []),
+    )
+    assert explain(tmp_path, data, *ASKED) == code
+    shown = capsys.readouterr().out
+    assert "networks not known" in shown
+    assert said in shown
+    assert explain(tmp_path, data, *ASKED, "--address", "10.1.1.1") == 0
+    shown = capsys.readouterr().out
+    assert "known" not in shown.partition("allowed:")[0]
+    assert "networks" not in shown.partition("allowed:")[2]
+
+
+def test_what_is_denied_whatever_the_address_is_plainly_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    peer = {"spiffe": "spiffe://acme/etl/a"}
+    allow = [peer | {"networks": "10.0.0.0/8"}, peer]
+    data = changed(put("routes.0.allow", allow), put("routes.0.deny", [peer]))
+    assert explain(tmp_path, data, *ASKED) == 1
+    assert "--address" not in capsys.readouterr().out
+
+
 def test_until_is_no_later_than_a_denial_begins(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
