@@ -59,3 +59,21 @@ async def test_what_is_read_after_nothing_was_there_is_what_came_since() -> None
         far.sendall(client.outgoing())
         assert await stream.receive() == b""
         stream.abort()
+
+
+async def test_what_came_beyond_what_was_asked_for_is_read_next() -> None:
+    content = bytes(range(256)) * 400
+    server, client = connected()
+    near, far = socket.socketpair()
+    with far:
+        stream = TlsStream(trio.socket.from_stdlib_socket(near), server)
+        client.write(content)
+        client.close()
+        far.sendall(client.outgoing())
+        came = [await stream.receive(1000)]
+        assert not stream.quiet(), "the engine has a part, and this side of it another"
+        while came[-1]:
+            came.append(await stream.receive(1000))
+        stream.abort()
+    assert max(map(len, came)) == 1000
+    assert b"".join(came) == content
