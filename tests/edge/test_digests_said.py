@@ -104,6 +104,14 @@ async def test_content_that_was_cut_down_to_nothing_is_refused(tmp_path: Path, f
         assert (code(answer), received) == ("digest-mismatch", [])
 
 
+@pytest.mark.parametrize(("octets", "status"), [(b"", 200), ([], 400)])
+async def test_of_nothing_a_digest_is_required_where_one_may_have_been_cut_off(
+    tmp_path: Path, octets: bytes | list[bytes], status: int
+) -> None:
+    answer, received, _ = await asked(tmp_path, request("/proven/1", octets))
+    assert (answer.status, len(received)) == (status, int(status == 200))
+
+
 # --- answers -------------------------------------------------------------------------------------
 
 
