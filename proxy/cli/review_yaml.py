@@ -47,16 +47,18 @@ def _with_entries(text: str, allow: yaml.SequenceNode, entries: Entries) -> str:
     nodes: Sequence[yaml.Node] = allow.value
     gone = {place for place, entry in entries.items() if entry is None}
     if len(gone) == len(nodes):
-        return text[: allow.start_mark.index] + "[]" + text[_end(allow) :]
+        return text[: allow.start_mark.index] + "[]" + text[_end(text, allow) :]
     if allow.flow_style or not all(_begins_a_line(text, node) for node in nodes):
         kept = (
-            flow(entries[place]) if place in entries else text[node.start_mark.index : _end(node)]
+            flow(entries[place])
+            if place in entries
+            else text[node.start_mark.index : _end(text, node)]
             for place, node in enumerate(nodes)
             if place not in gone
         )
-        return text[: allow.start_mark.index] + f"[{', '.join(kept)}]" + text[_end(allow) :]
+        return text[: allow.start_mark.index] + f"[{', '.join(kept)}]" + text[_end(text, allow) :]
     for place in sorted(entries, reverse=True):
-        start, end = nodes[place].start_mark.index, _end(nodes[place])
+        start, end = nodes[place].start_mark.index, _end(text, nodes[place])
         if place in gone:
             start, end, written = text.rindex("\n", 0, start) + 1, _line_end(text, end), ""
         else:
@@ -75,9 +77,11 @@ def _line_end(text: str, index: int) -> int:
     return len(text) if found < 0 else found + 1
 
 
-def _end(node: yaml.Node) -> int:
+def _end(text: str, node: yaml.Node) -> int:
     """Where its last character is: a block's own mark is at what comes after it."""
+    if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
+        return len(text[: node.end_mark.index].rstrip())
     if isinstance(node, yaml.ScalarNode) or getattr(node, "flow_style", False) or not node.value:
         return int(node.end_mark.index)
     last = node.value[-1]
-    return _end(last[1] if isinstance(last, tuple) else last)
+    return _end(text, last[1] if isinstance(last, tuple) else last)

@@ -79,6 +79,14 @@ def test_comments_go_with_the_lines_of_an_entry_alone() -> None:
     assert text == FILE.replace('{spiffe: "spiffe://acme/b", size: 1MB}', "{cn: new}")
 
 
+@pytest.mark.parametrize("entry", [{"cn": "new"}, None])
+def test_text_in_a_block_ends_before_what_follows_it(entry: dict[str, str] | None) -> None:
+    text = "routes:\n  - allow:\n      - cn: a\n      - cn: |-\n          b\n\n    name: x\n"
+    changed = rewritten(text, {0: {1: entry}})
+    assert read(changed) == [[{"cn": "a"}, *([entry] if entry else [])]]
+    assert changed.endswith("\n    name: x\n")
+
+
 def test_a_file_without_a_last_newline_is_rewritten() -> None:
     text = "routes:\n  - name: a\n    allow:\n      - {cn: a}\n      - {cn: b}"
     assert read(rewritten(text, {0: {1: None}})) == [[{"cn": "a"}]]
