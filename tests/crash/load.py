@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.crash.records import Ledger, Route, Sent, Try
-from tests.scenarios.client import Client, client_context, request
+from tests.scenarios.client import Client, client_context, request, secured
 from tests.scenarios.message import Broken, Message
 from tests.scenarios.receiver import Exchange
 
@@ -133,11 +133,7 @@ def connector(pki: Path, port: int) -> Callable[[], Client]:
     def connect() -> Client:
         sock = socket.create_connection(("127.0.0.1", port), timeout=30)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            return Client(context.wrap_socket(sock, server_hostname="localhost"))
-        except BaseException:
-            sock.close()
-            raise
+        return Client(secured(context, sock, "localhost"))
 
     return connect
 

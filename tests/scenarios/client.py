@@ -3,6 +3,7 @@
 import os
 import socket
 import ssl
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,25 @@ def client_context(pki: Path, name: str | None) -> ssl.SSLContext:
     if name is not None:
         context.load_cert_chain(pki / f"{name}.pem", pki / f"{name}.key")
     return context
+
+
+def secured(context: ssl.SSLContext, sock: socket.socket, name: str | None) -> ssl.SSLSocket:
+    """TLS over `sock`, handshake done: a client's that asks for `name`, or without one a server's.
+
+    Where that fails nothing stays open: `wrap_socket` leaves its own half behind where the peer is
+    gone before it begins.
+    """
+    try:
+        if name is None:
+            return context.wrap_socket(sock, server_side=True)
+        return context.wrap_socket(sock, server_hostname=name)
+    except BaseException as error:
+        sock.close()
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            left = frame.f_locals.get("self")
+            if isinstance(left, ssl.SSLSocket):
+                left.close()
+        raise
 
 
 class Client:

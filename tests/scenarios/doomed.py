@@ -11,6 +11,7 @@ from proxy.tls.identity import printable, read_pins
 from proxy.tls.pki import BOTH, Names, issue, make_authority
 from tests.patience import PATIENCE
 from tests.pki import make_crl
+from tests.scenarios.client import secured
 from tests.scenarios.gateway import Line
 from tests.scenarios.parties import DAY, LONG_AGO, authority_of, put
 from tests.tls.paths import leaf, rsa_key
@@ -76,7 +77,7 @@ def alert_of(address: tuple[str, int], context: ssl.SSLContext) -> str:
     """Shake hands and say nothing: the alert that ends it; empty for an end without one."""
     with socket.create_connection(address, timeout=PATIENCE) as plain:
         try:
-            with context.wrap_socket(plain, server_hostname="localhost") as sock:
+            with secured(context, plain, "localhost") as sock:
                 return sock.recv(1).decode()
         except ssl.SSLEOFError:
             return ""

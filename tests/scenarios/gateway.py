@@ -5,12 +5,10 @@ import json
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import threading
 import time
-import traceback
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -23,7 +21,7 @@ from prometheus_client.samples import Sample
 
 from proxy.cli import main
 from tests.patience import PATIENCE
-from tests.scenarios.client import Client, client_context, parse
+from tests.scenarios.client import Client, client_context, parse, secured
 from tests.scenarios.message import Message
 from tests.scenarios.usage import cpu_seconds, peak_memory
 from tests.scenarios.warm import start
@@ -243,14 +241,7 @@ class Gateway:
         """A TLS connection with the certificate of `name`, handshake done on our side."""
         sock = socket.create_connection(self.address(listener), timeout=PATIENCE)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            return Client(
-                client_context(self.pki, name).wrap_socket(sock, False, True, True, "localhost")
-            )
-        except BaseException as error:
-            sock.close()
-            _close_half_made(error)
-            raise
+        return Client(secured(client_context(self.pki, name), sock, "localhost"))
 
     def curl(self, path: str, *arguments: str | Path, name: str = "client") -> Message:
         """What curl got, read from the octets that it printed."""
@@ -262,14 +253,6 @@ class Gateway:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode()
         return parse(done.stdout)
-
-
-def _close_half_made(error: BaseException) -> None:
-    """Close the TLS socket that `wrap_socket` leaves open where the peer is gone already."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        left = frame.f_locals.get("self")
-        if isinstance(left, ssl.SSLSocket):
-            left.close()
 
 
 def wait_until(happened: Callable[[], bool], timeout: float = PATIENCE) -> None:

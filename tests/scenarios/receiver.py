@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.accepting import accept_all
 from tests.patience import PATIENCE
+from tests.scenarios.client import secured
 from tests.scenarios.message import Broken, Message, Reader
 
 OK = b'{"ok": true}'
@@ -171,7 +172,7 @@ class Receiver:
         try:
             if self._context is not None:
                 plain.settimeout(PATIENCE)
-                sock = self._context.wrap_socket(plain, server_side=True)
+                sock = secured(self._context, plain, None)
                 self._open.discard(plain)
                 self._open.add(sock)
             sock.settimeout(120)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE
-from tests.scenarios.client import Client, begun, chunk, client_context, request
+from tests.scenarios.client import Client, begun, chunk, client_context, request, secured
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway, wait_until
 from tests.scenarios.message import Broken
@@ -142,7 +142,7 @@ def test_silent_peers_of_one_address_push_out_each_other_and_nobody_else(
             flood.enter_context(from_source("127.0.0.2", address))
         gateway.wait_for_count("handshake_refused", FLOOD + 1 - 8 * workers, since)
         context = client_context(gateway.pki, "client")
-        with Client(context.wrap_socket(plain, server_hostname="localhost")) as honest:
+        with Client(secured(context, plain, "localhost")) as honest:
             assert honest.ask(request("/nowhere")).status == 404
         lines = gateway.logged("handshake_refused", since)
     assert {(line["address"], line["reason"]) for line in lines} == {("127.0.0.2", "timeout")}
@@ -173,7 +173,7 @@ def test_a_herd_of_honest_peers_from_one_address_is_served_to_the_last(
     answers: list[int] = []
 
     def come(plain: socket.socket) -> None:
-        with Client(context.wrap_socket(plain, server_hostname="localhost")) as client:
+        with Client(secured(context, plain, "localhost")) as client:
             answers.append(client.ask(request("/nowhere")).status)
 
     address = gateway.address("roomy")

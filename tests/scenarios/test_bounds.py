@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE
-from tests.scenarios.client import Client, begun, chunk, client_context, request
+from tests.scenarios.client import Client, begun, chunk, client_context, request, secured
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway, wait_until
 from tests.scenarios.policy import opaque, policy, route, with_routes
@@ -184,7 +184,7 @@ def test_a_process_without_descriptors_lives_on(gateway: Gateway) -> None:
             resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
         for sock in waiting:
             context = client_context(gateway.pki, "client")
-            with Client(context.wrap_socket(sock, server_hostname="localhost")) as client:
+            with Client(secured(context, sock, "localhost")) as client:
                 assert client.ask(request()).status in (200, 503)
         wait_until(lambda: gateway.admin("/readyz")[0] == 200)
         assert early.ask(request()).status == 200

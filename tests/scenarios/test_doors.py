@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.patience import PATIENCE
-from tests.scenarios.client import Client, request
+from tests.scenarios.client import Client, request, secured
 from tests.scenarios.conftest import StartGateway, StartReceiver
 from tests.scenarios.gateway import Gateway, lockgate
 from tests.scenarios.policy import policy, route, with_routes
@@ -83,7 +83,7 @@ def test_a_door_tells_who_speaks_tls_in_tls_that_it_does_not(gateway: Gateway) -
         socket.create_connection(address, timeout=PATIENCE) as sock,
         pytest.raises(ssl.SSLError, match="ALERT"),
     ):
-        context.wrap_socket(sock, server_hostname="localhost")
+        secured(context, sock, "localhost")
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"])

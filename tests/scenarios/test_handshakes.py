@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE
-from tests.scenarios.client import Client, client_context, request
+from tests.scenarios.client import Client, client_context, request, secured
 from tests.scenarios.conftest import StartGateway
 from tests.scenarios.gateway import Gateway, lockgate
 from tests.scenarios.parties import pin
@@ -44,7 +44,7 @@ def greet(gateway: Gateway, context: ssl.SSLContext, listener: str = "ingest") -
     """Shake hands and ask, as TLS 1.3 clients learn of a refusal only with the first answer."""
     with (
         socket.create_connection(gateway.address(listener), timeout=PATIENCE) as plain,
-        context.wrap_socket(plain, server_hostname="localhost") as sock,
+        secured(context, plain, "localhost") as sock,
     ):
         sock.sendall(request())
         while sock.recv(65536):
@@ -91,7 +91,7 @@ def test_tls_1_2_where_the_policy_admits_it(gateway: Gateway) -> None:
     context = client_context(gateway.pki, "client")
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     plain = socket.create_connection(gateway.address("older"), timeout=PATIENCE)
-    with Client(context.wrap_socket(plain, server_hostname="localhost")) as client:
+    with Client(secured(context, plain, "localhost")) as client:
         assert client.ask(request()).status == 404  # no route of that listener, but admitted
 
 
