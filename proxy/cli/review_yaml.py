@@ -13,7 +13,6 @@ import yaml
 
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*|[1-9][0-9]*[KMG]iB")
 _NOT_TEXT: Final = re.compile(r"(?i:true|false|null|yes|no|on|off|y|n)")
-_DASH: Final = re.compile(r"[ ]*-[ ]+")
 Entries = Mapping[int, Mapping[str, Any] | None]
 """Place in `allow` -> the entry, None for one that goes; what is not here stays."""
 
@@ -48,7 +47,7 @@ def _with_entries(text: str, allow: yaml.SequenceNode, entries: Entries) -> str:
     gone = {place for place, entry in entries.items() if entry is None}
     if len(gone) == len(nodes):
         return text[: allow.start_mark.index] + "[]" + text[_end(text, allow) :]
-    if allow.flow_style or not all(_begins_a_line(text, node) for node in nodes):
+    if allow.flow_style or None in [_line_of_dash(text, node) for node in nodes]:
         kept = (
             flow(entries[place])
             if place in entries
@@ -60,16 +59,18 @@ def _with_entries(text: str, allow: yaml.SequenceNode, entries: Entries) -> str:
     for place in sorted(entries, reverse=True):
         start, end = nodes[place].start_mark.index, _end(text, nodes[place])
         if place in gone:
-            start, end, written = text.rindex("\n", 0, start) + 1, _line_end(text, end), ""
+            start, end, written = _line_of_dash(text, nodes[place]) or 0, _line_end(text, end), ""
         else:
             written = flow(entries[place])
         text = text[:start] + written + text[end:]
     return text
 
 
-def _begins_a_line(text: str, node: yaml.Node) -> bool:
-    start = node.start_mark.index
-    return _DASH.fullmatch(text[text.rfind("\n", 0, start) + 1 : start]) is not None
+def _line_of_dash(text: str, node: yaml.Node) -> int | None:
+    """Where the line begins in which the dash of an entry stands first; None where none does."""
+    before = text[: node.start_mark.index].rstrip()
+    line = before.rfind("\n") + 1
+    return line if before[line:].strip(" ") == "-" else None
 
 
 def _line_end(text: str, index: int) -> int:

@@ -80,6 +80,15 @@ def test_comments_go_with_the_lines_of_an_entry_alone() -> None:
 
 
 @pytest.mark.parametrize("entry", [{"cn": "new"}, None])
+def test_an_entry_may_begin_below_its_dash(entry: dict[str, str] | None) -> None:
+    text = "routes:\n- allow:\n  -\n    cn: a\n    ou: b\n  -\n    cn: c\n  name: x\n"
+    for place, kept in ((0, {"cn": "c"}), (1, {"cn": "a", "ou": "b"})):
+        changed = read(rewritten(text, {0: {place: entry}}))
+        expected = [kept, *([entry] if entry else [])]
+        assert sorted(changed[0], key=str) == sorted(expected, key=str)
+
+
+@pytest.mark.parametrize("entry", [{"cn": "new"}, None])
 def test_text_in_a_block_ends_before_what_follows_it(entry: dict[str, str] | None) -> None:
     text = "routes:\n  - allow:\n      - cn: a\n      - cn: |-\n          b\n\n    name: x\n"
     changed = rewritten(text, {0: {1: entry}})
