@@ -94,12 +94,14 @@ class Peer:
     certificate: Certificate | None = None
     channel: Channel | None = None
 
-    @property
-    def name(self) -> str:
-        """The name under which this peer's transfers are numbered and remembered."""
+    name: str = field(init=False, compare=False)
+    """The name under which this peer's transfers are numbered and remembered."""
+
+    def __post_init__(self) -> None:
+        name = f"uid:{self.uid}" if self.uid is not None else f"ip:{self.address}"
         if self.certificate is not None:
-            return self.certificate.spiffe or f"spki:{self.certificate.spki_sha256.hex()}"
-        return f"uid:{self.uid}" if self.uid is not None else f"ip:{self.address}"
+            name = self.certificate.spiffe or f"spki:{self.certificate.spki_sha256.hex()}"
+        object.__setattr__(self, "name", name)
 
     def expired(self, now: datetime) -> bool:
         """True when the certificate that the handshake found valid has ceased to be so."""

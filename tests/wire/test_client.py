@@ -67,9 +67,22 @@ def test_a_request_that_is_cut_short_never_looks_complete() -> None:
     assert not client.reusable
 
 
-def test_a_request_without_host_is_not_sent() -> None:
+@pytest.mark.parametrize("fields", [[], HOST * 2])
+def test_a_request_without_one_host_is_not_sent(fields: list[tuple[bytes, bytes]]) -> None:
     with pytest.raises(LockgateError):
-        ClientConnection(MAX_HEAD).send_head("GET", "/", [], Framing(length=0))
+        ClientConnection(MAX_HEAD).send_head("GET", "/", fields, Framing(length=0))
+
+
+def test_a_request_that_is_not_over_is_not_followed_by_another() -> None:
+    client = ClientConnection(MAX_HEAD)
+    client.send_head("POST", "/", HOST, Framing(length=5))
+    with pytest.raises(LockgateError, match="out of turn"):
+        client.send_head("POST", "/", HOST, Framing(length=5))
+
+
+def test_a_request_of_unknown_length_is_chunked() -> None:
+    sent = ClientConnection(MAX_HEAD).send_head("POST", "/", HOST, Framing())
+    assert sent == b"POST / HTTP/1.1\r\nHost: up.example\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def test_a_target_that_would_end_the_line_is_not_sent() -> None:

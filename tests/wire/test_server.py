@@ -317,6 +317,33 @@ def test_an_answer_against_its_framing_raises_and_quotes_nothing() -> None:
     assert caught.value.__context__ is None
 
 
+def test_what_is_out_of_turn_is_not_sent() -> None:
+    server = serving(GET)
+    for early in (lambda: server.send_data(b"a"), server.send_end):
+        with pytest.raises(LockgateError, match="out of turn"):
+            early()
+    answer(server, 200, Framing(length=2), b"ok")
+    for late in (
+        lambda: server.send_interim(103, []),
+        lambda: server.send_head(200, [], Framing(length=0)),
+        lambda: server.send_data(b"a"),
+        server.send_end,
+    ):
+        with pytest.raises(LockgateError, match="out of turn"):
+            late()
+    assert server.next_cycle()
+
+
+def test_interim_answers_go_to_those_who_know_them() -> None:
+    server = serving(GET)
+    assert server.send_interim(103, [(b"link", b"</a>")]) == (
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    )
+    assert server.send_interim(199, []) == b"HTTP/1.1 199 \r\n\r\n"
+    assert serving(GET.replace(b"1.1", b"1.0")).send_interim(103, []) == b""
+    assert ServerConnection(MAX_HEAD).send_interim(103, []) == b""
+
+
 def test_an_answer_that_is_too_short_cannot_be_ended() -> None:
     server = serving(GET)
     server.send_head(200, [], Framing(length=2))
