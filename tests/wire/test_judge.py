@@ -167,6 +167,55 @@ def test_what_h11_does_not_accept_is_refused_and_not_quoted() -> None:
     assert "s3cr3t" not in f"{caught.value!r} {caught.value.__cause__!r}"
 
 
+UNPLAIN = [
+    b"Transfer-Encoding: chunked",
+    b"Content-Length: 2\r\nExpect: 100-continue",
+    b"TE: trailers",
+    b"Trailer: a",
+    b"Upgrade: h2c",
+    b"Connection: keep-alive, x",
+    b"Connection: close\r\nConnection: close",
+    b"A: b\r\nA: b",
+]
+
+
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An h11 that accepts nothing."""
+
+    def nothing(_: h11.Connection) -> None:
+        raise h11.RemoteProtocolError("never")
+
+    monkeypatch.setattr(h11.Connection, "next_event", nothing)
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize("line", UNPLAIN)
+@pytest.mark.parametrize("version", [b"1.1", b"1.0"])
+def test_nothing_passes_that_is_not_plain_and_that_h11_does_not_accept(
+    line: bytes, version: bytes
+) -> None:
+    fields = b"Host: x\r\n" + line + b"\r\n\r\n"
+    with pytest.raises(Ungrammatical):
+        grammar.request_head(b"GET / HTTP/%b\r\n" % version + fields)
+    with pytest.raises(Ungrammatical):
+        grammar.answer_head(b"HTTP/%b 200 OK\r\n" % version + fields, "GET")
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize("line", PLAIN)
+def test_h11_is_not_asked_of_what_is_plain(line: bytes) -> None:
+    fields = b"Host: x\r\nContent-Length: 2\r\n" + line + b"\r\n"
+    grammar.request_head(b"GET / HTTP/1.1\r\n" + fields)
+    grammar.answer_head(b"HTTP/1.1 200 OK\r\n" + fields, "GET")
+    assert grammar.trailers(b"\r\n") == ()
+    for raw in (b"GET / HTTP/1.0\r\n" + fields, b"HTTP/1.0 200 OK\r\n" + fields):
+        with pytest.raises(Ungrammatical, match="h11"):
+            grammar.request_head(raw) if raw[:1] == b"G" else grammar.answer_head(raw, "GET")
+    with pytest.raises(Ungrammatical, match="h11"):
+        grammar.trailers(b"A: b\r\n\r\n")
+
+
 # --- written ---
 
 FIELDS = st.lists(st.tuples(ORDINARY_NAMES.map(bytes.lower), VALUES), max_size=8)
