@@ -16,7 +16,7 @@ import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import IPv6Address
 
 import trio
 
@@ -63,6 +63,7 @@ class Listener:
         self._limits = limits
         self._tls = tls
         self._metrics = metrics
+        self._served = metrics.connections.labels(name)
         self._log = log
         self._connections = trio.CapacityLimiter(limits.connections)
         self._silent = Crowd(limits.connections, chance=0)
@@ -147,13 +148,13 @@ class Listener:
         stream: Stream,
         peer: Peer,
     ) -> None:
-        self._metrics.connections.labels(self.name).inc()
+        self._served.inc()
         try:
             await serve(stream, peer)
         except Exception as error:  # a defect must not take the other connections with it
             self._log.defect(error, listener=self.name)
         finally:
-            self._metrics.connections.labels(self.name).dec()
+            self._served.dec()
             sock.close()
             self._connections.release_on_behalf_of(place)
 
@@ -169,7 +170,7 @@ class Listener:
         engine = Engine(context)
         stream = TlsStream(sock, engine)
         try:
-            with translated(), trio.fail_after(self._limits.handshake_timeout):
+            with translated():
                 await self._identify(stream, source_of(address))
                 if engine.certificate is not None:
                     self._examine(engine.certificate, address)
@@ -188,9 +189,10 @@ class Listener:
     async def _identify(self, stream: TlsStream, source: str) -> None:
         """The handshake. Who waits for its turn is one of the silent until then: nobody is in no
         crowd. Raises TlsFailure, Disconnected."""
-        async with self._silent.place(source) as silent:
+        deadline = trio.current_time() + self._limits.handshake_timeout
+        async with self._silent.place(source, deadline=deadline) as silent:
             await stream.first_octets()
-            async with self._sources.place(source), self._handshakes.place():
+            async with self._sources.place(source, silent), self._handshakes.place(inside=silent):
                 silent.leave()
                 try:
                     await stream.handshake()
@@ -217,8 +219,10 @@ def _origin(sock: trio.socket.SocketType) -> tuple[str | None, int | None]:
         _, uid, _ = struct.unpack("3i", credentials)
         return None, uid
     try:
-        address = ip_address(sock.getpeername()[0])
+        address = str(sock.getpeername()[0])
     except OSError:
         raise Disconnected("gone before it was accepted") from None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return str(mapped or address), None
+    if ":" not in address:
+        return address, None
+    parsed = IPv6Address(address)
+    return str(parsed.ipv4_mapped or parsed), None

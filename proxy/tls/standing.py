@@ -66,13 +66,14 @@ class Revocations:
 
     def require(self, path: Path, now: datetime) -> Standing:
         """Raises `TlsFailure`: `revoked`, `crl`."""
-        until, unknown = min(each.not_valid_after_utc for each in path), []
+        until, unknown = min([each.not_valid_after_utc for each in path]), []
+        if not self._lists:
+            return Standing(until)
         spoken = [self._lists_of(*pair, now) for pair in pairwise([*path, path[-1]])]
         for certificate, (current, coming) in zip(path, spoken, strict=True):
             if any(certificate.serial_number in each.serials for each in (*current, *coming)):
                 raise TlsFailure("revoked", f"revoked by its issuer: {_described(certificate)}")
-        below = path[:-1] if self._lists else ()  # for the trust anchor nobody has to vouch
-        for place, certificate in enumerate(below):
+        for place, certificate in enumerate(path[:-1]):  # for the trust anchor nobody has to vouch
             current, coming = spoken[place]
             limits = [self.fresh_until(each) for each in current]
             later = [each.this_update for each in coming]
