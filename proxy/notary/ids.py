@@ -195,7 +195,7 @@ class Ids:
 
         One that holds none may claim: what it held may have been let go, or a notary ago.
         """
-        held = self._holds.of(found.attempt_id)
+        held = None if found.claim is None else self._holds.of(found.attempt_id)
         if held is not None and found.claim is not None and not same(found.claim, held.claim):
             raise EvidenceError("an attempt claims another Transfer-Id than it holds")
 

@@ -151,7 +151,10 @@ class Store:
         self.ids.begin()
         for pending, _ in batch.written:
             item = pending.item
-            batch.memos.append(None if isinstance(item, Event) else self.ids.memo(item, now))
+            if isinstance(item, Event) or item.claim is None:
+                batch.memos.append(None)
+            else:
+                batch.memos.append(self.ids.memo(item, now))
 
     def settle(self, batch: Batch) -> None:
         """A batch is durable: its statements are leaves now."""

@@ -18,10 +18,10 @@ Rules
   of the machine may lose the receipts since the last checkpoint, but never what one covers.
 """
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -38,7 +38,7 @@ from proxy.notary.store import Store
 from proxy.notary.syncs import Syncs
 
 _BATCH: Final = 256
-_SLICE: Final = 32  # statements drafted before others get their turn
+_SLICE: Final = 128  # statements drafted before others get their turn: a long one, then
 _RETRY: Final = 0.05
 _RETRY_MOST: Final = 1.0
 
@@ -137,7 +137,7 @@ class Writer:
 
     async def _idle(self) -> None:
         """Wait for work; meanwhile try the table of ids or the reserve again, where it failed."""
-        with trio.move_on_after(_RETRY_MOST if self.health.impaired else math.inf):
+        with trio.move_on_after(_RETRY_MOST) if self.health.impaired else nullcontext():
             await self._work.wait()
         self._work = trio.Event()
         if not self.store.reserve.held:
@@ -155,12 +155,15 @@ class Writer:
             self.health.reserve_is(None)
 
     async def _step(self) -> bool:
-        """Mend the journal if it is spoilt or long, commit a batch. False when the disk fails."""
+        """Commit all that is queued, in a sound journal. False when the disk fails."""
         with trio.CancelScope(shield=True):
-            if self.health.journal is not None or self.store.journal_is_long:
-                await self._new_journal()
-            if self.health.journal is None and self._queue:
-                await self._commit(list(islice(self._queue, _BATCH)))
+            more = True
+            while more:
+                if self.health.journal is not None or self.store.journal_is_long:
+                    await self._new_journal()
+                if self.health.journal is None and self._queue:
+                    await self._commit(list(islice(self._queue, _BATCH)))
+                more = self.health.journal is None and bool(self._queue)
         return self.health.journal is None
 
     async def _new_journal(self) -> None:

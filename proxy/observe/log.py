@@ -10,6 +10,7 @@ evidence is elsewhere.
 import os
 import queue
 import select
+import stat
 import sys
 import threading
 import traceback
@@ -86,11 +87,12 @@ class Log:
 
     def _line(self, level: str, event: str, fields: dict[str, object]) -> str:
         now = datetime.now(UTC)
-        known = {name: value for name, value in fields.items() if value is not None}
         if not self._text:
-            line = {"time": now, "level": level, "event": event, **known}
+            line = {"time": now, "level": level, "event": event}
+            line |= {name: value for name, value in fields.items() if value is not None}
             return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
-        shown = " ".join(f"{name}={_plain(value)}" for name, value in known.items())
+        known = [pair for pair in fields.items() if pair[1] is not None]
+        shown = " ".join(f"{name}={_plain(value)}" for name, value in known)
         line_text = f"{now:%H:%M:%S.%f}"[:-3] + f" {level:7} {event} {shown}"
         colour = _COLOURS.get(level, "") if self._colour else ""
         return f"{colour}{line_text}\x1b[0m" if colour else line_text
@@ -195,9 +197,12 @@ class Log:
 
 
 def _room(stream: TextIO) -> "select.poll | None":
-    """What tells whether `stream` takes a line without blocking; None for one in memory."""
+    """What tells whether `stream` takes a line without blocking; None for one that always does, in
+    memory or a file."""
     room = select.poll()
     try:
+        if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            return None
         room.register(stream, select.POLLOUT)
     except OSError:
         return None
