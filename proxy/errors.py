@@ -26,7 +26,7 @@ TROUBLES: Final[dict[str, str]] = {
     "ids-failing": "the table of ids cannot be written",
     "inconsistent": "what is to be published does not follow from what was",
     "slow": "the log is behind: statements wait for their receipts longer than receipts.patience",
-    "notary-away": "the notary is away: it has died and is being replaced",
+    "notary-away": "the notary is away: it has not begun yet, or has died and is being replaced",
     "notary-silent": "the notary does not answer",
     "unsayable": "a statement cannot be said",
     "stopping": "the log takes nothing new any more",
