@@ -11,6 +11,7 @@ Bound here by ctypes, four calls and two structures, as the C library has no nam
     struct io_event  u64 data | u64 iocb | i64 result: 0, or -errno | i64
 """
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -45,19 +46,30 @@ class Aio:
         context = ctypes.c_ulong(0)
         self._call(setup, 1, ctypes.addressof(context))
         self._context = context.value
+        self._number = 0
+        """Of the operation."""
         self.done = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """Readable when the operation has ended."""
 
     def fdatasync(self, fd: int) -> None:
         """Begin it; the file may be closed meanwhile."""
-        _IOCB.pack_into(self._iocb, 0, 0, 0, 0, _FDSYNC, 0, fd, 0, 0, 0, 0, _TELLS, self.done)
+        self._number += 1
+        iocb = self._number, 0, 0, _FDSYNC, 0, fd, 0, 0, 0, 0, _TELLS, self.done
+        _IOCB.pack_into(self._iocb, 0, *iocb)
         self._call(self._submit, self._context, 1, ctypes.addressof(self._list))
 
     def end(self) -> None:
-        """`done` is readable: raises what the operation has raised."""
-        os.eventfd_read(self.done)
-        found = self._call(self._getevents, self._context, 1, 1, ctypes.addressof(self._event))
-        result = _EVENT.unpack_from(self._event)[2] if found == 1 else -errno.EIO
+        """`done` is readable: raises what the operation has raised.
+
+        Where it is not, waits: whatever woke the caller, only the last that was begun counts.
+        """
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self.done)
+        number, result = 0, 0
+        while number != self._number:
+            with contextlib.suppress(InterruptedError):
+                self._call(self._getevents, self._context, 1, 1, ctypes.addressof(self._event))
+                number, _, result, _ = _EVENT.unpack_from(self._event)
         if result < 0:
             raise OSError(-result, os.strerror(-result))
 

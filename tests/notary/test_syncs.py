@@ -98,6 +98,28 @@ async def test_what_the_kernel_does_not_sync_is_an_error_and_not_durable(
     kept.close()
 
 
+async def test_who_asks_too_early_waits_for_the_end_of_what_was_begun_last(
+    tmp_path: Path,
+) -> None:
+    aio = Aio()
+    reader, writer = os.pipe()
+    try:
+        with (tmp_path / "a").open("wb", buffering=0) as file:
+            aio.fdatasync(file.fileno())
+            await trio.lowlevel.wait_readable(aio.done)
+            file.write(b"x")
+            aio.fdatasync(file.fileno())  # nobody has asked how the first one ended
+            aio.end()
+            aio.fdatasync(file.fileno())
+            aio.end()  # before anything tells that it has ended
+        with pytest.raises(OSError, match="Invalid argument"):
+            aio.fdatasync(reader)
+    finally:
+        os.close(reader)
+        os.close(writer)
+        aio.close()
+
+
 async def test_the_kernel_tells_of_one_operation_after_the_other(tmp_path: Path) -> None:
     aio = Aio()
     try:
