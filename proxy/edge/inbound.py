@@ -24,7 +24,7 @@ class Inbound:
         """True once the head of the final answer has been sent."""
         self._end = math.inf
         """When the transfer under way has to be over."""
-        self._cancel_idle: trio.CancelScope | None = None
+        self._idle = False
         self._draining = False
         self._used = False
         self._torn = False
@@ -35,26 +35,23 @@ class Inbound:
 
         Raises UnexpectedTls where it is one of TLS, on a connection without.
         """
-        with trio.move_on_after(self._limits.idle_timeout) as scope:
-            self._cancel_idle = scope
-            try:
-                if self._draining and self._http.idle:
+        deadline = trio.current_time() + self._limits.idle_timeout
+        self._idle = True
+        try:
+            while self._http.idle:
+                data = b"" if self._draining else await self.stream.receive(deadline=deadline)
+                if not data:
                     return False
-                while self._http.idle:
-                    data = await self.stream.receive()
-                    if not data:
-                        return False
-                    if data.startswith(HANDSHAKE) and isinstance(self.stream, PlainStream):
-                        raise UnexpectedTls("a TLS handshake where HTTP is spoken without")
-                    self._http.receive(data)
-                return True
-            except UnexpectedTls:
-                raise
-            except Disconnected:
-                return False
-            finally:
-                self._cancel_idle = None
-        return False
+                if data.startswith(HANDSHAKE) and isinstance(self.stream, PlainStream):
+                    raise UnexpectedTls("a TLS handshake where HTTP is spoken without")
+                self._http.receive(data)
+            return True
+        except UnexpectedTls:
+            raise
+        except (Disconnected, Stalled):
+            return False
+        finally:
+            self._idle = False
 
     def drain(self, *, spare_new: bool = False) -> None:
         """Let the transfer under way be the last; an idle connection ends at once.
@@ -66,8 +63,8 @@ class Inbound:
         if spare_new and not self._used:
             return
         self._draining = True
-        if self._cancel_idle is not None:
-            self._cancel_idle.cancel()
+        if self._idle:
+            self.stream.give_up()
 
     async def head(self) -> Head:
         """The head of the next request. Raises Refusal."""

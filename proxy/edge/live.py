@@ -125,11 +125,7 @@ class Live:
                 await trio.lowlevel.checkpoint()
 
     def sender(
-        self,
-        listener: str,
-        peer: Peer,
-        stream: Stream,
-        idle: Callable[[], None] = lambda: None,
+        self, listener: str, peer: Peer, stream: Stream, idle: Callable[[], None] = lambda: None
     ) -> "Watched":
         """A connection of a listener, as long as it lives."""
         return Watched(self, Link("listener", listener, peer, stream, idle=idle), judged=False)

@@ -1,8 +1,8 @@
 """Octets between a socket and memory. Nothing here waits before the kernel said that it has to.
 
 Rules
-- A clock is set, and a turn given to others, only where something is waited for; but who receives
-  what was there already gives a turn too, so that a peer which always has more cannot keep all.
+- A turn is given to others only where something is waited for; but who receives what was there
+  already gives one too, so that a peer which always has more cannot keep all.
 - Who has just been spoken to has not answered yet: the socket is waited for, and not asked first.
 - Little is asked of the kernel until it had more than that: the room for what is asked is taken
   before, and a large one, of fresh pages, costs as much as to parse a small message.
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import trio
 
+from proxy.edge.patience import Stalled, Waiting, patience
 from proxy.errors import LockgateError
 
 RECEIVE_SIZE: Final = 256 * 1024
@@ -29,10 +30,6 @@ _RESET: Final = struct.pack("ii", 1, 0)
 
 class Disconnected(LockgateError):
     """The peer is gone, or sent what is not TLS: nothing more can be sent or received."""
-
-
-class Stalled(LockgateError):
-    """The peer neither sent nor took anything for as long as it was given."""
 
 
 async def within(deadline: float, wait: Callable[..., Awaitable[None]], *args: Any) -> None:
@@ -49,10 +46,11 @@ async def within(deadline: float, wait: Callable[..., Awaitable[None]], *args: A
 class Octets:
     """What comes out of one socket, and goes into it. One task may receive while another sends."""
 
-    __slots__ = ("_asked", "_spoken", "sock")
+    __slots__ = ("_asked", "_reads", "_spoken", "_writes", "sock")
 
     def __init__(self, sock: trio.socket.SocketType) -> None:
         self.sock = sock
+        self._reads, self._writes = Waiting(sock), Waiting(sock)
         self._asked = _LITTLE
         self._spoken = False
         """We were the last to speak."""
@@ -63,7 +61,7 @@ class Octets:
         try:
             data = None if self._spoken else await self._at_once(size, deadline)
             while data is None:
-                await within(deadline, trio.lowlevel.wait_readable, self.sock.fileno())
+                await patience().wait(trio.lowlevel.wait_readable, self._reads, deadline)
                 data = self._read(size)
         except (OSError, trio.ClosedResourceError) as error:
             raise Disconnected(type(error).__name__) from None
@@ -73,6 +71,10 @@ class Octets:
         elif len(data) < _LITTLE:
             self._asked = _LITTLE
         return data
+
+    def give_up(self) -> None:
+        """Have who waits to receive wait no longer: that raises Stalled."""
+        self._reads.give_up()
 
     async def _at_once(self, size: int, deadline: float) -> bytes | None:
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -108,7 +110,7 @@ class Octets:
         try:
             with memoryview(data) as rest:
                 while sent < len(data):
-                    await within(deadline, trio.lowlevel.wait_writable, self.sock.fileno())
+                    await patience().wait(trio.lowlevel.wait_writable, self._writes, deadline)
                     sent += self.push(rest[sent:])
         except (OSError, trio.ClosedResourceError) as error:
             raise Disconnected(type(error).__name__) from None

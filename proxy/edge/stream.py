@@ -11,7 +11,8 @@ from typing import Protocol
 
 import trio
 
-from proxy.edge.octets import RECEIVE_SIZE, Disconnected, Octets, Stalled, within
+from proxy.edge.octets import RECEIVE_SIZE, Disconnected, Octets, within
+from proxy.edge.patience import Stalled
 from proxy.errors import TlsFailure
 from proxy.tls.engine import RECORD, Engine
 
@@ -30,6 +31,9 @@ class Stream(Protocol):
 
     async def send(self, pieces: Sequence[bytes], deadline: float = math.inf) -> None:
         """Send all of them in order. Raises Disconnected, Stalled."""
+
+    def give_up(self) -> None:
+        """Have who waits to receive wait no longer: that raises Stalled."""
 
     async def end(self) -> None:
         """End our side cleanly, and ours alone: what the peer sends can be received all the same.
@@ -74,6 +78,9 @@ class PlainStream:
     async def send(self, pieces: Sequence[bytes], deadline: float = math.inf) -> None:
         if data := b"".join(pieces):
             await self._octets.send(data, deadline)
+
+    def give_up(self) -> None:
+        self._octets.give_up()
 
     async def end(self) -> None:
         await trio.lowlevel.checkpoint()  # before, so that who is told that it went is told so
@@ -173,6 +180,9 @@ class TlsStream:
             await self._flush(pieces, deadline)
         except TlsFailure as failure:
             raise Disconnected(f"{failure.reason}: {failure.detail}") from None
+
+    def give_up(self) -> None:
+        self._octets.give_up()
 
     async def end(self) -> None:
         try:

@@ -53,6 +53,9 @@ class Slow:
             self.heard.set()
         return data
 
+    def give_up(self) -> None:
+        self._stream.give_up()
+
     async def end(self) -> None:
         await self._stream.end()
 

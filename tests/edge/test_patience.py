@@ -1,0 +1,118 @@
+"""A socket is waited for as long as it may be, on either side, and no longer."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+import trio
+import trio.testing
+
+from proxy.edge.octets import Disconnected, Octets
+from proxy.edge.patience import Stalled
+
+MUCH = bytes(4 * 2**20)
+"""More than the kernel takes between two sockets."""
+Pair = tuple[Octets, trio.socket.SocketType]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    ours, theirs = (trio.socket.from_stdlib_socket(each) for each in socket.socketpair())
+    with ours, theirs:
+        yield Octets(ours), theirs
+
+
+def test_who_waited_long_enough_gives_up_and_who_may_wait_longer_goes_on(
+    pair: Pair,
+) -> None:
+    octets, theirs = pair
+    gave_up: dict[str, float] = {}
+
+    async def receive() -> None:
+        assert await octets.receive(deadline=60) == b"late"
+        gave_up["received"] = trio.current_time()
+
+    async def send() -> None:
+        with pytest.raises(Stalled):
+            await octets.send(MUCH, deadline=5)
+        gave_up["sending"] = trio.current_time()
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(receive)
+            nursery.start_soon(send)
+            await trio.sleep(30)
+            await theirs.send(b"late")
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert gave_up["sending"] == pytest.approx(5, abs=0.1)
+    assert gave_up["received"] == pytest.approx(30, abs=0.1)
+
+
+@pytest.mark.parametrize("deadlines", [(1, 2, 3), (3, 2, 1), (2, 2, 2)])
+def test_each_of_many_gives_up_at_its_own_time(
+    deadlines: tuple[int, ...],
+) -> None:
+    ends: list[tuple[int, float]] = []
+
+    async def receive(deadline: int) -> None:
+        near, far = (trio.socket.from_stdlib_socket(each) for each in socket.socketpair())
+        with near, far, pytest.raises(Stalled):
+            await Octets(near).receive(deadline=deadline)
+        ends.append((deadline, trio.current_time()))
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            for deadline in deadlines:
+                nursery.start_soon(receive, deadline)
+                await trio.sleep(0.1)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert len(ends) == len(deadlines)
+    assert all(at == pytest.approx(deadline, abs=0.1) for deadline, at in ends)
+
+
+def test_a_time_that_is_up_already_is_not_waited_for(pair: Pair) -> None:
+    octets, theirs = pair
+
+    async def main() -> None:
+        await theirs.send(b"here")
+        with pytest.raises(Stalled):
+            await octets.receive(deadline=trio.current_time())
+        assert await octets.receive() == b"here"
+
+    trio.run(main)
+
+
+def test_who_is_told_to_give_up_does_and_can_receive_later(pair: Pair) -> None:
+    octets, theirs = pair
+
+    async def receive() -> None:
+        with pytest.raises(Stalled):
+            await octets.receive(deadline=trio.current_time() + 3600)
+        await theirs.send(b"here")
+        assert await octets.receive(deadline=trio.current_time() + 3600) == b"here"
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(receive)
+            await trio.testing.wait_all_tasks_blocked()
+            octets.give_up()
+
+    trio.run(main)
+
+
+def test_a_socket_that_is_closed_meanwhile_is_gone_whatever_the_time(pair: Pair) -> None:
+    octets, _ = pair
+
+    async def receive() -> None:
+        with pytest.raises(Disconnected):
+            await octets.receive(deadline=trio.current_time() + 3600)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(receive)
+            await trio.testing.wait_all_tasks_blocked()
+            octets.sock.close()
+
+    trio.run(main)
