@@ -209,9 +209,10 @@ class Ids:
         An intent is one that a crash left open: its attempt ends `indeterminate`. What nobody held
         is remembered while there is room for such, for only who is no longer ours has many of them.
         """
-        claim, held = found.claim, self._holds.of(found.attempt_id)
+        claim = found.claim
         if claim is None:
             return None
+        held = self._holds.of(found.attempt_id)
         if held is not None and not same(claim, held.claim):
             held = None
         if held is None:

@@ -151,10 +151,7 @@ class Store:
         self.ids.begin()
         for pending, _ in batch.written:
             item = pending.item
-            if isinstance(item, Event) or item.claim is None:
-                batch.memos.append(None)
-            else:
-                batch.memos.append(self.ids.memo(item, now))
+            batch.memos.append(None if isinstance(item, Event) else self.ids.memo(item, now))
 
     def settle(self, batch: Batch) -> None:
         """A batch is durable: its statements are leaves now."""
