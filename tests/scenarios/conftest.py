@@ -92,12 +92,16 @@ def gateway(parties: Path, start_gateway: StartGateway, shared_receiver: Receive
 
 
 @pytest.fixture
-def own_gateway(start_gateway: StartGateway, receiver: Receiver, parties: Path) -> Gateway:
+def own_gateway(
+    start_gateway: StartGateway, receiver: Receiver, parties: Path
+) -> Iterator[Gateway]:
     """A gateway for one test alone, which may stop it."""
     once = route("once", replay={"require": "transfer-id", "window": "5m"})
     config = with_routes(policy(parties, receiver.endpoint), once)
     config["shutdown"] = {"drain": "60s"}
-    return start_gateway(config)
+    started = start_gateway(config)
+    yield started
+    started.close()
 
 
 @pytest.fixture

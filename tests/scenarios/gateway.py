@@ -92,7 +92,7 @@ class Gateway:
         command = [str(BIN / "lockgate"), "run", str(self.path)]
         self.process = start(command)
         self._read_all = False
-        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self._reading.start()
         try:
             self.ready = self.wait_for("ready", since=self.first)
@@ -100,13 +100,14 @@ class Gateway:
             self.close()
             raise
 
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        with self.process.stderr as stream:
+    def _read(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stderr is not None
+        with process.stderr as stream:
             for text in stream:
                 self._take(text)
         with self._changed:
-            self._read_all = True
+            if process is self.process:  # and no other was started since
+                self._read_all = True
             self._changed.notify_all()
 
     def _take(self, text: str) -> None:

@@ -113,8 +113,8 @@ def test_a_worker_that_dies_while_a_new_notary_is_given_its_channels_is_replaced
     audit(gateway)
 
 
-def test_a_death_tells_nothing_of_the_addresses_in_the_successor(own_gateway: Gateway) -> None:
-    gateway = own_gateway
+def test_a_death_tells_nothing_of_the_addresses_in_the_successor(gateway: Gateway) -> None:
+    wait_until_whole(gateway)
     workers = gateway.processes("worker")
     before = set(map(libraries, workers))
     since = gateway.mark()
@@ -304,11 +304,10 @@ def test_a_second_gateway_does_not_join_the_address(gateway: Gateway, tmp_path: 
     assert "in use" in done.stderr
 
 
-def test_one_deadline_ends_all_workers(own_gateway: Gateway, receiver: Receiver) -> None:
-    gateway = own_gateway
-    gateway.stop()
-    gateway.write(gateway.config | {"shutdown": {"drain": "500ms"}})
-    gateway.start()
+def test_one_deadline_ends_all_workers(
+    start_gateway: StartGateway, receiver: Receiver, parties: Path
+) -> None:
+    gateway = start_gateway(policy(parties, receiver.endpoint, shutdown={"drain": "500ms"}))
     held = receiver.behave = Held()
     clients = [gateway.connect() for _ in range(6)]
     for client in clients:

@@ -85,11 +85,9 @@ def test_no_new_connection_is_taken_while_draining(gateway: Gateway, receiver: R
 
 
 def test_a_transfer_that_outlasts_the_deadline_is_cut_off_with_its_verdict(
-    gateway: Gateway, receiver: Receiver
+    start_gateway: StartGateway, receiver: Receiver, parties: Path
 ) -> None:
-    gateway.close()
-    gateway.write(gateway.config | {"shutdown": {"drain": "500ms"}})
-    gateway.start()
+    gateway = start_gateway(policy(parties, receiver.endpoint, shutdown={"drain": "500ms"}))
     held = receiver.behave = Held()
     head = begun("/files/1", kind="a/b")
     with gateway.connect() as asking, gateway.connect() as sending:
