@@ -133,8 +133,24 @@ def _index_of(headers: Headers) -> _Index:
     return index
 
 
+class _Fielded:
+    """What has header fields, looked up by name. The index is made once, when it is first asked."""
+
+    __slots__ = ()
+    headers: Headers
+    _index: _Index | None
+
+    def values(self, name: bytes) -> tuple[bytes, ...]:
+        """Every value of the field `name` (lower case), in order."""
+        index = self._index
+        if index is None:
+            index = _index_of(self.headers)
+            object.__setattr__(self, "_index", index)
+        return index.get(name, ())
+
+
 @value(frozen=True, slots=True)
-class Head:
+class Head(_Fielded):
     """A request head that has passed the grammar. `path` is in normal form, still encoded."""
 
     method: str
@@ -148,17 +164,9 @@ class Head:
     keep_alive: bool = True
     _index: _Index | None = field(default=None, init=False, repr=False, compare=False)
 
-    def values(self, name: bytes) -> tuple[bytes, ...]:
-        """Every value of the field `name` (lower case), in order."""
-        index = self._index
-        if index is None:
-            index = _index_of(self.headers)
-            object.__setattr__(self, "_index", index)
-        return index.get(name, ())
-
 
 @value(frozen=True, slots=True)
-class AnswerHead:
+class AnswerHead(_Fielded):
     """An upstream's final answer head that has passed the grammar."""
 
     status: int
@@ -168,14 +176,6 @@ class AnswerHead:
     http_version: str = "1.1"
     keep_alive: bool = True
     _index: _Index | None = field(default=None, init=False, repr=False, compare=False)
-
-    def values(self, name: bytes) -> tuple[bytes, ...]:
-        """Every value of the field `name` (lower case), in order."""
-        index = self._index
-        if index is None:
-            index = _index_of(self.headers)
-            object.__setattr__(self, "_index", index)
-        return index.get(name, ())
 
 
 # --- content -------------------------------------------------------------------------------------
