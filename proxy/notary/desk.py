@@ -44,6 +44,8 @@ _CROSSED: Final = 5
 late answer is worth more than none, and a notary that has died is replaced by then."""
 _SOON: Final = 1.0
 """Seconds, at most, between two looks at what waits, and at what was counted."""
+_AGAIN: Final = 0.05
+"""Seconds until a desk that closes asks again for somebody who takes what it counted."""
 
 
 class Desk:
@@ -222,7 +224,8 @@ class Desk:
                 if now - since >= patience:
                     waiting(LogFailure(TROUBLES["slow"]))
 
-    async def _hand_on(self) -> None:
+    async def _hand_on(self) -> bool:
+        """True unless something is left that nobody took."""
         async with self._handing_on:
             missed = self._missing.take()
             if missed is not None:
@@ -230,12 +233,14 @@ class Desk:
                     await self._link.missed(missed)
                 except LogFailure:
                     self._missing.add(missed)
+                    return False
+            return True
 
     # --- the end ---------------------------------------------------------------------------------
 
     async def close(self) -> None:
         """Take no more intents, wait for the receipts no longer than `patience`, say what got none,
-        let go the file.
+        to the next notary where there is none, and let go the file.
 
         What has none by then is still the notary's to write, or to close.
         """
@@ -244,5 +249,6 @@ class Desk:
             while self._unacknowledged:
                 self._settled = trio.Event()
                 await self._settled.wait()
-            await self._hand_on()
+            while not await self._hand_on():
+                await trio.sleep(_AGAIN)
         self._intents.close()

@@ -14,7 +14,8 @@ from proxy.notary.desk import Desk
 from proxy.notary.intents import FOLDER, IntentFile, read_intents
 from proxy.notary.remote import RemoteLink
 from tests.notary.disks import FailingDisk, LooseDisk
-from tests.notary.links import attempt, claim_of
+from tests.notary.houses import attached
+from tests.notary.links import MemoryLog, attempt, claim_of
 from tests.notary.places import PATIENCE, Concluded, Place, by_clock, ready, settled, waiting
 from tests.notary.samples import (
     START,
@@ -140,14 +141,38 @@ async def test_a_desk_that_closes_tells_what_it_has_counted(tmp_path: Path) -> N
     assert place.log.missing == [Missed({"unsayable": 1}, when, when)]
 
 
-async def test_what_nobody_takes_is_not_forgotten(tmp_path: Path) -> None:
-    link = RemoteLink()
-    desk = Desk(link, IntentFile.open(tmp_path / "1", sync=False, disk=LooseDisk()), PATIENCE)
-    found = refusal()
-    with pytest.raises(LogFailure):
-        await desk.conclude(found)
-    await desk.close()
-    assert desk._missing.take() == Missed({"notary-away": 1}, found.received_at, found.received_at)
+def test_what_nobody_takes_is_not_forgotten(tmp_path: Path) -> None:
+    async def test() -> None:
+        link = RemoteLink()
+        desk = Desk(link, IntentFile.open(tmp_path / "1", sync=False, disk=LooseDisk()), PATIENCE)
+        found = refusal()
+        with pytest.raises(LogFailure):
+            await desk.conclude(found)
+        await desk.close()
+        when = found.received_at
+        assert desk._missing.take() == Missed({"notary-away": 1}, when, when)
+
+    by_clock(test)
+
+
+def test_what_a_closing_desk_has_counted_waits_for_the_next_notary(tmp_path: Path) -> None:
+    async def test() -> None:
+        link, log = RemoteLink(), MemoryLog()
+        desk = Desk(link, IntentFile.open(tmp_path / "1", sync=False, disk=LooseDisk()), PATIENCE)
+        found = refusal()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(link.run)
+            with pytest.raises(LogFailure):
+                await desk.conclude(found)
+            async with trio.open_nursery() as closing:
+                closing.start_soon(desk.close)
+                await trio.sleep(PATIENCE / 2)
+                await attached(nursery, link, log)
+            when = found.received_at
+            assert log.missing == [Missed({"notary-away": 1}, when, when)]
+            nursery.cancel_scope.cancel()
+
+    by_clock(test)
 
 
 # --- behind --------------------------------------------------------------------------------------

@@ -48,3 +48,21 @@ def test_what_is_refused_while_the_notary_is_dead_is_counted_when_it_is_back(
     assert {code for counts in counted for code in counts} == {"notary-away"}
     assert sum(int(count) for counts in counted for count in counts.values()) == len(without)
     audit(gateway)
+
+
+def test_what_was_refused_is_counted_even_if_the_gateway_is_stopped_before_the_notary_is_back(
+    start_gateway: StartGateway, receiver: Receiver, parties: Path
+) -> None:
+    gateway = start_gateway(policy(parties, receiver.endpoint))
+    (notary,) = gateway.processes("notary")
+    since = gateway.mark()
+    os.kill(notary, signal.SIGKILL)
+    gateway.wait_for("notary_died", since)
+    ask(gateway)
+    assert gateway.stop() == 0
+    without = {each["transfer_id"] for each in gateway.logged("transfer")}
+    without -= {each["transferId"] for each in receipts(gateway)}
+    assert without
+    counted = [each["details"]["counts"] for each in events(gateway, "refused-transfers")]
+    assert sum(int(each["notary-away"]) for each in counted) == len(without)
+    audit(gateway)
