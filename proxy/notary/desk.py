@@ -249,6 +249,6 @@ class Desk:
             while self._unacknowledged:
                 self._settled = trio.Event()
                 await self._settled.wait()
-            while not await self._hand_on():
+            while not await self._hand_on():  # noqa: ASYNC110 - nothing tells of the next notary
                 await trio.sleep(_AGAIN)
         self._intents.close()
