@@ -17,9 +17,18 @@ from setuptools import Extension, setup
 
 MODULES = {
     "_jsonscan": ("octets", "jsonlex", "jsonscan"),
-    "_jsonsplice": ("octets", "blake2b", "jsontaken", "jsontokens", "jsonsplice"),
+    "_jsonsplice": (
+        "octets",
+        "sha256",
+        "macs",
+        "blake2b",
+        "hmacsha256",
+        "jsontaken",
+        "jsontokens",
+        "jsonsplice",
+    ),
 }
-IN_C = {"octets"}
+IN_C = {"octets", "sha256"}
 """Of which the .pxd has everything, in C."""
 SOURCE = Path("proxy/content")
 MADE = Path("build/cython")

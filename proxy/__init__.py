@@ -50,7 +50,9 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
                                     content/jsontaken.py, content/jsonsplice.py,
                                     content/mask.py, content/values.py, content/actions.py,
                                     content/generalize.py, content/tokens.py, content/jsontokens.py,
-                                    content/blake2b.py, content/octets.py, content/cipher.py
+                                    content/macs.py, content/blake2b.py,
+                                    content/hmacsha256.py, content/sha256.py,
+                                    content/octets.py, content/cipher.py
         detect                      content/detect.py, content/gate.py, content/outline.py,
                                     content/kinds.py, content/registry.py, content/own.py,
                                     content/decode.py, content/located.py, content/judge.py,

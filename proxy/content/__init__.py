@@ -34,7 +34,10 @@
     reveal      and how they are given back
     head        header fields and query parameters, masked by name
     mask        JSON values for actions: read, and spelt
-    blake2b     keyed BLAKE2b of many short texts, compiled
+    macs        keyed digests of many short texts, compiled
+    blake2b     the same by BLAKE2b
+    hmacsha256  the same by HMAC
+    sha256      one step of SHA-256
     octets      what Python and C spell differently
     tokens      keyed pseudonyms that are recognised when they come again
     detect      the gate, then exact patterns on what the gate let through

@@ -2,17 +2,16 @@
 
 import cython
 
-cdef int DIGEST, _BLOCK, _ROUNDS
+cdef int _BLOCK, _ROUNDS
 cdef const u64[::1] _START
 cdef bytes _SIGMA
 
-cdef class Macs:
+cdef class Blake2b(Macs):
     cdef u64[::1] _key, _chain
     cdef bytearray _room
     cdef bytes _begin
     cdef Py_ssize_t _filled
 
-    cpdef bytes digest(self, bytes text)
     @cython.locals(block="unsigned char*", filled=Py_ssize_t, count=Py_ssize_t, n=int)
     cdef void put(self, unsigned char* target, Py_ssize_t place, const unsigned char* text, Py_ssize_t start, Py_ssize_t end) noexcept
     @cython.locals(

@@ -3,18 +3,15 @@
     chain   = the state after the block of the key, the same for all
     block   = what they begin with, the text, zeros      one compression for texts of a line
 
-hashlib does the same, at twice the cost: a copy of a state and three calls for each. This source is
-compiled with jsonsplice; where it is not, hashlib does the work (see tokens), and both are held to
-the same tests. No branch and no index depends on the key or on an octet of a text.
+See macs for when this runs.
 """
 
 from array import array
 from typing import Final
 
+from proxy.content.macs import DIGEST, Macs
 from proxy.content.octets import clear, copy, eight, inverted, plus, store, turned
 
-DIGEST: Final = 16
-"""Octets of a result."""
 _BLOCK, _ROUNDS = 128, 192  # octets of a block; of _SIGMA
 _IV: Final = (
     0x6A09E667F3BCC908,
@@ -45,8 +42,8 @@ _SIGMA: Final = bytes(
 """Where in a block the words of each round are."""
 
 
-class Macs:
-    """The state of one key. Not for two threads in one instant: nothing in `put` gives way."""
+class Blake2b(Macs):
+    """The state of one key."""
 
     def __init__(self, key: bytes, begin: bytes) -> None:
         """`begin` is what every text is preceded by. Raises ValueError unless it has 1 to 127
@@ -60,12 +57,6 @@ class Macs:
         self._compress(self._room, _BLOCK, False)
         self._chain = array("Q", _IV)
         self._begin, self._filled = begin, len(begin)
-
-    def digest(self, text: bytes) -> bytes:
-        """Of one text."""
-        target = bytearray(DIGEST)
-        self.put(target, 0, text, 0, len(text))
-        return bytes(target)
 
     def put(self, target: bytearray, place: int, text: bytes, start: int, end: int) -> None:
         """The result of `text[start:end]`, into the target at `place`."""

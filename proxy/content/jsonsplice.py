@@ -5,7 +5,7 @@
 
 No octet outside the hits changes, but for the comma that goes with what is dropped; the white space
 around it stays where it can. Run as it is, or compiled by Cython as `_jsonsplice` (see jsonscan),
-with all that is done to many values in one call: jsontaken, jsontokens, blake2b.
+with all that is done to many values in one call: jsontaken, jsontokens, macs.
 """
 
 from array import array

@@ -7,10 +7,10 @@ from array import array
 
 import orjson
 
-from proxy.content.blake2b import Macs
+from proxy.content.macs import Macs
 
 _PLAIN, _ESCAPED, _NUMBER, _OTHER, _WIDTH = 0, 1, 2, 3, 5  # as in jsonscan
-_DIGEST = 16  # octets of what is made of a text, as in blake2b
+_DIGEST = 16  # octets of what is made of a text, as in macs
 
 
 def texts(block: bytes, hits: "array[int]", count: int, rule: int, odd: list[int]) -> list[bytes]:

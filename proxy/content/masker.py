@@ -82,15 +82,13 @@ def _pseudonyms(action: Pseudonym, native: Native) -> Maker:
 def _tokens(action: Pseudonym, native: Native) -> Maker:
     """The same, of which Python sees no single value but those that are odd."""
     work, tokenizer = native.tokens, action.tokenizer
-    before, key = b'"' + tokenizer.prefix, tokenizer.blake2b_key
-    macs = None if key is None else work.Macs(key, VALUE)
+    before = b'"' + tokenizer.prefix
+    kind = work.Blake2b if tokenizer.algorithm == "blake2b" else work.HmacSha256
+    macs = kind(tokenizer.key, VALUE)
 
     def all_at_once(block: bytes, hits: "array[int]", count: int, rule: int) -> Made:
         odd: list[int] = []
-        if macs is not None:
-            values = work.values(block, hits, count, rule, odd, macs)
-        else:
-            values = tokenizer.values(native.texts(block, hits, count, rule, odd))
+        values = work.values(block, hits, count, rule, odd, macs)
         raws = native.raws(block, hits, count, rule) if odd else []
         instead = [replaced(raws[n], action) for n in odd]
         made: Made = work.Tokens(before, values, tokenizer.checks(values), odd, instead)

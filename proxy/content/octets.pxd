@@ -33,6 +33,11 @@ cdef inline void store(unsigned char* target, Py_ssize_t at, u64 value) noexcept
     for n in range(8):
         target[at + n] = (value >> (8 * n)) & 0xFF
 
+cdef inline void big(unsigned char* target, Py_ssize_t at, u64 value) noexcept:
+    cdef int n
+    for n in range(8):
+        target[at + n] = (value >> (56 - 8 * n)) & 0xFF
+
 cdef inline u64 plus(u64 one, u64 other) noexcept:
     return one + other
 

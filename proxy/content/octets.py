@@ -10,7 +10,7 @@ _PLAIN: Final = re.compile(rb'[^\x00-\x1f"\\\x80-\xff]*+')
 _WORD: Final = 2**64 - 1
 
 
-def copy(target: bytearray, place: int, source: bytes, start: int, end: int) -> None:
+def copy(target: bytearray, place: int, source: bytes | bytearray, start: int, end: int) -> None:
     """Put `source[start:end]` into the target at `place`."""
     target[place : place + end - start] = source[start:end]
 
@@ -28,6 +28,11 @@ def eight(source: bytes | bytearray, at: int) -> int:
 def store(target: bytearray, at: int, value: int) -> None:
     """Put a word into the target, the lowest octet first."""
     target[at : at + 8] = value.to_bytes(8, "little")
+
+
+def big(target: bytearray, at: int, value: int) -> None:
+    """The same, the highest octet first."""
+    target[at : at + 8] = value.to_bytes(8, "big")
 
 
 def plus(one: int, other: int) -> int:

@@ -107,8 +107,9 @@ class Tokenizer:
         self._newest = self._keys[keys[0][0].encode()]
         self.prefix = f"tok:{keys[0][0]}:".encode()
         """What each token begins with."""
-        self.blake2b_key = _blake2b_key(keys[0][1]) if algorithm == "blake2b" else None
-        """For whoever makes values by other means: what BLAKE2b is keyed with, if it is that."""
+        self.algorithm = algorithm
+        self.key = _blake2b_key(keys[0][1]) if algorithm == "blake2b" else keys[0][1]
+        """For whoever makes values by other means: what the algorithm is keyed with."""
 
     def token(self, canonical: bytes) -> str:
         return self.tokens([canonical])[0].decode()
