@@ -40,8 +40,8 @@ def mount() -> Iterator[Mount]:
         subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
 
 
-def require_refused(site: Site) -> None:
-    """A new transfer gets 503 with `Retry-After`, and the receiver sees nothing of it."""
+def require_refused(site: Site) -> str:
+    """A new transfer gets 503 with `Retry-After`, and the receiver sees nothing of it; its id."""
     name = f"{uuid.uuid4()}.0"
     fields = (f"Transfer-Id: {name[:-2]}", f"Try: {name}")
     with connector(site.pki, site.port)() as client:
@@ -50,6 +50,7 @@ def require_refused(site: Site) -> None:
     assert b"urn:lockgate:problem:log-unavailable" in answer.body
     assert int(answer.value("retry-after")) >= 1
     assert name not in site.ledger.arrived
+    return name[:-2]
 
 
 def require_crossing(site: Site) -> None:
