@@ -104,7 +104,7 @@ class Watch:
     def _counts(self) -> dict[tuple[str, str], float]:
         """(verdict, problem) -> how many transfers, over all routes."""
         counts: dict[tuple[str, str], float] = {}
-        for family in text_string_to_metric_families(self.gateway.admin("/metrics")[1]):
+        for family in text_string_to_metric_families(self.gateway.scrape()):
             for sample in family.samples:
                 if sample.name == "lockgate_transfers_total":
                     key = (sample.labels["verdict"], sample.labels["problem"])
