@@ -135,12 +135,14 @@ class Supervisor:
             start.announce(self.log, loaded, family.sockets.addresses, doors)
 
     async def _until_answered(self) -> None:
-        """Until every worker has heard from the notary, for before that it refuses all; or until a
-        drain begins."""
+        """Until every worker says that it has heard from the notary, for before that it refuses
+        all; or until a drain begins."""
         while not self._draining.is_set():
-            answers = await ask_all(self._family.children, "status", _ANSWER)
-            found = [_trouble(answer) for each, answer in answers.items() if each.kind == "worker"]
-            if all(each is None or each.code != "notary-away" for each in found):
+            workers = [each for each in self._family.children if each.kind == "worker"]
+            answers = await ask_all(workers, "status", _ANSWER)
+            found = [_trouble(answer) for answer in answers.values()]
+            heard = all(each is None or each.code != "notary-away" for each in found)
+            if heard and len(found) == len(workers):
                 return
             await trio.sleep(_PAUSE)
 

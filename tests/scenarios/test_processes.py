@@ -32,6 +32,13 @@ def workers(request: pytest.FixtureRequest) -> int:
     return count
 
 
+@pytest.fixture
+def gateway(gateway: Gateway) -> Gateway:
+    """The module's, whole again after what the test before has done to it."""
+    wait_until_whole(gateway)
+    return gateway
+
+
 def ask_until_answered(gateway: Gateway, wanted: int = 200) -> None:
     """What a good client does: again, until it is answered so."""
 
@@ -527,16 +534,24 @@ def test_what_is_held_on_the_disk_is_so_by_the_user_of_the_workers(
         assert "Permission denied" in done.stderr
 
 
+@pytest.mark.parametrize("how", ["late", "silent"])
 def test_it_is_ready_when_every_worker_has_heard_from_the_notary(
+    how: str,
     start_gateway: StartGateway,
     receiver: Receiver,
     parties: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A copy of the program whose workers begin to listen to the notary late."""
-    late = ("notary/remote.py", "await self._converse(sock)", "await trio.sleep(0.5)\n" + " " * 24)
-    copy = mutate(tmp_path / "copy", *late[:2], late[2] + late[1])
+    """A copy of the program whose workers begin to listen to the notary late, and where they are
+    silent meanwhile, too late to be waited for when they are asked how they are."""
+    steps, begin = ["await trio.sleep(0.5)"], "await self._converse(sock)"
+    if how == "silent":
+        steps = [*steps, '__import__("time").sleep(1)', *steps]
+    late = "".join(f"{step}\n{24 * ' '}" for step in steps)
+    copy = mutate(tmp_path / "copy", "notary/remote.py", begin, late + begin)
+    supervisor = copy / "proxy/app/supervisor.py"
+    supervisor.write_text(supervisor.read_text().replace("_ANSWER: Final = 2.0", "_ANSWER = 0.2"))
     monkeypatch.setenv("PYTHONPATH", str(copy))
     gateway = start_gateway(policy(parties, receiver.endpoint, workers=2))
     clients = [gateway.connect() for _ in range(8)]
