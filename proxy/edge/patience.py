@@ -62,6 +62,9 @@ class Patience:
         self, ready: Callable[[int], Awaitable[None]], waiting: Waiting, deadline: float
     ) -> None:
         """Return when the socket is `ready`. Raises Stalled, OSError, trio.ClosedResourceError."""
+        number = waiting.sock.fileno()
+        if number < 0:  # the event loop would keep note of whoever waits for no number
+            raise trio.ClosedResourceError
         waiting.deadline = deadline
         if trio.current_time() >= deadline:
             raise Stalled("its time is up")
@@ -71,7 +74,7 @@ class Patience:
         try:
             while True:
                 try:
-                    await ready(waiting.sock.fileno())
+                    await ready(number)
                     return
                 except trio.ClosedResourceError:
                     if waiting.sock.fileno() < 0:

@@ -121,6 +121,8 @@ class TlsStream:
         self._sending = trio.Lock()
         self._came: bytes | memoryview = b""
         """What the engine has yet to get."""
+        self._given_up = False
+        """Whoever is receiving was told to give up: also who has to wait several times."""
 
     @property
     def socket(self) -> trio.socket.SocketType:
@@ -151,6 +153,7 @@ class TlsStream:
         await self._octets.linger(_PARTING)
 
     async def receive(self, size: int = RECEIVE_SIZE, deadline: float = math.inf) -> bytes:
+        self._given_up = False
         try:
             data = self._engine.read(size)
             while data is None:
@@ -171,6 +174,8 @@ class TlsStream:
         if not came:
             if self._owing and not self._sending.locked():  # a sender under way sends that too
                 await self._flush(deadline=deadline)
+            if self._given_up:
+                raise Stalled("it was given up")
             came = await self._octets.receive(deadline=deadline)
         self._came = memoryview(came)[size:] if len(came) > size else b""
         return memoryview(came)[:size] if self._came else came
@@ -182,6 +187,7 @@ class TlsStream:
             raise Disconnected(f"{failure.reason}: {failure.detail}") from None
 
     def give_up(self) -> None:
+        self._given_up = True
         self._octets.give_up()
 
     async def end(self) -> None:

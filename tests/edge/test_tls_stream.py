@@ -1,11 +1,15 @@
 """What goes over a TLS stream, as the wire has it."""
 
 import socket
+from collections.abc import Callable
 
+import pytest
 import trio
+import trio.testing
 
-from proxy.edge.stream import TlsStream
+from proxy.edge.stream import Stalled, TlsStream
 from proxy.tls.engine import RECORD
+from tests.patience import PATIENCE
 from tests.tls.pump import connected
 
 
@@ -77,3 +81,36 @@ async def test_what_came_beyond_what_was_asked_for_is_read_next() -> None:
         stream.abort()
     assert max(map(len, came)) == 1000
     assert b"".join(came) == content
+
+
+class Before(trio.abc.Instrument):
+    """Calls `then` once, before a task goes on."""
+
+    def __init__(self, task: trio.lowlevel.Task, then: Callable[[], None]) -> None:
+        self._task, self._then = task, then
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        if task is self._task:
+            trio.lowlevel.remove_instrument(self)
+            self._then()
+
+
+async def test_who_is_told_to_give_up_while_a_part_of_a_record_comes_waits_for_no_other() -> None:
+    server, client = connected()
+    near, far = socket.socketpair()
+    stream = TlsStream(trio.socket.from_stdlib_socket(near), server)
+    client.write(b"a record")
+    part = client.outgoing()[:-1]
+
+    async def receive() -> None:
+        with trio.fail_after(PATIENCE), pytest.raises(Stalled):
+            await stream.receive(deadline=trio.current_time() + 3600)
+
+    with far:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(receive)
+            await trio.testing.wait_all_tasks_blocked()
+            (task,) = nursery.child_tasks
+            trio.lowlevel.add_instrument(Before(task, stream.give_up))
+            far.sendall(part)
+        stream.abort()
