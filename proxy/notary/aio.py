@@ -16,10 +16,13 @@ import ctypes
 import errno
 import os
 import struct
+import sys
 from typing import Final
 
 _NUMBERS: Final = {"x86_64": (206, 207, 208, 209), "aarch64": (0, 1, 4, 2)}
-"""Machine -> io_setup, io_destroy, io_getevents, io_submit."""
+"""Machine -> io_setup, io_destroy, io_getevents, io_submit, of a process of 64 bits."""
+_WORD: Final = 2**63 - 1
+"""A process of 32 bits on the same machine has other numbers: of these one sets its groups."""
 _IOCB: Final = struct.Struct("=QIiHhiQQqQII")
 _EVENT: Final = struct.Struct("=QQqq")
 _FDSYNC: Final = 3
@@ -35,7 +38,7 @@ class Aio:
 
     def __init__(self) -> None:
         numbers = _NUMBERS.get(os.uname().machine)
-        if numbers is None:
+        if numbers is None or sys.maxsize < _WORD:
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
         setup, self._destroy, self._getevents, self._submit = numbers
         self._syscall = ctypes.CDLL(None, use_errno=True).syscall
@@ -43,13 +46,17 @@ class Aio:
         self._iocb = ctypes.create_string_buffer(_IOCB.size)
         self._event = ctypes.create_string_buffer(_EVENT.size)
         self._list = ctypes.c_ulong(ctypes.addressof(self._iocb))
-        context = ctypes.c_ulong(0)
-        self._call(setup, 1, ctypes.addressof(context))
-        self._context = context.value
         self._number = 0
         """Of the operation."""
         self.done = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """Readable when the operation has ended."""
+        context = ctypes.c_ulong(0)
+        try:
+            self._call(setup, 1, ctypes.addressof(context))
+        except OSError:
+            os.close(self.done)
+            raise
+        self._context = context.value
 
     def fdatasync(self, fd: int) -> None:
         """Begin it; the file may be closed meanwhile."""

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import resource
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,31 @@ async def test_a_thread_syncs_on_a_machine_whose_calls_are_not_known(
     disk = Watched()
     assert await synced(disk, tmp_path)
     assert (disk.by_kernel, disk.by_thread) == (0, 3)
+
+
+async def test_a_thread_syncs_in_a_process_whose_calls_have_other_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "maxsize", 2**31 - 1)
+    disk = Watched()
+    assert await synced(disk, tmp_path)
+    assert (disk.by_kernel, disk.by_thread) == (0, 3)
+
+
+def test_where_there_is_no_descriptor_left_nothing_is_kept_of_the_kernel() -> None:
+    def contexts() -> int:
+        return Path("/proc/self/maps").read_text().count("[aio]")
+
+    before, limits = contexts(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            Aio()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert contexts() == before
 
 
 async def test_what_the_kernel_does_not_sync_is_an_error_and_not_durable(
