@@ -144,7 +144,7 @@ def admit(transfer: Transfer) -> Lane:
     route = transfer.route_in(gate)
     lane = transfer.lane = gate.lanes[route.name]
     transfer.ask(lane, datetime.now(UTC))
-    if route.replay.require != "off" and not head.values(b"transfer-id"):
+    if route.replay.require != "off" and not head.fields[b"transfer-id"]:
         raise Refusal("transfer-id-required", f"route {route.name} demands one")
     return lane
 

@@ -185,11 +185,11 @@ class Receiver:
 
     async def _take(self, client: Inbound, peer: Peer, head: Head, identity: str) -> None:
         """Store one body. Raises Refusal or OSError; then no file is left."""
-        declared = parse_content_digest(head.values(b"content-digest"))
-        of_whole = parse_content_digest(head.values(b"repr-digest"))
-        part = bool(head.values(b"content-range"))
+        declared = parse_content_digest(head.fields[b"content-digest"])
+        of_whole = parse_content_digest(head.fields[b"repr-digest"])
+        part = bool(head.fields[b"content-range"])
         digest = ContentDigest(declared, None if part else of_whole, trailers=head.framing.chunked)
-        name = f"{identity}.{store.suffix(b''.join(head.values(b'content-type')[:1]))}"
+        name = f"{identity}.{store.suffix(b''.join(head.fields[b'content-type'][:1]))}"
         with store.incoming(self.folder) as file:
             if head.expect_continue:
                 await client.send_continue()

@@ -66,7 +66,7 @@ def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Requ
     head = transfer.masked_head or transfer.known_head
     unseen, whole = flow.format == "opaque", held.whole
     keep_digest = not flow.changed if whole else unseen
-    ours = whole and not head.framing.empty and not (keep_digest and head.values(b"content-digest"))
+    ours = whole and not head.framing.empty and not (keep_digest and head.fields[b"content-digest"])
     fields = wire.forward_request(
         head,
         gateway=gate.loaded.settings.name,
@@ -82,7 +82,7 @@ def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Requ
         fields = without_conditions(fields, head.method, hides=lane.answers_hide)
         fields = [field for field in fields if field[0] not in _NOT_ASKED]
         codings = lane.route.response.codings
-        accepted = accepted_codings(head.values(b"accept-encoding"), codings)
+        accepted = accepted_codings(head.fields[b"accept-encoding"], codings)
         fields.append((b"accept-encoding", accepted))
     digest_trailer = not whole and not unseen
     trailers = masked_trailers(transfer, held.trailers, keep_digest)
@@ -114,7 +114,7 @@ def reply(transfer: Transfer, held: Held) -> Reply:
         keep_digest=keep_digest,
         label=flow.told(whole=held.whole),
     )
-    if not head.values(b"date"):
+    if not head.fields[b"date"]:
         fields.append(_date())
     if not lane.answers_unseen:
         fields = [pair for pair in fields if pair[0] != b"accept-ranges"]
@@ -209,13 +209,13 @@ def _reads_trailers(transfer: Transfer) -> bool:
     they take the whole answer for broken. Others drop trailers without a word.
     """
     head = transfer.known_head
-    return wire.takes_trailers(head) or bool(head.values(b"via"))
+    return wire.takes_trailers(head) or bool(head.fields[b"via"])
 
 
 def _spoken_of(head: AnswerHead) -> Framing:
     """The length that an answer without a body states of the one that it stands for. Where bodies
     are looked into, masking would have changed it, so nothing is stated there."""
-    values = head.values(b"content-length")
+    values = head.fields[b"content-length"]
     return Framing(length=int(values[0]) if values else 0)
 
 

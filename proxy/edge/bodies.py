@@ -48,7 +48,7 @@ def request_flow(transfer: Transfer) -> Flow:
     kind, codings = _kind(head, policy)
     granted.learn(content=kind, size=head.framing.length)
     transfer.announced(head.framing.length or 0)
-    if kind != "opaque" and head.values(b"content-range"):
+    if kind != "opaque" and head.fields[b"content-range"]:
         raise Refusal("content-not-allowed", "a part of a document cannot be checked")
     required = route.demands_digest
     integrity = request_integrity(head, required=required, signed=lane.signing is not None)
@@ -100,10 +100,10 @@ def answer_flow(transfer: Transfer) -> Flow:
 
 def _kind(head: Head | AnswerHead, policy: ContentPolicy) -> tuple[str, tuple[str, ...]]:
     """The format of a body, and the codings that it is looked into through. Raises Refusal."""
-    kind = require_format(head.values(b"content-type"), policy)
+    kind = require_format(head.fields[b"content-type"], policy)
     if kind == "opaque":
         return kind, ()
-    return kind, require_codings(head.values(b"content-encoding"), policy.codings)
+    return kind, require_codings(head.fields[b"content-encoding"], policy.codings)
 
 
 def _empty_flow(

@@ -31,7 +31,7 @@ def request_integrity(head: Head, *, required: bool, signed: bool = False) -> Co
     Where the Content-Digest of the head was `signed`, that one must count: one in a trailer, or a
     Repr-Digest, was said by nobody who signed. Raises Refusal: digest-required, digest-malformed.
     """
-    integrity = _integrity(head, whole=not head.values(b"content-range"), required=required)
+    integrity = _integrity(head, whole=not head.fields[b"content-range"], required=required)
     if required and integrity is None:
         raise Refusal("digest-required", "this route requires a Content-Digest")
     if signed and not (integrity is not None and integrity.present):
@@ -51,7 +51,7 @@ def wanted(transfer: Transfer) -> dict[bytes, str]:
     """Field -> algorithm, of what the sender wants to be told of the answer's content."""
     found, head = {}, transfer.known_head
     for field, want in _WANTS.items():
-        values = head.values(want)
+        values = head.fields[want]
         name = preferred(values) if values else None
         if name is not None and (field == CONTENT or _is_whole(transfer)):
             found[field] = name
@@ -65,16 +65,16 @@ def of_problem(transfer: Transfer, code: str, body: bytes) -> list[tuple[bytes, 
     if head is None:
         return []
     for field, want in _WANTS.items():
-        name = preferred(head.values(want))
+        name = preferred(head.fields[want])
         if name is not None:
             fields.append((field, digest_of(name, body)))
-        if code in _OF_DIGESTS and (field == CONTENT or head.values(field)):
+        if code in _OF_DIGESTS and (field == CONTENT or head.fields[field]):
             fields.append((want, WISHED))
     return fields
 
 
 def _integrity(head: Head | AnswerHead, *, whole: bool, required: bool) -> ContentDigest | None:
-    content, representation = head.values(CONTENT), head.values(REPRESENTATION)
+    content, representation = head.fields[CONTENT], head.fields[REPRESENTATION]
     late = head.framing.chunked and (required or _announced(head))
     if not (content or representation or late):
         return None
@@ -92,5 +92,5 @@ def _announced(head: Head | AnswerHead) -> bool:
 def _is_whole(transfer: Transfer) -> bool:
     """True where an answer's content is the representation that a Repr-Digest of it speaks of."""
     head = transfer.known_answer_head
-    elsewhere = head.values(b"content-location") and transfer.known_head.method not in _SAFE
+    elsewhere = head.fields[b"content-location"] and transfer.known_head.method not in _SAFE
     return head.status != 206 and not elsewhere

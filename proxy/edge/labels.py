@@ -52,7 +52,7 @@ def answer_labels(transfer: Transfer) -> Labels:
 
 def _named(head: Head | AnswerHead, policy: ContentPolicy) -> tuple[bytes, ...]:
     """What a peer says of the label: nothing, unless `label_from` asks for it."""
-    return head.values(policy.label_from.lower().encode("ascii")) if policy.label_from else ()
+    return head.fields[policy.label_from.lower().encode("ascii")] if policy.label_from else ()
 
 
 def _labels(

@@ -74,7 +74,7 @@ def _refusal(failure: SignatureFailure, metrics: Metrics, route: str) -> Refusal
 def _verified(signing: Signing, head: Head, peer: Peer, now: float) -> Verified:
     """Raises `SignatureFailure`."""
     if signing.authorities is not None:
-        hosts = head.values(b"host")
+        hosts = head.fields[b"host"]
         if len(hosts) != 1 or hosts[0].lower() not in signing.authorities:
             raise SignatureFailure("authority")
     message = request_message(head, signing.scheme)
@@ -96,7 +96,7 @@ def own_signatures(
 
     `head` has the method and the target with which it goes.
     """
-    if not (head.values(SIGNATURE) or head.values(INPUT)):
+    if not (head.fields[SIGNATURE] or head.fields[INPUT]):
         return fields  # nor have they one, then
     came = request_message(transfer.known_head, "https" if transfer.peer.channel else "http")
     length = [] if framing.length is None else [(b"content-length", b"%d" % framing.length)]

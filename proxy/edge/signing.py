@@ -61,7 +61,7 @@ class Signing:
     def demanded(self, head: Head) -> Demands:
         """What the signature of this request must be."""
         components = (*self.demands.components, *(() if head.framing.empty else self.of_content))
-        there = [name for name in self.if_present if head.values(name.encode("ascii"))]
+        there = [name for name in self.if_present if head.fields[name.encode("ascii")]]
         return replace(self.demands, components=tuple(dict.fromkeys((*components, *there))))
 
 

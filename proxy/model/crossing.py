@@ -1,6 +1,7 @@
 """Who is at either end, what HTTP says, and what the content stops report."""
 
 import base64
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -123,30 +124,23 @@ class Framing:
         return self.length == 0
 
 
-_Index = dict[bytes, tuple[bytes, ...]]
-
-
-def _index_of(headers: Headers) -> _Index:
-    index: _Index = {}
-    for name, said in headers:
-        index[name] = (*index[name], said) if name in index else (said,)
-    return index
-
-
 class _Fielded:
-    """What has header fields, looked up by name. The index is made once, when it is first asked."""
+    """What has header fields, looked up by name."""
 
     __slots__ = ()
     headers: Headers
-    _index: _Index | None
+    fields: Mapping[bytes, tuple[bytes, ...]]
+    """Name in lower case -> every value of that field, in order; none where there is no such."""
+
+    def __post_init__(self) -> None:
+        fields: defaultdict[bytes, tuple[bytes, ...]] = defaultdict(tuple)
+        for name, said in self.headers:
+            fields[name] += (said,)
+        object.__setattr__(self, "fields", fields)
 
     def values(self, name: bytes) -> tuple[bytes, ...]:
-        """Every value of the field `name` (lower case), in order."""
-        index = self._index
-        if index is None:
-            index = _index_of(self.headers)
-            object.__setattr__(self, "_index", index)
-        return index.get(name, ())
+        """As `fields` has them, for whoever asks answers of any kind."""
+        return self.fields[name]
 
 
 @value(frozen=True, slots=True)
@@ -162,7 +156,7 @@ class Head(_Fielded):
     http_version: str = "1.1"
     expect_continue: bool = False
     keep_alive: bool = True
-    _index: _Index | None = field(default=None, init=False, repr=False, compare=False)
+    fields: Mapping[bytes, tuple[bytes, ...]] = field(init=False, repr=False, compare=False)
 
 
 @value(frozen=True, slots=True)
@@ -175,7 +169,7 @@ class AnswerHead(_Fielded):
     framing: Framing
     http_version: str = "1.1"
     keep_alive: bool = True
-    _index: _Index | None = field(default=None, init=False, repr=False, compare=False)
+    fields: Mapping[bytes, tuple[bytes, ...]] = field(init=False, repr=False, compare=False)
 
 
 # --- content -------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def transfer_id(head: Head) -> str | None:
 
     Raises `Refusal` ("transfer-id-malformed") unless it is one UUID in the form of RFC 9562.
     """
-    values = head.values(b"transfer-id")
+    values = head.fields[b"transfer-id"]
     if not values:
         return None
     if len(values) > 1 or _UUID.fullmatch(values[0]) is None:
@@ -40,7 +40,7 @@ def transfer_id(head: Head) -> str | None:
 def trace_id(head: Head) -> str | None:
     """The trace that a request belongs to, 32 hexadecimal digits, for the log alone (W3C Trace
     Context, section 3.2); None when no traceparent, or no valid one, says so."""
-    values = head.values(b"traceparent")
+    values = head.fields[b"traceparent"]
     found = _TRACEPARENT.fullmatch(values[0]) if len(values) == 1 else None
     if found is None or (found[1] == b"00" and found[3] is not None):
         return None
@@ -66,10 +66,10 @@ def forward_request(
     when the upstream gets the content that the sender described.
     Raises `Refusal`: loop, head-too-large.
     """
-    via = head.values(b"via")
+    via = head.fields[b"via"]
     if via:
         _require_no_loop(via, gateway)
-    host = b"".join(head.values(b"host"))
+    host = b"".join(head.fields[b"host"])
     kept = crossing(head.headers, keep_digest)
     kept.remove((b"host", host))
     if head.method == "OPTIONS":
@@ -82,7 +82,7 @@ def forward_request(
         fields.append((b"te", b"trailers"))
     if label is not None:
         fields.append((b"data-sensitivity", label.encode("ascii")))
-    if content_digest is not None and not (keep_digest and head.values(b"content-digest")):
+    if content_digest is not None and not (keep_digest and head.fields[b"content-digest"]):
         fields.append((b"content-digest", format_sha256(content_digest)))
     return fields
 
@@ -103,7 +103,7 @@ def forward_answer(
     gateway, and answers for the second time, is passed on: it is why there is no content.
     """
     fields = _without_ours(crossing(head.headers, keep_digest))
-    via = (*head.values(b"via"), _via(head.http_version, gateway))
+    via = (*head.fields[b"via"], _via(head.http_version, gateway))
     fields += [(b"via", value) for value in via]
     fields.append((b"transfer-id", transfer_id.encode("ascii")))
     if label is not None:
@@ -122,7 +122,7 @@ def forward_interim(headers: Headers, *, gateway: str, keep_digest: bool) -> Fie
 
 def is_repeated(head: AnswerHead) -> bool:
     """True when the upstream is a gateway and says that it had delivered the transfer before."""
-    return head.values(_DUPLICATE[0]) == (_DUPLICATE[1],)
+    return head.fields[_DUPLICATE[0]] == (_DUPLICATE[1],)
 
 
 def repeated(transfer_id: str) -> Fields:
@@ -156,7 +156,7 @@ def problem(refusal: Refusal, transfer_id: str) -> tuple[Fields, bytes]:
 
 def may_go_on(head: Head) -> bool:
     """False where Max-Forwards says that a request has come to its end (RFC 9110, 7.6.2)."""
-    return not any(re.fullmatch(rb"0+", value) for value in head.values(b"max-forwards"))
+    return not any(re.fullmatch(rb"0+", value) for value in head.fields[b"max-forwards"])
 
 
 def _forwarded_once(name: bytes, value: bytes) -> tuple[bytes, bytes]:
@@ -177,7 +177,7 @@ def _without_ours(fields: Fields) -> Fields:
 
 def takes_trailers(head: Head) -> bool:
     """The sender takes trailers and knows that it tells nobody but us (RFC 9110, 10.1.4)."""
-    if not head.values(b"te"):
+    if not head.fields[b"te"]:
         return False
     nominated = b"te" in options(head.headers, b"connection")
     return nominated and b"trailers" in options(head.headers, b"te")

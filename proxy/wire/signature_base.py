@@ -82,7 +82,7 @@ class Message:
 
 def request_message(head: Head, scheme: str, trailers: Headers = ()) -> Message:
     """A request that has passed the grammar; `scheme` is that by which it came."""
-    (host,) = head.values(b"host") or (b"",)
+    (host,) = head.fields[b"host"] or (b"",)
     return Message(
         head.headers,
         head.method,
