@@ -62,8 +62,11 @@ async def converse(keeper: Keeper, client: Inbound, link: Link) -> None:
     while not keeper.draining and await client.wait():
         if link.peer.expired(datetime.now(UTC)):
             break  # a connection admits nobody for longer than a handshake would
-        with keeper.metrics.in_flight.track_inprogress():
+        keeper.metrics.in_flight += 1
+        try:
             await cross(keeper, client, link, begun(keeper, link.name, link.peer))
+        finally:
+            keeper.metrics.in_flight -= 1
         if not client.next_cycle():
             await client.stream.linger(LINGER)
             return

@@ -41,13 +41,12 @@ async def carry(keeper: Keeper, listener: str, near: Stream, peer: Peer) -> None
         return
     tunnel = Tunnel(listener, peer, keeper.gate, keeper.notary.attempt_id(), near=near)
     keeper.tunnels.add(tunnel)
+    keeper.metrics.in_flight += 1
     try:
-        with (
-            keeper.metrics.in_flight.track_inprogress(),
-            keeper.live.sender(listener, peer, near) as link,
-        ):
+        with keeper.live.sender(listener, peer, near) as link:
             await cross(keeper, tunnel, link)
     finally:
+        keeper.metrics.in_flight -= 1
         keeper.tunnels.discard(tunnel)
 
 

@@ -167,7 +167,7 @@ class Log:
             "info" if outcome.problem is None else "warning",
             "transfer",
             transfer_id=outcome.transfer_id,
-            verdict=outcome.verdict.value,
+            verdict=str(outcome.verdict),
             status=outcome.status,
             problem=outcome.problem,
             reason=reason,

@@ -13,7 +13,7 @@ from prometheus_client import generate_latest
 
 from proxy.model import Certificate, ListInForce, Outcome
 from proxy.observe.contents import Contents
-from proxy.observe.instruments import Instruments, labelled
+from proxy.observe.instruments import Counts, Instruments, Spread
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -37,14 +37,17 @@ class Metrics(Instruments):
 
     def _make_transfers(self) -> None:
         """Attempts, and their content."""
-        transfers = self._counter(
-            "transfers", "Attempts that ended, by verdict", "route", "verdict", "problem"
+        self._transfers = Counts(
+            self.registry,
+            "transfers",
+            "Attempts that ended, by verdict",
+            "route",
+            "verdict",
+            "problem",
         )
-        duration = self._histogram(
-            "transfer_duration_seconds", "From head to receipt", _SECONDS, "route"
+        self._duration = Spread(
+            self.registry, "transfer_duration_seconds", "From head to receipt", _SECONDS, "route"
         )
-        self._transfers = labelled(transfers.labels)
-        self._duration = labelled(duration.labels)
         self._contents = Contents(self.registry)
         self._signatures = self._counter(
             "signatures", "Requests that must be signed, by what became of that", "route", "result"
@@ -58,7 +61,10 @@ class Metrics(Instruments):
         self.limited = self._counter("limited", "Spent rates and volumes", "route", "by", "limit")
         self.held = self._gauge("held_bytes", "Content kept back until it is judged")
         self.spilled = self._gauge("spilled_bytes", "Content kept on the disk until it is judged")
-        self.in_flight = self._gauge("transfers_in_flight", "Transfers that have not ended")
+        self.in_flight = 0
+        """Transfers that have not ended."""
+        in_flight = self._gauge("transfers_in_flight", "Transfers that have not ended")
+        in_flight.set_function(lambda: self.in_flight)
         self.tunnels = self._gauge("tunnels", "Open tunnels", "route")
 
     def _make_peers(self) -> None:
@@ -128,10 +134,13 @@ class Metrics(Instruments):
 
     def _make_evidence(self) -> None:
         """The log and its witnesses."""
-        self._commit = self._histogram(
-            "journal_commit_seconds", "One append and one sync of the journal", _COMMIT
+        self._commit = Spread(
+            self.registry,
+            "journal_commit_seconds",
+            "One append and one sync of the journal",
+            _COMMIT,
         )
-        self._batch = self._histogram("journal_batch_receipts", "Receipts a commit", _BATCH)
+        self._batch = Spread(self.registry, "journal_batch_receipts", "Receipts a commit", _BATCH)
         self._offers = self._counter(
             "witness_offers", "Checkpoints offered to a witness, by result", "witness", "result"
         )
@@ -164,8 +173,8 @@ class Metrics(Instruments):
     def transfer(self, outcome: Outcome, seconds: float) -> None:
         """Count one attempt at its end."""
         route = outcome.route or ""
-        self._transfers(route, outcome.verdict.value, outcome.problem or "").inc()
-        self._duration(route).observe(seconds)
+        self._transfers[route, str(outcome.verdict), outcome.problem or ""] += 1
+        self._duration.observe(seconds, route)
         self._contents.count(route, "request", outcome.request)
         if outcome.answer is not None:
             self._contents.count(route, "answer", outcome.answer)

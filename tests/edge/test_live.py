@@ -191,10 +191,10 @@ def test_a_request_whose_head_comes_slowly_is_judged_by_what_is_in_force_when_it
 ) -> None:
     async def main() -> None:
         async with stage(tmp_path, Table(), FREE) as place:
-            head, in_flight = begun("/free/1"), place.keeper.metrics.in_flight
+            head, metrics = begun("/free/1"), place.keeper.metrics
             with place.connect(Peer(uid=2000)) as client:  # who is granted nothing is not let go
                 client.send(head[:20])
-                await blocking(lambda: wait_until(lambda: in_flight._value.get() == 1))
+                await blocking(lambda: wait_until(lambda: metrics.in_flight == 1))
                 await withdraw(place)
                 client.send(head[20:])
                 assert (await blocking(client.answer)).status == 404

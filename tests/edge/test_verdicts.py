@@ -207,6 +207,6 @@ def require_one_verdict_each(
             kind = json.loads(base64.b64decode(payload))["predicate"]["kind"]
             assert kind == outcome.verdict
     assert not on.keeper.clients
-    assert on.keeper.metrics.in_flight._value.get() == 0
+    assert on.keeper.metrics.in_flight == 0
     for pool in on.keeper.gate.pools.values():
         assert not pool._places._shares
