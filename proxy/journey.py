@@ -109,7 +109,7 @@ async def end_early(keeper: Keeper, client: Inbound, transfer: Transfer) -> None
 
 async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
     """The stops. Raises Refusal at the first that refuses, Disconnected when the sender is gone."""
-    head = transfer.head = await client.head()
+    head = transfer.known_head = await client.head()
     transfer.gate = keeper.gate  # a reload while it came could not judge who had asked for nothing
     if head.path.startswith(receipts.RECEIPTS_PATH):
         await receipts.serve(keeper, client, transfer)
@@ -145,7 +145,7 @@ def admit(transfer: Transfer) -> Lane:
     transfer.be_called(transfer_id(head))
     require_normal(head.path)
     route = transfer.route_in(gate)
-    lane = transfer.lane = gate.lanes[route.name]
+    lane = transfer.known_lane = gate.lanes[route.name]
     transfer.ask(lane, datetime.now(UTC))
     if route.replay.require != "off" and not head.fields[b"transfer-id"]:
         raise Refusal("transfer-id-required", f"route {route.name} demands one")
@@ -197,7 +197,7 @@ async def forward(
     request = answers.upstream_request(transfer, upstream, held)
     transfer.require_in_force()
     await keeper.notary.intend(transfer.intent())
-    transfer.answer_head = await upload.forward(transfer, client, upstream, request, held)
+    transfer.known_answer_head = await upload.forward(transfer, client, upstream, request, held)
     transfer.take_evidence()
     if not transfer.sent_whole:
         client.require_close()
@@ -269,12 +269,11 @@ async def conclude(
 ) -> Receipt:
     """Give the one verdict: returns when its receipt is durable. Raises LogFailure, also when that
     takes too long; the verdict stands then, and is in the log when that goes on."""
-    transfer.concluded = True
+    transfer.concluded, head = True, transfer.head
     return await record(
         keeper,
         transfer.outcome(status, refusal),
         refusal,
-        rule=transfer.rule,
         started=transfer.started,
-        trace_id=trace_id(transfer.head) if transfer.head else None,
+        trace_id=trace_id(head) if head else None,
     )

@@ -96,7 +96,7 @@ def admit(tunnel: Tunnel) -> Lane:
     """
     gate = tunnel.gate
     route = tunnel.route_in(gate)
-    lane = tunnel.lane = gate.lanes[route.name]
+    lane = tunnel.known_lane = gate.lanes[route.name]
     tunnel.ask(lane, datetime.now(UTC))
     tunnel.request = _cleared(gate, route.request, lane.receiver_zone)
     tunnel.answer = _cleared(gate, route.response, lane.sender_zone)
@@ -192,4 +192,4 @@ async def _end(tunnel: Tunnel) -> None:
 async def conclude(keeper: Keeper, tunnel: Tunnel) -> None:
     """Give the one verdict: returns when its receipt is durable. Raises LogFailure."""
     outcome = tunnel.outcome()
-    await record(keeper, outcome, tunnel.refusal, rule=tunnel.rule, started=tunnel.started)
+    await record(keeper, outcome, tunnel.refusal, started=tunnel.started)

@@ -258,8 +258,9 @@ def repeated(transfer: Transfer, earlier: Earlier) -> Fields:
 def problem(transfer: Transfer, refusal: Refusal) -> tuple[Fields, bytes]:
     """An error answer (RFC 9457): the code and what it means, never the reason."""
     fields, body = wire.problem(refusal, transfer.id)
-    if refusal.code in _UNSIGNED and transfer.lane and transfer.lane.signing and transfer.head:
-        asked = accept_signature(transfer.lane.signing, transfer.head)
+    lane, head = transfer.lane, transfer.head
+    if refusal.code in _UNSIGNED and lane and lane.signing and head:
+        asked = accept_signature(lane.signing, head)
         fields.append((b"accept-signature", asked))
     return [_date(), *fields, *of_problem(transfer, refusal.code, body)], body
 

@@ -5,22 +5,19 @@ import uuid
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import trio
 
 from proxy.edge.gate import Gate, Lane
 from proxy.edge.purse import Purse
 from proxy.edge.rates import Table
-from proxy.errors import LockgateError, Refusal
+from proxy.errors import Refusal
 from proxy.model import FOREVER, Certificate, Claim, Intent, Peer
 from proxy.observe.metrics import Metrics
 from proxy.policy.authorize import Granted
 from proxy.policy.entries import Facts
 from proxy.settings.schema import Route
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(slots=True, eq=False)
@@ -32,15 +29,15 @@ class Attempt(ABC):
     gate: Gate
     """The configuration in force when its head was whole: it is judged by that to its end."""
     attempt_id: bytes
-    received_at: datetime = field(default_factory=_now)
+    received_at: datetime = field(default_factory=partial(datetime.now, UTC))
     started: float = field(default_factory=time.monotonic)
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     """Everything but the verdict happens in it."""
 
-    lane: Lane | None = None
-    """Its route, from when that is found."""
-    granted: Granted | None = None
-    """By which entries of the route it may go on."""
+    known_lane: Lane = field(init=False)
+    """Its route, for stops that come after it was found: to ask before is a defect."""
+    known_granted: Granted = field(init=False)
+    """By which entries of the route it may go on, for stops that come after that."""
     purse: Purse | None = None
     """What pays for it, from when it is granted."""
     admitted_at: datetime = FOREVER
@@ -74,14 +71,26 @@ class Attempt(ABC):
             self.scope.cancel()
 
     @property
+    def lane(self) -> Lane | None:
+        """Its route, where one was found."""
+        return getattr(self, "known_lane", None)
+
+    @property
+    def granted(self) -> Granted | None:
+        """What was granted, where anything was."""
+        return getattr(self, "known_granted", None)
+
+    @property
     def rule(self) -> str | None:
         """The entry of the route that admits the sender."""
-        return self.granted.rule if self.granted is not None else None
+        granted = self.granted
+        return granted.allow[0].name if granted is not None else None
 
     @property
     def granted_until(self) -> datetime:
         """From then on the route has to be asked again."""
-        return self.granted.until if self.granted is not None else FOREVER
+        granted = self.granted
+        return granted.until if granted is not None else FOREVER
 
     def ask(self, lane: Lane, now: datetime) -> None:
         """Have the entries of a route judge it, for the first time or again.
@@ -89,13 +98,14 @@ class Attempt(ABC):
         Where the route lets finish what has begun, the clock stands at the time when that was
         admitted. Raises Refusal.
         """
-        if self.granted is None:
+        granted = self.granted
+        if granted is None:
             facts, self.admitted_at = self.facts(now), now
             facts.would = self.would
         else:
             clock = self.admitted_at if lane.route.on_expiry == "finish" else now
-            facts = replace(self.granted.facts, now=clock)
-        self.granted = lane.judge(facts, now)
+            facts = replace(granted.facts, now=clock)
+        self.known_granted = lane.judge(facts, now)
 
     def enter(self, rates: Table, metrics: Metrics, announced: int = 0) -> None:
         """Pay for being admitted, now that the route has granted it; so many octets are to come.
@@ -121,20 +131,6 @@ class Attempt(ABC):
         """So many octets of the answer have come so far. Raises Refusal `overloaded`."""
         if self.purse is not None:
             self.purse.answered(self.known_granted, size)
-
-    @property
-    def known_granted(self) -> Granted:
-        """What was granted, for stops that come after that."""
-        if self.granted is None:
-            raise LockgateError("a stop ran before the grant")
-        return self.granted
-
-    @property
-    def known_lane(self) -> Lane:
-        """The lane, for stops that come after the route was found."""
-        if self.lane is None:
-            raise LockgateError("a stop ran before the route was found")
-        return self.lane
 
     @property
     def held(self) -> Claim | None:

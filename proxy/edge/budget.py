@@ -5,8 +5,6 @@ the budget is spent is told to come again, and those who are being served are no
 sender has more than three quarters of it, however many transfers: the others always have the rest.
 """
 
-from collections import Counter
-
 from proxy.edge.spill import Room, Spill
 from proxy.errors import Refusal
 from proxy.settings.operation import share
@@ -19,23 +17,24 @@ class Budget:
         self.total = total
         self.taken = 0
         self._share = share(total)
-        self._by_sender: Counter[str] = Counter()
+        self._by_sender: dict[str, int] = {}
 
     def take(self, sender: str, octets: int) -> None:
         """Take so many for a sender. Raises Refusal `overloaded` where they are not to be had."""
         if self.taken + octets > self.total:
             raise _full("too much is being held for other transfers")
-        if self._by_sender[sender] + octets > self._share:
+        taken = self._by_sender.get(sender, 0) + octets
+        if taken > self._share:
             raise _full("the sender's share of memory.held is taken by its transfers")
         self.taken += octets
-        self._by_sender[sender] += octets
+        self._by_sender[sender] = taken
 
     def give(self, sender: str, octets: int) -> None:
         """Give so many back."""
         self.taken -= octets
-        self._by_sender[sender] -= octets
-        if not self._by_sender[sender]:
-            del self._by_sender[sender]
+        left = self._by_sender.pop(sender) - octets
+        if left:
+            self._by_sender[sender] = left
 
 
 class Share:

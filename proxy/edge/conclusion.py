@@ -12,7 +12,6 @@ async def record(
     outcome: Outcome,
     refusal: Refusal | None,
     *,
-    rule: str | None,
     started: float,
     trace_id: str | None = None,
 ) -> Receipt:
@@ -33,7 +32,6 @@ async def record(
         keeper.log.transfer(
             outcome,
             reason=reason,
-            rule=rule,
             index=receipt.index if receipt is not None else None,
             trace_id=trace_id,
             seconds=seconds,

@@ -2,11 +2,12 @@
 
 import hashlib
 import hmac
-import secrets
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from proxy.edge.attempt import Attempt
 from proxy.edge.budget import Share
@@ -46,10 +47,11 @@ class Transfer(Attempt):
 
     share: Share
     """Of what the process may keep back at once."""
-    key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    key: bytes = field(default_factory=partial(os.urandom, 32))
     """Only the sender gets it: keys the digests of what it sent."""
 
-    head: Head | None = None
+    known_head: Head = field(init=False)
+    """The head, for stops that come after it was read."""
     masked_head: Head | None = None
     """The head as it goes on, where the route masks header fields or the query."""
     masked_request: dict[str, int] = field(default_factory=dict)
@@ -74,7 +76,8 @@ class Transfer(Attempt):
     sent_whole: bool = False
     """The end of the request went to the upstream."""
 
-    answer_head: AnswerHead | None = None
+    known_answer_head: AnswerHead = field(init=False)
+    """The head of the answer, for stops that come after it was read."""
     answer_has_body: bool = True
     """False for what never has content (RFC 9110, 6.4.1), and for an empty one: `relay.look`."""
     answer: Flow | None = None
@@ -117,11 +120,14 @@ class Transfer(Attempt):
         return time.monotonic() - self.started
 
     @property
-    def known_head(self) -> Head:
-        """The head, for stops that come after it."""
-        if self.head is None:
-            raise LockgateError("a stop ran before the head was read")
-        return self.head
+    def head(self) -> Head | None:
+        """The head, where it was read."""
+        return getattr(self, "known_head", None)
+
+    @property
+    def answer_head(self) -> AnswerHead | None:
+        """The head of the answer, where one was read."""
+        return getattr(self, "known_answer_head", None)
 
     @property
     def known_request(self) -> Flow:
@@ -129,13 +135,6 @@ class Transfer(Attempt):
         if self.request is None:
             raise LockgateError("a stop ran before the request was admitted")
         return self.request
-
-    @property
-    def known_answer_head(self) -> AnswerHead:
-        """The head of the answer, for stops that come after it was read."""
-        if self.answer_head is None:
-            raise LockgateError("a stop ran before the answer's head was read")
-        return self.answer_head
 
     @property
     def known_answer(self) -> Flow:
@@ -176,7 +175,8 @@ class Transfer(Attempt):
 
     def verdict(self, refusal: Refusal | None) -> Verdict:
         """How this attempt ended (docs/receipts.md)."""
-        status = self.answer_head.status if self.answer_head else None
+        answer = self.answer_head
+        status = answer.status if answer else None
         settled = self.answer_whole or refusal is None or refusal.code in _AFTER_ALL
         if status is not None and settled:
             return Verdict.DELIVERED if self.sent_whole and status < 400 else Verdict.FAILED
@@ -188,8 +188,8 @@ class Transfer(Attempt):
 
     def outcome(self, status: int | None, refusal: Refusal | None) -> Outcome:
         """Freeze what is known; `status` is what the sender is about to be answered with."""
-        head = self.head
-        held = self.held
+        head, answer, held = self.head, self.answer_head, self.held
+        route = self.lane.route if self.lane else None
         return Outcome(
             attempt_id=self.attempt_id,
             transfer_id=self.id,
@@ -197,13 +197,13 @@ class Transfer(Attempt):
             status=status,
             problem=refusal.code if refusal else None,
             listener=self.listener,
-            route=self.lane.route.name if self.lane else None,
-            upstream=self.lane.route.upstream if self.lane else None,
+            route=route.name if route else None,
+            upstream=route.upstream if route else None,
             method=head.method if head else None,
             target_hmac=self._keyed(head.target.encode()) if head else None,
             content_length=head.framing.length if head else None,
             request=self._request_content(),
-            answer_status=self.answer_head.status if self.answer_head else None,
+            answer_status=answer.status if answer else None,
             answer=self._answer_content(),
             sender=self.peer,
             receiver=self.receiver,
@@ -214,7 +214,7 @@ class Transfer(Attempt):
             content_sha256=self.asked() if held and self.sent_whole else None,
             duplicate_of=self.earlier.index if self.earlier else None,
             signature=self.signature,
-            answer_repeated=self.answer_head is not None and is_repeated(self.answer_head),
+            answer_repeated=answer is not None and is_repeated(answer),
             further=tuple(hashlib.sha256(each).digest() for each in self.behind.envelopes),
         )
 

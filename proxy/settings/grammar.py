@@ -21,6 +21,7 @@ from jsonpath_rfc9535.selectors import FilterSelector
 
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _PATH = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
+_DOTS = re.compile(r"/\.\.?(?![^/;])")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _TRUST_DOMAIN = re.compile(r"[a-z0-9._-]{1,255}")
@@ -41,7 +42,7 @@ def abnormality(path: str) -> str | None:
         return "a character or escape that a path may not hold, or no / at its beginning"
     if "//" in path:
         return "an empty segment"
-    if any(segment.partition(";")[0] in (".", "..") for segment in path.split("/")):
+    if _DOTS.search(path) is not None:
         return "a dot segment"
     return _escapes(path) if "%" in path else None
 

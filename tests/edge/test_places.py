@@ -26,7 +26,7 @@ def test_a_place_that_is_free_is_taken_without_waiting_within_the_same_bounds() 
     places.give("b")
     for _ in range(3):
         places.give("a")
-    assert not places._shares
+    assert (places._taken, places._crowded) == ({}, {})
     assert all(places.take_nowait(holder) for holder in "abcd")
 
 
@@ -69,4 +69,4 @@ async def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
             await places.take(holder)
         for _ in range(3):
             places.give(holder)
-    assert not places._shares
+    assert (places._taken, places._crowded) == ({}, {})

@@ -209,4 +209,4 @@ def require_one_verdict_each(
     assert not on.keeper.clients
     assert on.keeper.metrics.in_flight == 0
     for pool in on.keeper.gate.pools.values():
-        assert not pool._places._shares
+        assert not pool._places._taken
