@@ -52,6 +52,8 @@ def require_codings(values: Sequence[bytes], admitted: Sequence[str]) -> tuple[s
     `values` are those of Content-Encoding. Raises Refusal("content-not-allowed") for one that is
     unknown or not in `admitted`, for one that comes twice, and for more than two.
     """
+    if not values:
+        return ()
     words = [word.strip(b" \t").lower() for word in b",".join(values).split(b",")]
     named = [word.decode("latin-1") for word in words if word not in (b"", b"identity")]
     codings = tuple(_NAMES.get(word, "") for word in named)
@@ -67,6 +69,8 @@ def accepted_codings(values: Sequence[bytes], admitted: Sequence[str]) -> bytes:
 
     Weights stay as sent (RFC 9110, 12.5.3); `identity` when nothing is left.
     """
+    if not values:
+        return b"identity"
     members = [member.strip(b" \t") for member in b",".join(values).split(b",")]
     kept = [
         member

@@ -18,6 +18,7 @@ class Inbound:
 
     def __init__(self, stream: Stream, limits: ListenerLimits) -> None:
         self.stream = stream
+        self._now = trio.lowlevel.current_clock().current_time
         self._limits = limits
         self._http = ServerConnection(limits.head)
         self.answering = False
@@ -35,7 +36,7 @@ class Inbound:
 
         Raises UnexpectedTls where it is one of TLS, on a connection without.
         """
-        deadline = trio.current_time() + self._limits.idle_timeout
+        deadline = self._now() + self._limits.idle_timeout
         self._idle = True
         try:
             while self._http.idle:
@@ -72,7 +73,7 @@ class Inbound:
         self._used = True
         event = self._http.next_event()
         if isinstance(event, NeedData):
-            event = await self._next(trio.current_time() + self._limits.head_timeout)
+            event = await self._next(self._now() + self._limits.head_timeout)
         if isinstance(event, RequestHead):
             return event.head
         if isinstance(event, NeedData):
@@ -81,7 +82,7 @@ class Inbound:
 
     def end_within(self, seconds: float) -> None:
         """Bound the transfer whose head has come, however slowly either side goes on."""
-        self._end = trio.current_time() + seconds
+        self._end = self._now() + seconds
 
     async def body(self, timeout: float) -> Data | EndOfMessage:
         """The next piece of the body, or its end; `timeout` in seconds without any octet.
@@ -90,12 +91,12 @@ class Inbound:
         """
         event = self._http.next_event()
         if isinstance(event, NeedData):
-            event = await self._next(min(trio.current_time() + timeout, self._end))
+            event = await self._next(min(self._now() + timeout, self._end))
         if isinstance(event, (Data, EndOfMessage)):
             return event
         if not isinstance(event, NeedData):
             raise Refusal("request-incomplete", "the connection ended inside the content")
-        if trio.current_time() >= self._end:
+        if self._now() >= self._end:
             self._end = math.inf  # to say so
             raise Refusal("request-timeout", "the content took longer than limits.lifetime")
         raise Refusal("request-timeout", "the content stalled")
@@ -171,7 +172,7 @@ class Inbound:
         if self._torn:
             raise Disconnected("what was sent before did not go out whole")
         self._torn = True
-        deadline = min(trio.current_time() + self._limits.idle_timeout, self._end)
+        deadline = min(self._now() + self._limits.idle_timeout, self._end)
         try:
             await self.stream.send(pieces, deadline)
         except Stalled:

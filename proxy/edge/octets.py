@@ -46,10 +46,11 @@ async def within(deadline: float, wait: Callable[..., Awaitable[None]], *args: A
 class Octets:
     """What comes out of one socket, and goes into it. One task may receive while another sends."""
 
-    __slots__ = ("_asked", "_reads", "_spoken", "_writes", "sock")
+    __slots__ = ("_asked", "_patience", "_reads", "_spoken", "_writes", "sock")
 
     def __init__(self, sock: trio.socket.SocketType) -> None:
         self.sock = sock
+        self._patience = patience()
         self._reads, self._writes = Waiting(sock), Waiting(sock)
         self._asked = _LITTLE
         self._spoken = False
@@ -61,7 +62,7 @@ class Octets:
         try:
             data = None if self._spoken else await self._at_once(size, deadline)
             while data is None:
-                await patience().wait(trio.lowlevel.wait_readable, self._reads, deadline)
+                await self._patience.wait(trio.lowlevel.wait_readable, self._reads, deadline)
                 data = self._read(size)
         except (OSError, trio.ClosedResourceError) as error:
             raise Disconnected(type(error).__name__) from None
@@ -110,7 +111,7 @@ class Octets:
         try:
             with memoryview(data) as rest:
                 while sent < len(data):
-                    await patience().wait(trio.lowlevel.wait_writable, self._writes, deadline)
+                    await self._patience.wait(trio.lowlevel.wait_writable, self._writes, deadline)
                     sent += self.push(rest[sent:])
         except (OSError, trio.ClosedResourceError) as error:
             raise Disconnected(type(error).__name__) from None

@@ -40,6 +40,7 @@ class Outbound:
 
     def __init__(self, reached: Reached, max_head: int) -> None:
         self.stream = reached.stream
+        self.now = trio.lowlevel.current_clock().current_time
         self.endpoint = reached.at
         self.certificate = reached.certificate
         self.until = reached.until
@@ -79,7 +80,7 @@ class Outbound:
 
     async def _send(self, pieces: list[bytes]) -> None:
         try:
-            await self.stream.send(pieces, trio.current_time() + self.stall)
+            await self.stream.send(pieces, self.now() + self.stall)
         except Disconnected as error:
             raise UpstreamFailure("upstream-closed", str(error)) from None
         except Stalled:
@@ -112,7 +113,7 @@ class Outbound:
         """The next piece of the answer, or its end; `timeout` in seconds without any octet."""
         event = self._here()
         if isinstance(event, NeedData):
-            event = await self._next(trio.current_time() + timeout, "the answer stalled")
+            event = await self._next(self.now() + timeout, "the answer stalled")
         if isinstance(event, (Data, EndOfMessage)):
             return event
         raise UpstreamFailure("upstream-closed", "the connection ended inside the answer")
@@ -139,7 +140,12 @@ class Outbound:
 
     def reuse(self) -> bool:
         """Make ready for another exchange; False when the connection cannot carry one."""
-        return self._http.reusable and self._http.next_cycle()
+        self.idle_since = self.now()
+        return self._http.next_cycle()
+
+    def fresh(self, seconds: float) -> bool:
+        """True when it has been idle for no longer than that, and its peer is acceptable still."""
+        return self.now() - self.idle_since <= seconds and self.until > datetime.now(UTC)
 
 
 class Pool:
@@ -186,7 +192,6 @@ class Pool:
         limits = self._settings.limits
         room = not self._retired and len(self._idle) < limits.idle_connections
         if complete and room and connection.reuse():
-            connection.idle_since = trio.current_time()
             self._idle.append(connection)
         else:
             connection.stream.abort()
@@ -231,10 +236,9 @@ class Pool:
             self._metrics.let_go("upstream", "expired", taken)
 
     def _reusable(self) -> Outbound | None:
-        freshest = trio.current_time() - self._settings.limits.idle_timeout
         while self._idle:
             connection = self._idle.pop()
-            fresh = connection.idle_since >= freshest and connection.until > datetime.now(UTC)
+            fresh = connection.fresh(self._settings.limits.idle_timeout)
             if fresh and connection.stream.quiet():
                 return connection
             connection.stream.abort()

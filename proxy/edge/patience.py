@@ -57,6 +57,7 @@ class Patience:
         self._asleep = trio.CancelScope()
         self._due = math.inf
         """When the first of them may be due, at the earliest."""
+        self._now = trio.lowlevel.current_clock().current_time
 
     async def wait(
         self, ready: Callable[[int], Awaitable[None]], waiting: Waiting, deadline: float
@@ -66,7 +67,7 @@ class Patience:
         if number < 0:  # the event loop would keep note of whoever waits for no number
             raise trio.ClosedResourceError
         waiting.deadline = deadline
-        if trio.current_time() >= deadline:
+        if self._now() >= deadline:
             raise Stalled("its time is up")
         if deadline < self._due:
             self._due = self._asleep.deadline = deadline
@@ -79,7 +80,7 @@ class Patience:
                 except trio.ClosedResourceError:
                     if waiting.sock.fileno() < 0:
                         raise
-                if trio.current_time() >= waiting.deadline:
+                if self._now() >= waiting.deadline:
                     raise Stalled("it took too long")
         finally:
             self._waiting.discard(waiting)
@@ -89,7 +90,7 @@ class Patience:
         while True:
             with self._asleep:
                 await trio.sleep_forever()
-            now = trio.current_time()
+            now = self._now()
             for each in self._waiting:
                 if each.deadline <= now:
                     each.wake()

@@ -91,7 +91,7 @@ async def _forward_small(
         return await _last_words(transfer, client, upstream, failure)
     transfer.sent_whole = True
     patience = transfer.known_lane.pool.answer_timeout
-    return await _answer_head(transfer, client, upstream, trio.current_time() + patience)
+    return await _answer_head(transfer, client, upstream, upstream.now() + patience)
 
 
 async def _answer_head(

@@ -22,12 +22,15 @@ give the decision (`judge`, `learn`) and its explanation (`trace`).
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import attrgetter
 
 from proxy.errors import Refusal
 from proxy.model import FOREVER, Peer
 from proxy.policy.entries import Check, Entries, Entry, Facts, Looked
 from proxy.policy.shadow import Shadow, Waiting
 from proxy.settings.schema import Route
+
+_LATER = attrgetter("later")
 
 
 @dataclass(slots=True)
@@ -47,7 +50,7 @@ class Granted:
     _open: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        self._open = bool(self.deny) or any(entry.later for entry in self.allow)
+        self._open = bool(self.deny) or any(map(_LATER, self.allow))
 
     @property
     def rule(self) -> str:

@@ -1,6 +1,7 @@
 """The shape of a route: whom it admits, and what holds on the way. What may cross is in content."""
 
 import math
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -97,17 +98,17 @@ class Route(Model):
     limits: Limits = Limits()
     receipt: Literal["auto", "header", "trailer", "log"] = "auto"
 
-    @property
+    @cached_property
     def demands_signature(self) -> bool:
         """Its requests must be signed (RFC 9421)."""
         return "signature" in (self.replay.require, self.integrity.require)
 
-    @property
+    @cached_property
     def demands_digest(self) -> bool:
         """The content of its requests must have a digest: what is signed of it is that."""
         return self.integrity.require != "off" or self.demands_signature
 
-    @property
+    @cached_property
     def proves(self) -> bool:
         """True where nothing of a request goes on before all of it has come, and is what its sender
         says that it is."""

@@ -161,7 +161,8 @@ class Engine:
 
         Raises `TlsFailure`: `closed` when the transport ended first, and others.
         """
-        self._require_complete()
+        if self._failure is not None or self._channel is None:
+            self._require_complete()
         if self._dry:
             return None
         pieces: list[bytes] = []
@@ -184,7 +185,8 @@ class Engine:
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypt all of `data`. Raises `TlsFailure`."""
-        self._require_complete()
+        if self._failure is not None or self._channel is None:
+            self._require_complete()
         with memoryview(data) as view:
             self._written += view.nbytes
             position = 0

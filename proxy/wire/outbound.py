@@ -23,7 +23,8 @@ class Outbound:
 
     def begin(self, framing: Framing) -> None:
         """A head goes out that announces `framing`. Raises `LockgateError`, as all of these do."""
-        self.require_before_head()
+        if self.begun:
+            self.require_before_head()
         self.begun = True
         self._chunked = framing.chunked
         self._left = framing.length
