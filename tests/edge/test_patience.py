@@ -114,12 +114,10 @@ def test_a_socket_that_is_closed_meanwhile_is_gone_whatever_the_time() -> None:
     trio.run(main)
 
 
-async def test_a_socket_that_was_closed_before_it_is_waited_for_is_gone_each_time(
-    pair: Pair,
-) -> None:
-    octets, _ = pair
-    await octets.send(b"who speaks waits for the answer, and does not ask for it first")
-    octets.abort()
-    for _ in range(2):
-        with pytest.raises(Disconnected):
-            await octets.receive(deadline=trio.current_time() + 3600)
+async def test_a_socket_that_was_closed_before_it_is_waited_for_is_gone_each_time() -> None:
+    with pair() as (octets, _):
+        await octets.send(b"who speaks waits for the answer, and does not ask for it first")
+        octets.abort()
+        for _ in range(2):
+            with pytest.raises(Disconnected):
+                await octets.receive(deadline=trio.current_time() + 3600)
