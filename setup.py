@@ -27,8 +27,9 @@ MODULES = {
         "jsontokens",
         "jsonsplice",
     ),
+    "_near": ("digits", "near"),
 }
-IN_C = {"octets", "sha256"}
+IN_C = {"octets", "sha256", "digits"}
 """Of which the .pxd has everything, in C."""
 SOURCE = Path("proxy/content")
 MADE = Path("build/cython")

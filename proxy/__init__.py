@@ -54,6 +54,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
                                     content/hmacsha256.py, content/sha256.py,
                                     content/octets.py, content/cipher.py
         detect                      content/detect.py, content/gate.py, content/outline.py,
+                                    content/near.py, content/digits.py,
                                     content/kinds.py, content/registry.py, content/own.py,
                                     content/decode.py, content/located.py, content/judge.py,
                                     content/edits.py, content/watch.py, content/words.py,

@@ -51,6 +51,8 @@
     strings     raw JSON strings and what they say
     fold        numbers, dashes, spaces and digits that are spelt otherwise, made plain
     gate        hyperscan, wrapped
+    near        the octets around digits that may mean something, compiled
+    digits      where they stand so
     outline     digits and letters made words, which are cheap to search for
     own         types of a configuration's own
     kinds       what a kind of finding is; kinds_* are tables of them, registry has them all

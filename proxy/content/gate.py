@@ -21,6 +21,7 @@ import hyperscan
 
 from proxy.content import fold
 from proxy.content.kinds import Kind, Likelihood
+from proxy.content.native import NATIVE
 from proxy.content.outline import RESPELT, outline
 from proxy.content.strings import decoded
 from proxy.content.words import expressions
@@ -203,7 +204,8 @@ class Gate:
         for text in texts:
             self._first.scan(text, found)
             seen: set[int] = set()
-            self._outlines.scan(outline(text), seen)
+            if part := NATIVE.near(text):
+                self._outlines.scan(outline(part), seen)
             if _RESPELT in seen:
                 found.add(_RESPELT)
                 seen.remove(_RESPELT)

@@ -44,7 +44,7 @@ class Kind:
     a number with an exponent is scanned a second time, made plain."""
     outlines: tuple[bytes, ...] = ()
     """Expressions over the outline (see outline), one of which matches wherever one of `gates`
-    does: for those that are made of digits and would be dear."""
+    does: for those that are made of digits, which stand as near says, and would be dear."""
     needed: bytes = b""
     """A literal that the text must hold, folded where `folds`."""
     folds: bool = False

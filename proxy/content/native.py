@@ -67,6 +67,10 @@ class Native:
         self.name = "compiled" if compiled else "interpreted"
         self._scan: Any = import_module("proxy.content._jsonscan") if compiled else None
         work: Any = import_module("proxy.content._jsonsplice") if compiled else None
+        self.near: Callable[[bytes], bytes] = _all
+        """What of a text has to be searched for digits: see near."""
+        if compiled:
+            self.near = import_module("proxy.content._near").near
         self.splice: Callable[[bytes], Splice] = (work or jsonsplice).Splice
         taken = work or jsontaken
         self.texts: Callable[[bytes, array[int], int, int, list[int]], list[bytes]] = taken.texts
@@ -81,6 +85,10 @@ class Native:
             return lambda lines: PlainMachine(automaton, depth, record, lines)
         machine, tables = self._scan.Machine, Tables(automaton)
         return lambda lines: machine(tables, depth, record, lines)
+
+
+def _all(text: bytes) -> bytes:
+    return text
 
 
 def _chosen() -> Native:
