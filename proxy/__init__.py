@@ -16,7 +16,7 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
     the sender
         listener                    edge/listener.py
         TLS, pins, revocation       edge/octets.py, edge/patience.py; edge/stream.py drives
-                                    tls/engine.py
+                                    tls/engine.py, over tls/records.py
                                     tls/context.py, tls/verify.py, tls/revocation.py
                                     tls/known.py, tls/path.py, tls/profile.py,
                                     tls/constraints.py

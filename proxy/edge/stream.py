@@ -14,7 +14,8 @@ import trio
 from proxy.edge.octets import RECEIVE_SIZE, Disconnected, Octets, within
 from proxy.edge.patience import Stalled
 from proxy.errors import TlsFailure
-from proxy.tls.engine import RECORD, Engine
+from proxy.tls.engine import Engine
+from proxy.tls.records import RECORD
 
 __all__ = ["RECEIVE_SIZE", "Disconnected", "PlainStream", "Stalled", "Stream", "TlsStream"]
 
@@ -238,12 +239,12 @@ class TlsStream:
             for piece in pieces:
                 self._engine.write(piece)
             self._owing = False
-            data = self._engine.outgoing()
+            data = self._engine.leaving()
             sent = self._octets.push(data) if data else 0
             if sent < len(data):
                 if not self._sending.locked():
                     self._sending.acquire_nowait()
-                await self._octets.send(memoryview(data)[sent:], deadline)
+                await self._octets.send(data[sent:], deadline)
         finally:
             if self._sending.locked():  # by us: nobody else had a turn without it
                 self._sending.release()

@@ -8,6 +8,7 @@
     constraints   name constraints, over `names`; `policies` beside it
     offline       the same judgement without a connection
     engine        ciphertext in, plaintext out, and back
+    records       the octets of it, many records in one call
     identity      DER -> `proxy.model.Certificate`, SPIFFE IDs, pins
     revocation    reading CRLs
     standing      whether a path is revoked, and until when the answer stands

@@ -40,6 +40,8 @@ _OLDER = [name for name in CIPHERS if not name.startswith("TLS_")]
 _REVOCATION = Revocation()
 _MODE = SSL.MODE_RELEASE_BUFFERS
 """Who is idle keeps no room for a record of each way, which is 34 KiB."""
+_PARTIAL = 0x1
+"""SSL_MODE_ENABLE_PARTIAL_WRITE, which pyOpenSSL sets: a call for each record. Memory takes all."""
 _VERIFY = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
 
 
@@ -137,6 +139,7 @@ def _context(
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_options(_OPTIONS)
     context.set_mode(_MODE)
+    context.clear_mode(_PARTIAL)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_session_id(os.urandom(32))
     _set_protocol(context, tls)

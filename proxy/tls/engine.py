@@ -25,20 +25,16 @@ from OpenSSL import SSL
 
 from proxy.errors import TlsFailure
 from proxy.model import Certificate, Channel
+from proxy.tls import records
 from proxy.tls.context import TlsContext
 from proxy.tls.failures import OPENING, translate
 from proxy.tls.identity import describe, described
 from proxy.tls.known import encoded
+from proxy.tls.records import RECORD
 from proxy.tls.standing import Standing
 from proxy.tls.verify import Examination, is_ip
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
-RECORD = 16384
-"""Octets of plaintext that one TLS record holds at most (RFC 8446, 5.1)."""
-_OVERHEAD = 64
-"""More than header, content type, tag and (TLS 1.2) nonce of one record."""
-_FLIGHT = 16384
-"""Ciphertext that is asked for when nobody has written: handshake flights, alerts."""
 _IMPOSSIBLE = b"\x17\x03\x03\x00\x10" + bytes(2 * RECORD)
 """OpenSSL has no call that ends a handshake with an alert. It sends one for this: application data
 before there is any, and where half a record has come, the rest of that, which makes no sense."""
@@ -66,7 +62,8 @@ class Engine:
         self._certificate: Certificate | None = None
         self._channel: Channel | None = None
         self._failure: TlsFailure | None = None
-        self._written = 0
+        self._unread = RECORD
+        """Octets of plaintext that OpenSSL has at most."""
         self._dry = False
         """All that came has been read: asking again would cost an exception and tell nothing."""
         self._opening = bytearray()
@@ -114,6 +111,7 @@ class Engine:
         """Take what came from the transport; empty means that it has ended."""
         self._dry = False
         if ciphertext:
+            self._unread += len(ciphertext)
             if len(self._opening) < OPENING:
                 self._opening += ciphertext[:OPENING]
             self._connection.bio_write(ciphertext)
@@ -122,15 +120,11 @@ class Engine:
 
     def outgoing(self) -> bytes:
         """All ciphertext that is to be sent, and forget it; empty when there is none."""
-        expected = self._written + _OVERHEAD * (self._written // RECORD + 1) + _FLIGHT
-        self._written = 0
-        pieces: list[bytes] = []
-        try:
-            while not pieces or len(pieces[-1]) == expected:
-                pieces.append(self._connection.bio_read(expected))
-        except SSL.WantReadError:
-            pass
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return bytes(self.leaving())
+
+    def leaving(self) -> memoryview:
+        """The same without a copy of it."""
+        return records.leaving(self._connection)
 
     def handshake(self) -> bool:
         """Go on with the handshake. True when it is complete and every check has passed.
@@ -165,36 +159,31 @@ class Engine:
             self._require_complete()
         if self._dry:
             return None
-        pieces: list[bytes] = []
-        missing = size
+        data, said = records.read(self._connection, min(size, self._unread))
+        if said > 0:
+            self._unread = max(RECORD, self._unread - len(data))
+            return data
+        self._unread = RECORD
         try:
-            while missing > 0:
-                pieces.append(self._connection.recv(min(missing, RECORD)))
-                missing -= len(pieces[-1])
-        except SSL.WantReadError:
-            self._dry = True
-            if not pieces:
-                return None
+            records.require_more(self._connection, said)
         except SSL.ZeroReturnError:
-            pass
+            return data
         except SSL.Error as error:
             self._fail(translate(error))
-            if not pieces:
+            if not data:
                 self._require_sound()
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            return data
+        self._dry = True
+        return data or None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypt all of `data`. Raises `TlsFailure`."""
         if self._failure is not None or self._channel is None:
             self._require_complete()
-        with memoryview(data) as view:
-            self._written += view.nbytes
-            position = 0
-            try:
-                while position < view.nbytes:
-                    position += self._connection.send(view[position:])
-            except SSL.Error as error:
-                raise self._fail(translate(error)) from None
+        try:
+            self._connection.sendall(data)
+        except SSL.Error as error:
+            raise self._fail(translate(error)) from None
 
     def close(self) -> None:
         """Queue close_notify. Reading may go on. Does nothing after a failure or a first call.

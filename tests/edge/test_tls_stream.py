@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from proxy.edge.stream import Stalled, TlsStream
-from proxy.tls.engine import RECORD
+from proxy.tls.records import RECORD
 from tests.patience import PATIENCE
 from tests.tls.pump import connected
 

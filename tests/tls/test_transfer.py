@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from proxy.errors import TlsFailure
 from proxy.tls.credentials import Credentials
-from proxy.tls.engine import RECORD, Engine
+from proxy.tls.engine import Engine
+from proxy.tls.records import RECORD
 from tests.pki import pki
 from tests.tls.pump import bytewise, client_side, connected, server_side, shake, whole
 
