@@ -60,8 +60,8 @@ class Places:
         try:
             await crowd.park()
         finally:
-            if not crowd:
-                self._crowded.pop(holder, None)
+            if not crowd and self._crowded.get(holder) is crowd:  # there may be another one by now
+                del self._crowded[holder]
 
     def _give_part(self, holder: str) -> None:
         """As many are kept as there are holders that have or want a place."""

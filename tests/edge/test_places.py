@@ -1,5 +1,7 @@
 """Places are shared fairly."""
 
+from functools import partial
+
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -70,3 +72,26 @@ async def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
         for _ in range(3):
             places.give(holder)
     assert (places._taken, places._crowded) == ({}, {})
+
+
+async def test_who_begins_to_wait_while_others_are_on_their_way_is_not_forgotten() -> None:
+    for _ in range(50):  # trio's order of turns is anyone's guess
+        places = Places(4)
+        for _ in range(3):
+            await places.take("a")
+
+        async def give(places: Places = places) -> None:
+            places.give("a")
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(places.take, "a")
+            await wait_all_tasks_blocked()
+            for each in (give, partial(places.take, "a"), give):
+                nursery.start_soon(each)  # so it comes when one left the crowd, and one has yet to
+            await wait_all_tasks_blocked()
+            places.give("a")
+            await wait_all_tasks_blocked()
+            waiting = len(nursery.child_tasks)
+            nursery.cancel_scope.cancel()
+        assert not waiting
