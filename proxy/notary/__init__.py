@@ -36,7 +36,7 @@ intents      the worker's file of what it has begun to forward
 frames       the channel's frames
 messages     what stands in them
 submissions  the statements in them
-outbox       what waits to be written to a channel
+outbox       one end of a channel: what is written at the end of a turn, and read
 remote       the worker's end of the channel, which outlives the notary
 server       the notary's end
 

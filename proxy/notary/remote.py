@@ -1,7 +1,7 @@
 """The worker's end of the channel to the notary: a link that outlives the notary.
 
 Theory
-- One task reads, one writes, and whatever is queued goes out as one write. Whoever asks waits for
+- One task reads; what was queued in a turn of the loop goes out as one write. Whoever asks waits for
   its answer; who submits a statement is called back.
 - Nothing that the notary has not answered is forgotten. When it dies, `ready` is False and new
   questions fail at once, so that nothing begins that could not be ended; statements are taken all
@@ -29,11 +29,10 @@ from proxy.model import Claim, Earlier, Missed, Receipt, Submission, Trouble, na
 from proxy.notary import messages, submissions
 from proxy.notary.frames import Decoder, Kind, encode
 from proxy.notary.link import OnDone, Waiting
-from proxy.notary.outbox import Outbox
+from proxy.notary.outbox import Outbox, receive
 
 QUESTIONS: Final = 4096
 """More than these at once are refused."""
-_CHUNK: Final = 65_536
 _AWAY: Final = named_trouble("notary-away")
 
 _READ: Final[dict[int, Callable[[bytes], Any]]] = {
@@ -197,11 +196,11 @@ class RemoteLink:
 
     async def _converse(self, sock: trio.SocketStream) -> None:
         """Until the channel ends, or is replaced."""
-        self._out = Outbox()
+        self._out = Outbox(sock)
         self._out.put(self._hello())
         try:
             async with sock, trio.open_nursery() as nursery:
-                nursery.start_soon(self._out.send_to, sock)
+                nursery.start_soon(self._out.run)
                 await self._read(sock)
                 nursery.cancel_scope.cancel()
         finally:
@@ -221,7 +220,7 @@ class RemoteLink:
     async def _read(self, sock: trio.SocketStream) -> None:
         decoder = Decoder()
         try:
-            while data := await sock.receive_some(_CHUNK):
+            while data := await receive(sock):
                 for kind, number, body in decoder.feed(data):
                     self._hear(kind, number, body)
         except (trio.BrokenResourceError, EvidenceError):

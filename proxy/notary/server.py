@@ -31,14 +31,13 @@ from proxy.notary import messages, submissions
 from proxy.notary.attempts import Heard, own
 from proxy.notary.frames import Decoder, Kind, encode
 from proxy.notary.link import Served
-from proxy.notary.outbox import Outbox
+from proxy.notary.outbox import Outbox, receive
 
 MOST: Final = 8192
 MOST_OCTETS: Final = 8 * 2**20
 MOST_SAID: Final = 64 * 2**20
 MOST_HELD: Final = 65_536
 """Ids that one worker may say to hold after a restart."""
-_CHUNK: Final = 65_536
 
 _READ: Final[dict[int, Callable[[bytes], Any]]] = {
     Kind.MATCHES: messages.unpack_compared,
@@ -115,14 +114,14 @@ class _Channel:
         """Statements that the notary has, and has not answered."""
         self._said = 0
         """Octets of them and of the questions."""
-        self._out = Outbox()
         self._room = trio.lowlevel.ParkingLot()
         """Who waits for less to wait."""
+        self._out = Outbox(sock, self._room.unpark_all)
 
     async def run(self) -> EvidenceError | LogFailure | None:
         with self._notary.watching(self._tell_ready):
             async with self._sock, trio.open_nursery() as nursery:
-                nursery.start_soon(self._out.send_to, self._sock, self._room.unpark_all)
+                nursery.start_soon(self._out.run)
                 nursery.start_soon(self._answer_all)
                 self._tell_ready()
                 reason = await self._read()
@@ -144,7 +143,7 @@ class _Channel:
             while self._full:
                 await self._room.park()
             try:
-                data = await self._sock.receive_some(_CHUNK)
+                data = await receive(self._sock)
             except trio.BrokenResourceError:
                 return None  # it died before it had read our answers; we have read all of it
             if not data:
