@@ -1,8 +1,8 @@
 """The worker's end of the channel to the notary: a link that outlives the notary.
 
 Theory
-- One task reads; what was queued in a turn of the loop goes out as one write. Whoever asks waits for
-  its answer; who submits a statement is called back.
+- One task reads; what was queued in a turn of the loop goes out as one write. Whoever asks waits
+  for its answer; who submits a statement is called back.
 - Nothing that the notary has not answered is forgotten. When it dies, `ready` is False and new
   questions fail at once, so that nothing begins that could not be ended; statements are taken all
   the same, and those who wait for an answer go on waiting.
