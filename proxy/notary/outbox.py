@@ -17,11 +17,14 @@ _LITTLE: Final = 65_536
 
 
 async def receive(sock: trio.SocketStream) -> bytes:
-    """What comes next; b"" at the end. Raises `trio.BrokenResourceError`."""
+    """What comes next; b"" at the end. Raises `trio.BrokenResourceError`, `ClosedResourceError`."""
+    number = sock.socket.fileno()
+    if number < 0:
+        raise trio.ClosedResourceError
     while True:
-        await trio.lowlevel.wait_readable(sock.socket)  # for it was read until nothing was left
+        await trio.lowlevel.wait_readable(number)  # for it was read until nothing was left
         try:
-            return os.read(sock.socket.fileno(), _CHUNK)
+            return os.read(number, _CHUNK)
         except BlockingIOError:
             continue
         except OSError as error:
