@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import trio
-
 from proxy.edge.gate import Gate
 from proxy.model import ListInForce
-from proxy.model.beat import next_beat
+from proxy.notary.rest import News, beat
 from proxy.observe.log import Log
 from proxy.observe.metrics import Metrics
 
@@ -28,12 +26,20 @@ class ListWatch:
         self._log = log
         self._stale: set[tuple[str, str]] = set()
         self._known: Gate | None = None
+        self._adopted = News()
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             self.look(datetime.now(UTC))
-            await trio.sleep_until(next_beat(trio.current_time(), _EVERY))
+            if self._gate().lists:
+                await beat(_EVERY)
+            else:
+                await self._adopted.wait()
+
+    def adopted(self) -> None:
+        """Another configuration is in force."""
+        self._adopted.tell()
 
     def look(self, now: datetime) -> None:
         gate = self._gate()

@@ -21,8 +21,8 @@ import trio
 
 from proxy.edge.rates import ROW, Header, Table, memory, moved
 from proxy.errors import ConfigError, LockgateError, Refusal
-from proxy.model.beat import next_beat
 from proxy.notary.disk import Disk
+from proxy.notary.rest import News, beat
 from proxy.observe.log import Log
 from proxy.settings.load import Loaded
 from proxy.settings.secrets import resolve_path
@@ -42,8 +42,9 @@ class Rates:
         self._file = -1
         self._written = bytearray()
         self._failing = False
+        self._used = News()
         try:
-            self.table = Table(_filled(self._path, loaded.settings.rates.capacity))
+            self.table = Table(_filled(self._path, loaded.settings.rates.capacity), self._used.tell)
         except OSError as error:
             message = f"{self._path}: {error.strerror}"
             raise ConfigError([loaded.problem(("receipts", "store"), message)]) from None
@@ -51,10 +52,13 @@ class Rates:
             message = f"{self._path}: {error}; without this file every peer begins anew"
             raise ConfigError([loaded.problem(("rates",), message)]) from None
 
-    async def run(self) -> None:
-        """Write what changes, until cancelled."""
+    async def run(self, *, shared: bool = True) -> None:
+        """Write what changes, until cancelled. Unless the table is `shared` with other processes,
+        nothing is looked at before anything was taken."""
+        while not (shared or self.table.used):
+            await self._used.wait()
         while True:
-            await trio.sleep_until(next_beat(trio.current_time(), _EVERY))
+            await beat(_EVERY)
             if self.table.used:
                 await trio.to_thread.run_sync(self.write)
 

@@ -5,6 +5,7 @@ Started in this order, ended in the reverse one, so that whatever a transfer nee
     notary ─ doors ─ connections ─ listeners
 """
 
+from functools import partial
 from typing import Any, Final
 
 import trio
@@ -70,6 +71,7 @@ class Single:
             for name, listener in settings.listeners.items()
         ]
         self._carrier = Carrier(self._keeper, self._listeners)
+        self._lists = ListWatch(lambda: self._keeper.gate, metrics, log)
         self._lastly = Lastly(log)
         version = Version(loaded, prepared.gate, prepared.for_workers)
         self._reloader = Reloader(version, self._adopt, self._note, metrics, log)
@@ -80,14 +82,18 @@ class Single:
 
     async def run(self) -> int:
         """0 when everything ended before the deadline of the drain, else 1."""
+        with self._notary.watching(self._desk.stir):
+            return await self._run()
+
+    async def _run(self) -> int:
         loaded = self._keeper.gate.loaded
         async with trio.open_nursery() as house:
             await house.start(self._notary.run)
             house.start_soon(self._desk.run)
-            house.start_soon(Vigil(self.log, self.trouble).run)
-            house.start_soon(self._rates.run)
+            house.start_soon(Vigil(self.log, self.trouble, self._desk.stirring).run)
+            house.start_soon(partial(self._rates.run, shared=False))
             house.start_soon(self._reloader.run)
-            house.start_soon(ListWatch(lambda: self._keeper.gate, self.metrics, self.log).run)
+            house.start_soon(self._lists.run)
             await self._note(start.event(loaded, 1, self._notary.receipt_key))
             for door in self._doors:
                 house.start_soon(serve_door, self, door)
@@ -139,6 +145,7 @@ class Single:
 
     async def _adopt(self, version: Version) -> None:
         await self._carrier.adopt(version.gate)
+        self._lists.adopted()
 
     async def _note(self, event: Event) -> None:
         """Put an event into the log of receipts; where that fails, operation goes on."""

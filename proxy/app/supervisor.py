@@ -75,6 +75,7 @@ class Supervisor:
         self._ledger = Ledger(metrics.registry)
         version = Version(loaded, prepared.gate, prepared.for_workers)
         self._reloader = Reloader(version, self._adopt, self._family.note, metrics, log)
+        self._lists = ListWatch(lambda: self._family.prepared.gate, metrics, log)
         self._lastly = Lastly(log, self._family.brood.kill_all)
         self._draining = trio.Event()
         self._doors: list[Listener] = []
@@ -97,7 +98,6 @@ class Supervisor:
 
     async def _serve(self) -> int:
         family = self._family
-        lists = ListWatch(lambda: family.prepared.gate, self.metrics, self.log)
         async with trio.open_nursery() as house:
             for door in self._doors:
                 house.start_soon(serve_door, self, door)
@@ -108,7 +108,7 @@ class Supervisor:
             house.start_soon(Vigil(self.log, self.trouble).run)
             house.start_soon(self._reloader.run)
             house.start_soon(family.rates.run)
-            house.start_soon(lists.run)
+            house.start_soon(self._lists.run)
             await house.start(Signals(self._drain, self.reload, self.log).run)
             async with trio.open_nursery() as workers:
                 for position in range(self._count):
@@ -249,6 +249,7 @@ class Supervisor:
         )
         await self._family.adopt(new)
         self._in_force()
+        self._lists.adopted()
 
 
 def _trouble(answer: Message) -> Trouble | None:

@@ -1,7 +1,7 @@
 """Tells operators when the log takes nothing, why, and when it does again: one line a change.
 
-It looks every second, so what is over sooner may go without a line. What was refused meanwhile
-is in the log of receipts all the same.
+It looks every second while there may be anything to see, so what is over sooner may go without a
+line. What was refused meanwhile is in the log of receipts all the same.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,9 +19,16 @@ _OTHERS: Final = ("draining", "stopping", "no-worker")
 
 
 class Vigil:
-    def __init__(self, log: Log, find: Callable[[], Awaitable[Trouble | None]]) -> None:
+    def __init__(
+        self,
+        log: Log,
+        find: Callable[[], Awaitable[Trouble | None]],
+        stirring: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """While all is well it waits until something is `stirring`, if that can be told."""
         self._log = log
         self._find = find
+        self._stirring = stirring
         self._code: str | None = None
         self._since = 0.0
 
@@ -29,6 +36,8 @@ class Vigil:
         """Until cancelled."""
         while True:
             self.saw(await self._find())
+            if self._stirring is not None and self._code is None:
+                await self._stirring()
             await trio.sleep_until(next_beat(trio.current_time(), _EVERY))
 
     def saw(self, trouble: Trouble | None) -> None:

@@ -5,6 +5,7 @@ that is mounted by itself). Neither decides anything: only a different content i
 """
 
 import hashlib
+import math
 import os
 import stat
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from typing import BinaryIO, Final
 import trio
 
 from proxy.app.inotify import Inotify
+from proxy.model.beat import next_beat
 from proxy.observe.log import Log
 from proxy.settings.operation import Reload
 from proxy.settings.secrets import MAX_LISTS, at_once
@@ -53,8 +55,9 @@ class Watch:
     async def wait(self, how: Reload, at_most: float) -> None:
         """Return when it is time to look: the kernel said so since it was armed, a poll is due,
         `at_most` seconds have passed, or `wake` was called."""
-        poll = at_most if how.poll == "off" else min(at_most, how.poll)
-        with trio.move_on_after(poll) as self._waiting:
+        now = trio.current_time()
+        poll = math.inf if how.poll == "off" else next_beat(now, how.poll)
+        with trio.move_on_at(min(now + at_most, poll)) as self._waiting:
             if self._inotify is not None:
                 await self._inotify.changed()
             else:

@@ -4,7 +4,6 @@ import cython
 
 cdef int _WIDTH, _SPARE
 
-@cython.final
 cdef class Splice:
     cdef bytes _block
     cdef bytearray _out, _rest

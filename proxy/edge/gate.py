@@ -91,6 +91,11 @@ class Gate:
     careless: tuple[tuple[str, str], ...]
     """(kind, what) of all that `hygiene` reports of our own certificate."""
 
+    @property
+    def idle(self) -> bool:
+        """Whether a connection to an upstream is kept for whoever comes next."""
+        return any(pool.idle for pool in self.pools.values())
+
 
 class Evidence(Protocol):
     """What transfers ask of the log and its table of ids: `proxy.notary.Desk`."""

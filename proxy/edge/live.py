@@ -12,7 +12,8 @@ is not acceptable any more is let go:
    that has part of it, and tells a sender that can still be told. What is idle ends at once.
 2. At `_PATIENCE` of `revocation.enforce_within` the connection is reset, whatever it is at.
 
-Each look costs one comparison for each connection; a path is judged when its time has come.
+While there is any connection there is a look each second, which costs one comparison for each; a
+path is judged when its time has come.
 """
 
 from collections.abc import Callable
@@ -84,11 +85,9 @@ class Live:
     """Every connection of this process whose peer may be let go."""
 
     def __init__(self, gate: Callable[[], "Gate"], metrics: Metrics, log: Log) -> None:
-        self._gate = gate
-        self._metrics = metrics
-        self._log = log
+        self._gate, self._metrics, self._log = gate, metrics, log
         self._links: set[Link] = set()
-        self._changed = trio.Event()
+        self._changed, self._resting = trio.Event(), False
 
     async def run(self) -> None:
         """Look at the clock until cancelled."""
@@ -97,8 +96,9 @@ class Live:
             self.look(now)
             soon = min((self._next(link) for link in self._links), default=FOREVER)
             clock = trio.current_time()
-            sooner = clock + max(0.01, (soon - now).total_seconds())
-            with trio.move_on_at(min(next_beat(clock, _EVERY), sooner)):
+            due = clock + max(0.01, (soon - now).total_seconds())
+            self._resting = not (self._links or self._gate().idle)
+            with trio.move_on_at(due if self._resting else min(next_beat(clock, _EVERY), due)):
                 await self._changed.wait()
                 self._changed = trio.Event()
 
@@ -142,6 +142,8 @@ class Live:
         Raises the refusal of an upstream; a sender gets to know it with an answer.
         """
         self._links.add(link)
+        if self._resting:
+            self._changed.set()
         if not judged:
             self._judge(link, self._gate(), datetime.now(UTC))
         if link.refusal is not None and link.side == "upstream":

@@ -217,6 +217,11 @@ class Pool:
         """Tell there of handshakes that fail, from now on: the configuration is in force."""
         self._dialler.log, self._dialler.examine = log, examine
 
+    @property
+    def idle(self) -> int:
+        """How many connections are kept for whoever comes next."""
+        return len(self._idle)
+
     async def retire(self) -> None:
         """Close what is idle, and what comes back from now on: another configuration took over."""
         self._retired = True

@@ -30,7 +30,7 @@ import mmap
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, lockf
 from pathlib import Path
@@ -129,8 +129,9 @@ def moved(octets: bytes, header: Header) -> Iterator[tuple[int, bytes]]:
 class Table:
     """A table of rates over a descriptor, which it keeps. Raises LockgateError if it is none."""
 
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
+    def __init__(self, fd: int, on_use: Callable[[], None] = lambda: None) -> None:
+        """`on_use` is called when this process is the first to take anything."""
+        self.fd, self._on_use = fd, on_use
         self._size = os.fstat(fd).st_size
         if self._size < 2 * ROW:
             raise LockgateError("the table of rates is too short")
@@ -213,7 +214,9 @@ class Table:
     def _put(self, row: int, at: int, mark: bytes, level: float, pace: Pace, now: int) -> None:
         if at < 0:
             at = self._free(row, now)
-            self._memory[_USED] = 1
+            if not self._memory[_USED]:
+                self._memory[_USED] = 1
+                self._on_use()
         number = int.from_bytes(mark, "little")
         _PLACE.pack_into(self._memory, at, number, level, now, empty_at(pace, level, now))
 

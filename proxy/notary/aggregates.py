@@ -9,9 +9,9 @@ import trio
 
 from proxy.errors import LogFailure
 from proxy.model import Event, Missed
-from proxy.model.beat import next_beat
 from proxy.notary.health import Health
 from proxy.notary.link import Waiting
+from proxy.notary.rest import beat
 from proxy.notary.shedding import Missing, Shedding, missed_event
 
 _MINUTE: Final = 60.0
@@ -37,8 +37,11 @@ class Aggregates:
     async def run(self) -> None:
         """Until cancelled."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_every, _MINUTE, self._enter_shed)
-            nursery.start_soon(_every, _SOON, self._enter_missed)
+            nursery.start_soon(self._say_shed)
+            while True:
+                await self._missing.counted()
+                await beat(_SOON)
+                self._enter_missed()
 
     def close(self) -> None:
         """Say what has been counted so far."""
@@ -57,6 +60,11 @@ class Aggregates:
             with suppress(LogFailure):  # it stays queued
                 await entered.receipt()
 
+    async def _say_shed(self) -> None:
+        while True:
+            await beat(_MINUTE)
+            self._enter_shed()
+
     def _enter_shed(self) -> None:
         event = None if self._health.failing else self._shedding.event(self._clock())
         if event is not None:
@@ -65,9 +73,3 @@ class Aggregates:
     def _enter_missed(self) -> Waiting | None:
         missed = None if self._health.failing else self._missing.take()
         return None if missed is None else self._enter(missed_event(missed))
-
-
-async def _every(seconds: float, tell: Callable[[], object]) -> None:
-    while True:
-        await trio.sleep_until(next_beat(trio.current_time(), seconds))
-        tell()

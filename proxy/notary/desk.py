@@ -31,10 +31,10 @@ import trio
 
 from proxy.errors import TROUBLES, EvidenceError, LogFailure, Refusal
 from proxy.model import Claim, Earlier, Intent, Outcome, Receipt, Submission, Trouble, named_trouble
-from proxy.model.beat import next_beat
 from proxy.notary.attempts import AttemptIds
 from proxy.notary.intents import IntentFile
 from proxy.notary.link import Link, Waiting
+from proxy.notary.rest import News, beat
 from proxy.notary.shedding import Missing
 from proxy.receipt.statement import submission
 
@@ -62,6 +62,7 @@ class Desk:
         self._missing = Missing()
         self._handing_on = trio.Lock()
         self._settled = trio.Event()
+        self._stirred = News()
         self._closed = False
 
     # --- readiness -------------------------------------------------------------------------------
@@ -93,6 +94,15 @@ class Desk:
         if self.behind:
             return named_trouble("slow")
         return named_trouble("stopping") if self._closed else None
+
+    def stir(self) -> None:
+        """The link's `trouble` has changed."""
+        self._stirred.tell()
+
+    async def stirring(self) -> None:
+        """Return when there is a `trouble`, or may soon be: something waits for its receipt."""
+        while not self._unacknowledged and self.trouble is None:
+            await self._stirred.wait()
 
     def _require_ready(self) -> None:
         """Raises `LogFailure` while nothing new may begin. Fails closed."""
@@ -153,6 +163,7 @@ class Desk:
             raise error if isinstance(error, LogFailure) else LogFailure(str(error)) from None
         patience = self._patience * (_CROSSED if owed else 1)
         self._unacknowledged[waiting] = trio.current_time(), patience
+        self._stirred.tell()
         self._submit(found, waiting, resent=False)
         return await waiting.receipt()
 
@@ -209,14 +220,16 @@ class Desk:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._end_waiting)
             while True:
-                await trio.sleep_until(next_beat(trio.current_time(), _SOON))
+                await self._missing.counted()
+                await beat(_SOON)
                 if self.ready:
                     await self._hand_on()
 
     async def _end_waiting(self) -> None:
         while True:
-            every = min(_SOON, self._patience / 4)
-            await trio.sleep_until(next_beat(trio.current_time(), every))
+            while not self._unacknowledged:
+                await self._stirred.wait()
+            await beat(min(_SOON, self._patience / 4))
             now = trio.current_time()
             for waiting, (since, patience) in self._unacknowledged.items():
                 if now - since < self._patience:

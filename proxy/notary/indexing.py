@@ -5,21 +5,26 @@ from typing import Final
 import trio
 
 from proxy.model.beat import next_beat
+from proxy.notary.rest import News
 from proxy.notary.store import Store
 
 _PAUSE: Final = 1.0
+_REST: Final = 10.0
+"""Seconds between two looks while it is level: a search may find it damaged."""
 
 
-async def keep_level(store: Store) -> None:
+async def keep_level(store: Store, published: News) -> None:
     """Until cancelled. A step at a time, in a thread, so that commits and publications go between.
 
-    Where a step gets no further, because the disk is full or the log does not read, it is tried
-    again a little later.
+    It looks when something was `published`, and now and then. Where a step gets no further, because
+    the disk is full or the log does not read, it is tried again a little later.
     """
     while True:
         while _lags(store) and await trio.to_thread.run_sync(_further, store):
             pass
-        await trio.sleep_until(next_beat(trio.current_time(), _PAUSE))
+        every = _PAUSE if _lags(store) else _REST
+        with trio.move_on_at(next_beat(trio.current_time(), every)):
+            await published.wait()
 
 
 def _lags(store: Store) -> bool:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from proxy.model import Event, Missed
+from proxy.notary.rest import News
 from proxy.receipt.terms import timestamp
 
 _KINDS: Final = 256
@@ -44,12 +45,14 @@ class Shedding:
 class Missing:
     def __init__(self) -> None:
         self._all: Missed | None = None
+        self._news = News()
 
     def add(self, found: Missed) -> None:
         """So many more."""
         known = self._all
         if known is None:
             self._all = found
+            self._news.tell()
             return
         counts = Counter(known.counts) + Counter(found.counts)
         since, until = min(known.since, found.since), max(known.until, found.until)
@@ -58,6 +61,11 @@ class Missing:
     def count(self, code: str, when: datetime) -> None:
         """One more, whose head was received at `when`."""
         self.add(Missed({code: 1}, when, when))
+
+    async def counted(self) -> None:
+        """Return when there is something to take."""
+        while self._all is None:
+            await self._news.wait()
 
     def take(self) -> Missed | None:
         """All that was counted since the last time; None where nothing was."""

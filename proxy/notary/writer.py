@@ -22,7 +22,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -30,10 +29,10 @@ import trio
 
 from proxy.errors import EvidenceError, LogFailure
 from proxy.model import named_trouble
-from proxy.model.beat import next_beat
 from proxy.notary.drafts import Batch, Pending
 from proxy.notary.health import Health, trouble_with
 from proxy.notary.indexing import keep_level
+from proxy.notary.rest import News, beat
 from proxy.notary.store import Store
 from proxy.notary.syncs import Syncs
 
@@ -44,8 +43,6 @@ _RETRY_MOST: Final = 1.0
 
 OnCommit = Callable[[int, float], None]
 """(statements in the batch, seconds of append and fdatasync)."""
-OnPublished = Callable[[bytes], None]
-"""The checkpoint that is out now."""
 
 
 class Writer:
@@ -56,7 +53,7 @@ class Writer:
         self.waiting: dict[bytes, Pending] = {}
         """Attempt id -> what is queued about it."""
         self.health = Health()
-        self.on_published: OnPublished = lambda checkpoint: None
+        self.on_published: Callable[[bytes], None] = lambda checkpoint: None
         self.stop = trio.Event()
         self.stopped = trio.Event()
         self._at_work = False
@@ -66,6 +63,7 @@ class Writer:
         self._sync_batches = sync_batches
         self._queue: deque[Pending] = deque()
         self._work = trio.Event()
+        self._grown, self._published = News(), News()
         self._publishing = trio.Lock()
         self._syncs = Syncs(store.disk)
 
@@ -90,7 +88,7 @@ class Writer:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._publish_loop)
-                nursery.start_soon(keep_level, self.store)
+                nursery.start_soon(keep_level, self.store, self._published)
                 task_status.started()
                 await self._commit_loop()
                 nursery.cancel_scope.cancel()
@@ -210,6 +208,7 @@ class Writer:
                 pending.unanswered(failure)
             return
         self.store.settle(batch)
+        self._grown.tell()
         self._on_commit(len(batch.written), time.perf_counter() - started)
         for pending in items:
             self._queue.popleft()
@@ -241,9 +240,9 @@ class Writer:
     async def _publish_loop(self) -> None:
         while True:
             await self.publish()
-            failed = self.health.failing is not None
-            every = min(self._every, _RETRY_MOST) if failed else self._every
-            await trio.sleep_until(next_beat(trio.current_time(), every))
+            while self.store.publisher.size == self.store.leaves.size and not self.health.failing:
+                await self._grown.wait()
+            await beat(min(self._every, _RETRY_MOST) if self.health.failing else self._every)
 
     async def publish(self) -> None:
         """Write tiles and checkpoint, if there is anything new. Failure shows in `health`."""
@@ -260,13 +259,14 @@ class Writer:
                 self.health.publication_is(None)
                 self.on_published(self.store.publisher.checkpoint)
                 self.store.published(edition, found[1])
+                self._published.tell()
 
     async def cosign(self, checkpoint: bytes, *, met: bool) -> None:
         """Keep what witnesses cosigned, see `Publisher.cosign`. Raises `OSError`."""
         async with self._publishing:
             if not self.stopped.is_set():
-                keep = partial(self.store.publisher.cosign, checkpoint, met=met)
-                await trio.to_thread.run_sync(keep)
+                cosign = self.store.publisher.cosign
+                await trio.to_thread.run_sync(lambda: cosign(checkpoint, met=met))
 
     async def _settled(self) -> bool:
         """Whether every entry of the tree is durable, or has been made so just now."""

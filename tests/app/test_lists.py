@@ -3,11 +3,15 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
+from math import inf
 from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 
 from proxy.app import control
 from proxy.app.lists import ListWatch, in_force, warnings
@@ -153,3 +157,26 @@ def test_files_that_are_too_large_together_are_refused_by_name(
 def test_what_may_be_referred_to_fits_into_a_message_to_a_worker() -> None:
     names = 2**20
     assert (MAX_TOGETHER + MAX_OCTETS) * 4 // 3 + names < control._MOST
+
+
+def test_where_there_are_no_lists_nobody_looks_until_another_configuration_has_some(
+    folder: Path, authority: Authority
+) -> None:
+    log, metrics, adopted = Log("json", StringIO()), Metrics(), gate_with(folder, crl(authority))
+    gates = [replace(adopted, lists=())]
+
+    async def main() -> None:
+        watch = ListWatch(lambda: gates[-1], metrics, log)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch.run)
+            await trio.testing.wait_all_tasks_blocked()
+            assert trio.lowlevel.current_statistics().seconds_to_next_deadline == inf
+            gates.append(adopted)
+            watch.adopted()
+            await trio.testing.wait_all_tasks_blocked()
+            assert trio.lowlevel.current_statistics().seconds_to_next_deadline <= 1
+            assert b"\nlockgate_crl_next_update_timestamp_seconds{" in metrics.exposition()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+    log.close()

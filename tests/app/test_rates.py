@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 
 from proxy.app.rates import NAME, Rates
 from proxy.edge.rates import ROW, Header
@@ -13,6 +16,7 @@ from proxy.errors import ConfigError
 from proxy.observe.log import Log
 from proxy.settings.load import Loaded
 from proxy.settings.pace import Pace
+from tests.patience import PATIENCE
 from tests.settings.example import loaded, put
 
 DAILY = Pace(86400, 86400, 86400, "")
@@ -167,3 +171,26 @@ def test_a_disk_that_fails_is_told_of_once(config: Loaded) -> None:
     assert path_of(config).exists(), "it is tried again"
     log.close()
     assert said.getvalue().count("rates_not_kept") == 1
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_table_of_one_process_is_looked_at_from_the_first_use_on(
+    config: Loaded, log: Log, *, shared: bool
+) -> None:
+    rates = Rates(config, log)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(rates.run, shared=shared))
+            await trio.testing.wait_all_tasks_blocked()
+            deadline = trio.lowlevel.current_statistics().seconds_to_next_deadline
+            assert (deadline <= 1) is shared
+            rates.table.take(rates.table.mark(b"a"), DAILY, 80_000)
+            with trio.fail_after(PATIENCE):
+                while not path_of(config).exists():
+                    await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+    rates.close()
+    assert left(config, log) == pytest.approx(6_400, abs=60)

@@ -54,3 +54,31 @@ def test_another_reason_is_another_line_and_all_of_it_one_time() -> None:
 
 def test_a_drain_is_no_trouble_of_the_log() -> None:
     assert lines_of((0, None), (10, named_trouble("draining"))) == []
+
+
+def test_one_that_rests_while_all_is_well_is_woken_by_trouble_and_sees_its_end() -> None:
+    stream, looks = StringIO(), 0
+    log, troubles = Log("json", stream), [Trouble("disk-full", "full")]
+
+    async def test() -> None:
+        stirred = trio.Event()
+
+        async def find() -> Trouble | None:
+            nonlocal looks
+            looks += 1
+            return troubles[0] if troubles and stirred.is_set() else None
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(Vigil(log, find, stirred.wait).run)
+            await trio.sleep(1000)
+            assert looks == 1
+            stirred.set()
+            await trio.sleep(10.5)
+            troubles.clear()
+            await trio.sleep(10)
+            nursery.cancel_scope.cancel()
+
+    trio.run(test, clock=trio.testing.MockClock(autojump_threshold=0))
+    log.close()
+    told = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [each["event"] for each in told] == ["log_unavailable", "log_available"]

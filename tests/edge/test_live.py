@@ -1,12 +1,14 @@
 """Who is let go is gone in time, also where something else does not come to its end."""
 
 import socket
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from proxy.edge.gate import Gate
 from proxy.edge.stream import PlainStream
@@ -20,7 +22,7 @@ from tests.edge.stage import OPAQUE, Stage, blocking, route, stage
 from tests.edge.table import Table
 from tests.patience import PATIENCE
 from tests.pki import pki
-from tests.scenarios.client import Client, begun, chunk
+from tests.scenarios.client import Client, begun, chunk, request
 from tests.scenarios.gateway import wait_until
 
 FREE = route("free", replay={"require": "off"}, request=OPAQUE)
@@ -200,3 +202,38 @@ def test_a_request_whose_head_comes_slowly_is_judged_by_what_is_in_force_when_it
                 assert (await blocking(client.answer)).status == 404
 
     trio.run(main)
+
+
+def due() -> float:
+    """Seconds until anybody wakes up by the clock."""
+    return trio.lowlevel.current_statistics().seconds_to_next_deadline
+
+
+def test_nobody_looks_while_there_is_no_connection_and_the_first_begins_it(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with stage(tmp_path, Table(), FREE) as place, trio.open_nursery() as nursery:
+            nursery.start_soon(place.keeper.live.run)
+            await trio.testing.wait_all_tasks_blocked()
+            assert due() > 3600
+            with place.connect() as client:
+                asked = request("/free/1", kind="application/octet-stream")
+                await blocking(lambda: client.ask(asked))
+                assert place.keeper.live._links
+                assert due() <= 1
+            await gone(lambda: not place.keeper.live._links)
+            assert [pool.idle for pool in place.keeper.gate.pools.values()] == [1]
+            assert due() <= 1, "one to an upstream is kept"
+            for pool in place.keeper.gate.pools.values():
+                await pool.retire()
+            await gone(lambda: place.keeper.live._resting)
+            await trio.testing.wait_all_tasks_blocked()
+            assert due() > 5
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
+async def gone(condition: Callable[[], bool]) -> None:
+    with trio.fail_after(PATIENCE):
+        while not condition():
+            await trio.lowlevel.checkpoint()
