@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -157,7 +158,11 @@ def test_all_who_were_refused_are_one_entry_of_the_log(own_gateway: Gateway, par
     own_gateway.stop()
     done = lockgate("receipts", "list", own_gateway.folder / "var/receipts", "--json")
     said = [json.loads(line)["statement"]["predicate"] for line in done.stdout.splitlines()]
-    (event,) = [each for each in said if each["kind"] == "refused-handshakes"]
-    assert event["details"]["counts"] == {"ingest:no_certificate": "2", "ingest:untrusted": "1"}
+    found = [each["details"]["counts"] for each in said if each["kind"] == "refused-handshakes"]
+    assert len(found) < 3, "one a minute: two, where it ends meanwhile"
+    counted = Counter({"ingest:no_certificate": 0, "ingest:untrusted": 0})
+    for each in found:
+        counted.update({name: int(count) for name, count in each.items()})
+    assert counted == {"ingest:no_certificate": 2, "ingest:untrusted": 1}
     assert not [each for each in said if "transferId" in each]
     audit(own_gateway)

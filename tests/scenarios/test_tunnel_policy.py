@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.conftest import Serve, StartGateway, StartReceiver
-from tests.scenarios.gateway import Config, Gateway
+from tests.scenarios.gateway import Config, Gateway, wait_until
 from tests.scenarios.policy import CLIENT, STRANGER, opaque
 from tests.scenarios.tunnels import (
     Backend,
@@ -180,8 +180,7 @@ def test_the_first_octet_in_a_direction_that_is_closed_ends_the_tunnel(
     found = receipt(gateway, line)
     assert found["content"]["received"] == {"bytes": "6"}
     assert found["content"]["delivered"] is None
-    backend.settle()
-    assert heard == [b""]
+    wait_until(lambda: heard == [b""])
 
 
 def test_a_one_way_street_lets_all_go_one_way_and_nothing_back(gateway: Gateway) -> None:
