@@ -46,7 +46,7 @@ def configuration(pki: Path, endpoint: str, port: int, workers: int, **receipts:
         route("stream", replay=once, request=masked, limits={"hold": 4096, "record": 65536}),
         route("free", request=opaque("internal"), response=opaque("internal")),
     ]
-    config["receipts"] |= {"checkpoint_every": "100ms"} | receipts
+    config["receipts"] |= {"checkpoint_every": "100ms", "patience": "2s"} | receipts
     return config
 
 

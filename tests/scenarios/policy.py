@@ -50,6 +50,7 @@ def policy(pki: Path, endpoint: str, **changes: Any) -> Config:
             "key": file("receipts.key"),
             "log_key": file("log.key"),
             "log_pq_key": file("log-pq.key"),
+            "patience": "10s",  # what else a machine does must not make a disk slow
         },
         "admin": {"bind": "127.0.0.1:0"},
         "reload": {"watch": False, "poll": "off"},

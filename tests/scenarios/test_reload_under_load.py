@@ -160,7 +160,7 @@ def test_ten_uploading_peers_and_five_reloads_and_not_one_error(
         for change in changes(gateway, mount, parties, config, trust=not keep):
             since = gateway.mark()
             change()
-            gateway.wait_for("reloaded", since, timeout=30)
+            gateway.wait_for("reloaded", since)
             count += 1
             uploads.wait(2 * PEERS)
     assert not uploads.failures, uploads.failures

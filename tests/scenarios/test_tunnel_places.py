@@ -12,6 +12,7 @@ import pytest
 from cryptography import x509
 
 from proxy.tls.credentials import Credentials
+from tests.patience import PATIENCE
 from tests.scenarios import proxyheader
 from tests.scenarios.client import client_context
 from tests.scenarios.conftest import Serve, StartGateway
@@ -161,7 +162,7 @@ def test_who_comes_over_ipv4_to_a_socket_of_ipv6_is_the_ipv4_address_that_he_is(
     gateway: Gateway, told: list[proxyheader.Told]
 ) -> None:
     since, port = gateway.mark(), gateway.address("both")[1]
-    plain_socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+    plain_socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
     with TlsEnd(plain_socket, client_context(gateway.pki, "client")) as client:
         source = client.sock.getsockname()
         converse(client, b"content")
@@ -315,7 +316,7 @@ def test_the_end_of_a_stream_is_close_notify_over_tls_and_back(
         sending = threading.Thread(target=say)
         sending.start()
         assert client.rest() == sha256(data).encode()
-        sending.join(20)
+        sending.join(PATIENCE)
     assert secure.heard[-1] == data
     line = line_of(sidecar, since)
     (said,) = receipts(sidecar)

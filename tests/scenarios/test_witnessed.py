@@ -14,6 +14,7 @@ from proxy.receipt import note
 from proxy.receipt.quorum import CHECKPOINT, WITNESSED
 from proxy.receipt.vkey import ed25519_cosignature_vkey
 from proxy.tls.keys import make_ed25519, private_pem
+from tests.patience import PATIENCE
 from tests.scenarios.client import request
 from tests.scenarios.gateway import BIN, Config, Gateway, lockgate, wait_until
 from tests.scenarios.policy import policy
@@ -50,7 +51,7 @@ class Witness:
 
     def stop(self, number: int = signal.SIGKILL) -> int:
         self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=30)
+        _, errors = self.process.communicate(timeout=PATIENCE)
         assert "Traceback" not in errors
         return self.process.returncode
 
