@@ -253,15 +253,17 @@ class Desk:
 
     async def close(self) -> None:
         """Take no more intents, wait for the receipts no longer than `patience`, say what got none,
-        to the next notary where there is none, and let go the file.
+        and let go the file.
 
-        What has none by then is still the notary's to write, or to close.
+        What has none by then is still the notary's to write, or to close. What was counted is not:
+        so the next notary is waited for, where there is none, `_CROSSED` times as long.
         """
         self._closed = True
         with trio.move_on_after(self._patience):
             while self._unacknowledged:
                 self._settled = trio.Event()
                 await self._settled.wait()
+        with trio.move_on_after(self._patience * _CROSSED):
             while not await self._hand_on():  # noqa: ASYNC110 - nothing tells of the next notary
                 await trio.sleep(_AGAIN)
         self._intents.close()

@@ -156,6 +156,8 @@ def test_what_nobody_takes_is_not_forgotten(tmp_path: Path) -> None:
 
 
 def test_what_a_closing_desk_has_counted_waits_for_the_next_notary(tmp_path: Path) -> None:
+    """Longer than any receipt."""
+
     async def test() -> None:
         link, log = RemoteLink(), MemoryLog()
         desk = Desk(link, IntentFile.open(tmp_path / "1", sync=False, disk=LooseDisk()), PATIENCE)
@@ -166,7 +168,7 @@ def test_what_a_closing_desk_has_counted_waits_for_the_next_notary(tmp_path: Pat
                 await desk.conclude(found)
             async with trio.open_nursery() as closing:
                 closing.start_soon(desk.close)
-                await trio.sleep(PATIENCE / 2)
+                await trio.sleep(3 * PATIENCE)
                 await attached(nursery, link, log)
             when = found.received_at
             assert log.missing == [Missed({"notary-away": 1}, when, when)]
