@@ -63,9 +63,8 @@ def test_a_route_narrows_the_trust_of_its_listener(gateway: Gateway) -> None:
             answer = client.ask(request("/narrow/1"))
             assert answer.status == expected, "the chain has to end at an authority of the route"
     with gateway.connect("client") as client:
-        since = gateway.mark()
         refused = client.ask(request("/narrow/1"))
-        line = gateway.wait_for("transfer", since, route="narrow")
+        line = gateway.wait_for("transfer", transfer_id=refused.value("transfer-id"))
     assert json.loads(refused.body)["type"] == "urn:lockgate:problem:not-allowed"
     assert "trust of route narrow refuses the peer: untrusted" in line["reason"]
     assert "trust" not in refused.body.decode(), "the peer learns nothing of that"
