@@ -5,6 +5,7 @@ import cython
 cdef int WIDTH, ROOM, PLAIN, ESCAPED, NUMBER, OTHER, BROKEN, DEEP, LONG
 cdef int _VALUE, _ELEMENT, _MEMBER, _KEY, _AFTER
 
+@cython.final
 cdef class Machine:
     cdef object _tables
     cdef const int[::1] _accept, _other, _first, _next, _starts, _lengths, _leads, _spelt
@@ -23,6 +24,7 @@ cdef class Machine:
     cdef int _fail(self) except -9
     cdef Py_ssize_t _step(self, const unsigned char* p, Py_ssize_t at) except -9
     cdef Py_ssize_t _after(self, const unsigned char* p, Py_ssize_t at) noexcept
+    cdef Py_ssize_t _comma(self, Py_ssize_t at) noexcept
     cdef Py_ssize_t _end(self, const unsigned char* p, Py_ssize_t at, bint full) noexcept
     cdef Py_ssize_t _open(self, Py_ssize_t at, bint row) noexcept
     cdef Py_ssize_t _close(self, Py_ssize_t at) noexcept

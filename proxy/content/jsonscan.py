@@ -124,14 +124,17 @@ class Machine:
         level, octet = self._level, p[at]
         if level == 0:
             return self._end(p, at, True)
-        top = self._stack[level]
         if octet == 0x2C:
-            if top & 1:
-                self._expected, self._state = _VALUE, self._other[top >> 1]
-            else:
-                self._expected = _KEY
-            return at + 1
-        return self._close(at) if octet == (0x5D if top & 1 else 0x7D) else -1
+            return self._comma(at)
+        return self._close(at) if octet == (0x5D if self._stack[level] & 1 else 0x7D) else -1
+
+    def _comma(self, at: int) -> int:
+        top = self._stack[self._level]
+        if top & 1:
+            self._expected, self._state = _VALUE, self._other[top >> 1]
+        else:
+            self._expected = _KEY
+        return at + 1
 
     def _end(self, p: bytes, at: int, full: bool) -> int:
         """The end of a line or of the document, at its last octet."""
@@ -193,6 +196,8 @@ class Machine:
             return -1
         if self._accept[self._state] >= 0:
             self._hit(self._accept[self._state], self._member, at, end, kind)
+        if p[end] == 0x2C and self._level > 0:
+            return self._comma(end)
         self._expected = _AFTER
         return end
 
@@ -233,6 +238,8 @@ class Machine:
         """The end of the string whose first octet inside is at `at`."""
         while True:
             at = plain(p, at, self._size)
+            if p[at] == 0x22:
+                return at + 1
             kind = CLASSES[p[at]]
             while kind == 0:
                 at += 1

@@ -4,6 +4,7 @@ import cython
 
 cdef int _WIDTH, _SPARE
 
+@cython.final
 cdef class Splice:
     cdef bytes _block
     cdef bytearray _out, _rest

@@ -5,6 +5,7 @@ import cython
 cdef int _VALUE, _BODY
 cdef bytes _LETTERS
 
+@cython.final
 cdef class Tokens:
     cdef bytes _before, _values, _checks
     cdef list _odd, _instead

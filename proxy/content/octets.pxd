@@ -12,9 +12,36 @@ cdef extern from *:
     #define SPECIAL(w) ((((w) - 0x20 * ONES) | (w) \\
         | ((((w) ^ 0x22 * ONES) - ONES) & ~((w) ^ 0x22 * ONES)) \\
         | ((((w) ^ 0x5C * ONES) - ONES) & ~((w) ^ 0x5C * ONES))) & 0x80 * ONES)
-    #define LOWEST(w) (__builtin_ctzll(w) >> 3)
+
+    typedef unsigned long long u64_t;
+
+    #if defined(__SSE2__)
+    #include <emmintrin.h>
+    #define WIDE 16
+
+    /* The same of sixteen, a bit for each. */
+    static inline u64_t special_wide(const unsigned char *p) {
+        __m128i v = _mm_loadu_si128((const __m128i *)p);
+        __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x22));
+        __m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x5C));
+        __m128i odd = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20));  /* what is no ASCII is negative */
+        return (u64_t)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), odd));
+    }
+    #define LOWEST(bits) __builtin_ctzll(bits)
+    #else
+    #define WIDE 8
+
+    static inline u64_t special_wide(const unsigned char *p) {
+        u64_t w = 0;
+        int n;
+        for (n = 0; n < 8; n++) w |= (u64_t)p[n] << 8 * n;
+        return SPECIAL(w);
+    }
+    #define LOWEST(bits) (__builtin_ctzll(bits) >> 3)
+    #endif
     """
-    u64 SPECIAL(u64) noexcept nogil
+    int WIDE
+    u64 special_wide(const unsigned char*) noexcept nogil
     int LOWEST(u64) noexcept nogil
 
 cdef inline void copy(unsigned char* target, Py_ssize_t place, const unsigned char* source, Py_ssize_t start, Py_ssize_t end) noexcept:
@@ -49,9 +76,9 @@ cdef inline u64 inverted(u64 value) noexcept:
 
 cdef inline Py_ssize_t plain(const unsigned char* source, Py_ssize_t at, Py_ssize_t size) noexcept:
     cdef u64 found
-    while at + 8 <= size:
-        found = SPECIAL(eight(source, at))
+    while at + WIDE <= size:
+        found = special_wide(source + at)
         if found:
             return at + LOWEST(found)
-        at += 8
+        at += WIDE
     return at

@@ -120,8 +120,6 @@ class TlsStream:
         self._owing = True
         """Reading may have made the engine say something, such as the answer to a KeyUpdate."""
         self._sending = trio.Lock()
-        self._came: bytes | memoryview = b""
-        """What the engine has yet to get."""
         self._given_up = False
         """Whoever is receiving was told to give up: also who has to wait several times."""
 
@@ -158,7 +156,7 @@ class TlsStream:
         try:
             data = self._engine.read(size)
             while data is None:
-                self._engine.receive(await self._next(size, deadline))
+                self._engine.receive(await self._next(deadline))
                 self._owing = True
                 data = self._engine.read(size)
         except TlsFailure as failure:
@@ -168,18 +166,13 @@ class TlsStream:
         self._heard = True
         return data
 
-    async def _next(self, size: int, deadline: float) -> bytes | memoryview:
-        """What the engine gets next. Of all that the kernel had at once, no more than is asked for:
-        OpenSSL never gives back the room that it has taken for it."""
-        came = self._came
-        if not came:
-            if self._owing and not self._sending.locked():  # a sender under way sends that too
-                await self._flush(deadline=deadline)
-            if self._given_up:
-                raise Stalled("it was given up")
-            came = await self._octets.receive(deadline=deadline)
-        self._came = memoryview(came)[size:] if len(came) > size else b""
-        return memoryview(came)[:size] if self._came else came
+    async def _next(self, deadline: float) -> bytes:
+        """What the engine gets next."""
+        if self._owing and not self._sending.locked():  # a sender under way sends that too
+            await self._flush(deadline=deadline)
+        if self._given_up:
+            raise Stalled("it was given up")
+        return await self._octets.receive(deadline=deadline)
 
     async def send(self, pieces: Sequence[bytes], deadline: float = math.inf) -> None:
         try:
@@ -220,7 +213,7 @@ class TlsStream:
     def quiet(self) -> bool:
         """A close_notify may have come with the last answer, and the socket waits for ours."""
         try:
-            unread = self._came or self._engine.read(1) is not None
+            unread = self._engine.behind or self._engine.read(1) is not None
             return not unread and self._octets.quiet()
         except TlsFailure:
             return False

@@ -62,6 +62,8 @@ class Engine:
         self._certificate: Certificate | None = None
         self._channel: Channel | None = None
         self._failure: TlsFailure | None = None
+        self._fed: object = None
+        """The memory that OpenSSL reads from."""
         self._unread = RECORD
         """Octets of plaintext that OpenSSL has at most."""
         self._dry = False
@@ -114,9 +116,14 @@ class Engine:
             self._unread += len(ciphertext)
             if len(self._opening) < OPENING:
                 self._opening += ciphertext[:OPENING]
-            self._connection.bio_write(ciphertext)
+            self._fed = records.feed(self._connection, ciphertext)
         else:
             self._connection.bio_shutdown()
+
+    @property
+    def behind(self) -> bool:
+        """Some of what was taken has not been looked at."""
+        return records.unread(self._connection) > 0
 
     def outgoing(self) -> bytes:
         """All ciphertext that is to be sent, and forget it; empty when there is none."""
@@ -174,6 +181,7 @@ class Engine:
                 self._require_sound()
             return data
         self._dry = True
+        self._fed = self._fed if self.behind else None
         return data or None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -196,7 +204,8 @@ class Engine:
             self._shutdown()
             return
         begun = len(self._opening)
-        self._connection.bio_write(_NO_MESSAGE[begun:] if begun < _HEADER else _IMPOSSIBLE)
+        nonsense = _NO_MESSAGE[begun:] if begun < _HEADER else _IMPOSSIBLE
+        self._fed = records.feed(self._connection, nonsense)
         try:
             self._connection.do_handshake()
         except SSL.Error:

@@ -20,6 +20,31 @@ RECORD: Final = 16384
 _room = ffi.new_allocator(should_clear_after_alloc=False)
 
 
+def feed(connection: SSL.Connection, ciphertext: bytes | bytearray | memoryview) -> object:
+    """Have OpenSSL read `ciphertext` where it lies, after all that it was given before.
+
+    What is returned has to be kept until all of that has been read. Memory that OpenSSL has of its
+    own would grow with what comes, and would never be given back.
+    """
+    if left := unread(connection):
+        rest = _room("char[]", left)
+        lib.BIO_read(connection._into_ssl, rest, left)
+        ciphertext = b"".join((ffi.buffer(rest), ciphertext))
+    kept = ffi.from_buffer(ciphertext)
+    source = lib.BIO_new_mem_buf(kept, len(kept))
+    if source == ffi.NULL:
+        raise MemoryError("OpenSSL has no memory")
+    lib.BIO_set_mem_eof_return(source, -1)
+    lib.SSL_set_bio(connection._ssl, source, connection._from_ssl)
+    connection._into_ssl = source
+    return kept
+
+
+def unread(connection: SSL.Connection) -> int:
+    """Octets of what it was given that OpenSSL has not read."""
+    return int(lib.BIO_get_mem_data(connection._into_ssl, ffi.NULL))
+
+
 def read(connection: SSL.Connection, size: int) -> tuple[bytes, int]:
     """The plaintext of all records that have come, `size` octets at most, and what the last call
     said: above zero where there may be more, else see `require_more`."""
