@@ -64,6 +64,40 @@ def test_one_read_gives_more_than_one_record() -> None:
     assert server.read() is None
 
 
+def test_what_is_taken_before_the_last_has_been_read_comes_after_it() -> None:
+    server, client = connected(SERVER, CLIENT)
+    client.write(PATTERN[: 4 * RECORD])
+    ciphertext, got = client.outgoing(), bytearray()
+    for start in range(0, len(ciphertext), 5000):
+        server.receive(bytearray(ciphertext[start : start + 5000]))
+        if start % 3 == 0:
+            got += server.read(7000) or b""
+    assert bytes(got) + drain(server) == PATTERN[: 4 * RECORD]
+
+
+def test_what_comes_behind_the_end_is_never_read() -> None:
+    server, client = connected(SERVER, CLIENT)
+    client.write(b"all")
+    client.close()
+    server.receive(client.outgoing() + bytes(100_000))
+    assert server.behind
+    assert (server.read(), server.read()) == (b"all", b"")
+    server.receive(bytes(100_000))
+    assert server.read() == b""
+
+
+def test_what_has_been_read_is_kept_by_nobody() -> None:
+    server, client = connected(SERVER, CLIENT)
+    client.write(PATTERN)
+    ciphertext = bytearray(client.outgoing())
+    server.receive(ciphertext)
+    with pytest.raises(BufferError):
+        ciphertext.clear()
+    assert drain(server) == PATTERN
+    assert not server.behind
+    ciphertext.clear()
+
+
 def test_records_byte_by_byte_come_to_the_same() -> None:
     server, client = connected(SERVER, CLIENT)
     client.write(PATTERN[: RECORD + 100])
