@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import subprocess
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.crash.judge import Judgement, require_audited
 from tests.crash.load import connector
 from tests.crash.mutant import hang
 from tests.crash.site import Site
+from tests.patience import PATIENCE
 from tests.scenarios.client import request
 from tests.scenarios.family import states_of
 from tests.scenarios.gateway import wait_until
@@ -30,7 +32,11 @@ def mount() -> Iterator[Mount]:
 
     def run(*arguments: str | Path) -> None:
         command = ["mount", *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        patience = time.monotonic() + PATIENCE
+        while True:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if "busy" not in done.stderr or time.monotonic() > patience:
+                break  # else a file is just being written there
         if done.returncode:
             pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
         mounted.append(Path(arguments[-1]))

@@ -339,11 +339,11 @@ BEFORE: list[tuple[dict[str, Any], str]] = [
     ({"path": "/more/1"}, "component-missing"),
     ({"path": "/named/1", "host": "gate.example:443"}, "authority"),
     ({"age": 91}, "expired"),
-    ({"age": -31}, "not-yet"),
+    ({"age": -90}, "not-yet"),
     ({"age": 331, "lasts": 300}, "expired"),
     ({"lasts": 301}, "too-long"),
     ({"path": "/strict/1", "age": 66}, "expired"),
-    ({"path": "/strict/1", "age": -7}, "not-yet"),
+    ({"path": "/strict/1", "age": -25}, "not-yet"),
     ({"path": "/strict/1", "lasts": 91}, "too-long"),
 ]  # fmt: skip
 

@@ -75,7 +75,7 @@ class Sender:
             return await blocking(client.answer)
 
     async def too_early(self) -> Message:
-        return await self.ask(self.signed(age=-SKEW - 2))
+        return await self.ask(self.signed(age=-SKEW - 60))
 
 
 WHEN: dict[str, Callable[[Sender], Any]] = {
