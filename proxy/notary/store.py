@@ -110,7 +110,7 @@ class Store:
 
     def release(self) -> None:
         """Close journal and table, and let another process have the store."""
-        for name in ("journal", "ids", "index"):
+        for name in ("journal", "ids", "index", "publisher"):
             if hasattr(self, name):
                 getattr(self, name).close()
         os.close(self._lock)

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -81,6 +82,10 @@ def open_notary(store: Path, **changes: Any) -> Notary:
 class SlackDisk(Disk):
     """Forgets to sync files."""
 
+    def group(self) -> Aio | None:
+        """None."""
+        return None
+
     def begin_sync(self, aio: Aio, fd: int) -> bool:
         """Not by the kernel."""
         return False
@@ -93,6 +98,9 @@ class SlackFolders(Disk):
     """Forgets to sync folders."""
 
     def sync_folder(self, folder: Path) -> None:
+        """Done."""
+
+    def sync_folders(self, aio: Aio | None, folders: Sequence[Path]) -> None:
         """Done."""
 
 

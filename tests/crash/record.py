@@ -76,8 +76,8 @@ class Recorder:
         self._lock = threading.RLock()
         self._numbers = {os.stat(root / name).st_ino: file for name, file in (files or {}).items()}
         """Inode number -> our number of the latest file that had it."""
-        self._begun: tuple[File, int] = 0, 0
-        """What the kernel syncs: one at a time."""
+        self._begun: dict[int, list[Step]] = {}
+        """The eventfd of who asked -> what the kernel syncs for it."""
         self._os = {name: getattr(os, name) for name in (*_ours, *_names)}
 
     @contextmanager
@@ -85,7 +85,8 @@ class Recorder:
         """Stand between this process and its file system."""
         for name in self._os:
             setattr(os, name, getattr(self, f"_{name}"))
-        ours, begun = {"fdatasync": self._begin, "end": self._end}, dict(vars(Aio))
+        ours = {"fdatasync": self._begin, "fsync": self._begin_folders, "end": self._end}
+        begun = dict(vars(Aio))
         for name, each in ours.items():
             setattr(Aio, name, lambda aio, *words, each=each: each(aio, *words))
         try:
@@ -181,17 +182,24 @@ class Recorder:
         threading.Event().wait(0.0002)  # others go on meanwhile, as beside a real disk
         self.note(Sync(file, since))
 
-    def _begin(self, aio: Aio, fd: int) -> None:
-        """The kernel is asked for a sync."""
-        file = self._file(fd)
-        assert file is not None
-        self._begun = file, self.place
+    def _begin(self, aio: Aio, *fds: int) -> None:
+        """The kernel is asked to sync files."""
+        files = [file for fd in fds if (file := self._file(fd)) is not None]
+        assert len(files) == len(fds)
+        self._begun[aio.done] = [Sync(file, self.place) for file in files]
+        os.eventfd_write(aio.done, 1)
+
+    def _begin_folders(self, aio: Aio, *fds: int) -> None:
+        """It is asked to sync folders, all of which are below the root."""
+        targets = [os.readlink(f"/proc/self/fd/{fd}") for fd in fds]
+        self._begun[aio.done] = [SyncFolder(self.name(target)) for target in targets]
         os.eventfd_write(aio.done, 1)
 
     def _end(self, aio: Aio) -> None:
-        """It says that this has ended."""
+        """It says that this has ended: in any order, so the last asked for is the first."""
         os.eventfd_read(aio.done)
-        self.note(Sync(*self._begun))
+        for step in reversed(self._begun.pop(aio.done)):
+            self.note(step)
 
     def _fsync(self, fd: int) -> None:
         target = os.readlink(f"/proc/self/fd/{fd}")

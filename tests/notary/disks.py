@@ -3,7 +3,7 @@
 import errno
 import os
 import resource
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,10 @@ from proxy.notary.disk import Disk
 
 class LooseDisk(Disk):
     """Syncs nothing, which nobody notices while the machine stays up; tests need no more."""
+
+    def group(self) -> Aio | None:
+        """None."""
+        return None
 
     def begin_sync(self, aio: Aio, fd: int) -> bool:
         """Not by the kernel."""
@@ -42,6 +46,9 @@ class CountingDisk(LooseDisk):
 
     def create(self, path: Path, scratch: Path, parts: Iterable[bytes]) -> int:
         return LooseDisk().create(path, scratch, parts)
+
+    def write_all(self, aio: Aio | None, files: Sequence[tuple[Path, bytes]]) -> None:
+        LooseDisk().write_all(aio, files)
 
 
 class FailingDisk(LooseDisk):
@@ -74,6 +81,10 @@ class FailingDisk(LooseDisk):
     def create(self, path: Path, scratch: Path, parts: Iterable[bytes]) -> int:
         self._check("create")
         return super().create(path, scratch, parts)
+
+    def write_all(self, aio: Aio | None, files: Sequence[tuple[Path, bytes]]) -> None:
+        self._check("create")
+        super().write_all(aio, files)
 
     def sync_folder(self, folder: Path) -> None:
         self._check("sync_folder")
@@ -123,6 +134,10 @@ class SmallDisk(LooseDisk):
         self.room += old
         return fd
 
+    def rename(self, old: Path, new: Path) -> None:
+        self._give_back(new)
+        super().rename(old, new)
+
     def allocate(self, fd: int, size: int) -> None:
         self._take(fd, size - os.fstat(fd).st_size)
         super().allocate(fd, size)
@@ -160,6 +175,10 @@ class DyingDisk(LooseDisk):
     def create(self, path: Path, scratch: Path, parts: Iterable[bytes]) -> int:
         self._spend()
         return super().create(path, scratch, parts)
+
+    def rename(self, old: Path, new: Path) -> None:
+        self._spend()
+        super().rename(old, new)
 
     def make_folders(self, folder: Path) -> set[Path]:
         self._spend()
