@@ -1,9 +1,9 @@
 """The few things that the notary asks of a file system, in one place so that tests can fail them.
 
-How a file becomes durable here: an appended one by fdatasync, which also writes the new length;
-a whole one by writing a scratch file, fdatasync, rename over the old name, and fsync of the folder.
-Of many files each of these steps is done to all before the next one; the syncs go side by side where
-the kernel does them, see `aio.py`, so that ten files cost the disk about what one does.
+How a file becomes durable here: an appended one by fdatasync, which also writes the new length; a
+whole one by writing a scratch file, fdatasync, rename over the old name, and fsync of the folder.
+Of many files each of these steps is done to all before the next one; the syncs go side by side
+where the kernel does them, see `aio.py`, so that ten files cost the disk about what one does.
 """
 
 import contextlib

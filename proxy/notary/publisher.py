@@ -1,8 +1,8 @@
 """Puts the log on disk as static files: tiles and bundles first, then the checkpoint over them.
 
 All are written under scratch names and synced together; then the tiles get their names, and when
-those are durable the checkpoint gets its own. What comes before is seen by nobody: not by who reads,
-and not after a crash.
+those are durable the checkpoint gets its own. Until then nobody sees anything of it, nor after a
+crash.
 
 An unfinished tile stays until two later checkpoints are out: whoever still reads by the one before
 finds what it names. Cosignatures come later, if at all: the checkpoint is then written once more,

@@ -16,7 +16,7 @@ from proxy.notary.store import Store
 from proxy.notary.writer import Writer
 from proxy.receipt import note
 from proxy.receipt.statement import submission
-from tests.notary.disks import CountingDisk, LooseDisk
+from tests.notary.disks import CountingDisk, FailingDisk, LooseDisk
 from tests.notary.samples import (
     CLOCK,
     LOG_KEY,
@@ -111,6 +111,33 @@ async def test_the_checkpoint_comes_by_itself(tmp_path: Path) -> None:
     async with running(store, checkpoint_every=0.01) as notary:
         await deliver(notary)
         await until(lambda: "tile/0/000.p/1" in files(store))
+
+
+async def test_what_a_publication_left_that_did_not_end_goes_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "log"
+    async with running(store):
+        pass
+    for name in (".publishing", ".publishing0", ".publishing31"):
+        (store / name).write_bytes(b"x")
+    async with running(store):
+        pass
+    assert files(store) == KEPT
+
+
+async def test_a_publication_that_fails_takes_no_space(tmp_path: Path) -> None:
+    store, disk = tmp_path / "log", FailingDisk()
+    async with running(store, disk=disk) as notary:
+        await conclude(notary, refusal())
+        for step in ("append", "sync", "sync_folder"):
+            disk.fail(step)
+            await notary.publish()
+            assert not list(store.glob(".publishing*"))
+            assert not (store / "tile").exists() or step == "sync_folder"
+        disk.heal()
+        await notary.publish()
+    assert audited(store) == (1, 0)
 
 
 async def test_nobody_else_reads_the_files(tmp_path: Path) -> None:

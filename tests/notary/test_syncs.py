@@ -165,3 +165,81 @@ async def test_the_kernel_tells_of_one_operation_after_the_other(tmp_path: Path)
         os.close(writer)
     finally:
         aio.close()
+
+
+async def test_the_kernel_syncs_files_side_by_side_and_says_when_the_last_has_ended(
+    tmp_path: Path,
+) -> None:
+    aio = Aio(3)
+    try:
+        fds = [os.open(tmp_path / name, os.O_WRONLY | os.O_CREAT) for name in "abc"]
+        for begin in (aio.fdatasync, aio.fsync, aio.fdatasync):
+            begin(*fds)
+            aio.end()
+        folder = os.open(tmp_path, os.O_RDONLY)
+        aio.fsync(folder)
+        aio.end()
+        for fd in (*fds, folder):
+            os.close(fd)
+    finally:
+        aio.close()
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_one_file_that_cannot_be_synced_fails_the_group_and_not_the_next_one(
+    tmp_path: Path, place: int
+) -> None:
+    aio = Aio(3)
+    reader, writer = os.pipe()
+    with (tmp_path / "a").open("wb", buffering=0) as file:
+        fds = [file.fileno()] * 3
+        fds[place] = reader
+        with pytest.raises(OSError, match=r"Invalid argument|try again|unavailable"):
+            aio.fdatasync(*fds)
+        aio.fdatasync(*[file.fileno()] * 3)
+        aio.end()
+    os.close(reader)
+    os.close(writer)
+    aio.close()
+
+
+@pytest.mark.parametrize("many", [1, 40])
+def test_many_files_are_written_and_synced_without_a_call_for_each(
+    tmp_path: Path, many: int
+) -> None:
+    class Called(Watched):
+        def __init__(self) -> None:
+            super().__init__()
+            self.folders = 0
+
+        def sync_folder(self, folder: Path) -> None:
+            self.folders += 1
+
+    disk, group = Called(), Disk().group()
+    folders = [tmp_path / str(each) for each in range(many)]
+    for folder in folders:
+        folder.mkdir()
+    files = [(folder / "file", bytes([number])) for number, folder in enumerate(folders)]
+    disk.write_all(group, files)
+    disk.sync_folders(group, folders)
+    assert (disk.by_thread, disk.folders) == (0, 0)
+    assert [path.read_bytes() for path, _ in files] == [data for _, data in files]
+    disk.write_all(None, files)
+    disk.sync_folders(None, folders)
+    assert (disk.by_thread, disk.folders) == (many, many)
+    assert group is not None
+    group.close()
+
+
+def test_files_of_a_group_are_synced_one_by_one_where_the_kernel_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(aio: Aio, *fds: int) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    disk, group = Watched(), Disk().group()
+    assert group is not None
+    monkeypatch.setattr(Aio, "fdatasync", refused)
+    disk.write_all(group, [(tmp_path / name, b"x") for name in "ab"])
+    assert disk.by_thread == 2
+    group.close()
