@@ -22,6 +22,9 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _AT_ONCE: Final = 32
 """Files that are open, and synced, at the same time."""
 
+Pieces = Sequence[bytes]
+"""The content of a file."""
+
 
 class Disk:
     """Raises `OSError` and nothing else."""
@@ -73,13 +76,13 @@ class Disk:
         except OSError:
             return None
 
-    def write_all(self, aio: Aio | None, files: Sequence[tuple[Path, bytes]]) -> None:
+    def write_all(self, aio: Aio | None, files: Sequence[tuple[Path, Pieces]]) -> None:
         """Write new files, durably but for their names; after an error some may be there."""
         for at in range(0, len(files), _AT_ONCE):
             with _opened() as fds:
-                for path, data in files[at : at + _AT_ONCE]:
+                for path, pieces in files[at : at + _AT_ONCE]:
                     fds.append(os.open(path, _NEW, FILE_MODE))
-                    self.append(fds[-1], data)
+                    self.append(fds[-1], b"".join(pieces))
                 if not (aio and _together(aio, aio.fdatasync, fds)):
                     for fd in fds:
                         self.sync(fd)

@@ -5,10 +5,11 @@ size of the published checkpoint: enough to write the next tiles and bundles, an
 journal, without reading a file.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from proxy.receipt.merkle import TILE_WIDTH, Tree, leaf_hash
-from proxy.receipt.tiles import ENTRIES, bundle, tile_path
+from proxy.receipt.tiles import ENTRIES, bundle_parts, tile_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,8 @@ class Edition:
 
     size: int
     root: bytes
-    files: tuple[tuple[str, bytes], ...]
-    """Path within the store, content."""
+    files: tuple[tuple[str, Sequence[bytes]], ...]
+    """Path within the store, content in pieces: whole only while it is written."""
     partials: frozenset[str]
     """Paths of all unfinished tiles of a log of this size."""
     edge: tuple[tuple[bytes, ...], ...]
@@ -42,19 +43,19 @@ class Cut:
 
     def edition(self, published: frozenset[str]) -> Edition:
         """The files to write, but for unfinished tiles among `published`: those are there."""
-        partials = {
-            tile_path(level, self.size >> 8 * (level + 1), len(row)): b"".join(row)
+        partials: dict[str, Sequence[bytes]] = {
+            tile_path(level, self.size >> 8 * (level + 1), len(row)): row
             for level, row in enumerate(self.edge)
             if row
         }
-        files = list(self.full)
+        files: list[tuple[str, Sequence[bytes]]] = [(path, [data]) for path, data in self.full]
         for start in range(0, len(self.tail), TILE_WIDTH):
-            entries = list(self.tail[start : start + TILE_WIDTH])
+            entries = self.tail[start : start + TILE_WIDTH]
             path = tile_path(ENTRIES, (self.base + start) // TILE_WIDTH, len(entries))
             if len(entries) == TILE_WIDTH:
-                files.append((path, bundle(entries)))
+                files.append((path, bundle_parts(entries)))
             else:
-                partials[path] = bundle(entries)
+                partials[path] = bundle_parts(entries)
         files += [(path, data) for path, data in partials.items() if path not in published]
         return Edition(
             size=self.size,

@@ -50,7 +50,7 @@ class Publisher:
         """Write everything. Blocks on the disk. Raises `OSError`; may then be tried again."""
         paths = [self._store / name for name, _ in edition.files]
         drafts = [self._store / f"{_SCRATCH}{number}" for number in range(len(paths) + 1)]
-        contents = (*(data for _, data in edition.files), checkpoint)
+        contents = (*(pieces for _, pieces in edition.files), [checkpoint])
         try:
             self._disk.write_all(self._group, list(zip(drafts, contents, strict=True)))
             self._name(drafts, paths)

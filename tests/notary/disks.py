@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from proxy.notary.aio import Aio
-from proxy.notary.disk import Disk
+from proxy.notary.disk import Disk, Pieces
 
 
 class LooseDisk(Disk):
@@ -47,7 +47,7 @@ class CountingDisk(LooseDisk):
     def create(self, path: Path, scratch: Path, parts: Iterable[bytes]) -> int:
         return LooseDisk().create(path, scratch, parts)
 
-    def write_all(self, aio: Aio | None, files: Sequence[tuple[Path, bytes]]) -> None:
+    def write_all(self, aio: Aio | None, files: Sequence[tuple[Path, Pieces]]) -> None:
         LooseDisk().write_all(aio, files)
 
 
@@ -82,7 +82,7 @@ class FailingDisk(LooseDisk):
         self._check("create")
         return super().create(path, scratch, parts)
 
-    def write_all(self, aio: Aio | None, files: Sequence[tuple[Path, bytes]]) -> None:
+    def write_all(self, aio: Aio | None, files: Sequence[tuple[Path, Pieces]]) -> None:
         self._check("create")
         super().write_all(aio, files)
 

@@ -219,11 +219,11 @@ def test_many_files_are_written_and_synced_without_a_call_for_each(
     folders = [tmp_path / str(each) for each in range(many)]
     for folder in folders:
         folder.mkdir()
-    files = [(folder / "file", bytes([number])) for number, folder in enumerate(folders)]
+    files = [(folder / "file", [b"a", bytes([number])]) for number, folder in enumerate(folders)]
     disk.write_all(group, files)
     disk.sync_folders(group, folders)
     assert (disk.by_thread, disk.folders) == (0, 0)
-    assert [path.read_bytes() for path, _ in files] == [data for _, data in files]
+    assert [path.read_bytes() for path, _ in files] == [b"".join(pieces) for _, pieces in files]
     disk.write_all(None, files)
     disk.sync_folders(None, folders)
     assert (disk.by_thread, disk.folders) == (many, many)
@@ -240,6 +240,6 @@ def test_files_of_a_group_are_synced_one_by_one_where_the_kernel_does_not(
     disk, group = Watched(), Disk().group()
     assert group is not None
     monkeypatch.setattr(Aio, "fdatasync", refused)
-    disk.write_all(group, [(tmp_path / name, b"x") for name in "ab"])
+    disk.write_all(group, [(tmp_path / name, [b"x"]) for name in "ab"])
     assert disk.by_thread == 2
     group.close()
