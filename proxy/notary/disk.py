@@ -83,9 +83,9 @@ class Disk:
                 for path, pieces in files[at : at + _AT_ONCE]:
                     fds.append(os.open(path, _NEW, FILE_MODE))
                     self.append(fds[-1], b"".join(pieces))
-                if not (aio and _together(aio, aio.fdatasync, fds)):
-                    for fd in fds:
-                        self.sync(fd)
+                synced = _together(aio, aio.fdatasync, fds) if aio else 0
+                for fd in fds[synced:]:
+                    self.sync(fd)
 
     def rename(self, old: Path, new: Path) -> None:
         """Give a file another name, in place of what has it."""
@@ -98,9 +98,9 @@ class Disk:
             with _opened() as fds:
                 for folder in some:
                     fds.append(os.open(folder, _FOLDER))
-                if not (aio and _together(aio, aio.fsync, fds)):
-                    for folder in some:
-                        self.sync_folder(folder)
+                synced = _together(aio, aio.fsync, fds) if aio else 0
+                for folder in some[synced:]:
+                    self.sync_folder(folder)
 
     def create_slots(self, path: Path) -> int:
         """A new, empty file whose parts are written in place; there must be none. Stays open."""
@@ -156,11 +156,14 @@ def _opened() -> Iterator[list[int]]:
             os.close(fd)
 
 
-def _together(aio: Aio, begin: Callable[..., None], fds: Sequence[int]) -> bool:
-    """Have the kernel sync files side by side. False where it does not. Raises `OSError`."""
+def _together(aio: Aio, begin: Callable[..., int], fds: Sequence[int]) -> int:
+    """Have the kernel sync files side by side; of how many it did so, the first ones.
+
+    Raises the `OSError` of one that failed. It is not asked for again: the kernel tells once.
+    """
     try:
-        begin(*fds)
+        taken = begin(*fds)
     except OSError:
-        return False
+        return 0
     aio.end()
-    return True
+    return taken

@@ -182,18 +182,20 @@ class Recorder:
         threading.Event().wait(0.0002)  # others go on meanwhile, as beside a real disk
         self.note(Sync(file, since))
 
-    def _begin(self, aio: Aio, *fds: int) -> None:
+    def _begin(self, aio: Aio, *fds: int) -> int:
         """The kernel is asked to sync files."""
         files = [file for fd in fds if (file := self._file(fd)) is not None]
         assert len(files) == len(fds)
         self._begun[aio.done] = [Sync(file, self.place) for file in files]
         os.eventfd_write(aio.done, 1)
+        return len(fds)
 
-    def _begin_folders(self, aio: Aio, *fds: int) -> None:
+    def _begin_folders(self, aio: Aio, *fds: int) -> int:
         """It is asked to sync folders, all of which are below the root."""
         targets = [os.readlink(f"/proc/self/fd/{fd}") for fd in fds]
         self._begun[aio.done] = [SyncFolder(self.name(target)) for target in targets]
         os.eventfd_write(aio.done, 1)
+        return len(fds)
 
     def _end(self, aio: Aio) -> None:
         """It says that this has ended: in any order, so the last asked for is the first."""
