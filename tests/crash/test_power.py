@@ -126,7 +126,7 @@ def test_what_is_published_is_durable_though_who_made_its_folder_was_killed_ther
     recorder = Recorder(lab / "live")
     with recorder.recording():
         Disk().make_folders((store / name).parent.parent)
-        published = Edition(256_001, b"", ((name, b"entry"),), frozenset((name,)), (), 0)
+        published = Edition(256_001, b"", ((name, [b"entry"]),), frozenset((name,)), (), 0)
         Publisher(Disk(), store, None).publish(published, b"checkpoint")
         Disk().sync_folder(store.parent)
     for _ in steps(shelf, recorder):
