@@ -137,7 +137,7 @@ def narrow(parties: Path, start_gateway: StartGateway, backend: Backend) -> Gate
     counted by each."""
     config = tunnels(parties, backend.endpoint, workers=1)
     config["upstreams"]["warehouse"]["limits"] = {"connections": 4, "connect_timeout": "2s"}
-    config["listeners"]["ingest"]["limits"] = {"connections": 5, "handshake_timeout": "1s"}
+    config["listeners"]["ingest"]["limits"] = {"connections": 5}
     return start_gateway(config)
 
 
@@ -170,7 +170,7 @@ def test_a_listener_has_so_many_tunnels_and_no_more(
     parties: Path, start_gateway: StartGateway, backend: Backend
 ) -> None:
     config = tunnels(parties, backend.endpoint, workers=1)
-    config["listeners"]["ingest"]["limits"] = {"connections": 2, "handshake_timeout": "1s"}
+    config["listeners"]["ingest"]["limits"] = {"connections": 2, "handshake_timeout": "3s"}
     full = start_gateway(config)
     with dial(full) as one, dial(full) as two:
         echoed(one)

@@ -26,7 +26,7 @@ IMPOSTORS = {
     "client-only": ("client-only-receiver", "usage"),
     "unpinned": ("receiver", "pin"),
 }
-SHORT = {"answer_timeout": "400ms", "connect_timeout": "1s"}
+SHORT = {"connect_timeout": "1s"}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,9 @@ def gateway(
     parties: Path,
 ) -> Gateway:
     config = policy(parties, shared_receiver.endpoint)
-    config["upstreams"]["hasty"] = config["upstreams"]["warehouse"] | {"limits": SHORT}
+    config["upstreams"]["hasty"] = config["upstreams"]["warehouse"] | {
+        "limits": {"answer_timeout": "400ms"}
+    }
     for name, (party, _) in IMPOSTORS.items():
         pool = config["upstreams"][name] = {
             "zone": "warehouse",

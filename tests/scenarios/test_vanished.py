@@ -26,7 +26,9 @@ def gateway(start_gateway: StartGateway, shared_receiver: Receiver, parties: Pat
     unread = route("unread", request=opaque("internal"), response=opaque("internal"))
     unread["limits"] = {"stall_timeout": "1s"}
     streamed = route("stream", request=records, response=opaque("internal"), limits=limits)
-    return start_gateway(with_routes(config, streamed, unread))
+    patient = route("patient", request=records, response=opaque("internal"))
+    patient["limits"] = {"hold": 4096, "record": 1024}
+    return start_gateway(with_routes(config, streamed, patient, unread))
 
 
 def test_a_sender_that_vanishes_while_its_content_is_held(watch: Watch) -> None:
@@ -73,7 +75,7 @@ def test_a_sender_that_vanishes_in_mid_answer(watch: Watch, receiver: Receiver) 
 
     receiver.behave = behave
     with watch.gateway.connect() as client:
-        client.send(request("/stream/1", RECORD, kind=NDJSON))
+        client.send(request("/patient/1", RECORD, kind=NDJSON))
         assert client.reader.head().status == 200
         client.vanish()
         going.set()
