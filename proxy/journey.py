@@ -58,19 +58,26 @@ async def serve(keeper: Keeper, listener: str, stream: Stream, peer: Peer) -> No
 
 
 async def converse(keeper: Keeper, client: Inbound, link: Link) -> None:
-    """Transfers until either side ends the connection. Raises Disconnected."""
-    while not keeper.draining and await client.wait():
-        if link.peer.expired(datetime.now(UTC)):
-            break  # a connection admits nobody for longer than a handshake would
-        keeper.metrics.in_flight += 1
-        try:
-            await cross(keeper, client, link, begun(keeper, link.name, link.peer))
-        finally:
-            keeper.metrics.in_flight -= 1
-        if not client.next_cycle():
-            await client.stream.linger(LINGER)
-            return
-    await client.stream.close()
+    """Transfers until either side ends the connection. Raises Disconnected.
+
+    One scope is for all of them, since to open one costs as much as to parse a head: a transfer
+    that is ended from outside is the last.
+    """
+    with trio.CancelScope() as scope:
+        while not keeper.draining and await client.wait():
+            if link.peer.expired(datetime.now(UTC)):
+                break  # a connection admits nobody for longer than a handshake would
+            keeper.metrics.in_flight += 1
+            try:
+                await cross(keeper, client, link, begun(keeper, link.name, link.peer, scope))
+            finally:
+                keeper.metrics.in_flight -= 1
+            if not client.next_cycle():
+                await client.stream.linger(LINGER)
+                return
+        await client.stream.close()
+        return
+    await client.stream.linger(LINGER)
 
 
 async def cross(keeper: Keeper, client: Inbound, link: Link, transfer: Transfer) -> None:
@@ -80,9 +87,7 @@ async def cross(keeper: Keeper, client: Inbound, link: Link, transfer: Transfer)
     """
     try:
         link.begin(transfer)
-        with transfer.scope:
-            await walk(keeper, client, transfer)
-        await end_early(keeper, client, transfer)
+        await walk(keeper, client, transfer)
     except Refusal as refusal:
         await refuse(keeper, client, transfer, refusal)
     except Disconnected:
@@ -93,18 +98,9 @@ async def cross(keeper: Keeper, client: Inbound, link: Link, transfer: Transfer)
     finally:
         if not transfer.concluded:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + LAST_RITES):
-                await cut_off(keeper, transfer)
+                await cut_off(keeper, client, transfer)
         transfer.release()
         link.attempt = None
-
-
-async def end_early(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
-    """Refuse what a connection's end has cut short: it may have its verdict, and no answer."""
-    if transfer.refusal is None:
-        return
-    if transfer.concluded:
-        raise Disconnected("the connection is ended with its answer")
-    await refuse(keeper, client, transfer, transfer.refusal)
 
 
 async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
@@ -253,9 +249,14 @@ async def refuse(keeper: Keeper, client: Inbound, transfer: Transfer, refusal: R
     await client.send_whole(refusal.status, fields, body)
 
 
-async def cut_off(keeper: Keeper, transfer: Transfer) -> None:
-    """The sender left, or the drain's deadline came. Nobody is told; the verdict stands all the
-    same, and an upstream that had answered is not made undecided by a sender that did not wait."""
+async def cut_off(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
+    """It was ended from outside, and its sender is told why. Or that left, or the drain's deadline
+    came: nobody is told; the verdict stands all the same, and an upstream that had answered is not
+    made undecided by a sender that did not wait."""
+    if transfer.refusal is not None:
+        client.require_close()
+        await refuse(keeper, client, transfer, transfer.refusal)
+        return
     answered = transfer.sent_whole and transfer.answer_head is not None
     refusal = None if answered else Refusal("cut-off", "the connection ended before the transfer")
     try:

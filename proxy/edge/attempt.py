@@ -32,7 +32,7 @@ class Attempt(ABC):
     received_at: datetime = field(default_factory=partial(datetime.now, UTC))
     started: float = field(default_factory=time.monotonic)
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    """Everything but the verdict happens in it."""
+    """What a refusal cancels."""
 
     known_lane: Lane = field(init=False)
     """Its route, for stops that come after it was found: to ask before is a defect."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+import trio
+
 from proxy.edge.attempt import Attempt
 from proxy.edge.budget import Share
 from proxy.edge.flow import Flow
@@ -235,8 +237,9 @@ class Transfer(Attempt):
         return hmac.digest(self.key, data, "sha256")
 
 
-def begun(keeper: Keeper, listener: str, peer: Peer) -> Transfer:
+def begun(keeper: Keeper, listener: str, peer: Peer, scope: trio.CancelScope) -> Transfer:
     """One more, of which nothing is known but who sends it. Whoever begins it keeps it no longer
     than it goes on: most connections wait, and what is over costs each of them tens of KiB."""
     share = Share(peer.name, keeper.budget, keeper.room)
-    return Transfer(listener, peer, keeper.gate, keeper.notary.attempt_id(), share=share)
+    attempt_id = keeper.notary.attempt_id()
+    return Transfer(listener, peer, keeper.gate, attempt_id, scope=scope, share=share)
