@@ -64,9 +64,9 @@ def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Requ
     """
     flow, gate, lane = transfer.known_request, transfer.gate, transfer.known_lane
     head = transfer.masked_head or transfer.known_head
-    unseen, whole = flow.format == "opaque", held.whole
+    unseen, whole, empty = flow.format == "opaque", held.whole, head.framing.length == 0
     keep_digest = not flow.changed if whole else unseen
-    ours = whole and not head.framing.empty and not (keep_digest and head.fields[b"content-digest"])
+    ours = whole and not empty and not (keep_digest and head.fields[b"content-digest"])
     fields = wire.forward_request(
         head,
         gateway=gate.loaded.settings.name,
@@ -85,10 +85,12 @@ def upstream_request(transfer: Transfer, upstream: Outbound, held: Held) -> Requ
         accepted = accepted_codings(head.fields[b"accept-encoding"], codings)
         fields.append((b"accept-encoding", accepted))
     digest_trailer = not whole and not unseen
-    trailers = masked_trailers(transfer, held.trailers, keep_digest)
-    # What is whole has its digest in the head by now, and is chunked for no more than trailers.
-    trailers = [pair for pair in trailers if pair[0] != b"content-digest"]
-    names = [name for name, _ in trailers]
+    trailers, names = Fields(), list[bytes]()
+    if held.trailers:
+        # What is whole has its digest in the head by now, and is chunked for no more than trailers.
+        crossed = masked_trailers(transfer, held.trailers, keep_digest)
+        trailers = [pair for pair in crossed if pair[0] != b"content-digest"]
+        names = [name for name, _ in trailers]
     if not whole:
         names = announced_trailers(head.headers, keep_digest)
         names += [b"content-digest"] if digest_trailer else []

@@ -112,25 +112,31 @@ class Attempt(ABC):
 
         Raises Refusal: rate-limited, overloaded.
         """
-        self.purse = Purse(rates, metrics, self.peer.name, self.known_lane.route)
-        self.purse.enter(self.known_granted, announced)
+        granted = self.known_granted
+        route = self.known_lane.route
+        purse = self.purse = Purse(rates, metrics, self.peer.name, route, announced)
+        if purse.metered or granted.metered:
+            purse.enter(granted)
 
     def announced(self, size: int) -> None:
         """So many octets of content are to come. Raises Refusal as `Purse.announce`."""
-        if self.purse is not None:
-            self.purse.announce(self.known_granted, size)
+        purse, granted = self.purse, self.known_granted
+        if purse is not None and (purse.metered or granted.metered):
+            purse.announce(granted, size)
 
     def come(self, size: int) -> None:
         """So many octets of content have come so far. Raises Refusal: not-allowed, rate-limited,
         overloaded."""
-        self.known_granted.learn(size=size)
-        if self.purse is not None:
-            self.purse.come(self.known_granted, size)
+        purse, granted = self.purse, self.known_granted
+        granted.learn(size=size)
+        if purse is not None and (purse.metered or granted.metered):
+            purse.come(granted, size)
 
     def answered_with(self, size: int) -> None:
         """So many octets of the answer have come so far. Raises Refusal `overloaded`."""
-        if self.purse is not None:
-            self.purse.answered(self.known_granted, size)
+        purse, granted = self.purse, self.known_granted
+        if purse is not None and (purse.metered or granted.metered):
+            purse.answered(granted, size)
 
     @property
     def held(self) -> Claim | None:

@@ -28,7 +28,7 @@ def require_method(transfer: Transfer) -> None:
     Raises Refusal: method-refused, content-unexpected.
     """
     head, route = transfer.known_head, transfer.known_lane.route
-    require_carried(route, head.method, empty=head.framing.empty)
+    require_carried(route, head.method, empty=head.framing.length == 0)
     if head.method == "OPTIONS" and not may_go_on(head):
         raise Refusal("method-refused", "OPTIONS that may not be forwarded")
 
@@ -40,7 +40,7 @@ def request_flow(transfer: Transfer) -> Flow:
     policy, limits = route.request, route.limits
     remember = transfer.claim is not None
     granted = transfer.known_granted
-    if head.framing.empty:
+    if head.framing.length == 0:
         granted.learn(content=NOTHING, label=NOTHING, size=0)
         integrity = request_integrity(head, required=False)
         return _empty_flow(lane.request, limits, remember=remember, integrity=integrity)

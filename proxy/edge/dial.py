@@ -39,6 +39,10 @@ class Reached:
     until: datetime = FOREVER
     """How long it is acceptable, unless another configuration comes."""
 
+    @property
+    def peer(self) -> Peer:
+        return Peer(certificate=self.certificate)
+
 
 class Dialler:
     """Reaches one upstream. `is_expected` judges its certificate beyond chain, name and pins."""

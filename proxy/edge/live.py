@@ -132,8 +132,7 @@ class Live:
 
     def receiver(self, pool: Pool, one: Reached | Outbound, attempt: "Attempt") -> "Watched":
         """A connection to an upstream, as long as `attempt` has it. Entering it raises Refusal."""
-        peer = Peer(certificate=one.certificate)
-        link = Link("upstream", pool.name, peer, one.stream, attempt, until=one.until)
+        link = Link("upstream", pool.name, one.peer, one.stream, attempt, until=one.until)
         return Watched(self, link, judged=self._gate().pools.get(pool.name) is pool)
 
     def begin(self, link: Link, *, judged: bool) -> None:

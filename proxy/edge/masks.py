@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from proxy.content.head import Counts, HeadMasks
-from proxy.content.rules import Rules
+from proxy.content.shadow import Shadow
 from proxy.edge.transfer import Transfer
 from proxy.model import AnswerHead, Head, Headers
 from proxy.wire.crossing import crossing_trailers
@@ -26,7 +26,8 @@ def masked_request(transfer: Transfer) -> Head:
     Raises Refusal ("unparseable") for a query that cannot be read.
     """
     head, rules = transfer.known_head, transfer.known_lane.request
-    _note(rules, head.headers, transfer.shadow_request, head.query)
+    if rules.shadow is not None:
+        _note(rules.shadow, head.headers, transfer.shadow_request, head.query)
     masks = rules.head
     if not masks:
         return head
@@ -43,7 +44,8 @@ def masked_request(transfer: Transfer) -> Head:
 def masked_answer(transfer: Transfer) -> AnswerHead:
     """The answer's head as it goes on; what was masked is counted in the transfer."""
     head, rules = transfer.known_answer_head, transfer.known_lane.answer
-    _note(rules, head.headers, transfer.shadow_answer)
+    if rules.shadow is not None:
+        _note(rules.shadow, head.headers, transfer.shadow_answer)
     if not rules.head:
         return head
     masked = masked_fields(rules.head, head.headers, transfer.masked_answer)
@@ -57,21 +59,21 @@ def masked_trailers(
     if not trailers:
         return []
     kept = crossing_trailers(transfer.known_head.headers, trailers, keep_digest)
-    _note(transfer.known_lane.request, kept, transfer.shadow_request)
-    return masked_fields(transfer.known_lane.request.head, kept, transfer.masked_request)
+    rules = transfer.known_lane.request
+    if rules.shadow is not None:
+        _note(rules.shadow, kept, transfer.shadow_request)
+    return masked_fields(rules.head, kept, transfer.masked_request)
 
 
 def _note(
-    rules: Rules,
+    shadow: Shadow,
     headers: Sequence[tuple[bytes, bytes]],
     counts: Counts,
     query: str | None = None,
 ) -> None:
     """Count what rules in shadow would have masked."""
-    if rules.shadow is None:
-        return
     fields = ((plain(name), value) for name, value in headers)
-    for rule, number in rules.shadow.beside(fields, query).items():
+    for rule, number in shadow.beside(fields, query).items():
         counts[rule] = counts.get(rule, 0) + number
 
 

@@ -42,6 +42,7 @@ class Outbound:
         self.stream = reached.stream
         self.now = trio.lowlevel.current_clock().current_time
         self.endpoint = reached.at
+        self.peer = reached.peer
         self.certificate = reached.certificate
         self.until = reached.until
         self.idle_since = 0.0

@@ -58,7 +58,8 @@ class Presented:
         match = _RULE.fullmatch(rule or "")
         pins = route.allow[int(match[1])].pins if match else None
         pins = pins or settings.listeners[listener].tls.pins
-        self._saw(route.name, "sender", pins, peer.certificate, peer.name)
+        if pins:
+            self._saw(route.name, "sender", pins, peer.certificate, peer.name)
 
     def receiver(self, settings: Settings, route: Route, certificate: Certificate | None) -> None:
         """A transfer goes to an upstream that has shown this certificate."""
@@ -66,14 +67,13 @@ class Presented:
             return
         upstream = settings.upstreams[route.upstream]
         pins = upstream.pins or (upstream.peer.pins if upstream.peer else None)
-        name = certificate.spiffe or next(iter(certificate.dns), certificate.subject)
-        self._saw(route.name, "receiver", pins, certificate, name)
+        if pins:
+            name = certificate.spiffe or next(iter(certificate.dns), certificate.subject)
+            self._saw(route.name, "receiver", pins, certificate, name)
 
     def _saw(
-        self, route: str, side: str, pins: list[str] | None, certificate: Certificate, name: str
+        self, route: str, side: str, pins: list[str], certificate: Certificate, name: str
     ) -> None:
-        if not pins:
-            return
         pin = certificate.pin
         if pin not in pins:
             return

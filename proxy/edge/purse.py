@@ -28,22 +28,25 @@ _ROUTE = "limits"
 class Purse:
     """Of one attempt by the peer `name` on a route."""
 
-    def __init__(self, table: Table, metrics: Metrics, name: str, route: Route) -> None:
+    def __init__(
+        self, table: Table, metrics: Metrics, name: str, route: Route, announced: int
+    ) -> None:
+        """`announced` is how many octets are to come: a refusal says when they would fit."""
         self._table = table
         self._metrics = metrics
         self._peer = name.encode()
         self._route = route.name
         self._limits = route.limits
+        self.metered = route.limits.rate is not None or route.limits.volume is not None
+        """The route gives each peer no more than so much."""
         self._marks: dict[tuple[str, bytes], bytes] = {}
         self._paid: dict[bytes, int] = {}
         self._answered = 0
-        self._announced = 0
-
-    def enter(self, granted: Granted, announced: int = 0) -> None:
-        """Pay for being admitted, while there is anything left of the volume: what has no content
-        may have an answer. `announced` is how many octets are to come: a refusal says when they
-        would fit. Raises Refusal: rate-limited, overloaded."""
         self._announced = announced
+
+    def enter(self, granted: Granted) -> None:
+        """Pay for being admitted, while there is anything left of the volume: what has no content
+        may have an answer. Raises Refusal: rate-limited, overloaded."""
         self._pay(granted, "volume", 1, only_ask=True)
         self._pay(granted, "rate", 1)
 

@@ -101,8 +101,9 @@ async def look(transfer: Transfer, upstream: Outbound) -> None:
     """Whether an answer that states no length has content at all: one that has none is judged like
     one that says so. Raises UpstreamFailure as `gather`."""
     head = transfer.known_answer_head
-    empty = transfer.known_head.method == "HEAD" or head.status in (204, 304) or head.framing.empty
-    if not empty and head.framing.length is None:
+    length = head.framing.length
+    empty = transfer.known_head.method == "HEAD" or head.status in (204, 304) or length == 0
+    if not empty and length is None:
         empty = await upstream.is_empty(transfer.known_lane.route.limits.stall_timeout)
     transfer.answer_has_body = not empty
 

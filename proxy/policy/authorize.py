@@ -30,7 +30,7 @@ from proxy.policy.entries import Check, Entries, Entry, Facts, Looked
 from proxy.policy.shadow import Shadow, Waiting
 from proxy.settings.schema import Route
 
-_LATER = attrgetter("later")
+_LATER, _SUM = attrgetter("later"), attrgetter("sum")
 
 
 @dataclass(slots=True)
@@ -47,9 +47,12 @@ class Granted:
     """Those that only need to learn more."""
     shadow: Waiting | None = None
     """Those in shadow, which only note what they would do."""
+    metered: bool = field(init=False)
+    """An entry gives no more than so much."""
     _open: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        self.metered = any(map(_SUM, self.allow))
         self._open = bool(self.deny) or any(map(_LATER, self.allow))
 
     @property

@@ -54,7 +54,7 @@ class ClientConnection:
             raise LockgateError("a request without Host, or whose first line is none")
         if framing.length is None:
             framing = CHUNKED
-        told = not framing.empty or method not in _WITHOUT_CONTENT
+        told = framing.length != 0 or method not in _WITHOUT_CONTENT
         last = framing_lines(framing) if told else []
         if b"te" in names:
             last.append(b"Connection: TE")  # RFC 9110, section 10.1.4: it goes no further

@@ -10,7 +10,7 @@ types are refused, and so is a key that comes twice.
 
 import binascii
 import re
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Iterable
 
 _BYTES = rb":([A-Za-z0-9+/]*+={0,2}):"
@@ -41,7 +41,7 @@ def parse_dictionary(values: Iterable[bytes]) -> dict[str, bytes]:
 
 def format_bytes(value: bytes) -> bytes:
     """One byte sequence: `:base64:`."""
-    return b":" + b64encode(value) + b":"
+    return b":" + binascii.b2a_base64(value, newline=False) + b":"
 
 
 def format_list(values: Iterable[bytes]) -> bytes:
@@ -73,6 +73,6 @@ def read_bytes(text: bytes) -> bytes:
         value = b64decode(text, validate=True)
     except binascii.Error:
         raise NotStructured("a byte sequence is not base64") from None
-    if b64encode(value) != text:
+    if binascii.b2a_base64(value, newline=False) != text:
         raise NotStructured("a byte sequence is not canonical base64")
     return value

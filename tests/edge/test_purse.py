@@ -28,13 +28,13 @@ class Till:
         self.metrics = Metrics()
 
     def attempt(
-        self, *allow: dict[str, Any], name: str = "a", **limits: str
+        self, *allow: dict[str, Any], name: str = "a", announced: int = 0, **limits: Any
     ) -> tuple[Purse, Granted]:
         entries = [ANYBODY | entry for entry in allow] or [ANYBODY]
         shape = changed()["routes"][0] | {"allow": entries, "limits": limits}
         route = Route.model_validate(shape)
         granted = Grants(route, ["internal"]).judge(Facts(Peer("10.1.2.3"), NOW, "POST", ()))
-        return Purse(self.table, self.metrics, name, route), granted
+        return Purse(self.table, self.metrics, name, route, announced), granted
 
 
 @pytest.fixture
@@ -147,13 +147,13 @@ def test_whoever_is_in_debt_is_not_admitted_content_or_not(till: Till) -> None:
 
 def test_whoever_is_to_wait_is_told_when_all_that_was_announced_would_fit(till: Till) -> None:
     for given in ({"volume": "100/day"}, {}):
-        limits = {} if given else {"volume": "100/day"}
+        limits: dict[str, Any] = {} if given else {"volume": "100/day"}
         purse, granted = till.attempt(given, **limits)
         purse.enter(granted)
         purse.answered(granted, 140)
         for announced, octets in ((0, 41), (90, 130), (100, 140), (101, 41)):
-            purse, granted = till.attempt(given, **limits)
-            found = refusal(purse.enter, granted, announced)
+            purse, granted = till.attempt(given, announced=announced, **limits)
+            found = refusal(purse.enter, granted)
             assert found.retry_after == pytest.approx(octets / 100 * 86400, abs=60)
 
 
