@@ -28,6 +28,7 @@ MODULES = {
         "jsonsplice",
     ),
     "_near": ("digits", "near"),
+    "_sides": ("octets", "sha256", "sides"),
 }
 IN_C = {"octets", "sha256", "digits"}
 """Of which the .pxd has everything, in C."""

@@ -39,7 +39,8 @@ and `notary/` meet sockets and disks; what lies below them is pure: octets in, o
         one body on its way         edge/bodies.py, policy/carriage.py, edge/flow.py,
                                     wire/framing.py
         header fields, the query    edge/masks.py, content/head.py
-        integrity                   edge/integrity.py, wire/digests.py
+        integrity                   edge/integrity.py, wire/digests.py,
+                                    content/sides.py
         held whole until it holds   edge/relay.py, edge/spill.py, app/room.py
         decode                      content/formats.py, content/inspector.py, content/held.py,
                                     content/jsonscan.py, content/plainscan.py

@@ -37,7 +37,8 @@
     macs        keyed digests of many short texts, compiled
     blake2b     the same by BLAKE2b
     hmacsha256  the same by HMAC
-    sha256      one step of SHA-256
+    sha256      the steps of SHA-256
+    sides       the digests of both sides of a body, compiled
     octets      what Python and C spell differently
     tokens      keyed pseudonyms that are recognised when they come again
     detect      the gate, then exact patterns on what the gate let through

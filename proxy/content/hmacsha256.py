@@ -12,7 +12,7 @@ import hashlib
 
 from proxy.content.macs import DIGEST, Macs
 from proxy.content.octets import big, clear, copy
-from proxy.content.sha256 import START, step
+from proxy.content.sha256 import START, steps
 
 _SHA_BLOCK, _SHA_STATE, _SHA_SIZED = 64, 32, 56
 """Octets of a block, of a state, and of a block that holds the size of all as well."""
@@ -36,7 +36,7 @@ class HmacSha256(Macs):
 
     def _keyed(self, padded: bytes) -> bytes:
         copy(self._state, 0, START, 0, _SHA_STATE)
-        step(self._state, padded, self._own)
+        steps(self._state, padded, 0, 1, self._own)
         return bytes(self._state)
 
     def put(self, target: bytearray, place: int, text: bytes, start: int, end: int) -> None:
@@ -49,7 +49,7 @@ class HmacSha256(Macs):
             copy(block, filled, text, start, start + _SHA_BLOCK - filled)
             start += _SHA_BLOCK - filled
             filled = 0
-            step(state, block, self._own)
+            steps(state, block, 0, 1, self._own)
         copy(block, filled, text, start, end)
         self._last(state, block, filled + end - start, size)
         copy(block, 0, state, 0, _SHA_STATE)
@@ -62,7 +62,7 @@ class HmacSha256(Macs):
         block[filled] = 0x80
         clear(block, filled + 1, _SHA_BLOCK)
         if filled >= _SHA_SIZED:
-            step(state, block, self._own)
+            steps(state, block, 0, 1, self._own)
             clear(block, 0, _SHA_BLOCK)
         big(block, _SHA_SIZED, 8 * size)
-        step(state, block, self._own)
+        steps(state, block, 0, 1, self._own)

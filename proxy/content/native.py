@@ -3,6 +3,8 @@
 LOCKGATE_ENGINE=interpreted does without them, for comparison; any other value is as if unset.
 """
 
+import hashlib
+import hmac
 import os
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -55,6 +57,13 @@ class Splice(Protocol):
     def rest(self) -> bytes: ...
 
 
+class Side(Protocol):
+    """The digest of one side of a body: see sides."""
+
+    def update(self, data: bytes, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
 Opener = Callable[[bool], Machine]
 """Makes the machine of one body: of lines, or of a document."""
 
@@ -71,6 +80,8 @@ class Native:
         """What of a text has to be searched for digits: see near."""
         if compiled:
             self.near = import_module("proxy.content._near").near
+        sides: Any = import_module("proxy.content._sides") if compiled else None
+        self._sides = sides if compiled and sides.QUICK else None
         self.splice: Callable[[bytes], Splice] = (work or jsonsplice).Splice
         taken = work or jsontaken
         self.texts: Callable[[bytes, array[int], int, int, list[int]], list[bytes]] = taken.texts
@@ -78,6 +89,14 @@ class Native:
         self.tally: Callable[[array[int], int, array[int]], None] = taken.tally
         self.tokens: Any = work
         """What makes tokens in C (see jsontokens): its Macs, values and Tokens. Or None."""
+
+    def sides(self, key: bytes) -> tuple[Side, Side]:
+        """HMAC-SHA256 of what is received, under a key of 32 octets, and SHA-256 of what of that is
+        delivered: octets are to be received before what comes of them is delivered."""
+        if self._sides is None:
+            return hmac.new(key, digestmod="sha256"), hashlib.sha256()
+        received = self._sides.Received(key)
+        return received, self._sides.Delivered(received)
 
     def opener(self, automaton: Automaton, depth: int, record: int) -> Opener:
         """For bodies under one policy. Indexes, slices, folded names: no tables."""

@@ -33,7 +33,7 @@ cdef extern from *:
         d += h; \\
         h += (TURN(a, 2) ^ TURN(a, 13) ^ TURN(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))
 
-    static void sha256_plain(unsigned char *state, const unsigned char *block) {
+    static void sha256_block(unsigned char *state, const unsigned char *block) {
         uint32_t w[64], v[8], a, b, c, d, e, f, g, h;
         int n;
         for (n = 0; n < 16; n++) w[n] = sha256_word(block + 4 * n);
@@ -59,6 +59,10 @@ cdef extern from *:
         }
     }
 
+    static void sha256_plain(unsigned char *state, const unsigned char *p, Py_ssize_t blocks) {
+        for (; blocks > 0; blocks--, p += 64) sha256_block(state, p);
+    }
+
     #if defined(__x86_64__) && defined(__GNUC__)
     #include <cpuid.h>
     #include <immintrin.h>
@@ -73,44 +77,120 @@ cdef extern from *:
         return known;
     }
 
-    __attribute__((target("sha,sse4.1,ssse3")))
-    static void sha256_fast(unsigned char *state, const unsigned char *block) {
-        const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
-        __m128i *h = (__m128i *)state;
-        __m128i m[4], k, low, high, abef, cdgh, abef0, cdgh0;
-        int n;
-        low = _mm_shuffle_epi32(_mm_shuffle_epi8(_mm_loadu_si128(h), swap), 0xB1);
-        high = _mm_shuffle_epi32(_mm_shuffle_epi8(_mm_loadu_si128(h + 1), swap), 0x1B);
-        abef = abef0 = _mm_alignr_epi8(low, high, 8);
-        cdgh = cdgh0 = _mm_blend_epi16(high, low, 0xF0);
-        for (n = 0; n < 4; n++)
-            m[n] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)block + n), swap);
-        #pragma GCC unroll 16
-        for (n = 0; n < 16; n++) {
-            if (n >= 4)
-                m[n & 3] = _mm_sha256msg2_epu32(
-                    _mm_add_epi32(
-                        _mm_sha256msg1_epu32(m[n & 3], m[(n + 1) & 3]),
-                        _mm_alignr_epi8(m[(n + 3) & 3], m[(n + 2) & 3], 4)),
-                    m[(n + 3) & 3]);
-            k = _mm_add_epi32(m[n & 3], _mm_loadu_si128((const __m128i *)SHA256_K + n));
-            cdgh = _mm_sha256rnds2_epu32(cdgh, abef, k);
-            abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(k, 0x0E));
-        }
-        low = _mm_shuffle_epi32(_mm_add_epi32(abef, abef0), 0x1B);
-        high = _mm_shuffle_epi32(_mm_add_epi32(cdgh, cdgh0), 0xB1);
-        _mm_storeu_si128(h, _mm_shuffle_epi8(_mm_blend_epi16(low, high, 0xF0), swap));
-        _mm_storeu_si128(h + 1, _mm_shuffle_epi8(_mm_alignr_epi8(high, low, 8), swap));
+    typedef struct { __m128i abef, cdgh, abef0, cdgh0, m[4]; } sha256_lane;
+    #define FAST __attribute__((target("sha,sse4.1,ssse3"), always_inline)) static inline
+    #define SWAP _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL)
+
+    FAST void sha256_load(sha256_lane *lane, const unsigned char *state) {
+        const __m128i *h = (const __m128i *)state;
+        __m128i low = _mm_shuffle_epi32(_mm_shuffle_epi8(_mm_loadu_si128(h), SWAP), 0xB1);
+        __m128i high = _mm_shuffle_epi32(_mm_shuffle_epi8(_mm_loadu_si128(h + 1), SWAP), 0x1B);
+        lane->abef = _mm_alignr_epi8(low, high, 8);
+        lane->cdgh = _mm_blend_epi16(high, low, 0xF0);
     }
 
+    FAST void sha256_save(const sha256_lane *lane, unsigned char *state) {
+        __m128i *h = (__m128i *)state;
+        __m128i low = _mm_shuffle_epi32(lane->abef, 0x1B);
+        __m128i high = _mm_shuffle_epi32(lane->cdgh, 0xB1);
+        _mm_storeu_si128(h, _mm_shuffle_epi8(_mm_blend_epi16(low, high, 0xF0), SWAP));
+        _mm_storeu_si128(h + 1, _mm_shuffle_epi8(_mm_alignr_epi8(high, low, 8), SWAP));
+    }
+
+    FAST void sha256_begin(sha256_lane *lane, const unsigned char *block) {
+        int n;
+        for (n = 0; n < 4; n++)
+            lane->m[n] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)block + n), SWAP);
+        lane->abef0 = lane->abef;
+        lane->cdgh0 = lane->cdgh;
+    }
+
+    FAST void sha256_four(sha256_lane *lane, int n) {
+        __m128i *m = lane->m, k;
+        if (n >= 4)
+            m[n & 3] = _mm_sha256msg2_epu32(
+                _mm_add_epi32(
+                    _mm_sha256msg1_epu32(m[n & 3], m[(n + 1) & 3]),
+                    _mm_alignr_epi8(m[(n + 3) & 3], m[(n + 2) & 3], 4)),
+                m[(n + 3) & 3]);
+        k = _mm_add_epi32(m[n & 3], _mm_loadu_si128((const __m128i *)SHA256_K + n));
+        lane->cdgh = _mm_sha256rnds2_epu32(lane->cdgh, lane->abef, k);
+        lane->abef = _mm_sha256rnds2_epu32(lane->abef, lane->cdgh, _mm_shuffle_epi32(k, 0x0E));
+    }
+
+    FAST void sha256_end(sha256_lane *lane) {
+        lane->abef = _mm_add_epi32(lane->abef, lane->abef0);
+        lane->cdgh = _mm_add_epi32(lane->cdgh, lane->cdgh0);
+    }
+
+    __attribute__((target("sha,sse4.1,ssse3")))
+    static void sha256_fast(unsigned char *state, const unsigned char *p, Py_ssize_t blocks) {
+        sha256_lane lane;
+        int n;
+        sha256_load(&lane, state);
+        for (; blocks > 0; blocks--, p += 64) {
+            sha256_begin(&lane, p);
+            #pragma GCC unroll 16
+            for (n = 0; n < 16; n++) sha256_four(&lane, n);
+            sha256_end(&lane);
+        }
+        sha256_save(&lane, state);
+    }
+
+    __attribute__((target("sha,sse4.1,ssse3"), unused))
+    static void sha256_two(
+        unsigned char *one, const unsigned char *p, unsigned char *other, const unsigned char *q,
+        Py_ssize_t blocks
+    ) {
+        sha256_lane a, b;
+        int n;
+        sha256_load(&a, one);
+        sha256_load(&b, other);
+        for (; blocks > 0; blocks--, p += 64, q += 64) {
+            sha256_begin(&a, p);
+            sha256_begin(&b, q);
+            #pragma GCC unroll 16
+            for (n = 0; n < 16; n++) {
+                sha256_four(&a, n);
+                sha256_four(&b, n);
+            }
+            sha256_end(&a);
+            sha256_end(&b);
+        }
+        sha256_save(&a, one);
+        sha256_save(&b, other);
+    }
     #else
     #define sha256_has() 0
     #define sha256_fast sha256_plain
+    static void sha256_two(
+        unsigned char *one, const unsigned char *p, unsigned char *other, const unsigned char *q,
+        Py_ssize_t blocks
+    ) {
+        sha256_plain(one, p, blocks);
+        sha256_plain(other, q, blocks);
+    }
     #endif
 
-    static void sha256_step(unsigned char *state, const unsigned char *block, int own) {
-        if (own && sha256_has()) sha256_fast(state, block); else sha256_plain(state, block);
+    #if defined(__GNUC__)
+    __attribute__((unused))
+    #endif
+    static void sha256_steps(unsigned char *state, const unsigned char *p, Py_ssize_t at,
+                             Py_ssize_t blocks, int own) {
+        if (own && sha256_has()) sha256_fast(state, p + at, blocks);
+        else sha256_plain(state, p + at, blocks);
+    }
+
+    #if defined(__GNUC__)
+    __attribute__((unused))
+    #endif
+    static void sha256_both(unsigned char *one, const unsigned char *p, Py_ssize_t at,
+                            unsigned char *other, const unsigned char *q, Py_ssize_t to,
+                            Py_ssize_t blocks) {
+        sha256_two(one, p + at, other, q + to, blocks);
     }
     """
     const unsigned char* START "SHA256_START"
-    void step "sha256_step"(unsigned char* state, const unsigned char* block, bint own) noexcept nogil
+    bint quick "sha256_has"() noexcept nogil
+    void two "sha256_both"(unsigned char* one, const unsigned char* p, Py_ssize_t at, unsigned char* other, const unsigned char* q, Py_ssize_t to, Py_ssize_t blocks) noexcept nogil
+    void steps "sha256_steps"(unsigned char* state, const unsigned char* p, Py_ssize_t at, Py_ssize_t blocks, bint own) noexcept nogil

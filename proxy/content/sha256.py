@@ -1,4 +1,4 @@
-"""One step of SHA-256 (FIPS 180-4, section 6.2.2). sha256.pxd has the same in C.
+"""The steps of SHA-256 (FIPS 180-4, section 6.2.2). sha256.pxd has the same in C.
 
 A state is 32 octets, which are the digest when the last block has gone in. Nothing checks a length.
 """
@@ -24,10 +24,34 @@ _ROUNDS: Final = unpack_from(
 )
 
 
-def step(state: bytearray, block: bytes | bytearray, own: bool) -> None:
-    """Put a block of 64 octets into a state. `own`: by the processor's own instructions, in C and
-    where it has them."""
-    words = list(unpack_from(">16I", block))
+def steps(state: bytearray, octets: bytes | bytearray, at: int, blocks: int, own: bool) -> None:
+    """Put blocks of 64 octets, of which the first is at `at`, into a state. `own`: by the
+    processor's own instructions, in C and where it has them."""
+    for place in range(at, at + 64 * blocks, 64):
+        _step(state, unpack_from(">16I", octets, place))
+
+
+def two(
+    one: bytearray,
+    octets: bytes,
+    at: int,
+    other: bytearray,
+    others: bytes,
+    to: int,
+    blocks: int,
+) -> None:
+    """Put as many blocks into each of two states, in turn. Only where `quick` says so."""
+    steps(one, octets, at, blocks, True)
+    steps(other, others, to, blocks, True)
+
+
+def quick() -> bool:
+    """Whether the processor has instructions of its own for this, and it is in C."""
+    return False
+
+
+def _step(state: bytearray, block: tuple[int, ...]) -> None:
+    words = list(block)
     for n in range(16, 64):
         early, late = words[n - 15], words[n - 2]
         small = _turned(early, 7) ^ _turned(early, 18) ^ early >> 3

@@ -9,10 +9,10 @@ Where an id is used up by delivery, what came is digested plainly too, for the t
 """
 
 import hashlib
-import hmac
 from collections.abc import Callable
 
 from proxy.content.inspector import Inspector
+from proxy.content.native import NATIVE, Side
 from proxy.errors import LockgateError, Refusal
 from proxy.model import Content, Digest, Headers, Report
 from proxy.model.value import value
@@ -78,10 +78,12 @@ class Flow:
         self._integrity = integrity
         self._digest_required = digest_required
         opaque = kind == "opaque"
-        self._received = None if opaque or key is None else hmac.new(key, digestmod="sha256")
-        self._delivered = hashlib.sha256()
+        self._received: Side | None = None
+        self._delivered: Side = hashlib.sha256()
+        if key is not None and not opaque:
+            self._received, self._delivered = NATIVE.sides(key)
         self._sha512 = hashlib.sha512() if sha512 else None
-        self._whole: hashlib._Hash | None = None
+        self._whole: Side | None = None
         if remember:
             self._whole = self._delivered if opaque else hashlib.sha256()
         self._judging = self._judged = False
