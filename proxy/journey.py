@@ -96,11 +96,14 @@ async def cross(keeper: Keeper, client: Inbound, link: Link, transfer: Transfer)
         keeper.log.defect(error, transfer_id=transfer.id)
         await refuse(keeper, client, transfer, Refusal("internal", type(error).__name__))
     finally:
+        cut_short = transfer.concluded and transfer.refusal is not None
         if not transfer.concluded:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + LAST_RITES):
                 await cut_off(keeper, client, transfer)
         transfer.release()
         link.attempt = None
+        if cut_short:  # in the turn of its verdict: the end of its answer did not go out
+            raise Disconnected("the connection is ended with its answer")
 
 
 async def walk(keeper: Keeper, client: Inbound, transfer: Transfer) -> None:
@@ -271,10 +274,5 @@ async def conclude(
     """Give the one verdict: returns when its receipt is durable. Raises LogFailure, also when that
     takes too long; the verdict stands then, and is in the log when that goes on."""
     transfer.concluded, head = True, transfer.head
-    return await record(
-        keeper,
-        transfer.outcome(status, refusal),
-        refusal,
-        started=transfer.started,
-        trace_id=trace_id(head) if head else None,
-    )
+    outcome, trace = transfer.outcome(status, refusal), trace_id(head) if head else None
+    return await record(keeper, outcome, refusal, started=transfer.started, trace_id=trace)
