@@ -46,12 +46,16 @@ class _Counter(Collector):
     def __init__(self, counts: Counts, name: str, text: str, labels: _Labels) -> None:
         self._counts = counts
         self._about = (name, text, "counter")
-        self._names = labels
+        self._labelnames = labels
+
+    def describe(self) -> Iterator[Metric]:
+        """For the registry, so that no two are called alike."""
+        yield Metric(*self._about)
 
     def collect(self) -> Iterator[Metric]:
         metric = Metric(*self._about)
         for labels, number in list(self._counts.items()):
-            named = dict(zip(self._names, labels, strict=True))
+            named = dict(zip(self._labelnames, labels, strict=True))
             metric.add_sample(f"{metric.name}_total", named, number)
             metric.add_sample(f"{metric.name}_created", named, self._counts.begun[labels])
         yield metric
@@ -82,7 +86,7 @@ class Spread(Collector):
         self._about = (f"lockgate_{name}", text, "histogram")
         self._bounds = [*bounds, math.inf]
         self._les = [*(str(float(bound)) for bound in bounds), "+Inf"]
-        self._names = labels
+        self._labelnames = labels
         self._rows: dict[_Labels, _Row] = {}
         if not labels:
             self._row(())
@@ -97,11 +101,15 @@ class Spread(Collector):
     def _row(self, labels: _Labels) -> _Row:
         return self._rows.setdefault(labels, _Row(len(self._bounds)))
 
+    def describe(self) -> Iterator[Metric]:
+        """For the registry, so that no two are called alike."""
+        yield Metric(*self._about)
+
     def collect(self) -> Iterator[Metric]:
         """For the registry."""
         metric = Metric(*self._about)
         for labels, row in list(self._rows.items()):
-            named = dict(zip(self._names, labels, strict=True))
+            named = dict(zip(self._labelnames, labels, strict=True))
             up_to = list(accumulate(row.numbers))
             for name, number in zip(self._les, up_to, strict=True):
                 bucket = named | {"le": name}
