@@ -53,7 +53,7 @@ class Place:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> bool | None:
-        self.leave()
+        self._crowd.leave(self)
         self._crowd.lose()
         if self._inside is not None:
             self._inside._pushed |= self._pushed
@@ -118,7 +118,8 @@ class Crowd:
         """Wait until it is free, or may be made so. Whoever has taken it must `lose` it."""
         self._users += 1
         try:
-            await self._make_room()
+            if self._size >= self._limit:
+                await self._make_room()
         except BaseException:
             self.lose()
             raise

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from ipaddress import IPv6Address
+from typing import Any
 
 import trio
 
@@ -60,6 +61,7 @@ class Listener:
     ) -> None:
         self.name = name
         self._sock = sock
+        self._local = sock.family == socket.AF_UNIX
         self._limits = limits
         self._tls = tls
         self._metrics = metrics
@@ -91,21 +93,21 @@ class Listener:
             async with trio.open_nursery() as handshakes:
                 handshakes.start_soon(self._tally.run)
                 while True:
-                    sock = await self._accept()
-                    handshakes.start_soon(self._admit, sock, connections, serve)
+                    sock, whence = await self._accept()
+                    handshakes.start_soon(self._admit, sock, whence, connections, serve)
         finally:
             self._sock.close()
             unlink(address)
 
-    async def _accept(self) -> trio.socket.SocketType:
+    async def _accept(self) -> tuple[trio.socket.SocketType, Any]:
+        """A connection, and where it comes from by the kernel."""
         while True:
             try:
-                sock, _ = await self._sock.accept()
+                return await self._sock.accept()
             except OSError as error:
                 if error.errno in _OUT_OF_DESCRIPTORS:
                     await self._make_room(error)
-                continue  # else the peer was gone before it was accepted
-            return sock
+                # else the peer was gone before it was accepted
 
     async def _make_room(self, error: OSError) -> None:
         """Out of descriptors: let a silent peer go, and say so, once a
@@ -118,11 +120,15 @@ class Listener:
         await trio.sleep(_PAUSE)
 
     async def _admit(
-        self, sock: trio.socket.SocketType, connections: trio.Nursery, serve: Serve
+        self,
+        sock: trio.socket.SocketType,
+        whence: Any,
+        connections: trio.Nursery,
+        serve: Serve,
     ) -> None:
         admitted = False
         try:
-            address, uid = _origin(sock)
+            address, uid = (None, _user(sock)) if self._local else (_address(whence), None)
             stream, peer = await self._shake_hands(sock, address, uid)
             if stream is None:
                 return
@@ -163,7 +169,7 @@ class Listener:
     ) -> tuple[Stream | None, Peer]:
         anonymous = Peer(address=address, uid=uid)
         context = self._tls()
-        if sock.family != socket.AF_UNIX:
+        if not self._local:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if context is None:
             return PlainStream(sock), anonymous
@@ -212,17 +218,17 @@ def _count(crowd: Crowd) -> float:
     return float(len(crowd))
 
 
-def _origin(sock: trio.socket.SocketType) -> tuple[str | None, int | None]:
-    """IP address of a TCP peer, or user id of a peer on a unix socket."""
-    if sock.family == socket.AF_UNIX:
-        credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        _, uid, _ = struct.unpack("3i", credentials)
-        return None, uid
-    try:
-        address = str(sock.getpeername()[0])
-    except OSError:
-        raise Disconnected("gone before it was accepted") from None
+def _user(sock: trio.socket.SocketType) -> int:
+    """Id of the user of a peer on a unix socket."""
+    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", credentials)
+    return int(uid)
+
+
+def _address(whence: tuple[Any, ...]) -> str:
+    """IP address of a TCP peer."""
+    address = str(whence[0])
     if ":" not in address:
-        return address, None
+        return address
     parsed = IPv6Address(address)
-    return str(parsed.ipv4_mapped or parsed), None
+    return str(parsed.ipv4_mapped or parsed)
