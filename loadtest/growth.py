@@ -8,6 +8,7 @@ from loadtest.field import Field
 from loadtest.figures import Standing
 from loadtest.gateway import Setup
 from loadtest.rows import Sizes
+from loadtest.work import CONNECTIONS
 
 KIB: Final = 1 << 10
 _LENGTHS: Final = tuple(KIB << each for each in (0, 6, 10, 14, 18, 20))
@@ -18,11 +19,19 @@ Points = dict[int, Standing]
 
 
 def workers(field: Field, sizes: Sizes) -> Points:
-    """Small masked orders, each worker on a core; where there are two cores, the second is shared
-    with the load."""
+    """Small masked orders, over as many connections for each worker, and each on a core; where
+    there are two cores, the second is shared with the load."""
     work = ("small", "/orders/1", sizes.growth)
     return {
-        count: alone(field, Setup(workers=count), work, sizes.points, count) for count in (1, 2)
+        count: alone(
+            field,
+            Setup(workers=count),
+            work,
+            sizes.points,
+            count,
+            connections=CONNECTIONS * count,
+        )
+        for count in (1, 2)
     }
 
 
