@@ -10,7 +10,7 @@ from typing import Final
 import trio
 
 from proxy.model import Trouble
-from proxy.model.beat import next_beat
+from proxy.notary.rest import beat
 from proxy.observe.log import Log
 
 _EVERY: Final = 1.0
@@ -38,7 +38,7 @@ class Vigil:
             self.saw(await self._find())
             if self._stirring is not None and self._code is None:
                 await self._stirring()
-            await trio.sleep_until(next_beat(trio.current_time(), _EVERY))
+            await beat(_EVERY)
 
     def saw(self, trouble: Trouble | None) -> None:
         """That is what is wrong now, if anything."""

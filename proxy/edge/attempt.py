@@ -114,29 +114,34 @@ class Attempt(ABC):
         """
         granted = self.known_granted
         route = self.known_lane.route
-        purse = self.purse = Purse(rates, metrics, self.peer.name, route, announced)
-        if purse.metered or granted.metered:
+        self.purse = Purse(rates, metrics, self.peer.name, route, announced)
+        if purse := self._metering(granted):
             purse.enter(granted)
 
     def announced(self, size: int) -> None:
         """So many octets of content are to come. Raises Refusal as `Purse.announce`."""
-        purse, granted = self.purse, self.known_granted
-        if purse is not None and (purse.metered or granted.metered):
+        granted = self.known_granted
+        if purse := self._metering(granted):
             purse.announce(granted, size)
 
     def come(self, size: int) -> None:
         """So many octets of content have come so far. Raises Refusal: not-allowed, rate-limited,
         overloaded."""
-        purse, granted = self.purse, self.known_granted
+        granted = self.known_granted
         granted.learn(size=size)
-        if purse is not None and (purse.metered or granted.metered):
+        if purse := self._metering(granted):
             purse.come(granted, size)
 
     def answered_with(self, size: int) -> None:
         """So many octets of the answer have come so far. Raises Refusal `overloaded`."""
-        purse, granted = self.purse, self.known_granted
-        if purse is not None and (purse.metered or granted.metered):
+        granted = self.known_granted
+        if purse := self._metering(granted):
             purse.answered(granted, size)
+
+    def _metering(self, granted: Granted) -> Purse | None:
+        """Who pays, where the route or an entry gives a peer no more than so much."""
+        purse = self.purse
+        return purse if purse is not None and (purse.metered or granted.metered) else None
 
     @property
     def held(self) -> Claim | None:

@@ -2,7 +2,6 @@
 
 import socket
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 from proxy.errors import Refusal
 from proxy.model import Outcome, Receipt
 from tests.edge.stage import HOLD, LOCAL, blocking, route, stage
+from tests.edge.steps import Before
 from tests.edge.table import Table
 from tests.patience import PATIENCE
 from tests.scenarios.receiver import Exchange
@@ -23,18 +23,6 @@ class Waits(Table):
     async def conclude(self, outcome: Outcome) -> Receipt:
         await trio.lowlevel.checkpoint()
         return await super().conclude(outcome)
-
-
-class Before(trio.abc.Instrument):
-    """Calls `then` once, before a task goes on."""
-
-    def __init__(self, task: trio.lowlevel.Task, then: Callable[[], None]) -> None:
-        self._task, self._then = task, then
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        if task is self._task:
-            trio.lowlevel.remove_instrument(self)
-            self._then()
 
 
 async def test_a_refusal_in_the_turn_of_the_last_octets_resets_a_sender_of_http_1_0(

@@ -1,7 +1,6 @@
 """What goes over a TLS stream, as the wire has it."""
 
 import socket
-from collections.abc import Callable
 
 import pytest
 import trio
@@ -9,6 +8,7 @@ import trio.testing
 
 from proxy.edge.stream import Stalled, TlsStream
 from proxy.tls.records import RECORD
+from tests.edge.steps import Before
 from tests.patience import PATIENCE
 from tests.tls.pump import connected
 
@@ -81,18 +81,6 @@ async def test_what_came_beyond_what_was_asked_for_is_read_next() -> None:
         stream.abort()
     assert max(map(len, came)) == 1000
     assert b"".join(came) == content
-
-
-class Before(trio.abc.Instrument):
-    """Calls `then` once, before a task goes on."""
-
-    def __init__(self, task: trio.lowlevel.Task, then: Callable[[], None]) -> None:
-        self._task, self._then = task, then
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        if task is self._task:
-            trio.lowlevel.remove_instrument(self)
-            self._then()
 
 
 async def test_who_is_told_to_give_up_while_a_part_of_a_record_comes_waits_for_no_other() -> None:
