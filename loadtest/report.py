@@ -72,7 +72,9 @@ class Report:
         self.facts["latency"] = max(0.0, added - disk["p99"])
         rows = [[name, *(duration(each[at]) for at in each)] for name, each in told.items()]
         note = f"Added at p99, the worse of both: {duration(max(added, 0.0))}."
-        return self.add("Half load", ["what", "p50", "p99", "p99.9"], rows, note)
+        return self.add(
+            "Half load", ["what", "p50", "p99", "p99.9", "p99, worst round"], rows, note
+        )
 
     def start(self, told: Mapping[str, float]) -> str:
         self.facts |= {f"start/{name}": value for name, value in told.items()}

@@ -27,7 +27,7 @@ class Sizes:
     growth: int = 3000
     """Small requests for one point of growth."""
     points: int = 3
-    """Rounds of each point of growth, and of half load."""
+    """Rounds of each point of growth."""
     settle: int = 10
     """Seconds that nobody asks anything, to see what idling costs."""
 

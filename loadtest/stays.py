@@ -6,11 +6,12 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from loadtest.contest import OURS
-from loadtest.field import Field
+from loadtest.field import Cost, Field
 from loadtest.figures import percentile
 from loadtest.gateway import Setup
 from loadtest.proxies import Proxy
@@ -59,30 +60,36 @@ def _require_line(proxy: Proxy, line: str) -> None:
 
 def latency(field: Field, sizes: Sizes) -> dict[str, dict[str, float]]:
     """Seconds at p50, p99 and p99.9 at half of what ours can, of both works: through the proxy,
-    past it, and of the disk alone."""
+    past it, and of the disk alone; medians over the rounds, and the worst p99 of any."""
     told: dict[str, dict[str, float]] = {}
+    disk: list[list[float]] = []
     with field.row():
         proxy = field.ours()
         for work, path in (("plain pass", "/plain/1"), ("masked", "/orders/1")):
             count = sizes.growth
             full = [field.load(proxy, field.work(proxy, "small", path, count)) for _ in range(2)]
             rate = count / full[-1].found.seconds / 2
-            through: list[float] = []
-            past: list[float] = []
-            for _ in range(sizes.points):
+            through: list[Cost] = []
+            past: list[Sequence[float]] = []
+            for _ in range(sizes.rounds):
                 asked = replace(field.work(proxy, "paced", path, count), rate=rate)
-                through += field.load(proxy, asked).found.latencies
+                through.append(field.load(proxy, asked))
                 straight = replace(field.straight("paced", "/plain/1", count), rate=rate)
-                past += field.send("the upstream", straight).latencies
-            told[f"{work}, {rate:,.0f} a second"] = _shares(through)
+                past.append(field.send("the upstream", straight).latencies)
+                disk.append(_syncs(field.folder))
+            busy = statistics.median(each.busy for each in through)
+            name = f"{work}, {rate:,.0f} a second: a core busy for {busy:.0%} of the time"
+            told[name] = _shares([each.found.latencies for each in through])
             told[f"{work}: the upstream alone"] = _shares(past)
-        told["the disk's fdatasync alone"] = _shares(_syncs(field.folder))
+        told["the disk's fdatasync alone"] = _shares(disk)
     return told
 
 
-def _shares(values: list[float]) -> dict[str, float]:
+def _shares(rounds: Sequence[Sequence[float]]) -> dict[str, float]:
     names = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
-    return {name: percentile(values, share) for name, share in names.items()}
+    found = {name: [percentile(each, share) for each in rounds] for name, share in names.items()}
+    medians = {name: statistics.median(values) for name, values in found.items()}
+    return medians | {"worst p99": max(found["p99"])}
 
 
 def _syncs(folder: Path) -> list[float]:

@@ -15,11 +15,15 @@ import pytest
 from tests.patience import PATIENCE
 from tests.scenarios.client import Client, client_context, request, secured
 from tests.scenarios.conftest import StartGateway
-from tests.scenarios.gateway import Gateway, lockgate
+from tests.scenarios.gateway import Gateway, lockgate, wait_until
+from tests.scenarios.message import Broken
 from tests.scenarios.parties import pin
 from tests.scenarios.policy import policy
 from tests.scenarios.proof import Watch, audit
 from tests.scenarios.receiver import Receiver
+
+CHANCE = 1.0
+"""Seconds for which a handshake under way is safe from those that come after it."""
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +128,19 @@ def test_a_peer_that_leaves_in_the_middle(gateway: Gateway) -> None:
     assert gateway.wait_for("handshake_refused", since)["reason"] == "closed"
 
 
+def served(gateway: Gateway) -> bool:
+    """Whether a real client got its answer; who takes longer than its chance may be kept out."""
+    began = time.monotonic()
+    try:
+        with gateway.connect(listener="busy") as client:
+            assert client.ask(request("/nowhere")).status == 404
+    except (OSError, Broken):
+        if time.monotonic() - began < CHANCE:
+            raise
+        return False
+    return True
+
+
 def test_half_handshakes_that_keep_coming_hold_up_no_real_client(gateway: Gateway) -> None:
     """Twice as many as the listener shakes hands with at once, and twenty more each second."""
     address = gateway.address("busy")
@@ -139,15 +156,15 @@ def test_half_handshakes_that_keep_coming_hold_up_no_real_client(gateway: Gatewa
     with ExitStack() as peers:
         flooding = threading.Thread(target=flood, args=(peers,))
         flooding.start()
-        waits = []
-        for _ in range(3):
-            started = time.monotonic()
-            with gateway.connect(listener="busy") as client:
-                assert client.ask(request("/nowhere")).status == 404
-            waits.append(time.monotonic() - started)
-        done.set()
-        flooding.join()
-    assert max(waits) < 30, "they did not wait until the others' time was over"
+        began = time.monotonic()
+        try:
+            for _ in range(3):
+                wait_until(lambda: served(gateway))
+        finally:
+            took = time.monotonic() - began
+            done.set()
+            flooding.join()
+    assert took < 90, "they did not wait until the others' time was over"
 
 
 def test_all_who_were_refused_are_one_entry_of_the_log(own_gateway: Gateway, parties: Path) -> None:
