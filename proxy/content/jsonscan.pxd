@@ -22,15 +22,18 @@ cdef class Machine:
     @cython.locals(octets='const unsigned char*', at=Py_ssize_t)
     cpdef Py_ssize_t run(self) except -9
     cdef int _fail(self) except -9
-    cdef Py_ssize_t _step(self, const unsigned char* p, Py_ssize_t at) except -9
-    cdef Py_ssize_t _after(self, const unsigned char* p, Py_ssize_t at) noexcept
-    cdef Py_ssize_t _comma(self, Py_ssize_t at) noexcept
-    cdef Py_ssize_t _end(self, const unsigned char* p, Py_ssize_t at, bint full) noexcept
-    cdef Py_ssize_t _open(self, Py_ssize_t at, bint row) noexcept
-    cdef Py_ssize_t _close(self, Py_ssize_t at) noexcept
+    cdef inline Py_ssize_t _step(self, const unsigned char* p, Py_ssize_t at) except -9
+    cdef inline Py_ssize_t _after(self, const unsigned char* p, Py_ssize_t at) noexcept
+    cdef inline Py_ssize_t _comma(self, Py_ssize_t at) noexcept
+    cdef inline Py_ssize_t _end(self, const unsigned char* p, Py_ssize_t at, bint full) noexcept
+    cdef inline Py_ssize_t _open(self, Py_ssize_t at, bint row) noexcept
+    cdef inline Py_ssize_t _close(self, Py_ssize_t at) noexcept
     cdef void _hit(self, int rule, Py_ssize_t member, Py_ssize_t start, Py_ssize_t end, int kind) noexcept
-    cdef Py_ssize_t _scalar(self, const unsigned char* p, Py_ssize_t at) noexcept
-    cdef Py_ssize_t _key(self, const unsigned char* p, Py_ssize_t at) except -9
-    cdef int _child(self, const unsigned char* p, int state, Py_ssize_t start, Py_ssize_t end) except -9
-    cdef bint _same(self, const unsigned char* p, Py_ssize_t start, Py_ssize_t name, Py_ssize_t length) noexcept
-    cdef Py_ssize_t _string(self, const unsigned char* p, Py_ssize_t at) noexcept
+    cdef inline Py_ssize_t _value(self, const unsigned char* p, Py_ssize_t at) noexcept
+    cdef inline Py_ssize_t _key(self, const unsigned char* p, Py_ssize_t at) except -9
+    cdef inline int _child(self, const unsigned char* p, int state, Py_ssize_t start, Py_ssize_t end) except -9
+    cdef inline bint _same(self, const unsigned char* p, Py_ssize_t start, Py_ssize_t name, Py_ssize_t length) noexcept
+    cdef inline Py_ssize_t _string(self, const unsigned char* p, Py_ssize_t at) noexcept
+    @cython.locals(kind=int)
+    cdef Py_ssize_t _rest(self, const unsigned char* p, Py_ssize_t at) noexcept
+    cdef int _decoded(self, const unsigned char* p, int state, Py_ssize_t start, Py_ssize_t end) except -9

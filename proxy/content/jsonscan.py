@@ -102,7 +102,7 @@ class Machine:
         return self.error
 
     def _step(self, p: bytes, at: int) -> int:
-        """One token, and with a key its colon; -1 where it cannot stand."""
+        """One token, or a key with what begins its value; -1 where it cannot stand."""
         octet = p[at]
         if self._expected == _AFTER:
             return self._after(p, at)
@@ -114,11 +114,9 @@ class Machine:
             return self._close(at)
         if self._level == 0 or self._stack[self._level] & 1:
             self._member = at
-        if octet == 0x7B or octet == 0x5B:
-            return self._open(at, octet == 0x5B)
         if octet == 0x0A and self._level == 0:
             return self._end(p, at, False)
-        return self._scalar(p, at)
+        return self._value(p, at)
 
     def _after(self, p: bytes, at: int) -> int:
         level, octet = self._level, p[at]
@@ -182,7 +180,8 @@ class Machine:
         self._room[place + 4] = kind
         self._count += 1
 
-    def _scalar(self, p: bytes, at: int) -> int:
+    def _value(self, p: bytes, at: int) -> int:
+        """A scalar, and a comma that stands behind it, or what opens an object or array."""
         octet, kind, end = p[at], OTHER, -1
         if octet == 0x22:
             self._escaped = False
@@ -190,6 +189,8 @@ class Machine:
             kind = ESCAPED if self._escaped else PLAIN
         elif octet == 0x2D or 0x30 <= octet <= 0x39:
             end, kind = number(p, at), NUMBER
+        elif octet == 0x7B or octet == 0x5B:
+            return self._open(at, octet == 0x5B)
         else:
             end = word(p, at)
         if end < 0:
@@ -202,7 +203,7 @@ class Machine:
         return end
 
     def _key(self, p: bytes, at: int) -> int:
-        """A key and its colon."""
+        """A key, its colon and its value, which as a rule stand side by side."""
         self._escaped = False
         end = self._string(p, at + 1)
         if end < 0:
@@ -213,13 +214,12 @@ class Machine:
         if self._spelt[state]:
             self._state = self._child(p, state, at + 1, end - 1)
         end = space(p, end, self._feed)
-        self._expected = _VALUE
-        return end + 1 if p[end] == 0x3A else -1
+        return self._value(p, space(p, end + 1, self._feed)) if p[end] == 0x3A else -1
 
     def _child(self, p: bytes, state: int, start: int, end: int) -> int:
         """Where the member with this key leads to."""
         if self._escaped:
-            return self._tables.child(state, orjson.loads(p[start - 1 : end + 1]).encode())
+            return self._decoded(p, state, start, end)
         length = end - start
         name = self._first[state * 32 + (length & 31)]
         while name >= 0:
@@ -227,6 +227,9 @@ class Machine:
                 return self._leads[name]
             name = self._next[name]
         return self._other[state]
+
+    def _decoded(self, p: bytes, state: int, start: int, end: int) -> int:
+        return self._tables.child(state, orjson.loads(p[start - 1 : end + 1]).encode())
 
     def _same(self, p: bytes, start: int, name: int, length: int) -> bool:
         names, end = self._names, name + length
@@ -236,10 +239,12 @@ class Machine:
 
     def _string(self, p: bytes, at: int) -> int:
         """The end of the string whose first octet inside is at `at`."""
+        at = plain(p, at, self._size)
+        return at + 1 if p[at] == 0x22 else self._rest(p, at)
+
+    def _rest(self, p: bytes, at: int) -> int:
+        """The same of a string in which there is more than plain ASCII, or the block ends soon."""
         while True:
-            at = plain(p, at, self._size)
-            if p[at] == 0x22:
-                return at + 1
             kind = CLASSES[p[at]]
             while kind == 0:
                 at += 1
@@ -253,3 +258,5 @@ class Machine:
                 at = sequence(p, at)
             if kind == 3 or at < 0:
                 return -1
+            if CLASSES[p[at]] == 0:
+                at = plain(p, at, self._size)
